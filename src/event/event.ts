@@ -1,0 +1,80 @@
+import type { Day2Fact, ClusterFact, Origin, VmFact } from './fact.ts'
+
+/** CloudEvents 1.0, structured JSON. Keys are snake_case and always present; values keep their type; nothing is null. */
+export interface Event<Data = object> {
+  readonly specversion: '1.0'
+  readonly id: string
+  readonly source: string
+  readonly type: string
+  readonly subject: string
+  readonly time: string
+  readonly datacontenttype: 'application/json'
+  readonly dataschema: string
+  readonly data: Data
+}
+
+export interface ClusterRef {
+  readonly name: string
+  /** Empty when the cluster was configured directly. */
+  readonly hub: string
+}
+
+export interface VmEventData {
+  readonly schema_version: 1
+  readonly time_epoch: number
+  readonly fact: VmFact
+  readonly origin: Origin
+  readonly gap: boolean
+  readonly burst: boolean
+  readonly previous: string
+  readonly host: string
+  readonly cluster: ClusterRef
+  readonly vm: VmInEvent
+  readonly transition: { readonly from: string; readonly to: string }
+  readonly changed: readonly string[]
+  readonly reason: string
+  readonly message: string
+}
+
+export interface VmInEvent {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly resource_version: string
+  readonly run_strategy: string
+  readonly status: string
+  readonly node: string
+  readonly os: { readonly family: string; readonly id: string; readonly name: string; readonly version: string }
+  readonly address: string
+  readonly agent_connected: boolean
+  readonly labels: Readonly<Record<string, string>>
+  readonly label_list: readonly string[]
+}
+
+export interface ClusterEventData {
+  readonly schema_version: 1
+  readonly time_epoch: number
+  readonly fact: ClusterFact
+  readonly origin: Origin
+  readonly cluster: ClusterRef
+  readonly uid: string
+  readonly vms: number
+  readonly corrections: number
+  readonly reason: string
+  readonly message: string
+}
+
+export interface Day2EventData {
+  readonly schema_version: 1
+  readonly time_epoch: number
+  readonly fact: Day2Fact
+  readonly run: { readonly id: string; readonly verb: string; readonly template: string; readonly asked_by: string; readonly status: string }
+  readonly job: { readonly id: number; readonly url: string }
+  readonly host: string
+  readonly vm_uid: string
+  readonly outcome: string
+  readonly hosts: number
+  readonly counts: Readonly<Record<string, number>>
+  readonly reason: string
+  readonly message: string
+}

@@ -1,0 +1,40 @@
+/** What can become true of a VM, and is published as `io.virtbridge.vm.<fact>.v1`. docs/events.md has the rule for each. */
+export const VM_FACTS = [
+  'discovered',
+  'created',
+  'started',
+  'reachable',
+  'unreachable',
+  'stopped',
+  'restarted',
+  'migrated',
+  'address_changed',
+  'labels_changed',
+  'deleted',
+] as const
+
+/** What can become true of a cluster. */
+export const CLUSTER_FACTS = ['joined', 'available', 'unreachable', 'resynced'] as const
+
+/** What can become true of day-2 work. */
+export const DAY2_FACTS = [
+  'run_started',
+  'launch_refused',
+  'host_succeeded',
+  'host_failed',
+  'host_unreachable',
+  'host_missing',
+  'host_unknown',
+  'run_finished',
+] as const
+
+export type VmFact = (typeof VM_FACTS)[number]
+export type ClusterFact = (typeof CLUSTER_FACTS)[number]
+export type Day2Fact = (typeof DAY2_FACTS)[number]
+
+/**
+ * How a fact came to be known. `live`: seen as it happened. `sync`: found by comparing a list with what was stored.
+ * `bootstrap`: first sight of what was there before. `audit`: found by a periodic check. Only `live` and `sync` are news.
+ */
+export const ORIGINS = ['live', 'sync', 'bootstrap', 'audit'] as const
+export type Origin = (typeof ORIGINS)[number]

@@ -1,0 +1,5 @@
+export * from './event.ts'
+export * from './fact.ts'
+export { envelope, MAX_EVENT_BYTES } from './envelope.ts'
+export { digestOf, factId } from './identity.ts'
+export { plainText } from './text.ts'

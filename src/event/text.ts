@@ -1,0 +1,10 @@
+/** The longest free text that is kept of anything a guest or a user may write. */
+const MAX_TEXT = 256
+
+// oxlint-disable-next-line no-control-regex -- control characters are what it removes
+const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+
+/** Guest- or user-supplied text made harmless to print and to store: no control or direction characters, at most 256 characters. */
+export function plainText(value: unknown): string {
+  return typeof value === 'string' ? value.replace(CONTROL, ' ').slice(0, MAX_TEXT).trim() : ''
+}

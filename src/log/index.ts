@@ -1,0 +1,2 @@
+export * from './log.ts'
+export { openSqliteLog, type SqliteLogOptions } from './sqlite/engine.ts'

@@ -1,0 +1,92 @@
+/**
+ * The log: the only thing the roles of virtbridge share. `watch` appends what the clusters say, `serve` and `dispatch` follow it.
+ *
+ * Two kinds of stream. An *event* stream keeps every entry for its retention time. A *state* stream is compacted: of each key it
+ * promises only the latest value, and a null value (a tombstone) says that the key is gone.
+ */
+export const EVENT_STREAMS = ['events.vm', 'events.cluster', 'events.day2', 'events.dead', 'commands'] as const
+export const STATE_STREAMS = ['state.fleet', 'state.runs'] as const
+
+export type EventStream = (typeof EVENT_STREAMS)[number]
+export type StateStream = (typeof STATE_STREAMS)[number]
+export type Stream = EventStream | StateStream
+
+/** JSON as it is stored. `null` is a tombstone and allowed on state streams only. */
+export type Value = object
+
+export interface Entry {
+  readonly stream: Stream
+  readonly key: string
+  readonly value: Value | null
+}
+
+/** An entry as it was stored. `position` grows with every entry of the log; it is opaque outside the engine. */
+export interface Stored {
+  readonly stream: Stream
+  readonly key: string
+  readonly value: Value | null
+  readonly position: Position
+  /** When it became durable, in ms since the epoch. */
+  readonly at: number
+}
+
+/** Where a reader stands. `'0'` is before everything. Opaque: compare with `isAfter` only. */
+export type Position = string
+
+export const START: Position = '0'
+
+export interface LogHealth {
+  readonly writable: boolean
+  /** Why not, in one sentence; empty when writable. */
+  readonly reason: string
+  /** Bytes that wait to become durable. */
+  readonly waitingBytes: number
+  /** Who holds the log, for people. */
+  readonly holder: string
+}
+
+export interface EventLog extends AsyncDisposable {
+  /**
+   * Appends `entries` in their order and resolves when all of them are durable: together, or none of them yet.
+   * Calls are durable in the order they were made. Waits while the log is full or can not write (the caller's upstream is then
+   * left unread); rejects only with a `LogError` whose reaction is `fenced` or `fatal`.
+   */
+  append(entries: readonly Entry[]): Promise<Position>
+
+  /** Entries after `from`, in order, for ever: ends only when the signal aborts. */
+  follow(stream: Stream, from: Position, signal: AbortSignal): AsyncIterable<Stored>
+
+  /** Up to `limit` entries after `from`, as they are now. */
+  page(stream: Stream, from: Position, limit: number): Promise<readonly Stored[]>
+
+  /** The compacted content of a state stream as it is now (no tombstones), then ends. */
+  latest(stream: StateStream): AsyncIterable<Stored>
+
+  /** The position of the newest entry of the stream, or `START`. */
+  end(stream: Stream): Position
+
+  health(): LogHealth
+}
+
+/** What the caller must do about it: `retry` later, `recreate` the client, stop as somebody else took over, or give up. */
+export type Reaction = 'retry' | 'recreate' | 'fenced' | 'fatal'
+
+export class LogError extends Error {
+  readonly reaction: Reaction
+
+  constructor(reaction: Reaction, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = 'LogError'
+    this.reaction = reaction
+  }
+}
+
+/** True when `a` is a later position than `b`. */
+export function isAfter(a: Position, b: Position): boolean {
+  return a.length === b.length ? a > b : a.length > b.length
+}
+
+/** True for the streams of which only the latest value of each key counts. */
+export function isState(stream: Stream): stream is StateStream {
+  return (STATE_STREAMS as readonly string[]).includes(stream)
+}

@@ -1,0 +1,228 @@
+import { mkdirSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import { Fault, messageOf } from '../../errors.ts'
+import { type Entry, type EventLog, EVENT_STREAMS, type LogHealth, LogError, type Position, STATE_STREAMS, type Stored } from '../log.ts'
+import { takeLock } from './lock.ts'
+import { openReader, type Reader } from './reader.ts'
+import { type Batch, Outbox } from './outbox.ts'
+import type { Row, WriterAnswer, WriterRequest } from './writer.ts'
+
+export interface SqliteLogOptions {
+  readonly file: string
+  /** How long events stay, in ms; day-2 events (the audit) have their own. */
+  readonly retentionMs: number
+  readonly auditRetentionMs: number
+  /** Told when the log stops or starts to accept writes. */
+  readonly onHealth?: (health: LogHealth) => void
+}
+
+/** SQLITE_FULL and SQLITE_IOERR pass when there is room or the disk is back; the rest does not mend itself. */
+const PASSING = new Set([10, 13, 5])
+const RETRY_MS = 1_000
+const PRUNE_EVERY_MS = 60_000
+const PRUNE_ROWS = 5_000
+/** SQLite's primary result code is the low byte of the extended one. */
+const PRIMARY = 0xff
+
+/**
+ * Opens the embedded log: one file in WAL mode, every commit fsynced, writes on a thread of their own, held for life.
+ *
+ * Throws a Fault: `log_held`, `log_network`, `log_newer`, `log_foreign`, or `log_open` when the file can not be opened or made.
+ */
+export async function openSqliteLog(options: SqliteLogOptions): Promise<EventLog> {
+  await using stack = new AsyncDisposableStack()
+  try {
+    mkdirSync(dirname(options.file), { recursive: true })
+    stack.use(takeLock(options.file, { pid: process.pid, host: hostname(), since: new Date().toISOString() }))
+    const writer = await startWriter(options.file)
+    stack.defer(() => stopWriter(writer))
+    const reader = stack.use(openReader(options.file))
+    const log = new SqliteLog(options, writer, reader, stack.move())
+    log.prune()
+    return log
+  } catch (error) {
+    if (error instanceof Fault) throw error
+    throw new Fault('log_open', `can not open the log ${options.file}: ${messageOf(error)}`, {
+      hint: 'log.path must name a file in a folder this process may write, on a disk with room',
+      cause: error,
+    })
+  }
+}
+
+async function startWriter(file: string): Promise<Worker> {
+  const source = new URL(import.meta.url.endsWith('.ts') ? './writer.ts' : './writer.js', import.meta.url)
+  const worker = new Worker(source, { workerData: { file } })
+  await new Promise<void>((resolve, reject) => {
+    worker.once('message', () => resolve())
+    worker.once('error', reject)
+  })
+  worker.removeAllListeners()
+  return worker
+}
+
+async function stopWriter(worker: Worker): Promise<void> {
+  await ask(worker, { kind: 'close' }).catch(() => undefined)
+  await worker.terminate()
+}
+
+function ask(worker: Worker, request: WriterRequest): Promise<WriterAnswer> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void): void => {
+      worker.removeListener('message', answered)
+      worker.removeListener('error', failed)
+      worker.removeListener('exit', left)
+      act()
+    }
+    const answered = (answer: WriterAnswer): void => settle(() => resolve(answer))
+    const failed = (error: unknown): void => settle(() => reject(error as Error))
+    const left = (): void => settle(() => reject(new Error('the writing thread ended')))
+    worker.once('message', answered)
+    worker.once('error', failed)
+    worker.once('exit', left)
+    worker.postMessage(request)
+  })
+}
+
+class SqliteLog implements EventLog {
+  readonly #options: SqliteLogOptions
+  readonly #worker: Worker
+  readonly #reader: Reader
+  readonly #resources: AsyncDisposableStack
+  readonly #outbox = new Outbox()
+  readonly #closing = new AbortController()
+  #appended = Promise.withResolvers<void>()
+  #trouble = ''
+  #fatal: LogError | null = null
+  #draining: Promise<void> | null = null
+  #pruned = Date.now()
+
+  constructor(options: SqliteLogOptions, worker: Worker, reader: Reader, resources: AsyncDisposableStack) {
+    this.#options = options
+    this.#worker = worker
+    this.#reader = reader
+    this.#resources = resources
+  }
+
+  async append(entries: readonly Entry[]): Promise<Position> {
+    if (this.#fatal !== null) throw this.#fatal
+    if (this.#closing.signal.aborted) throw new LogError('fatal', 'the log is closed')
+    const rows = entries.map(toRow)
+    await this.#outbox.room(rows, this.#closing.signal)
+    const position = this.#outbox.add(rows)
+    this.#draining ??= this.#drain()
+    return position
+  }
+
+  async *follow(stream: Entry['stream'], from: Position, signal: AbortSignal): AsyncIterable<Stored> {
+    const stop = AbortSignal.any([signal, this.#closing.signal])
+    let at = from
+    while (!stop.aborted) {
+      const appended = this.#appended.promise
+      const found = this.#reader.page(stream, at, Number.MAX_SAFE_INTEGER)
+      for (const entry of found) {
+        if (stop.aborted) return
+        yield entry
+        at = entry.position
+      }
+      if (found.length === 0) await Promise.race([appended, aborted(stop)])
+    }
+  }
+
+  page(stream: Entry['stream'], from: Position, limit: number): Promise<readonly Stored[]> {
+    return Promise.resolve(this.#reader.page(stream, from, limit))
+  }
+
+  latest(stream: 'state.fleet' | 'state.runs'): AsyncIterable<Stored> {
+    return this.#reader.latest(stream)
+  }
+
+  end(stream: Entry['stream']): Position {
+    return this.#reader.end(stream)
+  }
+
+  health(): LogHealth {
+    const reason = this.#fatal?.message ?? this.#trouble
+    return { writable: reason === '', reason, waitingBytes: this.#outbox.bytes, holder: `process ${process.pid} on ${hostname()}` }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    if (this.#trouble === '') await this.#draining
+    this.#closing.abort()
+    await this.#draining?.catch(() => undefined)
+    await this.#resources.disposeAsync()
+  }
+
+  /** Forgets events past their retention time, and tombstones with them: a bounded number a call. */
+  prune(): void {
+    const now = Date.now()
+    this.#pruned = now
+    for (const stream of [...EVENT_STREAMS, ...STATE_STREAMS]) {
+      const keep = stream === 'events.day2' ? this.#options.auditRetentionMs : this.#options.retentionMs
+      this.#outbox.push({ request: { kind: 'prune', stream, before: now - keep, limit: PRUNE_ROWS } })
+    }
+    this.#draining ??= this.#drain()
+  }
+
+  /** One batch at a time: what comes in while it is written is the next one (group commit). */
+  async #drain(): Promise<void> {
+    try {
+      for (let batch = this.#outbox.next(); batch !== null; batch = this.#outbox.next()) await this.#write(batch)
+    } finally {
+      this.#draining = null
+    }
+    if (Date.now() - this.#pruned > PRUNE_EVERY_MS) this.prune()
+  }
+
+  async #write(batch: Batch): Promise<void> {
+    for (;;) {
+      const answer = await this.#ask(batch.request)
+      if (answer.kind === 'done') {
+        this.#say('')
+        batch.resolve(String(answer.last))
+        this.#appended.resolve()
+        this.#appended = Promise.withResolvers<void>()
+        return
+      }
+      const message = answer.kind === 'failed' ? answer.message : 'an unexpected answer'
+      if (answer.kind === 'failed' && PASSING.has(answer.code & PRIMARY) && !this.#closing.signal.aborted) {
+        this.#say(`the log can not be written: ${message}`)
+        await sleep(RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined)
+        continue
+      }
+      this.#fatal = new LogError('fatal', `the log can not be written: ${message}`)
+      this.#say(this.#fatal.message)
+      batch.reject(this.#fatal)
+      return
+    }
+  }
+
+  async #ask(request: WriterRequest): Promise<WriterAnswer> {
+    try {
+      return await ask(this.#worker, request)
+    } catch (error) {
+      return { kind: 'failed', code: 0, message: messageOf(error) }
+    }
+  }
+
+  #say(trouble: string): void {
+    if (trouble === this.#trouble) return
+    this.#trouble = trouble
+    this.#options.onHealth?.(this.health())
+  }
+}
+
+function toRow(entry: Entry): Row {
+  if (entry.value === null && !(STATE_STREAMS as readonly string[]).includes(entry.stream)) {
+    throw new LogError('fatal', `${entry.stream} takes no tombstone (key ${entry.key})`)
+  }
+  return [entry.stream, entry.key, entry.value === null ? null : JSON.stringify(entry.value)]
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+}

@@ -1,0 +1,6 @@
+export * from './part.ts'
+export * from './record.ts'
+export { assemble, chooseAddress } from './assemble.ts'
+export { change, type Change, type Circumstance, type Holds, mature, nextDue, type Sighting } from './change.ts'
+export { projectVm, projectVmi } from './project.ts'
+export { hostName, vmEvent } from './publish.ts'

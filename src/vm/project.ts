@@ -1,0 +1,134 @@
+import ipaddr from 'ipaddr.js'
+import { plainText } from '../event/index.ts'
+import { type Address, type GuestOs, NO_OS, type VmiPart, type VmPart } from './part.ts'
+
+type Json = Record<string, unknown>
+
+/** Labels kept of a VM, in the order of their keys; the rest is left out so that a record stays near 1 KB. */
+const MAX_LABELS = 64
+/** Addresses kept of a VMI. KubeVirt 1.8 itself caps guest-only interfaces at 10. */
+const MAX_ADDRESSES = 16
+
+/** A VirtualMachine (kubevirt.io/v1) as the API sends it → the fields we keep. Never throws: what is missing or odd is empty. */
+export function projectVm(object: unknown): VmPart {
+  const vm = dict(object)
+  const meta = dict(vm['metadata'])
+  const spec = dict(vm['spec'])
+  const template = dict(spec['template'])
+  const annotations = dict(dict(template['metadata'])['annotations'])
+  const domain = dict(dict(template['spec'])['domain'])
+  return {
+    key: `${text(meta['namespace'])}/${text(meta['name'])}`,
+    namespace: text(meta['namespace']),
+    name: text(meta['name']),
+    uid: text(meta['uid']),
+    resourceVersion: text(meta['resourceVersion']),
+    createdAt: Date.parse(text(meta['creationTimestamp'])) || 0,
+    deleting: text(meta['deletionTimestamp']) !== '',
+    runStrategy: runStrategy(spec),
+    status: plainText(dict(vm['status'])['printableStatus']) || 'Unknown',
+    labels: labels(meta['labels']),
+    instancetype: plainText(dict(spec['instancetype'])['name']),
+    declaredOs: plainText(annotations['vm.kubevirt.io/os']) || plainText(dict(spec['preference'])['name']),
+    firmwareUuid: plainText(dict(domain['firmware'])['uuid']),
+  }
+}
+
+/** A VirtualMachineInstance (kubevirt.io/v1) → the fields we keep. */
+export function projectVmi(object: unknown): VmiPart {
+  const vmi = dict(object)
+  const meta = dict(vmi['metadata'])
+  const spec = dict(vmi['spec'])
+  const status = dict(vmi['status'])
+  const owner = list(meta['ownerReferences']).map(dict).find(reference => reference['kind'] === 'VirtualMachine')
+  const conditions = list(status['conditions']).map(dict)
+  return {
+    key: `${text(meta['namespace'])}/${text(meta['name'])}`,
+    uid: text(meta['uid']),
+    resourceVersion: text(meta['resourceVersion']),
+    owner: text(owner?.['uid']),
+    phase: plainText(status['phase']),
+    deleting: text(meta['deletionTimestamp']) !== '',
+    node: plainText(status['nodeName']),
+    paused: holds(conditions, 'Paused'),
+    // The agent's condition is added and removed, never False (virt-handler): presence with True is what counts.
+    agentConnected: holds(conditions, 'AgentConnected'),
+    firmwareUuid: plainText(dict(dict(spec['domain'])['firmware'])['uuid']),
+    os: guestOs(dict(status['guestOSInfo'])),
+    addresses: addresses(list(status['interfaces']).map(dict), podNetworks(spec)),
+    migrated: migration(dict(status['migrationState'])),
+  }
+}
+
+/** `running` is the deprecated twin of runStrategy; both unset means Halted (KubeVirt types.go). */
+function runStrategy(spec: Json): string {
+  const strategy = plainText(spec['runStrategy'])
+  if (strategy !== '') return strategy
+  return spec['running'] === true ? 'Always' : 'Halted'
+}
+
+function migration(state: Json): VmiPart['migrated'] {
+  const done = text(state['endTimestamp']) !== '' && state['failed'] !== true
+  if (!done) return { uid: '', from: '', to: '' }
+  return { uid: plainText(state['migrationUid']), from: plainText(state['sourceNode']), to: plainText(state['targetNode']) }
+}
+
+function guestOs(info: Json): GuestOs {
+  const id = plainText(info['id'])
+  if (id === '') return NO_OS
+  const family = /windows/i.test(id) ? 'windows' : 'linux'
+  return { family, id, name: plainText(info['name']), version: plainText(info['versionId']) || plainText(info['version']) }
+}
+
+function podNetworks(spec: Json): ReadonlySet<string> {
+  const networks = list(spec['networks']).map(dict)
+  return new Set(networks.filter(network => network['pod'] !== undefined).map(network => text(network['name'])))
+}
+
+function addresses(interfaces: readonly Json[], pod: ReadonlySet<string>): readonly Address[] {
+  const found: Address[] = []
+  for (const nic of interfaces) {
+    const network = plainText(nic['name'])
+    const onPod = pod.has(network)
+    // On the pod network the platform's own address wins over the agent's (KubeVirt pkg/network/setup/netstat.go).
+    const source = onPod || !text(nic['infoSource']).includes('guest-agent') ? 'platform' : 'agent'
+    for (const raw of unique([nic['ipAddress'], ...list(nic['ipAddresses'])].map(text))) {
+      const address = usable(raw)
+      if (address !== '') found.push({ address, network, interface: plainText(nic['interfaceName']), source, pod: onPod })
+    }
+  }
+  return found.slice(0, MAX_ADDRESSES)
+}
+
+/** An address a controller might reach: no link-local, loopback or unspecified one, no prefix length; empty otherwise. */
+function usable(raw: string): string {
+  const [bare = ''] = raw.split('/')
+  if (!ipaddr.isValid(bare)) return ''
+  const parsed = ipaddr.parse(bare)
+  return ['linkLocal', 'loopback', 'unspecified', 'multicast', 'broadcast'].includes(parsed.range()) ? '' : parsed.toString()
+}
+
+function holds(conditions: readonly Json[], type: string): boolean {
+  return conditions.some(condition => condition['type'] === type && condition['status'] === 'True')
+}
+
+function labels(value: unknown): Readonly<Record<string, string>> {
+  const entries = Object.entries(dict(value)).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.slice(0, MAX_LABELS).map(([key, label]) => [plainText(key), plainText(label)]))
+}
+
+function unique(values: readonly string[]): readonly string[] {
+  return [...new Set(values)]
+}
+
+function dict(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {}
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}

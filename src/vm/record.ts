@@ -1,0 +1,100 @@
+import type { Origin, VmFact } from '../event/index.ts'
+import type { Address, GuestOs } from './part.ts'
+
+/** The schema of records this program writes; it reads this one and older ones. */
+export const RECORD_SCHEMA = 1
+
+/**
+ * What is kept of one VM: what is seen now, what was told about it, and what waits to be told. Stored on `state.fleet` under
+ * `<cluster>/<namespace>/<name>`; about 1 KB.
+ */
+export interface VmRecord {
+  readonly schema: typeof RECORD_SCHEMA
+  readonly cluster: string
+  /** Empty when the cluster was configured directly. */
+  readonly hub: string
+  /** uid of the cluster's kube-system namespace: the cluster's identity, whatever its name or URL. */
+  readonly cluster_uid: string
+  readonly namespace: string
+  readonly name: string
+  /** The incarnation: a VM created again under the same name has another. */
+  readonly uid: string
+  readonly resource_version: string
+  /** True when it was there before its cluster was adopted: never news, so nothing starts by itself on it. */
+  readonly adopted: boolean
+  /** When it was first seen, in ms since the epoch. */
+  readonly known_since: number
+  readonly seen: Seen
+  readonly told: Told
+  readonly waiting: readonly Waiting[]
+  /** Id of the last event about it. */
+  readonly last_event: string
+  /** Ids of the last event of each fact that may come again. */
+  readonly last_of: Readonly<Partial<Record<VmFact, string>>>
+}
+
+export interface Seen {
+  readonly created_at: number
+  readonly run_strategy: string
+  readonly status: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly instancetype: string
+  readonly firmware_uuid: string
+  readonly os: GuestOs
+  /** uid of the VMI; empty when there is none. */
+  readonly boot: string
+  readonly phase: string
+  readonly paused: boolean
+  readonly node: string
+  readonly agent_connected: boolean
+  readonly addresses: readonly Address[]
+  /** The address to use of those; empty when none is usable. */
+  readonly address: string
+  /** uid of the last migration that ended well. */
+  readonly migration: string
+}
+
+export interface Told {
+  /** uid of the boot that was told as started; empty when the VM was told as stopped or never started. */
+  readonly boot: string
+  readonly reachable: boolean
+  readonly address: string
+}
+
+/** A fact that is held back until it has lasted: told when `due` passes and `value` still stands. */
+export interface Waiting {
+  readonly fact: VmFact
+  readonly value: string
+  readonly since: number
+  readonly due: number
+}
+
+/** What became true of a VM, ready to be laid into its event. */
+export interface Fact {
+  readonly id: string
+  readonly fact: VmFact
+  readonly previous: string
+  readonly origin: Origin
+  readonly gap: boolean
+  readonly burst: boolean
+  readonly transition: { readonly from: string; readonly to: string }
+  readonly changed: readonly string[]
+  readonly reason: string
+  /** The record as it was when the fact became true (before, for a deletion). */
+  readonly about: VmRecord
+}
+
+/** The key of a VM on every stream and topic. */
+export function vmKey(vm: { cluster: string; namespace: string; name: string }): string {
+  return `${vm.cluster}/${vm.namespace}/${vm.name}`
+}
+
+/** True when the guest runs: a final VMI keeps its conditions, so the phase alone decides. */
+export function isRunning(seen: Seen): boolean {
+  return seen.boot !== '' && seen.phase === 'Running'
+}
+
+/** True when automation could reach the guest now: it runs, its agent answers and it has an address. */
+export function looksReachable(seen: Seen): boolean {
+  return isRunning(seen) && !seen.paused && seen.agent_connected && seen.address !== ''
+}
