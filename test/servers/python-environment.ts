@@ -1,0 +1,98 @@
+import { readFileSync } from 'node:fs'
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { cacheRoot, provision, type BuildContext, type Recipe, type Say } from './cache.ts'
+import { run } from './run.ts'
+import { java, python } from './toolchain.ts'
+
+const lockFolder = join(import.meta.dirname, 'python')
+
+/**
+ * A Python environment of the cache: the folder of its programs, and the whole environment to run them in.
+ *
+ * Nothing of the caller's `ANSIBLE_*`, `PYTHON*` or `EDA_*` is in it; what Ansible keeps for itself goes to the cache, not to `~/.ansible`.
+ */
+export interface PythonEnvironment {
+  readonly bin: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** ansible-core, as `python/ansible.txt` pins it. */
+export const ansibleRecipe: Recipe = {
+  name: 'ansible',
+  why: 'ansible-core 2.19 (a Python environment of 70 MB)',
+  takes: '10 seconds',
+  tools: [python],
+  inputs: [lockOf('ansible')],
+  build: (into, context) => buildEnvironment('ansible', into, context),
+}
+
+/** ansible-rulebook with the rule engine, aiokafka and ansible-core, as `python/rulebook.txt` pins them. */
+export const rulebookRecipe: Recipe = {
+  name: 'rulebook',
+  why: 'ansible-rulebook 1.3 (a Python environment of 135 MB)',
+  takes: '20 seconds',
+  tools: [python, java],
+  inputs: [lockOf('rulebook')],
+  build: (into, context) => buildEnvironment('rulebook', into, context),
+}
+
+/** ansible-core's programs (`ansible`, `ansible-inventory`, `ansible-playbook` …). */
+export async function ansible(options: { say?: Say } = {}): Promise<PythonEnvironment> {
+  const folder = await provision(ansibleRecipe, options)
+  return { bin: join(folder, 'bin'), env: environmentOf(folder) }
+}
+
+/** ansible-rulebook's programs, with `JAVA_HOME` of the Java it was built for. */
+export async function rulebook(options: { say?: Say } = {}): Promise<PythonEnvironment> {
+  const folder = await provision(rulebookRecipe, options)
+  const javaHome = await readFile(join(folder, 'java-home'), 'utf8')
+  const env = environmentOf(folder)
+  return {
+    bin: join(folder, 'bin'),
+    env: { ...env, JAVA_HOME: javaHome, PATH: `${env['PATH']}${delimiter}${javaHome}/bin` },
+  }
+}
+
+function lockOf(name: string): string {
+  return readFileSync(join(lockFolder, `${name}.txt`), 'utf8')
+}
+
+function environmentOf(folder: string): Record<string, string> {
+  const inherited: Record<string, string> = {}
+  for (const name of ['HOME', 'USER', 'TMPDIR']) {
+    const value = process.env[name]
+    if (value !== undefined) inherited[name] = value
+  }
+  return {
+    ...inherited,
+    PATH: [join(folder, 'bin'), process.env['PATH'] ?? ''].join(delimiter),
+    // Ansible refuses to start in a locale that is not UTF-8.
+    LC_ALL: 'C.UTF-8',
+    PYTHONUNBUFFERED: '1',
+    ANSIBLE_HOME: join(cacheRoot(), 'ansible-home'),
+    ANSIBLE_NOCOLOR: '1',
+  }
+}
+
+async function buildEnvironment(name: string, into: string, { final, tools, say }: BuildContext): Promise<void> {
+  await run(tools.get('python3') ?? 'python3', ['-m', 'venv', into])
+  say(`pip install -r python/${name}.txt`)
+  const flags = ['--quiet', '--no-input', '--disable-pip-version-check']
+  await run(join(into, 'bin', 'python'), ['-m', 'pip', 'install', ...flags, '-r', join(lockFolder, `${name}.txt`)])
+  const javaHome = tools.get('java')
+  if (javaHome !== undefined) await writeFile(join(into, 'java-home'), javaHome)
+  await relocate(join(into, 'bin'), into, final)
+}
+
+/** A Python environment writes its own path into the first line of its programs; they have to name the folder it will be renamed to. */
+async function relocate(bin: string, from: string, to: string): Promise<void> {
+  for (const entry of await readdir(bin)) {
+    const path = join(bin, entry)
+    // The interpreter itself is a link out of the environment: nothing to rewrite, and not ours.
+    if (/^python[\d.]*$/.test(entry) || !(await stat(path)).isFile()) continue
+    const bytes = await readFile(path)
+    if (bytes.includes(0) || !bytes.includes(from)) continue
+    await writeFile(path, bytes.toString('utf8').replaceAll(from, to))
+  }
+}
