@@ -1,0 +1,60 @@
+/** One kind of object that a server serves. */
+export interface Resource {
+  /** API group; empty for the core group. */
+  readonly group: string
+  readonly version: string
+  readonly plural: string
+  readonly kind: string
+  readonly namespaced: boolean
+  /** With a status subresource the main endpoint ignores `status`, and only a changed `spec` raises `generation`. */
+  readonly statusSubresource: boolean
+  /** Kinds built into the API server, such as namespaces, count no generations. */
+  readonly generations: boolean
+}
+
+function custom(group: string, version: string, plural: string, kind: string): Resource {
+  return { group, version, plural, kind, namespaced: true, statusSubresource: true, generations: true }
+}
+
+export const NAMESPACES: Resource = {
+  ...custom('', 'v1', 'namespaces', 'Namespace'),
+  namespaced: false,
+  generations: false,
+}
+export const CONFIG_MAPS: Resource = {
+  ...custom('', 'v1', 'configmaps', 'ConfigMap'),
+  statusSubresource: false,
+  generations: false,
+}
+export const VMS = custom('kubevirt.io', 'v1', 'virtualmachines', 'VirtualMachine')
+/** KubeVirt serves no status subresource for it: every status write raises its generation. */
+export const VMIS: Resource = {
+  ...custom('kubevirt.io', 'v1', 'virtualmachineinstances', 'VirtualMachineInstance'),
+  statusSubresource: false,
+}
+export const MIGRATIONS = custom(
+  'kubevirt.io',
+  'v1',
+  'virtualmachineinstancemigrations',
+  'VirtualMachineInstanceMigration',
+)
+export const MANAGED_CLUSTERS: Resource = {
+  ...custom('cluster.open-cluster-management.io', 'v1', 'managedclusters', 'ManagedCluster'),
+  namespaced: false,
+}
+
+/** What a cluster that runs KubeVirt serves. */
+export const CLUSTER_RESOURCES: readonly Resource[] = [NAMESPACES, CONFIG_MAPS, VMS, VMIS, MIGRATIONS]
+
+/** What a hub serves. */
+export const HUB_RESOURCES: readonly Resource[] = [NAMESPACES, CONFIG_MAPS, MANAGED_CLUSTERS]
+
+/** `group/version`, or the bare version of the core group: what objects carry as `apiVersion`. */
+export function apiVersionOf(resource: Resource): string {
+  return resource.group === '' ? resource.version : `${resource.group}/${resource.version}`
+}
+
+/** `plural.group`, the name that API errors use. */
+export function resourceName(resource: Pick<Resource, 'group' | 'plural'>): string {
+  return resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`
+}
