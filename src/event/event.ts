@@ -68,7 +68,13 @@ export interface Day2EventData {
   readonly schema_version: 1
   readonly time_epoch: number
   readonly fact: Day2Fact
-  readonly run: { readonly id: string; readonly verb: string; readonly template: string; readonly asked_by: string; readonly status: string }
+  readonly run: {
+    readonly id: string
+    readonly verb: string
+    readonly template: string
+    readonly asked_by: string
+    readonly status: string
+  }
   readonly job: { readonly id: number; readonly url: string }
   readonly host: string
   readonly vm_uid: string

@@ -1,6 +1,14 @@
 import { digestOf, factId, type Origin, type VmFact } from '../event/index.ts'
 import type { VmPart } from './part.ts'
-import { type Fact, isRunning, looksReachable, RECORD_SCHEMA, type Seen, type VmRecord, type Waiting } from './record.ts'
+import {
+  type Fact,
+  isRunning,
+  looksReachable,
+  RECORD_SCHEMA,
+  type Seen,
+  type VmRecord,
+  type Waiting,
+} from './record.ts'
 
 /** A VM as it is now. */
 export interface Sighting {
@@ -113,7 +121,10 @@ function standing(seen: Seen): VmRecord['told'] {
 
 function vanish(before: VmRecord, circumstance: Circumstance): Change {
   const teller = new Teller(before, circumstance)
-  teller.tell('deleted', [], { from: before.seen.status, reason: circumstance.origin === 'live' ? '' : 'not in the list any more' })
+  teller.tell('deleted', [], {
+    from: before.seen.status,
+    reason: circumstance.origin === 'live' ? '' : 'not in the list any more',
+  })
   return { facts: teller.change().facts, record: null }
 }
 
@@ -123,7 +134,9 @@ function compare(before: VmRecord, after: Sighting, circumstance: Circumstance):
   const labels = changedKeys(before.seen.labels, after.seen.labels)
   if (labels.length > 0) {
     const digest = digestOf(before.seen.labels, after.seen.labels)
-    teller.tell('labels_changed', [digest, before.last_of.labels_changed ?? ''], { changed: labels.map(key => `labels.${key}`) })
+    teller.tell('labels_changed', [digest, before.last_of.labels_changed ?? ''], {
+      changed: labels.map(key => `labels.${key}`),
+    })
   }
   follow(teller, before)
   return teller.change()
@@ -150,12 +163,22 @@ function followBoot(teller: Teller, before: VmRecord): void {
   if (told.boot === '') return
   if (!teller.held('stopped', told.boot, before)) return
   teller.told({ boot: '', reachable: false })
-  teller.tell('stopped', [told.boot], { from: 'Running', to: seen.status, changed: ['boot'], reason: seen.phase === 'Failed' ? 'Failed' : '' })
+  teller.tell('stopped', [told.boot], {
+    from: 'Running',
+    to: seen.status,
+    changed: ['boot'],
+    reason: seen.phase === 'Failed' ? 'Failed' : '',
+  })
 }
 
 function followNode(teller: Teller, before: VmRecord): void {
   const { seen } = teller.record
-  const moved = before.seen.boot === seen.boot && isRunning(seen) && before.seen.node !== '' && seen.node !== '' && before.seen.node !== seen.node
+  const moved =
+    before.seen.boot === seen.boot &&
+    isRunning(seen) &&
+    before.seen.node !== '' &&
+    seen.node !== '' &&
+    before.seen.node !== seen.node
   if (!moved) return
   const migration = seen.migration === before.seen.migration ? '' : seen.migration
   const thing = migration === '' ? [before.seen.node, seen.node, before.last_of.migrated ?? ''] : [migration]
@@ -169,7 +192,10 @@ function followReachable(teller: Teller, before: VmRecord): void {
   if (!teller.held(fact, seen.boot, before)) return
   teller.told({ reachable: !told.reachable })
   const other = last_of[told.reachable ? 'reachable' : 'unreachable'] ?? ''
-  teller.tell(fact, [seen.boot, other], { reason: told.reachable ? unreachableBecause(seen) : '', changed: ['reachable'] })
+  teller.tell(fact, [seen.boot, other], {
+    reason: told.reachable ? unreachableBecause(seen) : '',
+    changed: ['reachable'],
+  })
 }
 
 function followAddress(teller: Teller, before: VmRecord): void {
@@ -254,4 +280,9 @@ class Teller {
   }
 }
 
-const HELD = { stopped: 'stopped', reachable: 'reachable', unreachable: 'unreachable', address_changed: 'address' } as const
+const HELD = {
+  stopped: 'stopped',
+  reachable: 'reachable',
+  unreachable: 'unreachable',
+  address_changed: 'address',
+} as const

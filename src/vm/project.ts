@@ -40,7 +40,9 @@ export function projectVmi(object: unknown): VmiPart {
   const meta = dict(vmi['metadata'])
   const spec = dict(vmi['spec'])
   const status = dict(vmi['status'])
-  const owner = list(meta['ownerReferences']).map(dict).find(reference => reference['kind'] === 'VirtualMachine')
+  const owner = list(meta['ownerReferences'])
+    .map(dict)
+    .find(reference => reference['kind'] === 'VirtualMachine')
   const conditions = list(status['conditions']).map(dict)
   return {
     key: `${text(meta['namespace'])}/${text(meta['name'])}`,
@@ -70,14 +72,23 @@ function runStrategy(spec: Json): string {
 function migration(state: Json): VmiPart['migrated'] {
   const done = text(state['endTimestamp']) !== '' && state['failed'] !== true
   if (!done) return { uid: '', from: '', to: '' }
-  return { uid: plainText(state['migrationUid']), from: plainText(state['sourceNode']), to: plainText(state['targetNode']) }
+  return {
+    uid: plainText(state['migrationUid']),
+    from: plainText(state['sourceNode']),
+    to: plainText(state['targetNode']),
+  }
 }
 
 function guestOs(info: Json): GuestOs {
   const id = plainText(info['id'])
   if (id === '') return NO_OS
   const family = /windows/i.test(id) ? 'windows' : 'linux'
-  return { family, id, name: plainText(info['name']), version: plainText(info['versionId']) || plainText(info['version']) }
+  return {
+    family,
+    id,
+    name: plainText(info['name']),
+    version: plainText(info['versionId']) || plainText(info['version']),
+  }
 }
 
 function podNetworks(spec: Json): ReadonlySet<string> {
@@ -94,7 +105,8 @@ function addresses(interfaces: readonly Json[], pod: ReadonlySet<string>): reado
     const source = onPod || !text(nic['infoSource']).includes('guest-agent') ? 'platform' : 'agent'
     for (const raw of unique([nic['ipAddress'], ...list(nic['ipAddresses'])].map(text))) {
       const address = usable(raw)
-      if (address !== '') found.push({ address, network, interface: plainText(nic['interfaceName']), source, pod: onPod })
+      if (address !== '')
+        found.push({ address, network, interface: plainText(nic['interfaceName']), source, pod: onPod })
     }
   }
   return found.slice(0, MAX_ADDRESSES)
@@ -105,7 +117,9 @@ function usable(raw: string): string {
   const [bare = ''] = raw.split('/')
   if (!ipaddr.isValid(bare)) return ''
   const parsed = ipaddr.parse(bare)
-  return ['linkLocal', 'loopback', 'unspecified', 'multicast', 'broadcast'].includes(parsed.range()) ? '' : parsed.toString()
+  return ['linkLocal', 'loopback', 'unspecified', 'multicast', 'broadcast'].includes(parsed.range())
+    ? ''
+    : parsed.toString()
 }
 
 function holds(conditions: readonly Json[], type: string): boolean {

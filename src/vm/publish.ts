@@ -1,4 +1,11 @@
-import { type ClusterRef, envelope, type Event, MAX_EVENT_BYTES, type VmEventData, type VmInEvent } from '../event/index.ts'
+import {
+  type ClusterRef,
+  envelope,
+  type Event,
+  MAX_EVENT_BYTES,
+  type VmEventData,
+  type VmInEvent,
+} from '../event/index.ts'
 import { type Fact, type VmRecord, vmKey } from './record.ts'
 
 /** The name Ansible knows a VM by: read from the right it is never ambiguous, as a namespace and a cluster are DNS labels. */

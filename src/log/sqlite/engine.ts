@@ -1,10 +1,19 @@
 import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { Fault, messageOf } from '../../errors.ts'
-import { type Entry, type EventLog, EVENT_STREAMS, type LogHealth, LogError, type Position, STATE_STREAMS, type Stored } from '../log.ts'
+import { pause, until } from '../../waiting.ts'
+import {
+  type Entry,
+  type EventLog,
+  EVENT_STREAMS,
+  type LogHealth,
+  LogError,
+  type Position,
+  STATE_STREAMS,
+  type Stored,
+} from '../log.ts'
 import { takeLock } from './lock.ts'
 import { openReader, type Reader } from './reader.ts'
 import { type Batch, Outbox } from './outbox.ts'
@@ -127,7 +136,7 @@ class SqliteLog implements EventLog {
         yield entry
         at = entry.position
       }
-      if (found.length === 0) await Promise.race([appended, aborted(stop)])
+      if (found.length === 0) await until(appended, stop)
     }
   }
 
@@ -145,7 +154,12 @@ class SqliteLog implements EventLog {
 
   health(): LogHealth {
     const reason = this.#fatal?.message ?? this.#trouble
-    return { writable: reason === '', reason, waitingBytes: this.#outbox.bytes, holder: `process ${process.pid} on ${hostname()}` }
+    return {
+      writable: reason === '',
+      reason,
+      waitingBytes: this.#outbox.bytes,
+      holder: `process ${process.pid} on ${hostname()}`,
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -190,7 +204,7 @@ class SqliteLog implements EventLog {
       const message = answer.kind === 'failed' ? answer.message : 'an unexpected answer'
       if (answer.kind === 'failed' && PASSING.has(answer.code & PRIMARY) && !this.#closing.signal.aborted) {
         this.#say(`the log can not be written: ${message}`)
-        await sleep(RETRY_MS, undefined, { signal: this.#closing.signal }).catch(() => undefined)
+        await pause(RETRY_MS, this.#closing.signal)
         continue
       }
       this.#fatal = new LogError('fatal', `the log can not be written: ${message}`)
@@ -220,9 +234,4 @@ function toRow(entry: Entry): Row {
     throw new LogError('fatal', `${entry.stream} takes no tombstone (key ${entry.key})`)
   }
   return [entry.stream, entry.key, entry.value === null ? null : JSON.stringify(entry.value)]
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

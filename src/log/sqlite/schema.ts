@@ -13,14 +13,20 @@ export const SCHEMA_VERSION = 1
 export function migrate(db: DatabaseSync, file: string): void {
   const found = (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version
   if (found > SCHEMA_VERSION) {
-    throw new Fault('log_newer', `${file} was written by a newer virtbridge (log schema ${found}, this one knows ${SCHEMA_VERSION})`, {
-      hint: 'start the newer version, or point log.path at another file; nothing was changed',
-    })
+    throw new Fault(
+      'log_newer',
+      `${file} was written by a newer virtbridge (log schema ${found}, this one knows ${SCHEMA_VERSION})`,
+      {
+        hint: 'start the newer version, or point log.path at another file; nothing was changed',
+      },
+    )
   }
   if (found === SCHEMA_VERSION) return
   const foreign = db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE type = 'table'").get() as { n: number }
   if (foreign.n > 0) {
-    throw new Fault('log_foreign', `${file} is a SQLite database of another program`, { hint: 'point log.path at another file' })
+    throw new Fault('log_foreign', `${file} is a SQLite database of another program`, {
+      hint: 'point log.path at another file',
+    })
   }
   db.exec(`
     BEGIN;

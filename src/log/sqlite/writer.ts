@@ -74,7 +74,9 @@ function prune(db: DatabaseSync, request: { stream: Stream; before: number; limi
   const statement = isState(request.stream)
     ? 'DELETE FROM state WHERE stream = ? AND value IS NULL AND at < ?'
     : 'DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE stream = ? AND at < ? LIMIT ?)'
-  const values = isState(request.stream) ? [request.stream, request.before] : [request.stream, request.before, request.limit]
+  const values = isState(request.stream)
+    ? [request.stream, request.before]
+    : [request.stream, request.before, request.limit]
   return Number(db.prepare(statement).run(...values).changes)
 }
 

@@ -1,0 +1,171 @@
+import type { Origin } from '../event/index.ts'
+import type { Observed } from '../kube/index.ts'
+import {
+  assemble,
+  change,
+  type Change,
+  type Circumstance,
+  type Holds,
+  mature,
+  nextDue,
+  type VmiPart,
+  type VmPart,
+  type VmRecord,
+} from '../vm/index.ts'
+import { DeletionCount, isSuspicious } from './loss.ts'
+
+export type Inbound =
+  | { readonly of: 'vm'; readonly observed: Observed<VmPart> }
+  | { readonly of: 'vmi'; readonly observed: Observed<VmiPart> }
+
+/** A VM whose record changes: its new record (null when it is gone) and the facts that became true. */
+export interface Staged extends Change {
+  readonly key: string
+}
+
+interface FoldOptions {
+  readonly cluster: Circumstance['cluster']
+  readonly holds: Holds
+  readonly adopted: boolean
+  readonly records: Map<string, VmRecord>
+}
+
+/**
+ * One cluster's VMs in memory: what its reflectors said, and what was published of it.
+ *
+ * No I/O and no clock. `fold` says what changes; the caller makes that durable and then calls `commit`, so memory never runs ahead
+ * of the log. A VM is assembled only when VMs and VMIs have both been listed once.
+ */
+export class ClusterFold {
+  readonly #options: FoldOptions
+  readonly #records: Map<string, VmRecord>
+  readonly #deletions = new DeletionCount()
+  #vms: ReadonlyMap<string, VmPart> & Map<string, VmPart> = new Map()
+  #vmis: Map<string, VmiPart> = new Map()
+  #listed = { vm: false, vmi: false }
+  #vmisReadable = true
+  #adopted: boolean
+
+  constructor(options: FoldOptions) {
+    this.#options = options
+    this.#records = options.records
+    this.#adopted = options.adopted
+  }
+
+  /** True when VMs and VMIs have both been listed as a whole. */
+  get complete(): boolean {
+    return this.#listed.vm && this.#listed.vmi
+  }
+
+  get size(): number {
+    return this.#records.size
+  }
+
+  /** Known VMs that the last list did not have. */
+  get missing(): readonly string[] {
+    return this.complete ? [...this.#records.keys()].filter(key => !this.#vms.has(key)) : []
+  }
+
+  /** True when so many are missing that nothing is inferred from it until a person confirms. */
+  get held(): boolean {
+    return isSuspicious(this.#records.size, this.missing.length)
+  }
+
+  /** A person says that what is missing now is really gone. */
+  *confirm(now: number): Iterable<Staged> {
+    for (const key of this.missing) yield* this.#look(key, now, 'sync', false)
+  }
+
+  /** Adoption is over: what appears from here on is new. */
+  adopt(): void {
+    this.#adopted = true
+  }
+
+  /** Takes in what a reflector said; yields what changes, one VM at a time, each on top of those before. */
+  *fold(inbound: Inbound, now: number): Iterable<Staged> {
+    const { observed } = inbound
+    if (observed.kind === 'listed') {
+      if (inbound.of === 'vm') this.#vms = new Map((observed as { objects: ReadonlyMap<string, VmPart> }).objects)
+      else this.#vmis = new Map((observed as { objects: ReadonlyMap<string, VmiPart> }).objects)
+      this.#listed = { ...this.#listed, [inbound.of]: true }
+      if (inbound.of === 'vmi') this.#vmisReadable = true
+      if (this.complete) yield* this.resync(now)
+    } else if (observed.kind === 'unavailable') {
+      const { kind } = observed.error
+      if (inbound.of === 'vmi' && (kind === 'forbidden' || kind === 'absent')) this.#vmisReadable = false
+    } else if (observed.kind !== 'watching') {
+      yield* this.#one(inbound, now)
+    }
+  }
+
+  /** Compares everything with what is stored. VMs that are missing are left out while `held`. */
+  *resync(now: number): Iterable<Staged> {
+    const gone = this.held ? [] : this.missing
+    for (const key of [...gone, ...this.#vms.keys()]) yield* this.#look(key, now, 'sync', false)
+  }
+
+  /** Tells what has waited long enough. */
+  *mature(now: number): Iterable<Staged> {
+    if (!this.complete) return
+    for (const [key, record] of this.#records) {
+      const due = nextDue(record)
+      if (due !== null && due <= now) yield* stage(key, record, mature(record, this.#circumstance(now, 'live', false)))
+    }
+  }
+
+  /** When the next waiting fact is due, or null. */
+  nextDue(): number | null {
+    let next: number | null = null
+    for (const record of this.#records.values()) {
+      const due = nextDue(record)
+      if (due !== null && (next === null || due < next)) next = due
+    }
+    return next
+  }
+
+  /** What was staged is durable: memory moves on. */
+  commit(staged: Staged): void {
+    if (staged.record === null) this.#records.delete(staged.key)
+    else this.#records.set(staged.key, staged.record)
+  }
+
+  *#one(inbound: Inbound, now: number): Iterable<Staged> {
+    const { kind, object } = inbound.observed as { kind: 'changed' | 'gone'; object: VmPart | VmiPart }
+    const parts: Map<string, VmPart | VmiPart> = inbound.of === 'vm' ? this.#vms : this.#vmis
+    if (kind === 'changed') parts.set(object.key, object)
+    // A late word about an incarnation that another has replaced changes nothing.
+    else if (parts.get(object.key)?.uid === object.uid) parts.delete(object.key)
+    if (!this.complete) return
+    const vanished = inbound.of === 'vm' && kind === 'gone' && this.#records.has(object.key)
+    const burst = vanished && this.#deletions.add(now, this.#records.size)
+    yield* this.#look(object.key, now, 'live', burst)
+  }
+
+  *#look(key: string, now: number, origin: Origin, burst: boolean): Iterable<Staged> {
+    const before = this.#records.get(key) ?? null
+    const vm = this.#vms.get(key)
+    if (vm === undefined) {
+      if (before !== null) yield* stage(key, before, change(before, null, this.#circumstance(now, origin, burst)))
+      return
+    }
+    const vmi = this.#vmisReadable ? (this.#vmis.get(key) ?? null) : 'unknown'
+    const known = before !== null && before.uid === vm.uid ? before.seen : null
+    const sighting = { vm, seen: assemble(vm, vmi, known) }
+    yield* stage(key, before, change(before, sighting, this.#circumstance(now, origin, burst)))
+  }
+
+  #circumstance(now: number, origin: Origin, burst: boolean): Circumstance {
+    const { cluster, holds } = this.#options
+    return { now, cluster, holds, origin, burst, gap: origin === 'sync', adopting: !this.#adopted }
+  }
+}
+
+/** Nothing is staged when all that moved is the resourceVersion. */
+function* stage(key: string, before: VmRecord | null, next: Change): Iterable<Staged> {
+  if (next.facts.length === 0 && before !== null && next.record !== null && same(before, next.record)) return
+  yield { key, ...next }
+}
+
+function same(before: VmRecord, after: VmRecord): boolean {
+  return JSON.stringify({ ...before, resource_version: '' }) === JSON.stringify({ ...after, resource_version: '' })
+}

@@ -1,0 +1,54 @@
+import type { KubeErrorKind } from '../kube/index.ts'
+
+/**
+ * `joining`: never read as a whole. `synced`: read, and watched. `held`: read, but so many VMs are missing that a person must confirm.
+ * `unavailable`: it can not be read now; what is known of its VMs is held.
+ */
+export type ClusterStatus = 'joining' | 'synced' | 'held' | 'unavailable'
+
+/** What is kept of one cluster, on `state.fleet` under its name. */
+export interface ClusterRecord {
+  readonly schema: 1
+  readonly kind: 'cluster'
+  readonly name: string
+  readonly hub: string
+  /** uid of its kube-system namespace; empty until it answered once. */
+  readonly uid: string
+  /** When its VMs were first read as a whole, in ms; 0 before. VMs that were there then are not news. */
+  readonly adopted_at: number
+  readonly status: ClusterStatus
+  /** Why it is not synced, in one sentence, and what to do about it. */
+  readonly reason: string
+  readonly hint: string
+  readonly cause: KubeErrorKind | 'missing_vms' | ''
+  /** When it was last known to be watched, in ms: written every few seconds. */
+  readonly heartbeat: number
+  readonly vms: number
+  /** VMs that a list no longer has and that wait for a person. */
+  readonly missing: number
+  readonly last_event: string
+}
+
+export function newCluster(name: string, hub: string): ClusterRecord {
+  return {
+    schema: 1,
+    kind: 'cluster',
+    name,
+    hub,
+    uid: '',
+    adopted_at: 0,
+    status: 'joining',
+    reason: 'not read yet',
+    hint: '',
+    cause: '',
+    heartbeat: 0,
+    vms: 0,
+    missing: 0,
+    last_event: '',
+  }
+}
+
+/** True for a value of `state.fleet` that is a cluster, not a VM. */
+export function isCluster(value: object): value is ClusterRecord {
+  return 'kind' in value && value.kind === 'cluster'
+}

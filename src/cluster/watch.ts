@@ -1,0 +1,313 @@
+import {
+  vmEvent,
+  vmKey,
+  type VmRecord,
+  projectVm,
+  projectVmi,
+  type Holds,
+  type VmPart,
+  type VmiPart,
+} from '../vm/index.ts'
+import type { Entry, EventLog } from '../log/index.ts'
+import {
+  HINTS,
+  type KubeClient,
+  KubeError,
+  list,
+  type Observed,
+  PATHS,
+  reflect,
+  type ReflectOptions,
+  type Resource,
+} from '../kube/index.ts'
+import { pause } from '../waiting.ts'
+import { clusterEvent } from './event.ts'
+import { ClusterFold, type Inbound, type Staged } from './fold.ts'
+import { Inbox } from './inbox.ts'
+import { type ClusterRecord, newCluster } from './record.ts'
+
+/** What a cluster's watch works with. Time and waiting come in as arguments. */
+export interface WatchOptions {
+  readonly name: string
+  readonly hub: string
+  readonly client: KubeClient
+  readonly log: EventLog
+  /** What the log knows of this cluster. */
+  readonly known: { readonly cluster: ClusterRecord | null; readonly records: Map<string, VmRecord> }
+  readonly holds: Holds
+  readonly now: () => number
+  readonly signal: AbortSignal
+  readonly heartbeatMs: number
+  readonly reflect?: Partial<Pick<ReflectOptions, 'pageSize' | 'stallMs' | 'backoff' | 'random'>>
+}
+
+/** Changes that wait between the sockets and the log: when full, the sockets are left unread. */
+const INBOX_LIMIT = 500
+/** Entries of one append. */
+const APPEND_LIMIT = 400
+const IDENTITY_RETRY_MS = 5_000
+
+const VMS: Resource<VmPart> = { path: PATHS.virtualmachines, project: projectVm, keyOf: vm => vm.key }
+const VMIS: Resource<VmiPart> = { path: PATHS.virtualmachineinstances, project: projectVmi, keyOf: vmi => vmi.key }
+
+/**
+ * Watches one cluster until the signal aborts: reflectors → fold → log, in that order, one commit for all that came meanwhile.
+ * Rejects only when the log is lost (fenced or fatal): everything a cluster can do wrong is a status of its record.
+ */
+export class ClusterWatch {
+  readonly #options: WatchOptions
+  readonly #inbox = new Inbox<Inbound>(INBOX_LIMIT)
+  #record: ClusterRecord
+  #fold: ClusterFold | null = null
+  #watching = { vm: false, vmi: false }
+  #asked = false
+  #confirmations = 0
+
+  constructor(options: WatchOptions) {
+    this.#options = options
+    this.#record = options.known.cluster ?? newCluster(options.name, options.hub)
+  }
+
+  get record(): ClusterRecord {
+    return this.#record
+  }
+
+  /** A person says that the missing VMs are really gone. */
+  confirm(): void {
+    this.#confirmations += 1
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#options
+    await this.#identify()
+    if (signal.aborted) return
+    const stop = new AbortController()
+    const inner = AbortSignal.any([signal, stop.signal])
+    const reflectors = [
+      this.#reflect(VMS, observed => ({ of: 'vm', observed }), inner),
+      this.#reflect(VMIS, observed => ({ of: 'vmi', observed }), inner),
+    ]
+    try {
+      await this.#work(inner)
+    } finally {
+      stop.abort()
+      await Promise.all(reflectors)
+    }
+  }
+
+  /** Binds the cluster's name to the uid of its kube-system namespace, and waits while it does not answer or another one does. */
+  async #identify(): Promise<void> {
+    const { client, signal, known, holds } = this.#options
+    while (!signal.aborted) {
+      try {
+        const uid = await client.identity(signal)
+        if (this.#record.uid !== '' && this.#record.uid !== uid) throw this.#replaced(uid)
+        this.#record = { ...this.#record, uid }
+        const cluster = { name: this.#options.name, hub: this.#options.hub, uid }
+        this.#fold = new ClusterFold({ cluster, holds, adopted: this.#record.adopted_at > 0, records: known.records })
+        return
+      } catch (error) {
+        if (signal.aborted) return
+        await this.#unavailable(error instanceof KubeError ? error : new KubeError('server', String(error)))
+        await pause(IDENTITY_RETRY_MS, signal)
+      }
+    }
+  }
+
+  async #verify(signal: AbortSignal): Promise<void> {
+    const uid = await this.#options.client.identity(signal)
+    if (uid !== this.#record.uid) throw this.#replaced(uid)
+  }
+
+  #replaced(uid: string): KubeError {
+    return new KubeError(
+      'replaced',
+      `another cluster answers (its kube-system is ${uid}, ours was ${this.#record.uid})`,
+    )
+  }
+
+  async #reflect<T>(
+    resource: Resource<T>,
+    inbound: (observed: Observed<T>) => Inbound,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const options = { ...this.#options.reflect, signal, verify: (inner: AbortSignal) => this.#verify(inner) }
+    for await (const observed of reflect(this.#options.client, resource, options))
+      await this.#inbox.put(inbound(observed), signal)
+  }
+
+  async #work(signal: AbortSignal): Promise<void> {
+    const fold = this.#need()
+    let beat = 0
+    while (!signal.aborted) {
+      const now = this.#options.now()
+      const due = fold.nextDue()
+      const next = Math.min(due ?? Number.MAX_SAFE_INTEGER, beat + this.#options.heartbeatMs)
+      await this.#takeAll(await this.#inbox.take(next - now, signal))
+      await this.#store(fold.mature(this.#options.now()))
+      if (this.#confirmations > 0) await this.#confirmed()
+      if (this.#options.now() - beat >= this.#options.heartbeatMs) {
+        beat = this.#options.now()
+        await this.#beat()
+      }
+    }
+  }
+
+  /** Live changes of different VMs that came together are one append; a VM that comes twice waits for its first to be durable. */
+  async #takeAll(inbox: readonly Inbound[]): Promise<void> {
+    let keys = new Set<string>()
+    let staged: Staged[] = []
+    const flush = async (): Promise<void> => {
+      await this.#store(staged)
+      keys = new Set()
+      staged = []
+    }
+    for (const inbound of inbox) {
+      const { observed } = inbound
+      if (observed.kind !== 'changed' && observed.kind !== 'gone') {
+        await flush()
+        await this.#take(inbound)
+        continue
+      }
+      if (keys.has(observed.object.key)) await flush()
+      keys.add(observed.object.key)
+      staged.push(...this.#need().fold(inbound, this.#options.now()))
+    }
+    await flush()
+  }
+
+  async #take(inbound: Inbound): Promise<void> {
+    const fold = this.#need()
+    const { observed } = inbound
+    if (observed.kind === 'unavailable') {
+      this.#watching = { ...this.#watching, [inbound.of]: false }
+      await this.#unavailable(observed.error)
+    }
+    if (observed.kind === 'watching') this.#watching = { ...this.#watching, [inbound.of]: true }
+    await this.#store(fold.fold(inbound, this.#options.now()))
+    if (observed.kind === 'listed' && inbound.of === 'vm') this.#asked = false
+    if (fold.held && !this.#asked) await this.#askAgain()
+    if (observed.kind === 'listed' || observed.kind === 'watching') await this.#settle(observed)
+  }
+
+  /** A second list straight from the API server before so many VMs are believed to be gone. */
+  async #askAgain(): Promise<void> {
+    this.#asked = true
+    try {
+      const again = await list(this.#options.client, VMS, {
+        signal: this.#options.signal,
+        verify: signal => this.#verify(signal),
+      })
+      await this.#store(this.#need().fold({ of: 'vm', observed: again }, this.#options.now()))
+    } catch {
+      // Not answered: it stays held, and the next list asks anew.
+    }
+  }
+
+  async #confirmed(): Promise<void> {
+    this.#confirmations = 0
+    await this.#store(this.#need().confirm(this.#options.now()))
+    await this.#settle({ kind: 'watching' })
+  }
+
+  /** Says what the cluster is now that both resources are listed: adopted, synced, available again, or held. */
+  async #settle(observed: Observed<unknown>): Promise<void> {
+    const fold = this.#need()
+    if (!fold.complete) return
+    const now = this.#options.now()
+    const watched = this.#watching.vm && this.#watching.vmi
+    if (fold.held) {
+      const missing = fold.missing.length
+      await this.#become({
+        ...this.#healthy(now),
+        status: 'held',
+        cause: 'missing_vms',
+        missing,
+        ...heldBecause(this.#record.name, missing, fold.size),
+      })
+    } else if (this.#record.adopted_at === 0) {
+      fold.adopt()
+      await this.#become({ ...this.#healthy(now), adopted_at: now }, 'joined')
+    } else if (watched && this.#record.status === 'unavailable') await this.#become(this.#healthy(now), 'available')
+    else if (observed.kind === 'listed')
+      await this.#become(this.#healthy(now), this.#record.status === 'synced' ? 'resynced' : undefined)
+    else if (this.#record.status !== 'synced' && watched) await this.#become(this.#healthy(now))
+  }
+
+  #healthy(now: number): ClusterRecord {
+    return {
+      ...this.#record,
+      status: 'synced',
+      reason: '',
+      hint: '',
+      cause: '',
+      missing: 0,
+      vms: this.#need().size,
+      heartbeat: now,
+    }
+  }
+
+  async #unavailable(error: KubeError): Promise<void> {
+    const was = this.#record
+    if (was.status === 'unavailable' && was.reason === error.message) return
+    const fact = was.status === 'unavailable' || was.uid === '' || was.adopted_at === 0 ? undefined : 'unreachable'
+    const status = was.adopted_at === 0 ? 'joining' : 'unavailable'
+    await this.#become({ ...was, status, reason: error.message, hint: HINTS[error.kind], cause: error.kind }, fact)
+  }
+
+  async #beat(): Promise<void> {
+    if (!this.#watching.vm || !this.#watching.vmi || !this.#need().complete) return
+    await this.#become({ ...this.#record, heartbeat: this.#options.now(), vms: this.#need().size })
+  }
+
+  async #become(record: ClusterRecord, fact?: Parameters<typeof clusterEvent>[1]): Promise<void> {
+    const entries: Entry[] = []
+    let next = record
+    if (fact !== undefined) {
+      const event = clusterEvent(record, fact, this.#options.now())
+      next = { ...record, last_event: event.id }
+      entries.push({ stream: 'events.cluster', key: record.name, value: event })
+    }
+    entries.push({ stream: 'state.fleet', key: record.name, value: next })
+    await this.#options.log.append(entries)
+    this.#record = next
+  }
+
+  /** Events first, then the state they lead to, in one append; memory moves on when they are durable. */
+  async #store(staged: Iterable<Staged>): Promise<void> {
+    let batch: Staged[] = []
+    let entries: Entry[] = []
+    const flush = async (): Promise<void> => {
+      if (entries.length > 0) await this.#options.log.append(entries)
+      for (const one of batch) this.#need().commit(one)
+      batch = []
+      entries = []
+    }
+    for (const one of staged) {
+      batch.push(one)
+      entries.push(...this.#entries(one))
+      if (entries.length >= APPEND_LIMIT) await flush()
+    }
+    await flush()
+  }
+
+  #entries(staged: Staged): readonly Entry[] {
+    const now = this.#options.now()
+    const events = staged.facts.map((fact): Entry => {
+      return { stream: 'events.vm', key: vmKey(fact.about), value: vmEvent(fact, now) }
+    })
+    return [...events, { stream: 'state.fleet', key: `${this.#options.name}/${staged.key}`, value: staged.record }]
+  }
+
+  #need(): ClusterFold {
+    if (this.#fold === null) throw new Error('the cluster is not identified yet')
+    return this.#fold
+  }
+}
+
+function heldBecause(cluster: string, missing: number, known: number): { reason: string; hint: string } {
+  return {
+    reason: `${missing} of ${known} VMs are missing from its list: more than is believed without asking`,
+    hint: `look at the cluster; if they are really gone: virtbridge cluster confirm ${cluster}`,
+  }
+}

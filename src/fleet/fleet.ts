@@ -1,0 +1,83 @@
+import { type ClusterRecord, isCluster } from '../cluster/record.ts'
+import type { EventLog, Position, Stored } from '../log/index.ts'
+import { hostName, type VmRecord } from '../vm/index.ts'
+
+/** What changed in the fleet: one VM (null: it is gone) or one cluster. */
+export type FleetChange =
+  | { readonly kind: 'vm'; readonly key: string; readonly before: VmRecord | null; readonly after: VmRecord | null }
+  | { readonly kind: 'cluster'; readonly name: string; readonly after: ClusterRecord | null }
+
+/** The fleet as the log says it is: a view that anybody may read and nobody writes. */
+export interface FleetView {
+  readonly vms: ReadonlyMap<string, VmRecord>
+  readonly clusters: ReadonlyMap<string, ClusterRecord>
+  /** The VM that Ansible knows by this name. */
+  byHost(host: string): VmRecord | undefined
+  /** Called after each change, in order; must not throw. Returns the end of the subscription. */
+  subscribe(listener: (change: FleetChange) => void): () => void
+}
+
+/** The materialised view of `state.fleet`. */
+export class Fleet implements FleetView {
+  readonly #vms = new Map<string, VmRecord>()
+  readonly #clusters = new Map<string, ClusterRecord>()
+  readonly #hosts = new Map<string, string>()
+  readonly #listeners = new Set<(change: FleetChange) => void>()
+
+  get vms(): ReadonlyMap<string, VmRecord> {
+    return this.#vms
+  }
+
+  get clusters(): ReadonlyMap<string, ClusterRecord> {
+    return this.#clusters
+  }
+
+  byHost(host: string): VmRecord | undefined {
+    const key = this.#hosts.get(host)
+    return key === undefined ? undefined : this.#vms.get(key)
+  }
+
+  subscribe(listener: (change: FleetChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Takes in one entry of `state.fleet`. The same entry twice changes nothing. */
+  apply(entry: Pick<Stored, 'key' | 'value'>): void {
+    const change = entry.key.includes('/') ? this.#applyVm(entry) : this.#applyCluster(entry)
+    for (const listener of this.#listeners) listener(change)
+  }
+
+  #applyVm({ key, value }: Pick<Stored, 'key' | 'value'>): FleetChange {
+    const before = this.#vms.get(key) ?? null
+    const after = value as VmRecord | null
+    if (after === null) {
+      this.#vms.delete(key)
+      if (before !== null) this.#hosts.delete(hostName(before))
+    } else {
+      this.#vms.set(key, after)
+      this.#hosts.set(hostName(after), key)
+    }
+    return { kind: 'vm', key, before, after }
+  }
+
+  #applyCluster({ key, value }: Pick<Stored, 'key' | 'value'>): FleetChange {
+    const after = value !== null && isCluster(value) ? value : null
+    if (after === null) this.#clusters.delete(key)
+    else this.#clusters.set(key, after)
+    return { kind: 'cluster', name: key, after }
+  }
+}
+
+/** Reads the fleet as it is now; resolves with the view and the position to follow it from. */
+export async function loadFleet(log: EventLog): Promise<{ fleet: Fleet; position: Position }> {
+  const fleet = new Fleet()
+  const position = log.end('state.fleet')
+  for await (const entry of log.latest('state.fleet')) fleet.apply(entry)
+  return { fleet, position }
+}
+
+/** Keeps the view up with the log until the signal aborts. */
+export async function followFleet(fleet: Fleet, log: EventLog, from: Position, signal: AbortSignal): Promise<void> {
+  for await (const entry of log.follow('state.fleet', from, signal)) fleet.apply(entry)
+}

@@ -1,0 +1,6 @@
+export { mayI } from './access.ts'
+export { KubeClient } from './client.ts'
+export { type Connection, fromKubeconfig, inCluster, withToken } from './connection.ts'
+export { HINTS, KubeError, type KubeErrorKind } from './error.ts'
+export { list, type Observed, reflect, type ReflectOptions, type Resource } from './reflector.ts'
+export { PATHS } from './resource.ts'
