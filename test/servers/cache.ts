@@ -48,6 +48,11 @@ export function folderOf(recipe: Recipe, root: string): string {
   return join(root, `${recipe.name}-${hash.digest('hex').slice(0, 12)}`)
 }
 
+/** Whether a recipe is in the cache already, so that its tools are not needed any more. */
+export function isProvisioned(recipe: Recipe, root = cacheRoot()): Promise<boolean> {
+  return exists(folderOf(recipe, root))
+}
+
 /**
  * The folder of a recipe, built when it is not there.
  *

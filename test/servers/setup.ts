@@ -1,7 +1,7 @@
 import { Fault, messageOf } from '../../src/errors.ts'
-import { provision } from './cache.ts'
+import { isProvisioned, provision, type Recipe } from './cache.ts'
 import { recipes } from './recipes.ts'
-import { requireTools, type Tool } from './toolchain.ts'
+import { requireTools } from './toolchain.ts'
 
 /**
  * Vitest's global setup of the integration suite: builds what is not in the cache yet, telling what and how long.
@@ -11,12 +11,22 @@ import { requireTools, type Tool } from './toolchain.ts'
  */
 export default async function setup(): Promise<void> {
   const wanted = process.env['VIRTBRIDGE_SERVERS']?.split(',')
-  const chosen = recipes.filter(recipe => wanted?.includes(recipe.name) ?? true)
-  try {
-    await requireTools([...new Set<Tool>(chosen.flatMap(recipe => recipe.tools))])
-    for (const recipe of chosen) await provision(recipe, { say: line => console.log(`servers: ${line}`) })
-  } catch (error) {
-    // Vitest prints the message of what a global setup throws, and nothing else of it.
-    throw new Error(error instanceof Fault ? `${error.message}\n${error.hint}` : messageOf(error), { cause: error })
+  const missing: Recipe[] = []
+  for (const recipe of recipes) {
+    if ((wanted?.includes(recipe.name) ?? true) && !(await isProvisioned(recipe))) missing.push(recipe)
   }
+  try {
+    await requireTools([...new Set(missing.flatMap(recipe => recipe.tools))])
+    for (const recipe of missing) await provision(recipe, { say: line => console.log(`servers: ${line}`) })
+  } catch (error) {
+    throw plain(error)
+  }
+}
+
+/** An error that Vitest prints as the lines a person needs, without a stack or a cause that repeat them. */
+export function plain(error: unknown): Error {
+  const text = error instanceof Fault ? `${error.message}\n${error.hint}`.trimEnd() : messageOf(error)
+  const told = new Error(text)
+  told.stack = text
+  return told
 }

@@ -1,5 +1,5 @@
 import { Fault, messageOf } from '../../src/errors.ts'
-import { run } from './run.ts'
+import { run, runToEnd } from './run.ts'
 
 /** A program of the machine that a suite needs: how to find a good enough one, how to get one, and who needs it. */
 export interface Tool {
@@ -57,7 +57,7 @@ export const java: Tool = {
   suites: `${integration}, whose ansible-rulebook runs its rules on it`,
   candidates: ['java', ...(process.env['JAVA_HOME'] === undefined ? [] : [`${process.env['JAVA_HOME']}/bin/java`])],
   async probe(candidate) {
-    const properties = await run('sh', ['-c', '"$0" -XshowSettings:properties -version 2>&1', candidate])
+    const { stderr: properties } = await runToEnd(candidate, ['-XshowSettings:properties', '-version'])
     atLeast(properties, /java\.specification\.version = (\d+)()/, [17, 0])
     return /java\.home = (.+)/.exec(properties)?.[1]?.trim() ?? candidate
   },
@@ -86,14 +86,15 @@ async function find(tool: Tool): Promise<{ path?: string; reasons: string[] }> {
     try {
       return { path: await tool.probe(candidate), reasons }
     } catch (error) {
-      reasons.push(
-        error instanceof Fault && error.code === 'command_not_started'
-          ? `${candidate} is not on the PATH`
-          : `${candidate}: ${messageOf(error)}`,
-      )
+      reasons.push(isNotFound(error) ? `${candidate} is not on the PATH` : `${candidate}: ${messageOf(error)}`)
     }
   }
   return { reasons }
+}
+
+function isNotFound(error: unknown): boolean {
+  const cause = error instanceof Fault ? error.cause : error
+  return cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
 }
 
 function atLeast(text: string, pattern: RegExp, [major, minor]: readonly [number, number]): [number, number] {
