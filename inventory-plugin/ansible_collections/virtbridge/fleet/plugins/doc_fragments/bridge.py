@@ -1,0 +1,68 @@
+# Copyright the virtbridge authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """How to reach a virtbridge; for every plugin of this collection."""
+
+    DOCUMENTATION = r"""
+options:
+  url:
+    description:
+      - Address of the bridge, without C(/api).
+    type: str
+    required: true
+    env:
+      - name: VIRTBRIDGE_URL
+  token:
+    description:
+      - Bearer token that may read the inventory.
+      - Prefer O(token_file) or the environment over writing it into a file that others can read.
+    type: str
+    env:
+      - name: VIRTBRIDGE_TOKEN
+  token_file:
+    description:
+      - Path of a file that holds the token and nothing else. Read when O(token) is not set.
+    type: path
+    env:
+      - name: VIRTBRIDGE_TOKEN_FILE
+  ca_cert:
+    description:
+      - Path of a PEM file with the authority that signed the bridge's certificate.
+      - An empty file counts as none, as a credential with an empty field makes one.
+    type: path
+    env:
+      - name: VIRTBRIDGE_CA_CERT
+  validate_certs:
+    description:
+      - Whether the bridge must prove who it is. Without it anybody on the way can read the token.
+    type: bool
+    default: true
+    env:
+      - name: VIRTBRIDGE_VALIDATE_CERTS
+  timeout:
+    description:
+      - Seconds to wait for the bridge to answer, and for each piece of its answer.
+    type: int
+    default: 60
+    env:
+      - name: VIRTBRIDGE_TIMEOUT
+  retries:
+    description:
+      - How often to ask again when the bridge is not reached, or is not ready (429, 500, 502, 503, 504).
+      - The C(Retry-After) of its answer is honoured up to 30 seconds a time.
+    type: int
+    default: 3
+    env:
+      - name: VIRTBRIDGE_RETRIES
+  max_response_mb:
+    description:
+      - Largest answer to accept, in megabytes after decompression. 10,000 hosts take about 6.
+    type: int
+    default: 512
+    env:
+      - name: VIRTBRIDGE_MAX_RESPONSE_MB
+"""

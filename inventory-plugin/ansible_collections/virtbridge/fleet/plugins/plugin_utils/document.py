@@ -1,0 +1,212 @@
+# Copyright the virtbridge authors
+# SPDX-License-Identifier: Apache-2.0
+"""What an inventory document must be, and what may be believed of it.
+
+Imports nothing of Ansible: the plugin, the script beside the collection and the unit tests share it.
+The document is the JSON of Ansible's script protocol. Whatever is not a whole, well formed one is an InventoryFault,
+never a shorter inventory: a controller deletes the hosts that a successful sync does not name.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+MAX_DEPTH = 32
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}\Z")
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
+# A leading dash would be an option to ssh.
+_ADDRESS = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:%\[\]-]{0,252}\Z")
+_TEMPLATE = re.compile(r"\{[{%#]")
+_UNSAFE = "__ansible_unsafe"
+
+_CONNECTIONS = frozenset(
+    name for short in ("ssh", "paramiko_ssh", "winrm", "psrp") for name in (short, "ansible.builtin." + short)
+)
+# `local` and the like would run a guest's tasks on the execution node, hence the list of connections; variables that name
+# a command or its arguments (ansible_ssh_common_args, ansible_winrm_kinit_cmd) would run there too, hence the list of names.
+CONNECTION_VARIABLES = frozenset(
+    (
+        "ansible_host",
+        "ansible_port",
+        "ansible_connection",
+        "ansible_shell_type",
+        "ansible_winrm_scheme",
+        "ansible_winrm_path",
+        "ansible_winrm_transport",
+        "ansible_winrm_message_encryption",
+        "ansible_winrm_server_cert_validation",
+        "ansible_winrm_kerberos_hostname_override",
+        "ansible_winrm_operation_timeout_sec",
+        "ansible_winrm_read_timeout_sec",
+        "ansible_psrp_protocol",
+        "ansible_psrp_path",
+        "ansible_psrp_auth",
+        "ansible_psrp_message_encryption",
+        "ansible_psrp_cert_validation",
+        "ansible_psrp_negotiate_hostname_override",
+        "ansible_psrp_connection_timeout",
+        "ansible_psrp_operation_timeout",
+        "ansible_psrp_read_timeout",
+    )
+)
+
+
+class InventoryFault(Exception):
+    """The inventory can not be used; the message says what is wrong and what to do."""
+
+
+class Untrusted(str):
+    """A string that holds template delimiters, or that the bridge marked: data for good, never a template."""
+
+
+class Document:
+    """A checked inventory.
+
+    hosts: host name to variables, whose strings are `str` when inert and `Untrusted` when not.
+    groups: group name to a pair of lists, its hosts and its children; every name in them exists.
+    dropped: names of connection variables that the bridge sent and nobody may set from afar, sorted.
+    """
+
+    def __init__(self, hosts, groups, dropped):
+        self.hosts = hosts
+        self.groups = groups
+        self.dropped = dropped
+
+
+def is_template(text):
+    """Whether Ansible would see a template in the text; such text is data here, wherever it comes from."""
+    return _TEMPLATE.search(text) is not None
+
+
+def parse(body):
+    """The JSON value of a response body (bytes); raises InventoryFault when it is not one."""
+    if not body.strip():
+        raise InventoryFault("the answer is empty")
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise InventoryFault(
+            f"the answer is not complete JSON ({error}); something between here and the bridge cut or replaced it"
+        ) from error
+
+
+def check(value):
+    """The Document of a parsed JSON value; raises InventoryFault, which names the place, when it is not an inventory."""
+    if not isinstance(value, dict):
+        raise InventoryFault(f"the answer is not an inventory: a JSON object is expected, not {_kind(value)}")
+    meta = value.get("_meta")
+    hostvars = meta.get("hostvars") if isinstance(meta, dict) else None
+    if not isinstance(hostvars, dict):
+        raise InventoryFault("the answer is not an inventory: it has no _meta.hostvars; is the URL that of a virtbridge?")
+    if "all" not in value:
+        raise InventoryFault("the answer is not an inventory: it has no group 'all'")
+    dropped = set()
+    hosts = {_name("host", name): _variables(name, given, dropped) for name, given in hostvars.items()}
+    names = [_name("group", name) for name in value if name != "_meta"]
+    known = frozenset(names)
+    groups = {name: _group(name, value[name], hosts, known) for name in names}
+    return Document(hosts, groups, sorted(dropped))
+
+
+def marked(value):
+    """The value with every Untrusted string as the object that the script protocol has for it."""
+    if isinstance(value, Untrusted):
+        return {_UNSAFE: str(value)}
+    if isinstance(value, dict):
+        return {key: marked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [marked(item) for item in value]
+    return value
+
+
+def script_output(document):
+    """The document as a script inventory prints it: whatever a script prints is a template to Ansible unless it is marked."""
+    output = {"_meta": {"hostvars": {name: marked(given) for name, given in document.hosts.items()}}}
+    for name, (hosts, children) in document.groups.items():
+        output[name] = {"hosts": hosts, "children": children}
+    return output
+
+
+def _name(kind, name):
+    if not _NAME.match(name):
+        raise InventoryFault(f"{kind} name {name[:80]!r} holds something other than letters, digits, '_', '.' and '-'")
+    return name
+
+
+def _group(name, value, hosts, groups):
+    if not isinstance(value, dict):
+        raise InventoryFault(f"group {name!r} is {_kind(value)}, not an object with hosts and children")
+    members = value.get("hosts", [])
+    children = value.get("children", [])
+    for key, listed in (("hosts", members), ("children", children)):
+        if not isinstance(listed, list) or not all(isinstance(item, str) for item in listed):
+            raise InventoryFault(f"group {name!r}: {key!r} is not a list of names")
+    for host in members:
+        if host not in hosts:
+            raise InventoryFault(f"group {name!r} names the host {host[:80]!r}, which has no variables")
+    for child in children:
+        # Ansible makes this one itself: it holds whatever is in no other group.
+        if child not in groups and child != "ungrouped":
+            raise InventoryFault(f"group {name!r} names the group {child[:80]!r}, which the answer does not hold")
+    return members, children
+
+
+def _variables(host, given, dropped):
+    if not isinstance(given, dict):
+        raise InventoryFault(f"the variables of host {host[:80]!r} are {_kind(given)}, not an object")
+    variables = {}
+    for name, value in given.items():
+        if not _VARIABLE.match(name):
+            raise InventoryFault(f"host {host!r}: {name[:80]!r} can not be the name of a variable")
+        if name.startswith("ansible_"):
+            if name not in CONNECTION_VARIABLES:
+                dropped.add(name)
+                continue
+            value = _connection(host, name, value)
+        variables[name] = _inert(host, value, 0)
+    return variables
+
+
+def _connection(host, name, value):
+    if name == "ansible_port" and isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536:
+        return value
+    if name == "ansible_host" and isinstance(value, str) and _ADDRESS.match(value):
+        return value
+    if name == "ansible_connection" and isinstance(value, str) and value in _CONNECTIONS:
+        return value
+    if name not in ("ansible_port", "ansible_host", "ansible_connection"):
+        if isinstance(value, (bool, int, float)) or (isinstance(value, str) and not is_template(value)):
+            return value
+    raise InventoryFault(f"host {host!r}: {json.dumps(value)[:80]} is no value for {name}")
+
+
+def _inert(host, value, depth):
+    if isinstance(value, str):
+        return Untrusted(value) if is_template(value) else value
+    if isinstance(value, (dict, list)) and depth >= MAX_DEPTH:
+        raise InventoryFault(f"host {host!r}: a variable is nested deeper than {MAX_DEPTH}")
+    if isinstance(value, list):
+        return [_inert(host, item, depth + 1) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if _UNSAFE in value:
+        if len(value) != 1 or not isinstance(value[_UNSAFE], str):
+            raise InventoryFault(f"host {host!r}: a mark {_UNSAFE} does not hold one string")
+        return Untrusted(value[_UNSAFE])
+    for key in value:
+        # Other marks of this family change what Ansible makes of a value (__ansible_vault is decrypted).
+        if key.startswith("__ansible_"):
+            raise InventoryFault(f"host {host!r}: a variable holds the reserved key {key[:80]!r}")
+    return {key: _inert(host, item, depth + 1) for key, item in value.items()}
+
+
+def _kind(value):
+    if value is None:
+        return "null"
+    return {dict: "an object", list: "a list", str: "a string", bool: "a boolean"}.get(type(value), "a number")
+
+
+def _refuse_constant(text):
+    raise ValueError(f"{text} is not JSON")

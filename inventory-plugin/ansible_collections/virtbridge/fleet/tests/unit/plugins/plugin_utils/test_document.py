@@ -1,0 +1,168 @@
+# Copyright the virtbridge authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import unittest
+
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils import document
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault, Untrusted
+
+
+def inventory(variables=None, **groups):
+    """A whole document of one host, web.shop.dev-1, with the variables given."""
+    return {"_meta": {"hostvars": {"web.shop.dev-1": variables or {}}}, "all": {"children": list(groups)}, **groups}
+
+
+def checked(variables):
+    return document.check(inventory(variables)).hosts["web.shop.dev-1"]
+
+
+class ParseTest(unittest.TestCase):
+    def test_a_body_that_is_not_whole_json_is_a_fault(self):
+        for body in (b"", b" \n", b'{"_meta": {', b"<html>", b'{"a": NaN}', b"\xff\xfe", b"[" * 200000):
+            with self.subTest(body=body[:20]), self.assertRaises(InventoryFault):
+                document.parse(body)
+
+
+class CheckTest(unittest.TestCase):
+    def test_hosts_groups_and_children_are_kept(self):
+        found = document.check(inventory({"kubevirt_stale": False}, cluster_dev_1={"hosts": ["web.shop.dev-1"]}))
+        self.assertEqual(found.hosts, {"web.shop.dev-1": {"kubevirt_stale": False}})
+        self.assertEqual(found.groups, {"all": ([], ["cluster_dev_1"]), "cluster_dev_1": (["web.shop.dev-1"], [])})
+        self.assertEqual(found.dropped, [])
+
+    def test_an_inventory_without_hosts_is_one_when_it_is_whole(self):
+        self.assertEqual(document.check({"_meta": {"hostvars": {}}, "all": {"children": ["ungrouped"]}}).hosts, {})
+
+    def test_whatever_is_no_inventory_is_a_fault(self):
+        host = "web.shop.dev-1"
+        for value in (
+            None,
+            [],
+            "text",
+            {},
+            {"error": {"code": "not_synced"}},
+            {"_meta": {}, "all": {}},
+            {"_meta": {"hostvars": []}, "all": {}},
+            {"_meta": {"hostvars": {host: {}}}},
+            {"_meta": {"hostvars": {host: []}}, "all": {}},
+            {"_meta": {"hostvars": {host: {}}}, "all": [host]},
+            inventory(web={"hosts": host}),
+            inventory(web={"hosts": [1]}),
+            inventory(web={"hosts": ["other.shop.dev-1"]}),
+            inventory(web={"children": ["nowhere"]}),
+        ):
+            with self.subTest(value=value), self.assertRaises(InventoryFault):
+                document.check(value)
+
+    def test_names_come_from_a_fixed_alphabet(self):
+        for name in ("", "-oProxyCommand=x", "a b", "{{ x }}", "a:22", "a[1:3]", "a/b", "a,b", "é", "a\n", "a" * 254):
+            with self.subTest(name=name):
+                with self.assertRaises(InventoryFault):
+                    document.check({"_meta": {"hostvars": {name: {}}}, "all": {}})
+                with self.assertRaises(InventoryFault):
+                    document.check({"_meta": {"hostvars": {}}, "all": {}, name: {}})
+        for name in ("", "a-b", "a.b", "1a", "a b", "{{ x }}"):
+            with self.subTest(variable=name), self.assertRaises(InventoryFault):
+                checked({name: 1})
+
+
+class ConnectionTest(unittest.TestCase):
+    def test_what_may_come_from_an_inventory_is_kept(self):
+        given = {
+            "ansible_host": "fd00::1%eth0",
+            "ansible_port": 5986,
+            "ansible_connection": "psrp",
+            "ansible_psrp_cert_validation": "ignore",
+            "ansible_winrm_read_timeout_sec": 70,
+        }
+        self.assertEqual(checked(given), given)
+
+    def test_what_would_run_a_command_here_is_dropped_and_told(self):
+        given = {
+            "ansible_ssh_common_args": "-o ProxyCommand=id",
+            "ansible_winrm_kinit_cmd": "id",
+            "ansible_python_interpreter": "/bin/sh",
+            "kubevirt_name": "web",
+        }
+        found = document.check(inventory(given))
+        self.assertEqual(found.hosts["web.shop.dev-1"], {"kubevirt_name": "web"})
+        self.assertEqual(
+            found.dropped, ["ansible_python_interpreter", "ansible_ssh_common_args", "ansible_winrm_kinit_cmd"]
+        )
+
+    def test_a_value_that_does_not_fit_is_a_fault(self):
+        for name, value in (
+            ("ansible_host", "-oProxyCommand=id"),
+            ("ansible_host", "a b"),
+            ("ansible_host", "{{ 1 }}"),
+            ("ansible_host", {"__ansible_unsafe": "10.0.0.1"}),
+            ("ansible_host", None),
+            ("ansible_port", 0),
+            ("ansible_port", 65536),
+            ("ansible_port", True),
+            ("ansible_port", "22"),
+            ("ansible_connection", "local"),
+            ("ansible_connection", "chroot"),
+            ("ansible_connection", ["ssh"]),
+            ("ansible_winrm_path", "{{ lookup('pipe', 'id') }}"),
+            ("ansible_winrm_path", ["a"]),
+        ):
+            with self.subTest(name=name, value=value), self.assertRaises(InventoryFault):
+                checked({name: value})
+
+
+class TrustTest(unittest.TestCase):
+    def test_text_with_template_delimiters_is_untrusted_wherever_it_stands(self):
+        for text in ("{{ 6*7 }}", "a {% if x %}", "{# c #}", "{{{"):
+            found = checked({"a": text, "b": [text], "c": {"d": {"e": text}}})
+            for value in (found["a"], found["b"][0], found["c"]["d"]["e"]):
+                with self.subTest(text=text):
+                    self.assertIsInstance(value, Untrusted)
+                    self.assertEqual(value, text)
+
+    def test_all_other_text_is_plain(self):
+        for text in ("", "10.0.0.1", "{ {", "}}", "%}", "Größe \u2028", "{a}"):
+            with self.subTest(text=text):
+                self.assertIs(type(checked({"a": text})["a"]), str)
+
+    def test_a_mark_of_the_bridge_holds_one_string_and_makes_it_untrusted(self):
+        self.assertIsInstance(checked({"a": {"__ansible_unsafe": "plain"}})["a"], Untrusted)
+        for mark in (
+            {"__ansible_unsafe": 1},
+            {"__ansible_unsafe": "a", "b": 1},
+            {"__ansible_vault": "x"},
+            {"__ansible_type": "x"},
+        ):
+            with self.subTest(mark=mark), self.assertRaises(InventoryFault):
+                checked({"a": mark})
+
+    def test_depth_is_bounded(self):
+        value = "deep"
+        for unused in range(document.MAX_DEPTH):
+            value = [value]
+        self.assertEqual(checked({"a": value})["a"], value)
+        with self.assertRaises(InventoryFault):
+            checked({"a": [value]})
+
+    def test_other_values_are_kept_as_they_are(self):
+        value = {"a": 1, "b": 1.5, "c": None, "d": True, "e": [], "f": {}}
+        self.assertEqual(checked({"x": value})["x"], value)
+
+
+class ScriptTest(unittest.TestCase):
+    def test_a_script_marks_what_is_untrusted_and_can_be_read_again(self):
+        given = inventory({"a": "{{ 6*7 }}", "b": [{"c": "{% x"}], "d": "plain"}, web={"hosts": ["web.shop.dev-1"]})
+        output = json.loads(json.dumps(document.script_output(document.check(given))))
+        self.assertEqual(
+            output["_meta"]["hostvars"]["web.shop.dev-1"],
+            {"a": {"__ansible_unsafe": "{{ 6*7 }}"}, "b": [{"c": {"__ansible_unsafe": "{% x"}}], "d": "plain"},
+        )
+        self.assertEqual(output["web"], {"hosts": ["web.shop.dev-1"], "children": []})
+        self.assertEqual(document.check(output).hosts, document.check(given).hosts)
+
+
+if __name__ == "__main__":
+    unittest.main()
