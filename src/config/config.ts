@@ -1,0 +1,82 @@
+/** The configuration after validation, with every default filled in. Durations are in the unit their key names. */
+export interface Config {
+  readonly log: { readonly path: string; readonly retention_days: number; readonly audit_retention_days: number }
+  readonly http: { readonly listen: string; readonly tokens: readonly TokenConfig[] }
+  readonly clusters: readonly ClusterConfig[]
+  readonly hubs: readonly HubConfig[]
+  readonly watch: WatchConfig
+  readonly inventory: InventoryConfig
+  readonly controller?: ControllerConfig
+  readonly verbs: { readonly onboard: VerbConfig; readonly patch: VerbConfig }
+  readonly dispatch: DispatchConfig
+  readonly telemetry: { readonly log_level: 'debug' | 'info' | 'warn' | 'error' }
+}
+
+/** A secret never stands in the file: it comes from the environment or from a file of its own. */
+export type Secret = { readonly env: string } | { readonly file: string }
+
+/** `read`: inventory, VMs, events, runs. `run`: start runs. `admin`: confirm deletions, release the brake. */
+export const RIGHTS = ['read', 'run', 'admin'] as const
+export type Right = (typeof RIGHTS)[number]
+
+export interface TokenConfig {
+  readonly name: string
+  readonly token: Secret
+  readonly can: readonly Right[]
+}
+
+export interface ClusterConfig {
+  readonly name: string
+  readonly kubeconfig: string
+  readonly context: string
+  readonly in_cluster: boolean
+  readonly allow_exec: boolean
+}
+
+export interface HubConfig extends ClusterConfig {
+  /** Labels a ManagedCluster must have. */
+  readonly labels: Readonly<Record<string, string>>
+  /** ManagedCluster name → the name it has here. */
+  readonly aliases: Readonly<Record<string, string>>
+  readonly proxy: { readonly url: string; readonly ca_file: string }
+}
+
+export interface WatchConfig {
+  readonly stopped_hold_seconds: number
+  readonly reachable_hold_seconds: number
+  readonly unreachable_hold_seconds: number
+  readonly address_hold_seconds: number
+  readonly heartbeat_seconds: number
+}
+
+export interface InventoryConfig {
+  readonly stale_after_seconds: number
+  readonly disable_stale_after_seconds: number
+  readonly label_groups: readonly string[]
+}
+
+export interface ControllerConfig {
+  readonly url: string
+  readonly token: Secret
+  readonly ca_file: string
+  readonly organization: string
+  readonly inventory: string
+  readonly inventory_source: string
+  readonly request_timeout_seconds: number
+  readonly quiet_period_seconds: number
+  readonly poll_seconds: number
+}
+
+export interface VerbConfig {
+  readonly template: string
+  /** `bridge`: virtbridge launches. `eda`: a rulebook does. `off`: nobody does. */
+  readonly driver: 'bridge' | 'eda' | 'off'
+  readonly os: readonly ('linux' | 'windows')[]
+}
+
+export interface DispatchConfig {
+  readonly coalesce_seconds: number
+  readonly max_hosts_per_job: number
+  readonly max_jobs: number
+  readonly brake: { readonly hosts: number; readonly per_seconds: number }
+}

@@ -1,0 +1,191 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { Ajv, type ErrorObject } from 'ajv'
+import { parseDocument } from 'yaml'
+import { Fault, messageOf } from '../errors.ts'
+import type { ClusterConfig, Config, HubConfig } from './config.ts'
+import { CONFIG_SCHEMA } from './schema.ts'
+
+/** One thing that is wrong with a configuration: where, what, and what to do. */
+export interface ConfigFault {
+  readonly path: string
+  readonly message: string
+  readonly hint: string
+}
+
+/** Everything that is wrong with a configuration, at once. */
+export class ConfigError extends Fault {
+  readonly faults: readonly ConfigFault[]
+
+  constructor(file: string, faults: readonly ConfigFault[]) {
+    const lines = faults.map(fault => `  ${fault.path}: ${fault.message}${fault.hint === '' ? '' : ` (${fault.hint})`}`)
+    super(
+      'config',
+      `${file} has ${faults.length === 1 ? 'a fault' : `${faults.length} faults`}:\n${lines.join('\n')}`,
+      {
+        hint: 'virtbridge.example.yaml explains every key',
+      },
+    )
+    this.faults = faults
+  }
+}
+
+/** Reads and validates a configuration file; paths in it are relative to it. Throws a ConfigError with every fault. */
+export function loadConfig(file: string): Config {
+  let source: string
+  try {
+    source = readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Fault('config', `the configuration ${file} can not be read: ${messageOf(error)}`, {
+      hint: 'copy virtbridge.example.yaml and edit it',
+    })
+  }
+  return parseConfig(source, file)
+}
+
+/** The same for text; `file` names it in faults and is what its paths are relative to. */
+export function parseConfig(source: string, file: string): Config {
+  const document = parseDocument(source)
+  if (document.errors.length > 0) {
+    const faults = document.errors.map(error => ({
+      path: `line ${error.linePos?.[0].line ?? '?'}`,
+      message: error.message.split('\n')[0] ?? '',
+      hint: '',
+    }))
+    throw new ConfigError(file, faults)
+  }
+  const value: unknown = document.toJS() ?? {}
+  const validate = new Ajv({ allErrors: true, useDefaults: true, strict: true, verbose: true }).compile(CONFIG_SCHEMA)
+  if (!validate(value)) throw new ConfigError(file, explain(validate.errors ?? []))
+  const config = value as Config
+  const faults = contradictions(config)
+  if (faults.length > 0) throw new ConfigError(file, faults)
+  return absolute(config, dirname(resolve(file)))
+}
+
+function explain(errors: readonly ErrorObject[]): readonly ConfigFault[] {
+  const faults = new Map<string, ConfigFault>()
+  for (const error of errors) {
+    const inSecret = isSecret(error.schemaPath, error.parentSchema)
+    const path = pathOf(inSecret ? error.instancePath.replace(/\/(env|file)$/, '') : error.instancePath)
+    const fault = inSecret ? secretFault(path) : plainFault(path, error)
+    faults.set(`${fault.path} ${fault.message}`, fault)
+  }
+  return [...faults.values()]
+}
+
+function isSecret(schemaPath: string, parent: unknown): boolean {
+  return schemaPath.includes('/oneOf') || (parent as { title?: string } | undefined)?.title === 'secret'
+}
+
+/** The value itself is not repeated: it may be the secret. */
+function secretFault(path: string): ConfigFault {
+  return { path, message: 'must name where the secret is, not be it', hint: 'write {env: NAME} or {file: /path}' }
+}
+
+function plainFault(path: string, error: ErrorObject): ConfigFault {
+  const known = Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {})
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return {
+        path: join(path, String(error.params['additionalProperty'])),
+        message: 'unknown key',
+        hint: `known here: ${known.join(', ')}`,
+      }
+    case 'required':
+      return { path: join(path, String(error.params['missingProperty'])), message: 'is missing', hint: '' }
+    case 'enum':
+      return {
+        path,
+        message: 'is none of the choices',
+        hint: `one of ${(error.params['allowedValues'] as string[]).join(', ')}`,
+      }
+    case 'pattern':
+      return {
+        path,
+        message: 'is not well formed',
+        hint:
+          PATTERN_HINTS.get(path.replace(/\.\d+/g, '').split('.').at(-1) ?? '') ??
+          `must match ${String(error.params['pattern'])}`,
+      }
+    default:
+      return { path, message: error.message ?? 'is wrong', hint: '' }
+  }
+}
+
+const PATTERN_HINTS = new Map([
+  ['listen', 'host:port, as 127.0.0.1:8080 or [::1]:8080'],
+  ['name', 'a DNS label: lower-case letters, digits and dashes, at most 63'],
+  ['url', 'starts with https:// or http://'],
+])
+
+function pathOf(pointer: string): string {
+  return pointer.split('/').slice(1).join('.')
+}
+
+function join(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`
+}
+
+/** What the schema can not say. */
+function contradictions(config: Config): readonly ConfigFault[] {
+  const faults: ConfigFault[] = []
+  if (config.clusters.length + config.hubs.length === 0) {
+    faults.push({
+      path: 'clusters',
+      message: 'no cluster and no hub is named',
+      hint: 'add a cluster with its kubeconfig, or in_cluster: true',
+    })
+  }
+  const seen = new Map<string, string>()
+  const named = [...entries('clusters', config.clusters), ...entries('hubs', config.hubs)]
+  for (const [path, cluster] of named) {
+    const other = seen.get(cluster.name)
+    if (other !== undefined)
+      faults.push({
+        path: `${path}.name`,
+        message: `"${cluster.name}" is the name of ${other} too`,
+        hint: 'names are unique over all hubs',
+      })
+    seen.set(cluster.name, path)
+    if ((cluster.kubeconfig !== '') === cluster.in_cluster) {
+      faults.push({ path, message: 'needs either kubeconfig or in_cluster: true', hint: 'exactly one of them' })
+    }
+  }
+  const [host = ''] = [config.http.listen.replace(/:\d+$/, '')]
+  const local = ['127.0.0.1', 'localhost', '[::1]'].includes(host)
+  if (!local && config.http.tokens.length === 0) {
+    faults.push({
+      path: 'http.tokens',
+      message: `listening on ${host} without a token would show the fleet to everybody`,
+      hint: 'add a token, or listen on 127.0.0.1',
+    })
+  }
+  return faults
+}
+
+function entries(
+  path: string,
+  clusters: readonly (ClusterConfig | HubConfig)[],
+): readonly (readonly [string, ClusterConfig])[] {
+  return clusters.map((cluster, index) => [`${path}.${index}`, cluster] as const)
+}
+
+/** Paths as the process sees them, whatever folder it runs in. */
+function absolute(config: Config, base: string): Config {
+  const at = (path: string): string => (path === '' ? '' : resolve(base, path))
+  const clusters = config.clusters.map(cluster => ({ ...cluster, kubeconfig: at(cluster.kubeconfig) }))
+  const hubs = config.hubs.map(hub => ({
+    ...hub,
+    kubeconfig: at(hub.kubeconfig),
+    proxy: { ...hub.proxy, ca_file: at(hub.proxy.ca_file) },
+  }))
+  const { controller, ...rest } = config
+  return {
+    ...rest,
+    log: { ...config.log, path: at(config.log.path) },
+    clusters,
+    hubs,
+    ...(controller === undefined ? {} : { controller: { ...controller, ca_file: at(controller.ca_file) } }),
+  }
+}
