@@ -1,0 +1,66 @@
+import { isDeepStrictEqual } from 'node:util'
+import { isRecord, type Answer } from './answer.ts'
+
+/** What a launch must come back with. */
+export interface Expected {
+  readonly template: number
+  readonly inventory: number
+  readonly limit: string
+  readonly skipTags: string
+  readonly extraVars: Readonly<Record<string, unknown>>
+}
+
+/**
+ * How the job that was started differs from the one that was asked for; empty when it does not. The controller answers 201 to all of
+ * it: a field that the template does not prompt for is dropped, an unknown one not even named. Differences tell no values of
+ * variables, they may be secret.
+ */
+export function echoDifferences(expected: Expected, echo: Answer): string[] {
+  const found: string[] = []
+  if (echo.raw('type') !== 'job') found.push(`it is a ${String(echo.raw('type'))}, not a job`)
+  const ignored = echo.raw('ignored_fields')
+  if (isRecord(ignored))
+    found.push(...Object.keys(ignored).map(field => `field ${field} was ignored${inner(ignored[field])}`))
+  if (echo.raw('limit') !== expected.limit)
+    found.push(`limit is ${shown(echo.raw('limit'))}, not ${shown(expected.limit)}`)
+  if (echo.raw('inventory') !== expected.inventory)
+    found.push(`inventory is ${shown(echo.raw('inventory'))}, not ${expected.inventory}`)
+  if (echo.raw('skip_tags') !== expected.skipTags)
+    found.push(`skip_tags is ${shown(echo.raw('skip_tags'))}, not ${shown(expected.skipTags)}`)
+  if (echo.raw('job_template') !== expected.template)
+    found.push(`job template is ${shown(echo.raw('job_template'))}, not ${expected.template}`)
+  return [...found, ...variableDifferences(expected.extraVars, echo.raw('extra_vars'))]
+}
+
+/** The echo is the template's own variables and ours as one JSON text; answers to password questions come back masked. */
+function variableDifferences(expected: Readonly<Record<string, unknown>>, echoed: unknown): string[] {
+  const names = Object.keys(expected)
+  if (names.length === 0) return []
+  const variables = parsed(echoed)
+  if (variables === null) return ['extra_vars are not echoed']
+  return names
+    .filter(name => variables[name] !== '$encrypted$' && !isDeepStrictEqual(variables[name], asJson(expected[name])))
+    .map(name => `extra_vars: ${name} is ${name in variables ? 'another' : 'missing'}`)
+}
+
+function parsed(text: unknown): Record<string, unknown> | null {
+  try {
+    const value = JSON.parse(String(text)) as unknown
+    return isRecord(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+function asJson(value: unknown): unknown {
+  return value === undefined ? undefined : (JSON.parse(JSON.stringify(value)) as unknown)
+}
+
+function inner(value: unknown): string {
+  return isRecord(value) ? ` (${Object.keys(value).join(', ')})` : ''
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'missing'
+  return text.length > 120 ? `${text.slice(0, 119)}…` : text
+}

@@ -1,0 +1,171 @@
+import type { Inventory, InventorySource } from './inventory.ts'
+import type { Template } from './template.ts'
+
+/** The limit that a template should have by default: it names no host, so a launch whose limit was lost runs nowhere. */
+export const NO_DEFAULT_LIMIT = 'virtbridge-no-default-limit'
+
+/** What is wrong with a controller's object, and how to mend it there. `stop`: nothing is launched before it is mended. */
+export interface Hazard {
+  readonly code: string
+  readonly severity: 'stop' | 'warn'
+  readonly message: string
+  readonly mend: string
+}
+
+/**
+ * Why a launch of this template on hosts of this inventory could do something else than asked. `variables`: the names of the
+ * extra_vars that the launch will carry.
+ *
+ * code                | severity | because
+ * no_ask_limit        | stop     | the limit is dropped and the job runs on the whole inventory, with 201
+ * no_ask_variables    | stop     | run id and expected count are dropped, and with them the playbook's own check
+ * no_ask_skip_tags    | stop     | the marker is dropped, and a lost answer could never be settled
+ * default_limit       | stop     | a launch whose limit is lost all the same would run on what the default names
+ * sliced              | stop     | the launch starts a workflow of several jobs
+ * other_inventory     | stop     | the names of the limit are looked up in an inventory that is not ours
+ * survey              | stop     | a required variable is not given: 400
+ * passwords           | stop     | a credential asks for its password at launch: 400
+ * not_permitted       | stop     | 403
+ * check_mode          | warn     | jobs only look, and report success
+ * waits_for_itself    | warn     | jobs of this template run one after the other, 20 s apart
+ * no_timeout          | warn     | a job that hangs holds its hosts for ever
+ */
+export function launchHazards(
+  template: Template,
+  inventory: Pick<Inventory, 'id' | 'name'>,
+  variables: readonly string[],
+): Hazard[] {
+  const found = [...promptHazards(template), ...inputHazards(template, variables), ...habitHazards(template)]
+  if (template.inventory?.id === inventory.id || template.asks.inventory) return found
+  const its = template.inventory === null ? 'has no inventory' : `runs on inventory "${template.inventory.name}"`
+  return [
+    ...found,
+    stop('other_inventory', `it ${its}, not on "${inventory.name}"`, `set its inventory to "${inventory.name}"`),
+  ]
+}
+
+function promptHazards({ asks, limit, jobSliceCount }: Template): Hazard[] {
+  const found: Hazard[] = []
+  if (!asks.limit)
+    found.push(
+      stop(
+        'no_ask_limit',
+        'it does not prompt for a limit: the limit is dropped and the job runs on every host',
+        'switch on "Prompt on launch" for Limit',
+      ),
+    )
+  if (!asks.variables)
+    found.push(
+      stop(
+        'no_ask_variables',
+        'it does not prompt for variables: run id and expected host count are dropped',
+        'switch on "Prompt on launch" for Variables',
+      ),
+    )
+  if (!asks.skipTags)
+    found.push(
+      stop(
+        'no_ask_skip_tags',
+        'it does not prompt for skip tags: the marker that makes a launch findable is dropped',
+        'switch on "Prompt on launch" for Skip tags',
+      ),
+    )
+  if (limit !== NO_DEFAULT_LIMIT)
+    found.push(
+      stop(
+        'default_limit',
+        limit === ''
+          ? 'its own limit is empty, which is every host'
+          : `its own limit is "${limit}", which may name hosts`,
+        `set its Limit to ${NO_DEFAULT_LIMIT}`,
+      ),
+    )
+  if (jobSliceCount !== 1)
+    found.push(
+      stop('sliced', `it is cut into ${jobSliceCount} slices: a launch starts a workflow`, 'set Job slicing to 1'),
+    )
+  return found
+}
+
+function inputHazards(template: Template, variables: readonly string[]): Hazard[] {
+  const found: Hazard[] = []
+  const missing = template.requiredVariables.filter(name => !variables.includes(name))
+  if (missing.length > 0)
+    found.push(
+      stop(
+        'survey',
+        `its survey needs ${missing.join(', ')}`,
+        'give these a default, make them optional, or have the pipeline pass them',
+      ),
+    )
+  if (template.requiredPasswords.length > 0)
+    found.push(
+      stop(
+        'passwords',
+        `a credential asks at launch for ${template.requiredPasswords.join(', ')}`,
+        'store the password in the credential',
+      ),
+    )
+  if (!template.mayStart)
+    found.push(stop('not_permitted', 'this account may not launch it', 'give the service account Execute on it'))
+  return found
+}
+
+function habitHazards(template: Template): Hazard[] {
+  const found: Hazard[] = []
+  if (template.jobType !== 'run')
+    found.push(
+      warn(
+        'check_mode',
+        `its job type is "${template.jobType}": jobs change nothing and report success`,
+        'set Job type to Run',
+      ),
+    )
+  if (!template.allowSimultaneous)
+    found.push(warn('waits_for_itself', 'its jobs wait for each other', 'switch on "Concurrent jobs"'))
+  if (template.timeoutSeconds === 0) found.push(warn('no_timeout', 'its jobs have no time-out', 'set Timeout'))
+  return found
+}
+
+/**
+ * Why the inventory source could fill the inventory with something else than the fleet.
+ *
+ * code             | severity | because
+ * keeps_hosts      | stop     | without Overwrite, hosts that are gone stay and can be reached by a limit
+ * keeps_variables  | stop     | without Overwrite variables, an address that was withdrawn stays
+ * no_enabled_var   | warn     | hosts that are stopped or stale are run against
+ * update_on_launch | warn     | every launch waits for an update of its own, without a word
+ * no_update_right  | stop     | the account may not start an update, and hosts that are out of date stay so
+ */
+export function sourceHazards(source: InventorySource): Hazard[] {
+  const found: Hazard[] = []
+  if (!source.overwrite)
+    found.push(stop('keeps_hosts', 'it keeps hosts that the fleet no longer has', 'switch on Overwrite'))
+  if (!source.overwriteVars)
+    found.push(
+      stop('keeps_variables', 'it keeps variables that the fleet no longer gives', 'switch on Overwrite variables'),
+    )
+  if (source.enabledVar !== 'kubevirt_enabled')
+    found.push(
+      warn(
+        'no_enabled_var',
+        `its enabled variable is "${source.enabledVar}"`,
+        'set Enabled variable to kubevirt_enabled and Enabled value to true',
+      ),
+    )
+  if (source.updateOnLaunch)
+    found.push(warn('update_on_launch', 'every launch waits for an update', 'switch off "Update on launch"'))
+  if (!source.mayUpdate)
+    found.push(
+      stop('no_update_right', 'this account may not update it', 'give the service account Update on the inventory'),
+    )
+  return found
+}
+
+function stop(code: string, message: string, mend: string): Hazard {
+  return { code, severity: 'stop', message, mend }
+}
+
+function warn(code: string, message: string, mend: string): Hazard {
+  return { code, severity: 'warn', message, mend }
+}

@@ -1,0 +1,59 @@
+import type { ControllerHost } from './host.ts'
+import { hostFault } from './limit.ts'
+
+/** A guest as the fleet knows it. */
+export interface ExpectedGuest {
+  readonly host: string
+  readonly uid: string
+  readonly address: string
+}
+
+/** `why` can be cured by an inventory update, but for `name`. */
+export interface StaleGuest {
+  readonly host: string
+  readonly why: 'absent' | 'disabled' | 'uid' | 'address' | 'name'
+  readonly reason: string
+}
+
+/**
+ * Which hosts the controller would reach as the guests we mean: there, enabled, and with our uid and our address. Pure. A guest of
+ * which we do not know uid or address is never ready, whatever the controller says.
+ */
+export function rightGuest(
+  expected: readonly ExpectedGuest[],
+  found: ReadonlyMap<string, ControllerHost>,
+): { ready: string[]; stale: StaleGuest[] } {
+  const ready: string[] = []
+  const stale: StaleGuest[] = []
+  for (const guest of expected) {
+    const fault = faultOf(guest, found.get(guest.host))
+    if (fault === null) ready.push(guest.host)
+    else stale.push({ host: guest.host, ...fault })
+  }
+  return { ready, stale }
+}
+
+function faultOf(guest: ExpectedGuest, found: ControllerHost | undefined): Omit<StaleGuest, 'host'> | null {
+  const name = hostFault(guest.host)
+  if (name !== null) return { why: 'name', reason: name }
+  if (found === undefined) return { why: 'absent', reason: 'the controller’s inventory does not have it' }
+  if (found.sharesGroupName)
+    return {
+      why: 'name',
+      reason: 'a group of the controller’s inventory has the same name, so a limit would mean the group',
+    }
+  if (!found.enabled) return { why: 'disabled', reason: 'it is disabled in the controller’s inventory' }
+  const uid = found.variables['kubevirt_uid']
+  if (guest.uid === '' || uid !== guest.uid)
+    return { why: 'uid', reason: `the controller has the VM with uid ${shown(uid)}, the fleet ${shown(guest.uid)}` }
+  const address = found.variables['ansible_host']
+  if (guest.address !== '' && address === guest.address) return null
+  return {
+    why: 'address',
+    reason: `the controller would reach it at ${shown(address)}, the fleet says ${shown(guest.address)}`,
+  }
+}
+
+function shown(value: unknown): string {
+  return typeof value === 'string' && value !== '' ? JSON.stringify(value.slice(0, 80)) : 'nothing'
+}

@@ -1,0 +1,172 @@
+import { X509Certificate } from 'node:crypto'
+import { messageOf } from '../errors.ts'
+import { Answer } from './answer.ts'
+import { complaint, oneLine, withoutSecrets } from './complaint.ts'
+import { ControllerError, kindOfStatus } from './error.ts'
+import { openWire, type Exchange } from './wire.ts'
+
+export interface ControllerOptions {
+  /** Scheme and host (and port), nothing more: `https://aap.example.com`. */
+  readonly url: string
+  /** Called once, and again after a 401: a token that was changed meanwhile is used at once. */
+  readonly token: () => string
+  /** PEM of the authority that signed the controller's certificate, when no public one did. */
+  readonly ca?: string
+  /** Bound of one request, first byte to last. */
+  readonly requestTimeoutMs: number
+  /** The description of our token in the controller; needed to know its expiry when the account has several. */
+  readonly tokenDescription?: string
+  /** Ends every request, now and later. */
+  readonly signal?: AbortSignal
+}
+
+/** One controller, spoken to with one token. Paths are those the controller itself returned. */
+export interface Session extends AsyncDisposable {
+  readonly origin: string
+  /** The answer of a GET. Throws `ControllerError` for everything but a 2xx with a JSON object. */
+  get(path: string): Promise<Answer>
+  /** A POST that may be refused; `exchange` tells what became of it and it is never sent twice (but see `post` of `openSession`). */
+  post(path: string, body: unknown, options?: { fresh?: boolean }): Promise<Exchange>
+  /** The error that an exchange amounts to. */
+  failure(where: string, exchange: Exchange): ControllerError
+  /** Foreign text without our token in it, on one short line. */
+  clean(text: string): string
+}
+
+/** Throws `ControllerError` (protocol) when the address or the authority is unusable. Sends nothing. */
+export function openSession(options: ControllerOptions): Session {
+  const origin = originOf(options.url)
+  checkAuthority(options.ca)
+  const wire = openWire({
+    timeoutMs: options.requestTimeoutMs,
+    ...(options.ca === undefined ? {} : { ca: options.ca }),
+  })
+  const closing = new AbortController()
+  const signal = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal])
+  const seen = new Set<string>()
+  let current: string | undefined
+
+  function token(): string {
+    current ??= readToken(options.token)
+    seen.add(current)
+    return current
+  }
+
+  /**
+   * A 401 is answered before anything is done, for a POST too. So it alone is sent once more, and only when the token was changed
+   * since: a rotated token costs no run.
+   */
+  async function send(
+    method: 'GET' | 'POST',
+    path: string,
+    more: { body?: string; fresh?: boolean },
+  ): Promise<Exchange> {
+    const url = resolve(origin, path)
+    const first = token()
+    const answer = await wire.exchange({ method, url, token: first, signal, ...more })
+    if (answer.kind !== 'answered' || answer.status !== 401) return answer
+    current = undefined
+    return token() === first ? answer : wire.exchange({ method, url, token: token(), signal, ...more })
+  }
+
+  /** A kept connection that the other end closed in the same moment is no failure: a GET goes out once more. */
+  async function sendGet(path: string): Promise<Exchange> {
+    const answer = await send('GET', path, {})
+    const again = answer.kind === 'lost' && answer.code === 'ECONNRESET' && !signal.aborted
+    return again ? send('GET', path, {}) : answer
+  }
+
+  function clean(text: string): string {
+    return oneLine(withoutSecrets(text, seen))
+  }
+
+  function failure(where: string, exchange: Exchange): ControllerError {
+    return failureOf(`${where} of ${origin}`, exchange, clean)
+  }
+
+  return {
+    origin,
+    clean,
+    failure,
+    post: (path, body, more) => send('POST', path, { body: JSON.stringify(body), ...more }),
+    get: async path => {
+      const where = `GET ${clean(path)}`
+      const exchange = await sendGet(path)
+      if (exchange.kind !== 'answered' || exchange.status < 200 || exchange.status > 299) throw failure(where, exchange)
+      return new Answer(parse(exchange.body, `${where} of ${origin}`), `${where} of ${origin}`)
+    },
+    [Symbol.asyncDispose]: async () => {
+      closing.abort()
+      wire[Symbol.dispose]()
+    },
+  }
+}
+
+function failureOf(where: string, exchange: Exchange, clean: (text: string) => string): ControllerError {
+  if (exchange.kind === 'lost') return new ControllerError('unreachable', `${where}: ${clean(exchange.reason)}`)
+  const { status, retryAfterMs } = exchange
+  if (status >= 300 && status < 400) {
+    const hint = `Redirects are not followed, they would carry the token elsewhere. Configure the address it points to: ${clean(exchange.location)}`
+    return new ControllerError('protocol', `${where} answered a redirect (${status})`, { status, hint })
+  }
+  const why = clean(complaint(exchange.contentType, exchange.body))
+  return new ControllerError(kindOfStatus(status), `${where} answered ${status}${why === '' ? '' : `: ${why}`}`, {
+    status,
+    retryAfterMs,
+  })
+}
+
+/** Parsed JSON; a page where JSON was expected (a login page, a proxy) is told by its title. */
+export function parse(body: string, where: string): unknown {
+  try {
+    return JSON.parse(body) as unknown
+  } catch {
+    throw new ControllerError('protocol', `${where} answered no JSON but: ${complaint('', body) || 'nothing'}`)
+  }
+}
+
+function readToken(read: () => string): string {
+  let token: string
+  try {
+    token = read().trim()
+  } catch (error) {
+    throw new ControllerError('unauthorized', `the controller's token can not be read: ${oneLine(messageOf(error))}`)
+  }
+  if (token === '') throw new ControllerError('unauthorized', 'the controller’s token is empty')
+  // A line break or a wide character would be refused by the HTTP layer in words that quote the header.
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new ControllerError('unauthorized', 'the controller’s token has characters that no token has')
+  return token
+}
+
+/** What the controller returns are paths (`/api/controller/v2/…`); one that leads to another host would take the token there. */
+function resolve(origin: string, path: string): URL {
+  const url = URL.canParse(path, origin) ? new URL(path, origin) : undefined
+  if (url?.origin !== origin)
+    throw new ControllerError('protocol', `${origin} returned a link that leads elsewhere: ${oneLine(path)}`)
+  return url
+}
+
+function originOf(address: string): string {
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  const plain = url !== undefined && /^https?:$/.test(url.protocol) && /^\/(api\/?)?$/.test(url.pathname)
+  if (plain && url.username === '' && url.password === '' && url.search === '') return url.origin
+  throw new ControllerError('protocol', 'the controller’s address is not usable', {
+    hint: 'Give scheme and host only, without user, path or query: https://aap.example.com',
+  })
+}
+
+function checkAuthority(ca: string | undefined): void {
+  if (ca === undefined || isCertificate(ca)) return
+  throw new ControllerError('protocol', 'the controller’s certificate authority is no PEM certificate', {
+    hint: 'Give the PEM of the authority: a text that starts with -----BEGIN CERTIFICATE-----',
+  })
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,81 @@
+import type { Answer } from './answer.ts'
+import { only, query, rows } from './page.ts'
+import type { Session } from './session.ts'
+
+/** A job template as far as a launch depends on it. A copy: it may change between this reading and the launch. */
+export interface Template {
+  readonly id: number
+  readonly name: string
+  readonly organization: string
+  readonly launchUrl: string
+  readonly inventory: { readonly id: number; readonly name: string } | null
+  /** The limit of a launch that gives none. */
+  readonly limit: string
+  readonly skipTags: string
+  readonly jobType: string
+  /** Which fields a launch may set; the controller drops the others and launches all the same. */
+  readonly asks: {
+    readonly limit: boolean
+    readonly variables: boolean
+    readonly skipTags: boolean
+    readonly inventory: boolean
+  }
+  readonly surveyEnabled: boolean
+  /** Variables without which a launch is refused. */
+  readonly requiredVariables: readonly string[]
+  readonly requiredPasswords: readonly string[]
+  readonly jobSliceCount: number
+  readonly allowSimultaneous: boolean
+  /** Seconds; 0 is no bound. */
+  readonly timeoutSeconds: number
+  /** False when the controller says that this account may not launch it. */
+  readonly mayStart: boolean
+}
+
+/**
+ * The one job template of that name in that organization. Throws `not_found` or `ambiguous`: names are unique only by good manners of
+ * the controller. Looked up by filter, since the named URL breaks on `/` behind some proxies.
+ */
+export async function findTemplate(
+  session: Session,
+  base: string,
+  name: string,
+  organization: string,
+): Promise<Template> {
+  const path = query(`${base}job_templates/`, { name, organization__name: organization })
+  const row = only(
+    await rows(session, path),
+    `job template ${JSON.stringify(name)} in organization ${JSON.stringify(organization)}`,
+  )
+  const launchUrl = row.answer('related').string('launch')
+  return templateFrom(row, await session.get(launchUrl), organization)
+}
+
+function templateFrom(row: Answer, launch: Answer, organization: string): Template {
+  const capabilities = row.answer('summary_fields')
+  const inventory = launch.answer('defaults').answer('inventory')
+  return {
+    id: row.integer('id'),
+    name: row.string('name'),
+    organization,
+    launchUrl: row.answer('related').string('launch'),
+    inventory: inventory.has('id') ? { id: inventory.integer('id'), name: inventory.string('name') } : null,
+    limit: row.string('limit'),
+    skipTags: row.string('skip_tags'),
+    jobType: row.string('job_type'),
+    asks: {
+      limit: launch.boolean('ask_limit_on_launch'),
+      variables: launch.boolean('ask_variables_on_launch'),
+      skipTags: launch.boolean('ask_skip_tags_on_launch'),
+      inventory: launch.boolean('ask_inventory_on_launch'),
+    },
+    surveyEnabled: launch.boolean('survey_enabled'),
+    requiredVariables: launch.strings('variables_needed_to_start'),
+    requiredPasswords: launch.strings('passwords_needed_to_start'),
+    jobSliceCount: row.integer('job_slice_count'),
+    allowSimultaneous: row.boolean('allow_simultaneous'),
+    timeoutSeconds: row.integer('timeout'),
+    // Not said is not forbidden: the launch itself then answers 403, and nothing runs.
+    mayStart: !capabilities.has('user_capabilities') || capabilities.answer('user_capabilities').raw('start') !== false,
+  }
+}
