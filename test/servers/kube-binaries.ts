@@ -13,23 +13,17 @@ export const kubernetesVersion = /k8s\.io\/kubernetes (v\S+)/.exec(goMod)?.[1] ?
 
 const [major = '', minor = ''] = kubernetesVersion.slice(1).split('.')
 const stamp = 'k8s.io/component-base/version'
+const kubernetesFlags = `-s -w -X ${stamp}.gitVersion=${kubernetesVersion} -X ${stamp}.gitMajor=${major} -X ${stamp}.gitMinor=${minor}`
 const targets = [
-  {
-    file: 'etcd',
-    source: 'go.etcd.io/etcd/server/v3',
-    ldflags: '-s -w',
-  },
-  {
-    file: 'kube-apiserver',
-    source: 'k8s.io/kubernetes/cmd/kube-apiserver',
-    ldflags: `-s -w -X ${stamp}.gitVersion=${kubernetesVersion} -X ${stamp}.gitMajor=${major} -X ${stamp}.gitMinor=${minor}`,
-  },
+  { file: 'etcd', source: 'go.etcd.io/etcd/server/v3', ldflags: '-s -w' },
+  { file: 'kube-apiserver', source: 'k8s.io/kubernetes/cmd/kube-apiserver', ldflags: kubernetesFlags },
+  { file: 'kubectl', source: 'k8s.io/kubernetes/cmd/kubectl', ldflags: kubernetesFlags },
 ]
 
-/** kube-apiserver and etcd, built from their Go modules; `kube/go.mod` and `kube/go.sum` say which, to the last byte. */
+/** kube-apiserver, etcd and kubectl, built from their Go modules; `kube/go.mod` and `kube/go.sum` say which, to the last byte. */
 export const kubeRecipe: Recipe = {
   name: 'kube',
-  why: `kube-apiserver ${kubernetesVersion} and etcd from their Go modules (620 MB to download, 2 GB of Go build cache)`,
+  why: `kube-apiserver ${kubernetesVersion}, kubectl and etcd from their Go modules (620 MB to download, 2 GB of Go build cache)`,
   takes: '3 to 5 minutes',
   tools: [go],
   inputs: [goMod, goSum, JSON.stringify(targets)],
@@ -47,8 +41,10 @@ export const kubeRecipe: Recipe = {
   },
 }
 
-/** Paths of the two programs, built first when they are not in the cache. */
-export async function kubeBinaries(options: { say?: Say } = {}): Promise<{ apiserver: string; etcd: string }> {
+/** Paths of the programs, built first when they are not in the cache. */
+export async function kubeBinaries(
+  options: { say?: Say } = {},
+): Promise<{ apiserver: string; etcd: string; kubectl: string }> {
   const folder = await provision(kubeRecipe, options)
-  return { apiserver: join(folder, 'kube-apiserver'), etcd: join(folder, 'etcd') }
+  return { apiserver: join(folder, 'kube-apiserver'), etcd: join(folder, 'etcd'), kubectl: join(folder, 'kubectl') }
 }
