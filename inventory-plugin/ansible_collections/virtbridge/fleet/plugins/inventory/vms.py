@@ -111,13 +111,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         try:
             address = endpoint.inventory_url(url, self.get_option("view"))
             document = self._document(path, address, cache)
+            if document.dropped:
+                names = ", ".join(document.dropped)
+                self.display.warning(f"virtbridge: ignored variables that may not come from an inventory: {names}")
+            self._populate(document)
         except InventoryFault as fault:
             raise AnsibleParserError(f"the inventory of the virtbridge at {url} can not be used: {fault}") from fault
-        if document.dropped:
-            self.display.warning(
-                f"virtbridge: ignored connection variables that may not come from an inventory: {', '.join(document.dropped)}"
-            )
-        self._populate(document)
 
     def _document(self, path, address, cache):
         if not self.get_option("cache"):
@@ -204,16 +203,21 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             for child in children:
                 if child != "ungrouped":
                     self.inventory.add_child(group, child)
-        self._construct(document.hosts)
+        self._construct(document.hosts, trust)
 
-    def _construct(self, hosts):
+    def _construct(self, hosts, trust):
         compose, groups, keyed = (self.get_option(name) for name in ("compose", "groups", "keyed_groups"))
         if not (compose or groups or keyed):
             return
         strict = self.get_option("strict")
         for name in hosts:
-            self._set_composite_vars(compose, self.inventory.hosts[name].get_vars(), name, strict=strict)
-            variables = self.inventory.hosts[name].get_vars()
+            host = self.inventory.hosts[name]
+            self._set_composite_vars(compose, host.get_vars(), name, strict=strict)
+            for key in compose:
+                # A composed address has to be as plain a string as the bridge's own.
+                if key in host.vars:
+                    host.vars[key] = trust(inventory_document.judged(host.vars[key]))
+            variables = host.get_vars()
             self._add_host_to_composed_groups(groups, variables, name, strict=strict, fetch_hostvars=False)
             self._add_host_to_keyed_groups(keyed, variables, name, strict=strict, fetch_hostvars=False)
 

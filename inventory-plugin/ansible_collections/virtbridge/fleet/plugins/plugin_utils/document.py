@@ -121,6 +121,11 @@ def marked(value):
     return value
 
 
+def judged(value):
+    """The value with its strings told apart into inert ones (`str`) and `Untrusted` ones; for what is made here, by compose."""
+    return _inert("composed", value, 0)
+
+
 def script_output(document):
     """The document as a script inventory prints it: whatever a script prints is a template to Ansible unless it is marked."""
     output = {"_meta": {"hostvars": {name: marked(given) for name, given in document.hosts.items()}}}
