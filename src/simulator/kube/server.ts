@@ -115,7 +115,13 @@ class Front {
     this.#store = store
     this.#access = access
     this.#forward = options.forward
-    this.#limits = { bookmarkEveryMs: 60_000, timeoutMs: 30 * 60_000, maxPendingBytes: 1024 * 1024, ...options.watch }
+    this.#limits = {
+      bookmarkEveryMs: 60_000,
+      timeoutMs: 30 * 60_000,
+      maxPendingBytes: 1024 * 1024,
+      maxLagMs: 5000,
+      ...options.watch,
+    }
   }
 
   endWatches(): void {

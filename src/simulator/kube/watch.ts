@@ -14,8 +14,10 @@ export interface WatchLimits {
   bookmarkEveryMs: number
   /** Without `timeoutSeconds` a watch ends after this; 30 min. */
   timeoutMs: number
-  /** A reader that leaves more than this unread is cut off; 1 MiB. */
+  /** A reader that leaves more than this unread for `maxLagMs` is cut off, one that leaves sixteen times as much at once; 1 MiB. */
   maxPendingBytes: number
+  /** 5,000 ms. */
+  maxLagMs: number
 }
 
 /** One line of a watch. */
@@ -90,6 +92,7 @@ class WatchStream implements OpenWatch {
   readonly #release: (() => void)[] = []
   #sent = 0
   #truncate = false
+  #lag: NodeJS.Timeout | undefined
 
   constructor(store: Store, resource: Resource, request: KubeRequest, response: ServerResponse, limits: WatchLimits) {
     this.resource = resource
@@ -144,6 +147,7 @@ class WatchStream implements OpenWatch {
   }
 
   #follow(): void {
+    if (this.#response.destroyed) return
     const bookmarks = this.#bookmarks ? setInterval(() => this.#bookmark(), this.#limits.bookmarkEveryMs) : undefined
     const timeout = setTimeout(() => {
       if (this.#bookmarks) this.#bookmark()
@@ -190,7 +194,21 @@ class WatchStream implements OpenWatch {
       return
     }
     this.#response.write(text)
-    if (this.#response.writableLength > this.#limits.maxPendingBytes) this.cut()
+    const pending = this.#response.writableLength
+    if (pending > 16 * this.#limits.maxPendingBytes) this.cut()
+    else if (pending > this.#limits.maxPendingBytes) this.#waitForReader()
+  }
+
+  /** A burst within one turn fills the buffer of the best of readers: only one that lets it stand is slow. */
+  #waitForReader(): void {
+    if (this.#lag !== undefined) return
+    this.#lag = setTimeout(() => this.cut(), this.#limits.maxLagMs)
+    const release = () => {
+      clearTimeout(this.#lag)
+      this.#lag = undefined
+    }
+    this.#response.once('drain', release)
+    this.#release.push(release)
   }
 
   #stop(): void {
