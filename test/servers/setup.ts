@@ -1,5 +1,5 @@
-import { Fault, messageOf } from '../../src/errors.ts'
 import { isProvisioned, provision, type Recipe } from './cache.ts'
+import { plain } from './plain.ts'
 import { recipes } from './recipes.ts'
 import { requireTools } from './toolchain.ts'
 
@@ -21,12 +21,4 @@ export default async function setup(): Promise<void> {
   } catch (error) {
     throw plain(error)
   }
-}
-
-/** An error that Vitest prints as the lines a person needs, without a stack or a cause that repeat them. */
-export function plain(error: unknown): Error {
-  const text = error instanceof Fault ? `${error.message}\n${error.hint}`.trimEnd() : messageOf(error)
-  const told = new Error(text)
-  told.stack = text
-  return told
 }
