@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import nock from 'nock'
+import { openController, type Controller, type ControllerOptions, type Template } from '../../src/aap/index.ts'
+
+/** One exchange with a real controller. */
+export interface Recording {
+  readonly request: { readonly method: string; readonly path: string; readonly body: unknown }
+  readonly response: { readonly status: number; readonly headers: Record<string, string>; readonly body: unknown }
+}
+
+export const ORIGIN = 'https://controller.test'
+export const TOKEN = 'a-token-that-nobody-may-see'
+export const MARKER = 'virtbridge-0123456789abcdef0123456789abcdef'
+
+export function recording(name: string): Recording {
+  return JSON.parse(readFileSync(new URL(`../fixtures/awx-client/${name}.json`, import.meta.url), 'utf8')) as Recording
+}
+
+/** A recorded body, typed as the JSON object it is. */
+export function bodyOf(name: string): Record<string, unknown> {
+  return recording(name).response.body as Record<string, unknown>
+}
+
+/** A list of these rows, as the controller wraps one. */
+export function listOf(...results: unknown[]) {
+  return { count: results.length, next: null, previous: null, results }
+}
+
+export const JSON_HEADERS = { 'Content-Type': 'application/json' }
+
+/** Replays a recording once for its path, whatever the query; the Authorization header must be ours. */
+export function replay(name: string, change?: (body: Record<string, unknown>) => unknown): nock.Scope {
+  const { request, response } = recording(name)
+  const body = change === undefined ? response.body : change(structuredClone(response.body) as Record<string, unknown>)
+  const path = request.path.split('?')[0] ?? ''
+  return nock(ORIGIN, { reqheaders: { authorization: `Bearer ${TOKEN}`, accept: 'application/json' } })
+    .intercept(path, request.method)
+    .query(true)
+    .reply(
+      response.status,
+      body as nock.Body,
+      response.headers['Content-Type'] === undefined ? {} : { 'Content-Type': response.headers['Content-Type'] },
+    )
+}
+
+/** Answers one GET with this body, as if recorded. */
+export function answer(path: string, body: unknown, status = 200): nock.Scope {
+  return nock(ORIGIN)
+    .get(path)
+    .query(true)
+    .reply(status, body as nock.Body, JSON_HEADERS)
+}
+
+/** `/api/` and `/ping/` of an AWX. */
+export function replayDiscovery(): void {
+  answer('/api/', { description: 'AWX REST API', current_version: '/api/v2/', available_versions: { v2: '/api/v2/' } })
+  replay('006-ping')
+}
+
+export function controllerFor(options: Partial<ControllerOptions> = {}): Controller {
+  return openController({ url: ORIGIN, token: () => TOKEN, requestTimeoutMs: 5000, ...options })
+}
+
+/** A template without a hazard, for inventory 3. */
+export function template(changes: Partial<Template> = {}): Template {
+  return {
+    id: 12,
+    name: 'Day2 | Patch',
+    organization: 'Default',
+    launchUrl: '/api/v2/job_templates/12/launch/',
+    inventory: { id: 3, name: 'virtbridge fleet' },
+    limit: 'virtbridge-no-default-limit',
+    skipTags: '',
+    jobType: 'run',
+    asks: { limit: true, variables: true, skipTags: true, inventory: false },
+    surveyEnabled: false,
+    requiredVariables: [],
+    requiredPasswords: [],
+    jobSliceCount: 1,
+    allowSimultaneous: true,
+    timeoutSeconds: 3600,
+    mayStart: true,
+    ...changes,
+  }
+}
