@@ -1,0 +1,75 @@
+import {
+  type Controller,
+  ControllerError,
+  type Inventory,
+  launchHazards,
+  type LaunchRequest,
+  marker,
+  rightGuest,
+  type StaleGuest,
+  type Template,
+} from '../aap/index.ts'
+import type { Run } from './run.ts'
+
+/** What a preflight found: the template and inventory to launch with, and which hosts the controller would reach as we mean them. */
+export type Preflight =
+  | {
+      readonly kind: 'ready'
+      readonly template: Template
+      readonly inventory: Inventory
+      readonly hosts: readonly string[]
+      readonly stale: readonly StaleGuest[]
+    }
+  /** Nothing may be launched until a person mends it. */
+  | { readonly kind: 'refused'; readonly reason: string }
+  /** The controller does not answer: tried again. */
+  | { readonly kind: 'later'; readonly reason: string }
+
+/** Where the bridge's things are in the controller. */
+export interface Place {
+  readonly organization: string
+  readonly inventory: string
+  readonly source: string
+}
+
+/** Looks at everything a launch depends on, just before it. Never throws for what a controller can say. */
+export async function preflight(controller: Controller, run: Run, place: Place): Promise<Preflight> {
+  try {
+    const inventory = await controller.findInventory(place.inventory, place.organization)
+    const template = await controller.findTemplate(run.template, place.organization)
+    const hazard = launchHazards(template, inventory, Object.keys(extraVars(run))).find(
+      each => each.severity === 'stop',
+    )
+    if (hazard !== undefined)
+      return {
+        kind: 'refused',
+        reason: `job template "${run.template}": ${hazard.message}; to mend it, ${hazard.mend}`,
+      }
+    const { ready, stale } = rightGuest(run.hosts, await controller.hosts(inventory))
+    return { kind: 'ready', template, inventory, hosts: ready, stale }
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+/** Variables of the job: the playbook's own guard compares them with what it sees. */
+export function extraVars(run: Run): Readonly<Record<string, unknown>> {
+  return { virtbridge_run_id: run.id, virtbridge_expected_count: run.hosts.length, virtbridge_verb: run.verb }
+}
+
+/** The launch of a run: its marker names the intent, so that a lost answer can be settled. */
+export function launchRequest(run: Run): LaunchRequest {
+  return {
+    hosts: run.hosts.map(host => host.host),
+    marker: marker(run.id),
+    extraVars: extraVars(run),
+    inventory: run.inventory_id,
+  }
+}
+
+/** What the controller's error means for a run that has launched nothing yet. */
+export function failed(error: unknown): Extract<Preflight, { kind: 'refused' | 'later' }> {
+  if (!(error instanceof ControllerError)) throw error
+  const passing = error.kind === 'unreachable' || error.kind === 'unavailable' || error.kind === 'unauthorized'
+  return { kind: passing ? 'later' : 'refused', reason: error.message }
+}

@@ -1,0 +1,6 @@
+export { Dispatcher, type DispatcherOptions, type DispatchReport } from './dispatcher.ts'
+export { explain, type Explanation } from './explain.ts'
+export { followLedger, Ledger, type LedgerView, loadLedger } from './ledger.ts'
+export { type Policy, plan, whyNotNow, whyNotOnboard } from './plan.ts'
+export * from './run.ts'
+export { PATIENCE, type Patience } from './step.ts'

@@ -1,0 +1,117 @@
+import type { EventLog, Position, Stored } from '../log/index.ts'
+import { START } from '../log/index.ts'
+import type { HostResult, Run, Verb, VerbRecord } from './run.ts'
+
+/** Runs that are kept after they finished; older ones are only on the day-2 stream. */
+export const KEPT_RUNS = 1_000
+
+/** How far the commands were taken in. On `state.runs` under `position/commands`. */
+export interface CommandPosition {
+  readonly schema: 1
+  readonly kind: 'position'
+  readonly position: Position
+}
+
+type Value = Run | HostResult | VerbRecord | CommandPosition
+
+/** What the ledger says, for deciding and for answering. */
+export interface LedgerView {
+  readonly runs: ReadonlyMap<string, Run>
+  active(): readonly Run[]
+  /** The run that holds the lock of a VM's incarnation. */
+  holder(uid: string): Run | undefined
+  verb(uid: string, verb: Verb): VerbRecord | undefined
+  verbs(): Iterable<VerbRecord>
+  results(run: string): readonly HostResult[]
+  readonly commands: Position
+}
+
+/** The materialised view of `state.runs`. */
+export class Ledger implements LedgerView {
+  readonly #runs = new Map<string, Run>()
+  readonly #active = new Map<string, Run>()
+  readonly #verbs = new Map<string, VerbRecord>()
+  readonly #results = new Map<string, Map<string, HostResult>>()
+  #commands: Position = START
+
+  get runs(): ReadonlyMap<string, Run> {
+    return this.#runs
+  }
+
+  get commands(): Position {
+    return this.#commands
+  }
+
+  active(): readonly Run[] {
+    return [...this.#active.values()]
+  }
+
+  holder(uid: string): Run | undefined {
+    return this.active().find(run => run.hosts.some(host => host.uid === uid))
+  }
+
+  verb(uid: string, verb: Verb): VerbRecord | undefined {
+    return this.#verbs.get(`${uid}/${verb}`)
+  }
+
+  verbs(): Iterable<VerbRecord> {
+    return this.#verbs.values()
+  }
+
+  results(run: string): readonly HostResult[] {
+    return [...(this.#results.get(run)?.values() ?? [])]
+  }
+
+  /** Finished runs beyond those that are kept, oldest first. */
+  expired(): readonly Run[] {
+    const finished = [...this.#runs.values()].filter(run => run.status === 'finished')
+    if (finished.length <= KEPT_RUNS) return []
+    return finished.sort((a, b) => a.finished_at - b.finished_at).slice(0, finished.length - KEPT_RUNS)
+  }
+
+  /** Takes in one entry of `state.runs`. */
+  apply(entry: Pick<Stored, 'key' | 'value'>): void {
+    const [kind = '', id = '', rest = ''] = entry.key.split('/')
+    const value = entry.value as Value | null
+    if (kind === 'position') this.#commands = (value as CommandPosition | null)?.position ?? START
+    else if (kind === 'vm') set(this.#verbs, `${id}/${rest}`, value as VerbRecord | null)
+    else if (kind === 'run' && rest === '') this.#applyRun(id, value as Run | null)
+    else if (kind === 'run') this.#applyResult(id, rest, value as HostResult | null)
+  }
+
+  #applyRun(id: string, run: Run | null): void {
+    set(this.#runs, id, run)
+    set(this.#active, id, run === null || run.status === 'finished' ? null : run)
+    if (run === null) this.#results.delete(id)
+  }
+
+  #applyResult(run: string, host: string, result: HostResult | null): void {
+    const results = this.#results.get(run) ?? new Map<string, HostResult>()
+    set(results, host, result)
+    this.#results.set(run, results)
+  }
+}
+
+function set<T>(map: Map<string, T>, key: string, value: T | null): void {
+  if (value === null) map.delete(key)
+  else map.set(key, value)
+}
+
+/** Reads the ledger as it is now; resolves with it and the position to follow it from. */
+export async function loadLedger(log: EventLog): Promise<{ ledger: Ledger; position: Position }> {
+  const ledger = new Ledger()
+  const position = log.end('state.runs')
+  for await (const entry of log.latest('state.runs')) ledger.apply(entry)
+  return { ledger, position }
+}
+
+/** Keeps the view up with the log until the signal aborts; `onVerb` hears of each VM whose day-2 status changed. */
+export async function followLedger(
+  ledger: Ledger,
+  options: { log: EventLog; from: Position; signal: AbortSignal; onVerb: (verb: VerbRecord) => void },
+): Promise<void> {
+  for await (const entry of options.log.follow('state.runs', options.from, options.signal)) {
+    ledger.apply(entry)
+    if (entry.key.startsWith('vm/') && entry.value !== null) options.onVerb(entry.value as VerbRecord)
+  }
+}

@@ -1,0 +1,148 @@
+import type { FleetView } from '../fleet/index.ts'
+import { addressOf, isReady, unreachableReason } from '../inventory/index.ts'
+import { hostName, type VmRecord, vmKey } from '../vm/index.ts'
+import type { LedgerView } from './ledger.ts'
+import type { RunHost, Verb } from './run.ts'
+
+/** What may start by itself, and how much of it. */
+export interface Policy {
+  readonly verb: Verb
+  readonly template: string
+  readonly driver: 'bridge' | 'eda' | 'off'
+  readonly os: readonly string[]
+  readonly coalesceMs: number
+  readonly maxHosts: number
+  readonly maxJobs: number
+  readonly brake: { readonly hosts: number; readonly perMs: number }
+}
+
+export interface World {
+  readonly fleet: Pick<FleetView, 'vms' | 'clusters'>
+  readonly ledger: LedgerView
+  /** Since when each incarnation was seen waiting to be onboarded, in ms. */
+  readonly waitingSince: ReadonlyMap<string, number>
+}
+
+export type Decision =
+  | {
+      readonly kind: 'start'
+      readonly verb: Verb
+      readonly template: string
+      readonly hosts: readonly RunHost[]
+      readonly reason: string
+    }
+  | { readonly kind: 'defer'; readonly hosts: readonly RunHost[]; readonly until: number; readonly reason: string }
+
+/** A launch that was refused ran nothing: it is tried again after this long, doubled each time, so many times. */
+const RETRY_MS = 300_000
+const MAX_REFUSALS = 6
+
+/**
+ * What starts by itself now: the onboarding of guests that are news. Pure.
+ *
+ * Guests that are ready at about the same time are one run (`coalesceMs`), split by `maxHosts`; the brake bounds how many hosts start
+ * in a window, whatever the reason for the flood.
+ */
+export function plan(world: World, policy: Policy, now: number): readonly Decision[] {
+  const due = [...world.fleet.vms.values()].filter(record => whyNotOnboard(record, world, policy, now) === '')
+  if (due.length === 0) return []
+  const hosts = due.map(runHost)
+  const oldest = Math.min(...hosts.map(host => world.waitingSince.get(host.uid) ?? now))
+  if (oldest + policy.coalesceMs > now)
+    return [{ kind: 'defer', hosts, until: oldest + policy.coalesceMs, reason: 'waits for others to share its job' }]
+  const free = policy.maxJobs - world.ledger.active().length
+  const allowed = policy.brake.hosts - startedBySelf(world.ledger, policy, now)
+  const decisions: Decision[] = []
+  let taken = 0
+  while (taken < hosts.length && taken < allowed && decisions.length < free) {
+    const group = hosts.slice(taken, Math.min(taken + policy.maxHosts, allowed))
+    decisions.push({
+      kind: 'start',
+      verb: policy.verb,
+      template: policy.template,
+      hosts: group,
+      reason: 'created after its cluster was adopted, and reachable',
+    })
+    taken += group.length
+  }
+  const rest = hosts.slice(taken)
+  if (rest.length === 0) return decisions
+  const reason =
+    taken >= allowed
+      ? `brake: ${policy.brake.hosts} hosts in ${policy.brake.perMs / 1000} s`
+      : `${policy.maxJobs} jobs are in flight`
+  return [...decisions, { kind: 'defer', hosts: rest, until: now + 1000, reason }]
+}
+
+/** Why a VM is not onboarded by itself now, in one phrase; empty when it is to be. The same words explain it to people. */
+export function whyNotOnboard(
+  record: VmRecord,
+  world: Omit<World, 'waitingSince'>,
+  policy: Policy,
+  now: number,
+): string {
+  if (policy.driver !== 'bridge')
+    return policy.driver === 'eda' ? 'a rulebook onboards (driver eda)' : 'onboarding is off'
+  if (record.adopted) return 'it was there before its cluster was adopted'
+  if (!policy.os.includes(record.seen.os.family))
+    return `its OS (${record.seen.os.family || 'unknown'}) is not onboarded`
+  const done = world.ledger.verb(record.uid, policy.verb)
+  if (done !== undefined && done.status !== 'refused') return `this incarnation was onboarded once: ${done.status}`
+  if (done !== undefined && done.refusals >= MAX_REFUSALS) return `refused ${done.refusals} times: ${done.detail}`
+  if (done !== undefined && now < done.at + retryAfter(done.refusals))
+    return `refused, tried again later: ${done.detail}`
+  const cluster = world.fleet.clusters.get(record.cluster)
+  if (cluster?.status !== 'synced') return `its cluster is ${cluster?.status ?? 'unknown'}`
+  const holder = world.ledger.holder(record.uid)
+  if (holder !== undefined) return `run ${holder.id} holds it`
+  if (!isReady(record)) return `not ready: ${unreachableReason(record, 'fresh') || 'its address is settling'}`
+  return ''
+}
+
+function retryAfter(refusals: number): number {
+  return RETRY_MS * 2 ** Math.max(0, refusals - 1)
+}
+
+/** Incarnations on which something started by itself within the window. */
+function startedBySelf(ledger: LedgerView, policy: Policy, now: number): number {
+  let count = 0
+  for (const verb of ledger.verbs()) if (verb.asked_by === 'bridge' && verb.at > now - policy.brake.perMs) count += 1
+  return count
+}
+
+/** A VM as a run means it. */
+export function runHost(record: VmRecord): RunHost {
+  return { host: hostName(record), key: vmKey(record), uid: record.uid, address: addressOf(record) }
+}
+
+/** Hosts a person asked for: those that may be launched on, and why the others may not. Pure. */
+export function admit(
+  hosts: readonly string[],
+  world: Surroundings & { byHost: FleetView['byHost'] },
+): { hosts: readonly RunHost[]; refused: ReadonlyMap<string, string> } {
+  const admitted: RunHost[] = []
+  const refused = new Map<string, string>()
+  for (const host of new Set(hosts)) {
+    const record = world.byHost(host)
+    const reason = record === undefined ? 'no VM has this host name' : whyNotNow(record, world)
+    if (record !== undefined && reason === '') admitted.push(runHost(record))
+    else refused.set(host, reason)
+  }
+  return { hosts: admitted, refused }
+}
+
+/** What a launch on one VM depends on. A run does not stand in its own way: `own` is its id. */
+interface Surroundings {
+  readonly clusters: FleetView['clusters']
+  readonly ledger: LedgerView
+  readonly own?: string
+}
+
+/** Why nothing may be launched on a VM now, whoever asks; empty when it may. */
+export function whyNotNow(record: VmRecord, world: Surroundings): string {
+  const cluster = world.clusters.get(record.cluster)
+  if (cluster?.status !== 'synced') return `its cluster is ${cluster?.status ?? 'unknown'}`
+  if (!isReady(record)) return `not ready: ${unreachableReason(record, 'fresh') || 'its address is settling'}`
+  const holder = world.ledger.holder(record.uid)
+  return holder === undefined || holder.id === world.own ? '' : `run ${holder.id} holds it`
+}

@@ -1,0 +1,145 @@
+export const VERBS = ['onboard', 'patch'] as const
+export type Verb = (typeof VERBS)[number]
+
+/**
+ * Where a run stands. Each is durable before what follows from it is done.
+ *
+ * planned → (updating → planned) → posting → following → finished
+ *                                   └→ searching → following, or planned again after a quiet period without a job
+ */
+export type RunStatus = 'planned' | 'updating' | 'posting' | 'searching' | 'following' | 'finished'
+
+/** `refused`: nothing ran. `unknown`: something may have run, and nobody can tell what. */
+export type RunOutcome = '' | 'ok' | 'failed' | 'refused' | 'unknown'
+
+/** A guest as it was meant when the run was planned. */
+export interface RunHost {
+  readonly host: string
+  /** `<cluster>/<namespace>/<name>` */
+  readonly key: string
+  readonly uid: string
+  readonly address: string
+}
+
+/** One verb on some VMs by one job: the intent, and what became of it. On `state.runs` under `run/<id>`. */
+export interface Run {
+  readonly schema: 1
+  readonly kind: 'run'
+  readonly id: string
+  readonly verb: Verb
+  readonly template: string
+  /** `bridge` when a fact started it, else the name of the token that asked. */
+  readonly asked_by: string
+  readonly reason: string
+  readonly created_at: number
+  readonly status: RunStatus
+  readonly hosts: readonly RunHost[]
+  /** Hosts that were asked for and on which nothing is launched, each with its reason. */
+  readonly left_out: readonly (RunHost & { readonly reason: string })[]
+  /** Launches begun, inventory updates asked for. Both bounded. */
+  readonly attempts: number
+  readonly updates: number
+  readonly update: { readonly id: number; readonly url: string } | null
+  /** When the present status began, in ms: every wait is measured from it. */
+  readonly since: number
+  readonly template_id: number
+  readonly inventory_id: number
+  readonly job: { readonly id: number; readonly url: string } | null
+  readonly job_ended_at: number
+  readonly finished_at: number
+  readonly outcome: RunOutcome
+  readonly counts: Readonly<Record<string, number>>
+  readonly message: string
+}
+
+/** What became of one host of one run. On `state.runs` under `run/<id>/<host>`. */
+export interface HostResult {
+  readonly schema: 1
+  readonly kind: 'host'
+  readonly run: string
+  readonly host: string
+  readonly uid: string
+  readonly outcome: 'ok' | 'failed' | 'unreachable' | 'missing' | 'unknown' | 'refused'
+  readonly detail: string
+  readonly at: number
+}
+
+/** What a verb did last to one incarnation of a VM. On `state.runs` under `vm/<uid>/<verb>`. */
+export interface VerbRecord {
+  readonly schema: 1
+  readonly kind: 'verb'
+  readonly uid: string
+  readonly host: string
+  readonly verb: Verb
+  readonly status: 'running' | HostResult['outcome']
+  readonly run: string
+  readonly asked_by: string
+  readonly detail: string
+  readonly at: number
+  /** Runs of this verb that ended refused in a row: nothing ran, so it may be tried again, ever later. */
+  readonly refusals: number
+}
+
+/** A wish of a person, on the stream `commands`. */
+export type Command = RunCommand | ConfirmCommand
+
+export interface RunCommand {
+  readonly schema: 1
+  readonly kind: 'run'
+  readonly id: string
+  readonly verb: Verb
+  readonly hosts: readonly string[]
+  readonly asked_by: string
+  readonly reason: string
+  readonly at: number
+}
+
+export interface ConfirmCommand {
+  readonly schema: 1
+  readonly kind: 'confirm'
+  readonly id: string
+  readonly cluster: string
+  readonly asked_by: string
+  readonly at: number
+}
+
+/** A new intent. It does nothing yet: it is to be made durable first. */
+export function newRun(
+  wish: { id: string; verb: Verb; template: string; askedBy: string; reason: string; hosts: readonly RunHost[] },
+  now: number,
+): Run {
+  return {
+    schema: 1,
+    kind: 'run',
+    id: wish.id,
+    verb: wish.verb,
+    template: wish.template,
+    asked_by: wish.askedBy,
+    reason: wish.reason,
+    created_at: now,
+    status: 'planned',
+    hosts: wish.hosts,
+    left_out: [],
+    attempts: 0,
+    updates: 0,
+    update: null,
+    since: now,
+    template_id: 0,
+    inventory_id: 0,
+    job: null,
+    job_ended_at: 0,
+    finished_at: 0,
+    outcome: '',
+    counts: {},
+    message: '',
+  }
+}
+
+/** Leaves hosts out of a run, each with its reason. */
+export function leaveOut(run: Run, reasons: ReadonlyMap<string, string>): Run {
+  if (reasons.size === 0) return run
+  const out = run.hosts
+    .filter(host => reasons.has(host.host))
+    .map(host => ({ ...host, reason: reasons.get(host.host) ?? '' }))
+  return { ...run, hosts: run.hosts.filter(host => !reasons.has(host.host)), left_out: [...run.left_out, ...out] }
+}
