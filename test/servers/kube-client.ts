@@ -1,7 +1,7 @@
 import { Agent, request as send } from 'undici'
 import { Fault } from '../../src/errors.ts'
 
-/** An answer of the API: its status and its body, parsed when it is JSON. */
+/** An answer of the API: its status and its body, parsed when it is JSON; the text, when it is of a watch. */
 export interface KubeAnswer {
   readonly status: number
   readonly body: unknown
@@ -50,7 +50,8 @@ export class KubeClient implements AsyncDisposable {
       ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
     })
     const text = await response.body.text()
-    const json = String(response.headers['content-type'] ?? '').includes('json')
+    // A watch answers with as many documents as it has news, none perhaps.
+    const json = String(response.headers['content-type'] ?? '').includes('json') && !/[?&]watch=/.test(path)
     return { status: response.statusCode, body: json ? JSON.parse(text) : text }
   }
 

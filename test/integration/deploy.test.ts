@@ -1,0 +1,272 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parse, parseAllDocuments } from 'yaml'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseConfig } from '../../src/config/index.ts'
+import { startKubeApiserver, type KubeApiserver } from '../servers/kube-apiserver.ts'
+import { kubeBinaries } from '../servers/kube-binaries.ts'
+import type { KubeObject } from '../servers/kube-client.ts'
+import { run } from '../servers/run.ts'
+
+const folder = join(import.meta.dirname, '..', '..', 'deploy', 'kubernetes')
+const overlays = ['base', 'openshift', 'hub-rbac', 'managed-rbac']
+const kubevirt = '/apis/kubevirt.io/v1'
+
+interface Rule {
+  verbs?: string[]
+  apiGroups?: string[]
+  resources?: string[]
+  resourceNames?: string[]
+}
+
+let api: KubeApiserver
+let home = ''
+
+beforeAll(async () => {
+  api = await startKubeApiserver({ crds: 'all' })
+  home = await mkdtemp(join(tmpdir(), 'virtbridge-kubectl-'))
+  await writeFile(join(home, 'kubeconfig'), api.kubeconfig('test'), { mode: 0o600 })
+  await kubectl('create', 'namespace', 'virtbridge')
+})
+afterAll(async () => {
+  await api[Symbol.asyncDispose]()
+  await rm(home, { recursive: true, force: true })
+})
+
+async function kubectl(...args: string[]): Promise<string> {
+  const env = { HOME: home, KUBECONFIG: join(home, 'kubeconfig'), PATH: process.env['PATH'] }
+  return run((await kubeBinaries()).kubectl, args, { env })
+}
+
+async function build(overlay: string): Promise<KubeObject[]> {
+  const text = await kubectl('kustomize', join(folder, overlay))
+  return parseAllDocuments(text).map(document => document.toJS() as KubeObject)
+}
+
+async function find(overlay: string, kind: string): Promise<KubeObject> {
+  const found = (await build(overlay)).find(object => object.kind === kind)
+  if (found === undefined) throw new Error(`no ${kind} in ${overlay}`)
+  return found
+}
+
+async function status(token: string, method: string, path: string, body?: unknown): Promise<number> {
+  return (await api.client.request(method, path, { token, ...(body === undefined ? {} : { body }) })).status
+}
+
+describe('the manifests', () => {
+  test.each(overlays)('%s: the API server takes every object, and knows every field of it', async overlay => {
+    const objects = await build(overlay)
+
+    const flags = ['--server-side', '--force-conflicts', '--dry-run=server', '--validate=strict']
+    const told = await kubectl('apply', ...flags, '-k', join(folder, overlay))
+
+    expect(objects.length).toBeGreaterThan(1)
+    expect(told.trim().split('\n')).toHaveLength(objects.length)
+    for (const line of told.trim().split('\n')) expect(line).toMatch(/serverside-applied \(server dry run\)$/)
+  })
+
+  test.each(['base', 'openshift'])(
+    '%s: its pod is within the restricted standard that its namespace enforces',
+    async overlay => {
+      const namespace = await find(overlay, 'Namespace')
+      await api.client.apply('/api/v1/namespaces/virtbridge', namespace)
+      const deployment = await find(overlay, 'Deployment')
+      const { template } = deployment['spec'] as { template: { metadata: object; spec: { containers: object[] } } }
+      const pod = {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { ...template.metadata, name: 'one' },
+        spec: template.spec,
+      }
+      const create = (body: unknown): Promise<number> =>
+        status(api.adminToken, 'POST', '/api/v1/namespaces/virtbridge/pods?dryRun=All', body)
+
+      expect(await create(pod)).toBe(201)
+      const lax = { ...pod.spec, containers: [{ ...pod.spec.containers[0], securityContext: {} }] }
+      expect(await create({ ...pod, spec: lax })).toBe(403)
+    },
+  )
+
+  test('OpenShift is asked for no group of ours', async () => {
+    expect(JSON.stringify(await find('base', 'Deployment'))).toContain('fsGroup')
+    expect(JSON.stringify(await find('openshift', 'Deployment'))).not.toContain('fsGroup')
+  })
+
+  test('the old pod is gone before the new one opens the log', async () => {
+    expect((await find('base', 'Deployment'))['spec']).toMatchObject({ replicas: 1, strategy: { type: 'Recreate' } })
+  })
+
+  test('the configuration in it is valid, and every secret it names is mounted', async () => {
+    const configMap = await find('base', 'ConfigMap')
+    const { 'virtbridge.yaml': source } = configMap['data'] as Record<string, string>
+    const config = parseConfig(source ?? '', '/etc/virtbridge/virtbridge.yaml')
+
+    expect(config.clusters).toMatchObject([{ in_cluster: true }])
+    for (const { token } of config.http.tokens)
+      expect(token).toMatchObject({ file: expect.stringMatching(/^\/etc\/virtbridge\/secrets\//) })
+    const deployment = JSON.stringify(await find('base', 'Deployment'))
+    for (const path of ['/etc/virtbridge/virtbridge.yaml', '/etc/virtbridge/secrets', '/var/lib/virtbridge']) {
+      expect(deployment).toContain(`"mountPath":"${path}"`)
+    }
+    expect(config.log.path).toMatch(/^\/var\/lib\/virtbridge\//)
+  })
+})
+
+describe('the rights as shipped', () => {
+  const allowed = [
+    ['GET', `${kubevirt}/virtualmachines?limit=1`],
+    ['GET', `${kubevirt}/virtualmachines?watch=1&timeoutSeconds=1`],
+    ['GET', `${kubevirt}/virtualmachineinstances?limit=1`],
+    ['GET', `${kubevirt}/virtualmachineinstances?watch=1&timeoutSeconds=1`],
+    ['GET', '/api/v1/namespaces/kube-system'],
+    ['GET', '/version'],
+  ] as const
+  const vm = {
+    apiVersion: 'kubevirt.io/v1',
+    kind: 'VirtualMachine',
+    metadata: { name: 'a' },
+    spec: { runStrategy: 'Halted', template: {} },
+  }
+  const forbidden = [
+    ['POST', `${kubevirt}/namespaces/default/virtualmachines`],
+    ['DELETE', `${kubevirt}/namespaces/default/virtualmachines/a`],
+    ['GET', '/apis/subresources.kubevirt.io/v1/namespaces/default/virtualmachines/a/console'],
+    ['GET', '/api/v1/namespaces/default/secrets'],
+    ['GET', '/api/v1/secrets'],
+    ['GET', '/api/v1/pods'],
+    ['GET', '/api/v1/namespaces'],
+    ['GET', '/api/v1/namespaces/default'],
+  ] as const
+
+  /** What a SelfSubjectRulesReview lists for the token beyond what any service account may. */
+  async function rulesOf(token: string): Promise<Rule[]> {
+    const body = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectRulesReview',
+      spec: { namespace: 'default' },
+    }
+    const path = '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews'
+    const review = async (token: string): Promise<Rule[]> =>
+      (await api.client.expect<{ status: { resourceRules: Rule[] } }>('POST', path, { body, token })).status
+        .resourceRules
+    const anybody = (await review(await api.createServiceAccountToken('default', 'anybody'))).map(rule =>
+      JSON.stringify(rule),
+    )
+    return (await review(token)).filter(rule => !anybody.includes(JSON.stringify(rule)))
+  }
+
+  async function prove(token: string, rules: Rule[]): Promise<void> {
+    await expect.poll(() => status(token, 'GET', `${kubevirt}/virtualmachines`), { timeout: 10_000 }).toBe(200)
+    for (const [method, path] of allowed)
+      expect([method, path, await status(token, method, path)]).toEqual([method, path, 200])
+    for (const [method, path] of forbidden) {
+      const body = method === 'POST' ? vm : undefined
+      expect([method, path, await status(token, method, path, body)]).toEqual([method, path, 403])
+    }
+    const ask = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectAccessReview',
+      spec: { resourceAttributes: { verb: 'list', group: 'kubevirt.io', resource: 'virtualmachines' } },
+    }
+    expect(
+      await api.client.expect('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { body: ask, token }),
+    ).toMatchObject({ status: { allowed: true } })
+    const sorted = (list: Rule[]): unknown[] =>
+      list
+        .map(rule =>
+          JSON.stringify(
+            rule,
+            Object.keys(rule).sort((a, b) => a.localeCompare(b)),
+          ),
+        )
+        .sort((a, b) => a.localeCompare(b))
+    expect(sorted(await rulesOf(token))).toEqual(sorted(rules))
+  }
+
+  test('the service account reads VMs of its cluster and nothing else', async () => {
+    await kubectl('apply', '--server-side', '--force-conflicts', '-k', join(folder, 'base'))
+    const token = await api.createServiceAccountToken('virtbridge', 'virtbridge')
+    const { rules } = (await find('base', 'ClusterRole')) as unknown as { rules: Rule[] }
+
+    await prove(token, rules)
+    expect(await status(token, 'GET', '/apis/cluster.open-cluster-management.io/v1/managedclusters')).toBe(403)
+
+    await kubectl('apply', '--server-side', '-k', join(folder, 'hub-rbac'))
+    const clusters = '/apis/cluster.open-cluster-management.io/v1/managedclusters'
+    await expect.poll(() => status(token, 'GET', clusters), { timeout: 10_000 }).toBe(200)
+    expect(await status(token, 'GET', `${clusters}?watch=1&timeoutSeconds=1`)).toBe(200)
+    expect(await status(token, 'POST', clusters, {})).toBe(403)
+  })
+
+  test('on a managed cluster, the same service account under the name of the cluster-proxy reads no more', async () => {
+    const user = await find('managed-rbac', 'ClusterRoleBinding')
+    const [subject] = user['subjects'] as { name: string }[]
+    expect(subject?.name).toBe('cluster:hub:system:serviceaccount:virtbridge:virtbridge')
+    api.addUser({ token: 'via-hub', name: subject?.name ?? '' })
+    await kubectl('apply', '--server-side', '--force-conflicts', '-k', join(folder, 'managed-rbac'))
+    const { rules } = (await find('managed-rbac', 'ClusterRole')) as unknown as { rules: Rule[] }
+
+    await prove('via-hub', rules)
+    expect(rules).toEqual(((await find('base', 'ClusterRole')) as unknown as { rules: Rule[] }).rules)
+  })
+})
+
+describe('the Containerfile', () => {
+  let instructions: [string, string][] = []
+  beforeAll(async () => {
+    const text = await readFile(join(folder, '..', 'container', 'Containerfile'), 'utf8')
+    const lines = text
+      .replace(/^#.*\n/gm, '')
+      .replace(/\\\n/g, ' ')
+      .split('\n')
+      .filter(line => line.trim() !== '')
+    instructions = lines.map(line => {
+      const [, word = '', rest = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? []
+      return [word, rest.replace(/\s+/g, ' ')]
+    })
+  })
+  const all = (word: string): string[] => instructions.filter(([name]) => name === word).map(([, rest]) => rest)
+
+  test('has only instructions that there are', () => {
+    const known = [
+      'FROM',
+      'WORKDIR',
+      'COPY',
+      'RUN',
+      'ENV',
+      'USER',
+      'EXPOSE',
+      'STOPSIGNAL',
+      'HEALTHCHECK',
+      'ENTRYPOINT',
+      'CMD',
+    ]
+    for (const [word] of instructions) expect(known).toContain(word)
+  })
+
+  test('stands on the Node that the project pins, ends as a user that is not root, and starts what the package calls its program', async () => {
+    const { devDependencies, bin } = parse(await readFile(join(folder, '..', '..', 'package.json'), 'utf8')) as {
+      devDependencies: { node: string }
+      bin: { virtbridge: string }
+    }
+    const major = /(\d+)\./.exec(devDependencies.node)?.[1]
+    for (const from of all('FROM')) expect(from).toMatch(new RegExp(`^node:${major}-slim( AS \\w+)?$`))
+    expect(all('USER')).toEqual(['10001:0'])
+    expect(instructions.findIndex(([word]) => word === 'USER')).toBeGreaterThan(
+      instructions.findLastIndex(([word]) => word === 'RUN'),
+    )
+    expect(all('RUN').join('\n')).toContain(`/opt/virtbridge/${bin.virtbridge} /usr/local/bin/virtbridge`)
+    expect(JSON.parse(all('ENTRYPOINT')[0] ?? '')).toEqual(['virtbridge'])
+    expect(JSON.parse(all('CMD')[0] ?? '')).toEqual(['serve', '--config', '/etc/virtbridge/virtbridge.yaml'])
+  })
+
+  test('takes the tarball and the lock file, no source and no development dependency, and asks /livez for its health', async () => {
+    const copied = all('COPY').filter(rest => !rest.startsWith('--from'))
+    expect(copied).toEqual(['virtbridge-*.tgz /tmp/virtbridge.tgz', 'package-lock.json ./'])
+    expect(all('RUN').join('\n')).toContain('npm ci --omit=dev')
+    expect(all('HEALTHCHECK')[0]).toContain('/livez')
+    const ignore = await readFile(join(folder, '..', '..', '.containerignore'), 'utf8')
+    expect(ignore.trim().split('\n')).toEqual(['*', '!virtbridge-*.tgz', '!package-lock.json'])
+  })
+})
