@@ -33,6 +33,9 @@ export interface Session extends AsyncDisposable {
   clean(text: string): string
 }
 
+/** Tokens that are taken out of what comes back: the present one, and some that answers under way may still quote. */
+const REMEMBERED_TOKENS = 4
+
 /** Throws `ControllerError` (protocol) when the address or the authority is unusable. Sends nothing. */
 export function openSession(options: ControllerOptions): Session {
   const origin = originOf(options.url)
@@ -48,7 +51,9 @@ export function openSession(options: ControllerOptions): Session {
 
   function token(): string {
     current ??= readToken(options.token)
+    seen.delete(current)
     seen.add(current)
+    for (const oldest of seen) if (seen.size > REMEMBERED_TOKENS) seen.delete(oldest)
     return current
   }
 
@@ -62,11 +67,12 @@ export function openSession(options: ControllerOptions): Session {
     more: { body?: string; fresh?: boolean },
   ): Promise<Exchange> {
     const url = resolve(origin, path)
+    const once = async (token: string) => hidden(await wire.exchange({ method, url, token, signal, ...more }), seen)
     const first = token()
-    const answer = await wire.exchange({ method, url, token: first, signal, ...more })
+    const answer = await once(first)
     if (answer.kind !== 'answered' || answer.status !== 401) return answer
     current = undefined
-    return token() === first ? answer : wire.exchange({ method, url, token: token(), signal, ...more })
+    return token() === first ? answer : once(token())
   }
 
   /** A kept connection that the other end closed in the same moment is no failure: a GET goes out once more. */
@@ -100,6 +106,13 @@ export function openSession(options: ControllerOptions): Session {
       wire[Symbol.dispose]()
     },
   }
+}
+
+/** What came back, without our token: some proxies quote the request's headers on their pages. */
+function hidden(exchange: Exchange, secrets: Iterable<string>): Exchange {
+  if (exchange.kind === 'lost') return { ...exchange, reason: withoutSecrets(exchange.reason, secrets) }
+  const { body, location } = exchange
+  return { ...exchange, body: withoutSecrets(body, secrets), location: withoutSecrets(location, secrets) }
 }
 
 function failureOf(where: string, exchange: Exchange, clean: (text: string) => string): ControllerError {

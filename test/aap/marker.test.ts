@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { carries, isMarker, marker, skipTags } from '../../src/aap/marker.ts'
 

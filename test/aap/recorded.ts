@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import nock from 'nock'
+import { afterEach, beforeEach } from 'vitest'
 import { openController, type Controller, type ControllerOptions, type Template } from '../../src/aap/index.ts'
 
 /** One exchange with a real controller. */
@@ -21,6 +22,17 @@ export function bodyOf(name: string): Record<string, unknown> {
   return recording(name).response.body as Record<string, unknown>
 }
 
+/** In a test file: no request leaves, and every answer that a test prepared must have been asked for. */
+export function replaying(): void {
+  beforeEach(() => nock.disableNetConnect())
+  afterEach(() => {
+    const pending = nock.pendingMocks()
+    nock.cleanAll()
+    nock.enableNetConnect()
+    if (pending.length > 0) throw new Error(`never asked for: ${pending.join(', ')}`)
+  })
+}
+
 /** A list of these rows, as the controller wraps one. */
 export function listOf(...results: unknown[]) {
   return { count: results.length, next: null, previous: null, results }
@@ -28,14 +40,18 @@ export function listOf(...results: unknown[]) {
 
 export const JSON_HEADERS = { 'Content-Type': 'application/json' }
 
-/** Replays a recording once for its path, whatever the query; the Authorization header must be ours. */
-export function replay(name: string, change?: (body: Record<string, unknown>) => unknown): nock.Scope {
+/** Replays a recording once for its path, whatever the query (or for just that query); the Authorization header must be ours. */
+export function replay(
+  name: string,
+  change?: (body: Record<string, unknown>) => unknown,
+  query: Record<string, string> | true = true,
+): nock.Scope {
   const { request, response } = recording(name)
   const body = change === undefined ? response.body : change(structuredClone(response.body) as Record<string, unknown>)
   const path = request.path.split('?')[0] ?? ''
   return nock(ORIGIN, { reqheaders: { authorization: `Bearer ${TOKEN}`, accept: 'application/json' } })
     .intercept(path, request.method)
-    .query(true)
+    .query(query)
     .reply(
       response.status,
       body as nock.Body,
@@ -44,11 +60,11 @@ export function replay(name: string, change?: (body: Record<string, unknown>) =>
 }
 
 /** Answers one GET with this body, as if recorded. */
-export function answer(path: string, body: unknown, status = 200): nock.Scope {
+export function answer(path: string, body: unknown, query: Record<string, string> | true = true): nock.Scope {
   return nock(ORIGIN)
     .get(path)
-    .query(true)
-    .reply(status, body as nock.Body, JSON_HEADERS)
+    .query(query)
+    .reply(200, body as nock.Body, JSON_HEADERS)
 }
 
 /** `/api/` and `/ping/` of an AWX. */
