@@ -1,0 +1,213 @@
+import { mayCancelJob, mayLaunch } from './access.ts'
+import { NODE } from './discovery.ts'
+import { pythonJson } from './python-json.ts'
+import { isUnfinished } from './records.ts'
+import { isoTime, relatedOf } from './route.ts'
+import {
+  credentialsSummary,
+  EXECUTION_ENVIRONMENT,
+  INSTANCE_GROUP,
+  inventorySummary,
+  labelsSummary,
+  organizationSummary,
+  present,
+  projectSummary,
+  REVISION,
+  userSummary,
+} from './summary-fields.ts'
+import { hostStatusCounts } from './host-summary.ts'
+import type { Job } from './job-records.ts'
+import type { Call } from './route.ts'
+
+/** Keys that a list leaves out. */
+const DETAIL_ONLY = [
+  'job_args',
+  'job_cwd',
+  'job_env',
+  'result_traceback',
+  'event_processing_finished',
+  'host_status_counts',
+  'playbook_counts',
+  'custom_virtualenv',
+] as const
+
+/** Keys that the answers to launch and relaunch leave out. */
+const NOT_YET = ['host_status_counts', 'playbook_counts', 'custom_virtualenv'] as const
+
+const RELATED = [
+  'labels',
+  'credentials',
+  'stdout',
+  'job_events',
+  'job_host_summaries',
+  'activity_stream',
+  'notifications',
+  'create_schedule',
+  'cancel',
+  'relaunch',
+]
+
+/** A job as the API shows it: all 59 keys in detail, fewer in lists and in the answer to a launch. */
+export function renderJob(call: Call, job: Job, shape: 'list' | 'detail' | 'launched'): { [key: string]: unknown } {
+  const body = { ...identity(call, job), ...settings(job), ...progress(call, job) }
+  if (shape === 'list') for (const key of DETAIL_ONLY) delete body[key]
+  if (shape === 'launched') for (const key of NOT_YET) delete body[key]
+  return body
+}
+
+function identity(call: Call, job: Job): { [key: string]: unknown } {
+  return {
+    id: job.id,
+    type: 'job',
+    url: `${call.base}jobs/${job.id}/`,
+    related: related(call, job),
+    summary_fields: summaryFields(call, job),
+    created: isoTime(job.created),
+    modified: isoTime(job.modified),
+    name: job.name,
+    description: job.description,
+  }
+}
+
+function settings(job: Job): { [key: string]: unknown } {
+  return {
+    job_type: job.job_type,
+    inventory: job.inventory,
+    project: job.project,
+    playbook: job.playbook,
+    scm_branch: job.scm_branch,
+    forks: job.forks,
+    limit: job.limit,
+    verbosity: job.verbosity,
+    extra_vars: shownVariables(job),
+    job_tags: job.job_tags,
+    force_handlers: false,
+    skip_tags: job.skip_tags,
+    start_at_task: '',
+    timeout: job.timeout,
+    use_fact_cache: job.use_fact_cache,
+    organization: job.organization,
+    unified_job_template: job.job_template,
+    launch_type: job.launch_type,
+    job_template: job.job_template,
+    passwords_needed_to_start: [],
+    allow_simultaneous: job.allow_simultaneous,
+    diff_mode: job.diff_mode,
+    job_slice_number: 0,
+    job_slice_count: job.job_slice_count,
+    webhook_service: '',
+    webhook_credential: null,
+    webhook_guid: '',
+    custom_virtualenv: null,
+    work_unit_id: null,
+  }
+}
+
+function progress(call: Call, job: Job): { [key: string]: unknown } {
+  const { id, username } = call.store.users.must(job.created_by)
+  return {
+    status: job.status,
+    failed: job.failed,
+    started: isoTime(job.started),
+    finished: isoTime(job.finished),
+    canceled_on: isoTime(job.canceled_on),
+    elapsed: job.started === null ? 0 : ((job.finished ?? call.now) - job.started) / 1000,
+    job_env: {},
+    job_explanation: job.job_explanation,
+    event_processing_finished: job.event_processing_finished,
+    launched_by: { id, name: username, type: 'user', url: `${call.base}users/${id}/` },
+    host_status_counts: hostStatusCounts(job),
+    ...execution(call, job),
+    ...result(job),
+  }
+}
+
+/** Where and with what a job runs: all empty until it does. */
+function execution({ store }: Call, job: Job): { [key: string]: unknown } {
+  const ran = job.started !== null
+  const fromGit = ran && store.projects.get(job.project)?.scm_type === 'git'
+  return {
+    execution_environment: ran ? EXECUTION_ENVIRONMENT.id : null,
+    job_args: ran ? pythonJson(commandLine(job)) : '',
+    job_cwd: ran ? '/runner/project' : '',
+    execution_node: ran ? NODE : '',
+    controller_node: ran ? NODE : '',
+    scm_revision: fromGit ? REVISION : '',
+    instance_group: ran ? INSTANCE_GROUP.id : null,
+  }
+}
+
+function result({ status, run }: Job): { [key: string]: unknown } {
+  const done = !isUnfinished({ status })
+  return {
+    result_traceback: done ? (run?.result_traceback ?? '') : '',
+    artifacts: done ? (run?.artifacts ?? {}) : {},
+    playbook_counts: run?.played === true ? { play_count: 1, task_count: 4 } : { play_count: 0, task_count: 0 },
+  }
+}
+
+/** Password answers are stored and run, but shown as `$encrypted$`. */
+export function shownVariables(job: Job): string {
+  return pythonJson({ ...job.extra_vars, ...Object.fromEntries(job.hidden_vars.map(name => [name, '$encrypted$'])) })
+}
+
+function commandLine(job: Job): string[] {
+  const limit = job.limit === '' ? [] : ['-l', job.limit]
+  const skip = job.skip_tags === '' ? [] : [`--skip-tags=${job.skip_tags}`]
+  return [
+    'ansible-playbook',
+    '-u',
+    'root',
+    ...limit,
+    ...skip,
+    '-i',
+    '/runner/inventory/hosts',
+    '-e',
+    '@/runner/env/extravars',
+    job.playbook,
+  ]
+}
+
+function related({ base, store }: Call, job: Job): unknown {
+  const url = `${base}jobs/${job.id}/`
+  const template = store.templates.get(job.job_template)
+  const ran = job.started !== null
+  return present({
+    created_by: `${base}users/${job.created_by}/`,
+    modified_by: ran ? undefined : `${base}users/${job.created_by}/`,
+    ...relatedOf(url, RELATED),
+    inventory: job.inventory === null ? undefined : `${base}inventories/${job.inventory}/`,
+    project: job.project === null ? undefined : `${base}projects/${job.project}/`,
+    organization: `${base}organizations/${job.organization}/`,
+    unified_job_template: template && `${base}job_templates/${template.id}/`,
+    execution_environment: ran ? `${base}execution_environments/1/` : undefined,
+    job_template: template && `${base}job_templates/${template.id}/`,
+  })
+}
+
+function summaryFields({ store, user }: Call, job: Job): unknown {
+  const template = store.templates.get(job.job_template)
+  const ran = job.started !== null
+  return present({
+    organization: organizationSummary(store, job.organization),
+    inventory: inventorySummary(store, job.inventory),
+    execution_environment: ran ? EXECUTION_ENVIRONMENT : undefined,
+    project: projectSummary(store, job.project),
+    job_template: template && { id: template.id, name: template.name, description: template.description },
+    unified_job_template: template && {
+      id: template.id,
+      name: template.name,
+      description: template.description,
+      unified_job_type: 'job',
+    },
+    instance_group: ran ? INSTANCE_GROUP : undefined,
+    created_by: userSummary(store, job.created_by),
+    modified_by: ran ? undefined : userSummary(store, job.created_by),
+    user_capabilities: {
+      delete: mayCancelJob(store, user, job),
+      start: template !== undefined && mayLaunch(user, template),
+    },
+    labels: labelsSummary(store, job.labels),
+    credentials: credentialsSummary(store, job.credentials),
+  })
+}
