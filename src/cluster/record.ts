@@ -9,7 +9,7 @@ export type ClusterStatus = 'joining' | 'synced' | 'held' | 'unavailable'
 /** What is kept of one cluster, on `state.fleet` under its name. */
 export interface ClusterRecord {
   readonly schema: 1
-  readonly kind: 'cluster'
+  readonly kind: 'cluster' | 'hub'
   readonly name: string
   readonly hub: string
   /** uid of its kube-system namespace; empty until it answered once. */
@@ -50,5 +50,5 @@ export function newCluster(name: string, hub: string): ClusterRecord {
 
 /** True for a value of `state.fleet` that is a cluster, not a VM. */
 export function isCluster(value: object): value is ClusterRecord {
-  return 'kind' in value && value.kind === 'cluster'
+  return 'kind' in value && (value.kind === 'cluster' || value.kind === 'hub')
 }

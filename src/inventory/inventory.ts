@@ -11,6 +11,7 @@ export interface InventoryOptions {
   readonly limits: StaleLimits
   readonly labelGroups: readonly string[]
   readonly verbsOf: (uid: string) => VerbStatus
+  readonly now: () => number
 }
 
 /** The document, or why there is none yet: closed until every expected cluster has been read once. */
@@ -39,11 +40,11 @@ export class InventoryCache implements Disposable {
 
   constructor(options: InventoryOptions) {
     this.#options = options
-    for (const record of options.fleet.vms.values()) this.#render(record, Date.now())
+    for (const record of options.fleet.vms.values()) this.#render(record, options.now())
     this.#unsubscribe = options.fleet.subscribe(change => {
       if (change.kind === 'cluster') return
       if (change.before !== null) this.#drop(change.before)
-      if (change.after !== null) this.#render(change.after, Date.now())
+      if (change.after !== null) this.#render(change.after, options.now())
     })
   }
 
@@ -61,8 +62,8 @@ export class InventoryCache implements Disposable {
   }
 
   /** Renders the VM with this uid again: what day 2 knows of it changed. */
-  refresh(record: VmRecord, now: number): void {
-    this.#render(record, now)
+  refresh(record: VmRecord): void {
+    this.#render(record, this.#options.now())
   }
 
   #unread(): readonly string[] {

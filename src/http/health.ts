@@ -1,0 +1,30 @@
+import type { FleetView } from '../fleet/index.ts'
+import type { EventLog } from '../log/index.ts'
+
+export interface Check {
+  readonly name: string
+  readonly ok: boolean
+  readonly reason: string
+  readonly hint: string
+}
+
+/** `ready`: all is well. `degraded`: it works, but not for all. `not_ready`: it can not do its work. */
+export interface Health {
+  readonly status: 'ready' | 'degraded' | 'not_ready'
+  readonly checks: readonly Check[]
+}
+
+/** What works and what does not, each in one line. Only a log that can not be written makes it not ready: one cluster's trouble is not the fleet's. */
+export function healthOf(parts: { log: EventLog; fleet: FleetView; expected: readonly string[]; extra: readonly Check[] }): Health {
+  const log = parts.log.health()
+  const checks: Check[] = [{ name: 'log', ok: log.writable, reason: log.reason, hint: log.writable ? '' : 'make room on its disk, or mend its permissions; nothing stored is lost' }]
+  const names = new Set([...parts.expected, ...parts.fleet.clusters.keys()])
+  for (const name of [...names].sort()) {
+    const cluster = parts.fleet.clusters.get(name)
+    const ok = cluster?.status === 'synced'
+    checks.push({ name: `cluster ${name}`, ok, reason: ok ? '' : (cluster?.reason ?? 'not read yet'), hint: ok ? '' : (cluster?.hint ?? '') })
+  }
+  checks.push(...parts.extra)
+  const status = !log.writable ? 'not_ready' : checks.every(check => check.ok) ? 'ready' : 'degraded'
+  return { status, checks }
+}

@@ -1,0 +1,44 @@
+import type { FastifyRequest } from 'fastify'
+import type { Explanation, LedgerView } from '../day2/index.ts'
+import type { FleetView } from '../fleet/index.ts'
+import type { InventoryCache } from '../inventory/index.ts'
+import type { EventLog } from '../log/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+import type { VmRecord } from '../vm/index.ts'
+import type { Caller, Right } from './auth.ts'
+import type { Check } from './health.ts'
+import { Problem } from './problem.ts'
+
+/** What the routes answer from. They read views and append commands; they call nobody. */
+export interface AppParts {
+  readonly log: EventLog
+  readonly fleet: FleetView
+  readonly ledger: LedgerView
+  readonly inventory: InventoryCache
+  readonly explain: (host: string, record: VmRecord) => Explanation
+  readonly drivers: Readonly<Record<'onboard' | 'patch', 'bridge' | 'eda' | 'off'>>
+  readonly controllerConfigured: boolean
+  readonly expected: readonly string[]
+  readonly checks: () => readonly Check[]
+  readonly authenticate: (header: string | undefined) => Caller | null
+  readonly metrics: Metrics
+  readonly logger: Logger
+  readonly version: string
+  readonly now: () => number
+  readonly newId: () => string
+  /** Aborts when the service closes: streams end. */
+  readonly signal: AbortSignal
+}
+
+/** The caller of a request, who must have `right`. Throws a Problem 401 or 403. */
+export function requireRight(parts: Pick<AppParts, 'authenticate'>, request: FastifyRequest, right: Right): Caller {
+  const caller = parts.authenticate(request.headers.authorization)
+  if (caller === null) {
+    throw new Problem(401, 'unauthorized', 'a valid bearer token is needed', {
+      hint: 'send Authorization: Bearer <token>; tokens are configured under http.tokens',
+      headers: { 'www-authenticate': 'Bearer' },
+    })
+  }
+  if (!caller.can.includes(right)) throw new Problem(403, 'forbidden', `the token "${caller.name}" may not ${right}`, { hint: `give it ${right} under http.tokens` })
+  return caller
+}

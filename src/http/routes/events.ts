@@ -1,0 +1,60 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { START, type EventStream, type Position } from '../../log/index.ts'
+import { type AppParts, requireRight } from '../parts.ts'
+import { Problem } from '../problem.ts'
+import { sendEvents } from '../stream.ts'
+
+const STREAMS: Readonly<Record<string, EventStream>> = { vm: 'events.vm', cluster: 'events.cluster', day2: 'events.day2' }
+const PAGE = 100
+const MAX_PAGE = 500
+/** Readers that follow at the same time. */
+export const MAX_FOLLOWERS = 200
+
+interface EventQuery {
+  readonly stream: string
+  readonly after: string
+  readonly limit: number
+  readonly follow?: string
+}
+
+/** Events, a page at a time or as a server-sent stream that goes on where `after` or `Last-Event-ID` stands. */
+export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
+  let followers = 0
+  const querystring = {
+    type: 'object',
+    additionalProperties: false,
+    properties: {
+      stream: { type: 'string', enum: Object.keys(STREAMS), default: 'vm' },
+      after: { type: 'string', pattern: '^([0-9]{1,15}|now)$', default: START },
+      limit: { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: PAGE },
+      follow: { type: 'string' },
+    },
+  }
+  app.get<{ Querystring: EventQuery }>('/api/v1/events', { schema: { querystring } }, async (request, reply) => {
+    requireRight(parts, request, 'read')
+    const stream = STREAMS[request.query.stream] ?? 'events.vm'
+    const from = startOf(request, parts, stream)
+    if (request.query.follow === undefined && !request.headers.accept?.includes('text/event-stream')) {
+      const entries = await parts.log.page(stream, from, request.query.limit)
+      return { events: entries.map(entry => entry.value), next: entries.at(-1)?.position ?? from }
+    }
+    if (followers >= MAX_FOLLOWERS) throw new Problem(503, 'too_many_followers', `${MAX_FOLLOWERS} readers follow already`, { headers: { 'retry-after': '10' } })
+    followers += 1
+    const left = new AbortController()
+    request.raw.once('close', () => left.abort())
+    const signal = AbortSignal.any([left.signal, parts.signal])
+    reply.hijack()
+    try {
+      await sendEvents(reply.raw, parts.log.follow(stream, from, signal), signal)
+    } finally {
+      followers -= 1
+    }
+    return reply
+  })
+}
+
+function startOf(request: FastifyRequest<{ Querystring: EventQuery }>, parts: AppParts, stream: EventStream): Position {
+  const last = request.headers['last-event-id']?.toString()
+  if (last !== undefined && /^[0-9]{1,15}$/.test(last)) return last
+  return request.query.after === 'now' ? parts.log.end(stream) : request.query.after
+}

@@ -1,0 +1,21 @@
+import { type Logger, pino, stdTimeFunctions } from 'pino'
+import pretty from 'pino-pretty'
+
+/**
+ * The program's logger: constant sentences with fields, JSON lines for machines or one line each for people. What may hold a secret is
+ * cut out by name, as a last line of defence: no code should hand it one.
+ */
+export function createLogger(options: { level: string; people: boolean }): Logger {
+  const settings = {
+    level: options.level,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: { paths: ['token', '*.token', 'authorization', '*.authorization', '*.headers.authorization'], censor: '[cut]' },
+  }
+  // On a terminal the log shares the screen with what a command prints, so it goes to stderr.
+  if (options.people) return pino(settings, pretty({ colorize: process.stderr.isTTY, destination: 2, ignore: 'pid,hostname', sync: true }))
+  return pino(settings)
+}
+
+export type { Logger }

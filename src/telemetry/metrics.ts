@@ -1,0 +1,33 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What virtbridge measures of itself. Labels are clusters, facts and outcomes: bounded, and no VM or guest among them. */
+export interface Metrics {
+  readonly registry: Registry
+  readonly events: Counter<'stream' | 'fact'>
+  readonly vms: Gauge<'cluster'>
+  readonly clusterStatus: Gauge<'cluster' | 'status'>
+  readonly runs: Counter<'verb' | 'outcome'>
+  readonly requests: Histogram<'route' | 'method' | 'status'>
+  readonly logWritable: Gauge
+}
+
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  return {
+    registry,
+    events: new Counter({ name: 'virtbridge_events_total', help: 'Events in the log since the start', labelNames: ['stream', 'fact'], registers }),
+    vms: new Gauge({ name: 'virtbridge_vms', help: 'VMs known', labelNames: ['cluster'], registers }),
+    clusterStatus: new Gauge({ name: 'virtbridge_cluster_status', help: '1 for the status a cluster has', labelNames: ['cluster', 'status'], registers }),
+    runs: new Counter({ name: 'virtbridge_runs_finished_total', help: 'Runs finished since the start', labelNames: ['verb', 'outcome'], registers }),
+    requests: new Histogram({
+      name: 'virtbridge_http_request_seconds',
+      help: 'Time to answer',
+      labelNames: ['route', 'method', 'status'],
+      buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2],
+      registers,
+    }),
+    logWritable: new Gauge({ name: 'virtbridge_log_writable', help: '1 when the log accepts writes', registers }),
+  }
+}
