@@ -27,7 +27,7 @@ export type ControllerOptions = {
   objects: ControllerObjects
   /** Token value → user, scope, expiry. */
   tokens: { readonly [value: string]: TokenSetting }
-  /** Rights of users; a user that is named by a token alone is a superuser. */
+  /** Rights of users, in place of those that the objects give; a user that neither describes is a superuser. */
   users?: { readonly [name: string]: UserSetting }
   /** Inventory source name → where its document comes from. */
   origins?: { readonly [source: string]: Origin }
@@ -78,7 +78,7 @@ export async function startSimulatedController(options: ControllerOptions): Prom
   const durable = options.dir === undefined ? forgetful() : fileDurable(options.dir)
   const store = durable.load()
   seed(store, options.objects, clock.now())
-  seedAccess(store, options.tokens, options.users ?? {}, clock.now())
+  seedAccess(store, options.tokens, { ...usersOf(options.objects), ...options.users }, clock.now())
 
   const faults = createFaults()
   const origins = new Map(Object.entries(options.origins ?? {}))
@@ -117,6 +117,11 @@ export async function startSimulatedController(options: ControllerOptions): Prom
       await new Promise<void>(resolve => server.close(() => resolve()))
     },
   }
+}
+
+/** The users that the objects give roles to. */
+function usersOf({ roles = [] }: ControllerObjects): { [name: string]: UserSetting } {
+  return Object.fromEntries([...Map.groupBy(roles, ({ user }) => user)].map(([name, held]) => [name, { roles: held }]))
 }
 
 type Runner = { wake: () => void; stop: () => void }

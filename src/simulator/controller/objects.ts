@@ -1,8 +1,8 @@
 import { Fault } from '../../errors.ts'
-import { PROMPTS } from './job-records.ts'
-import { shown } from './python-json.ts'
+import { isEntry, roleObjects, sourceObject, templateObject } from './object-entries.ts'
+import type { Entry } from './object-entries.ts'
 import type { JobSettings, Prompt, SurveyQuestion } from './job-records.ts'
-import type { Variables } from './records.ts'
+import type { Role, Variables } from './records.ts'
 
 /** A job template as its author wrote it: everything but the name has a default. */
 export type TemplateObject = Partial<Omit<JobSettings, 'inventory' | 'credentials' | 'labels' | 'instance_groups'>> & {
@@ -58,6 +58,8 @@ export type ProjectObject = {
   status?: string
 }
 
+export type RoleObject = { user: string; on: Role['on']; name: string; role: string }
+
 /** What a controller is filled with. References are names; `id` fixes an id where a test needs one. */
 export type ControllerObjects = {
   organizations: { id?: number; name: string; description?: string }[]
@@ -67,15 +69,15 @@ export type ControllerObjects = {
   inventories: InventoryObject[]
   inventory_sources: SourceObject[]
   templates: TemplateObject[]
+  /** Rights of users that are no superusers. */
+  roles?: RoleObject[]
 }
-
-type Entry = { [key: string]: unknown }
 
 /**
  * The objects in variable files of the collection infra.aap_configuration, merged in the order given.
  *
- * Read are organizations, credential types, credentials, projects, inventories, inventory sources, hosts and job templates, under their
- * `controller_` and `aap_` names. Other variables are ignored: users, teams and roles are no part of a simulated controller's data.
+ * Read are organizations, credential types, credentials, projects, inventories, inventory sources, hosts, job templates and roles of users,
+ * under their `controller_` and `aap_` names. Other variables, and keys the simulator has no use for, are ignored.
  * Every reference to an object that is not there, and every entry without a name, is told at once in one `Fault`.
  */
 export function loadObjects(documents: readonly unknown[]): ControllerObjects {
@@ -90,8 +92,12 @@ export function loadObjects(documents: readonly unknown[]): ControllerObjects {
     inventories: read('controller_inventories') as InventoryObject[],
     inventory_sources: read('controller_inventory_sources').map(sourceObject),
     templates: read('controller_templates').map(templateObject),
+    roles: lists(documents, 'controller_roles', faults).flatMap(roleObjects),
   }
-  // `Default` is made by the controller's own installation, so files refer to it without declaring it.
+  // A controller's own installation makes these, so files refer to them without declaring them.
+  for (const name of BUILT_IN_TYPES) {
+    if (!objects.credential_types.some(type => type.name === name)) objects.credential_types.unshift({ name })
+  }
   if (!objects.organizations.some(({ name }) => name === 'Default')) objects.organizations.unshift({ name: 'Default' })
   addHosts(objects, read('controller_hosts'), faults)
   faults.push(...danglingReferences(objects))
@@ -103,7 +109,24 @@ export function loadObjects(documents: readonly unknown[]): ControllerObjects {
   return objects
 }
 
+const BUILT_IN_TYPES = [
+  'Machine',
+  'Source Control',
+  'Vault',
+  'Container Registry',
+  'Red Hat Ansible Automation Platform',
+]
+
+/** The entries of a list variable, each with a name. */
 function entries(documents: readonly unknown[], variable: string, faults: string[]): Entry[] {
+  return lists(documents, variable, faults).filter((entry, index) => {
+    const named = typeof entry['name'] === 'string' && entry['name'] !== ''
+    if (!named) faults.push(`${variable}[${index}]: expected an object with a name`)
+    return named
+  })
+}
+
+function lists(documents: readonly unknown[], variable: string, faults: string[]): Entry[] {
   const found: Entry[] = []
   for (const document of documents) {
     const value = isEntry(document) ? document[variable] : undefined
@@ -112,58 +135,9 @@ function entries(documents: readonly unknown[], variable: string, faults: string
       faults.push(`${variable}: expected a list`)
       continue
     }
-    for (const [index, entry] of (value as unknown[]).entries()) {
-      if (isEntry(entry) && typeof entry['name'] === 'string' && entry['name'] !== '') found.push(entry)
-      else faults.push(`${variable}[${index}]: expected an object with a name`)
-    }
+    found.push(...(value as unknown[]).map(entry => (isEntry(entry) ? entry : {})))
   }
   return found
-}
-
-function isEntry(value: unknown): value is Entry {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-function templateObject(entry: Entry): TemplateObject {
-  const { survey_spec, survey, ...rest } = entry
-  const prompts: { [name in Prompt]?: boolean } = {}
-  for (const prompt of PROMPTS) {
-    // The collection's modules call the prompts ask_<name>_on_launch as the API does; both spellings are in use.
-    const asked = entry[`ask_${prompt}_on_launch`] ?? entry[`ask_${prompt}`]
-    if (typeof asked === 'boolean') prompts[prompt] = asked
-  }
-  const extraVars = entry['extra_vars'] ?? entry['variables']
-  return {
-    ...(rest as unknown as TemplateObject),
-    prompts: { ...prompts, ...(isEntry(entry['prompts']) ? entry['prompts'] : {}) },
-    extra_vars: typeof extraVars === 'string' ? extraVars : JSON.stringify(extraVars ?? {}),
-    survey: surveyQuestions(survey_spec ?? survey),
-  }
-}
-
-function surveyQuestions(spec: unknown): SurveyQuestion[] {
-  const questions = isEntry(spec) ? spec['spec'] : spec
-  if (!Array.isArray(questions)) return []
-  return questions.filter(isEntry).map(question => ({
-    variable: shown(question['variable']),
-    type: shown(question['type'] ?? 'text'),
-    required: question['required'] === true,
-    choices: Array.isArray(question['choices'])
-      ? question['choices'].map(String)
-      : typeof question['choices'] === 'string'
-        ? question['choices'].split('\n')
-        : [],
-    min: typeof question['min'] === 'number' ? question['min'] : null,
-    max: typeof question['max'] === 'number' ? question['max'] : null,
-    default: question['default'] ?? '',
-  }))
-}
-
-function sourceObject(entry: Entry): SourceObject {
-  return {
-    ...(entry as unknown as SourceObject),
-    enabled_value: entry['enabled_value'] === undefined ? '' : shown(entry['enabled_value']),
-  }
 }
 
 function addHosts(objects: ControllerObjects, hosts: Entry[], faults: string[]): void {
@@ -183,6 +157,10 @@ function danglingReferences(objects: ControllerObjects): string[] {
   for (const project of projects)
     check(`project "${project.name}"`, 'organization', project.organization, organizations)
   for (const each of inventories) check(`inventory "${each.name}"`, 'organization', each.organization, organizations)
+  for (const { name, organization, credential_type } of objects.credentials) {
+    check(`credential "${name}"`, 'organization', organization, organizations)
+    check(`credential "${name}"`, 'credential type', credential_type, objects.credential_types)
+  }
   for (const source of objects.inventory_sources) {
     check(`inventory source "${source.name}"`, 'inventory', source.inventory ?? '', inventories)
     check(`inventory source "${source.name}"`, 'project', source.source_project, projects)
@@ -194,6 +172,9 @@ function danglingReferences(objects: ControllerObjects): string[] {
     check(owner, 'inventory', template.inventory, inventories)
     for (const credential of template.credentials ?? []) check(owner, 'credential', credential, objects.credentials)
   }
+  const owners = { organization: organizations, inventory: inventories, job_template: objects.templates }
+  for (const { user, on, name } of objects.roles ?? [])
+    check(`role of "${user}"`, on.replace('_', ' '), name, owners[on])
   return faults
 }
 
