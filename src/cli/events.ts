@@ -1,0 +1,65 @@
+import type { Day2EventData, Event, VmEventData } from '../event/index.ts'
+import { pause } from '../waiting.ts'
+import type { Api } from './api.ts'
+import { paint, type Terminal } from './terminal.ts'
+
+export interface EventsOptions {
+  readonly stream: string
+  readonly after: string
+  readonly limit: string
+  readonly follow: boolean
+  readonly json: boolean
+}
+
+/** Between two attempts to take up a stream that broke off, in ms. */
+const AGAIN_MS = 1_000
+
+/** Prints events: those there are, or for ever as they come, across restarts of the bridge. */
+export async function printEvents(api: Api, options: EventsOptions, terminal: Terminal, signal: AbortSignal): Promise<void> {
+  const print = (event: Event): void => terminal.out(options.json ? JSON.stringify(event) : describe(event, terminal))
+  const query = (after: string): string => `?${new URLSearchParams({ stream: options.stream, after, limit: options.limit }).toString()}`
+  if (!options.follow) {
+    const page = (await api.get(`/api/v1/events${query(options.after)}`)) as { events: Event[]; next: string }
+    for (const event of page.events) print(event)
+    return
+  }
+  let after = options.after
+  let came = false
+  while (!signal.aborted) {
+    try {
+      for await (const { id, data } of api.follow(`/api/v1/events${query(after)}`, signal)) {
+        after = id || after
+        came = true
+        print(JSON.parse(data) as Event)
+      }
+    } catch (error) {
+      if (signal.aborted) return
+      // The first attempt tells what is wrong; later ones wait for the bridge to come back.
+      if (!came) throw error
+      terminal.err(paint(terminal, 'dim', 'the stream broke off; taking it up again'))
+    }
+    await pause(AGAIN_MS, signal)
+  }
+}
+
+/** One event on one line. */
+export function describe(event: Event, terminal: Pick<Terminal, 'colours'>): string {
+  const [, , kind = '', fact = ''] = event.type.split('.')
+  const time = paint(terminal, 'dim', event.time.slice(11, 19))
+  const subject = kind === 'vm' ? (event.data as VmEventData).host : event.subject
+  return `${time}  ${paint(terminal, 'bold', fact.padEnd(16))} ${subject}${details(kind, event)}`
+}
+
+function details(kind: string, event: Event): string {
+  if (kind === 'day2') {
+    const { run, outcome, reason, host, hosts, message } = event.data as Day2EventData
+    const what = host === '' ? `${hosts} host${hosts === 1 ? '' : 's'}` : reason
+    return `  ${run.verb}: ${[outcome, what, message].filter(part => part !== '').join(', ')}`
+  }
+  const { origin, gap, reason, transition, changed } = event.data as VmEventData
+  const notes = [transition?.from && transition.to ? `${transition.from} → ${transition.to}` : '', changed?.some(name => name.startsWith('labels.')) ? changed.join(' ') : '', reason]
+  if (origin !== 'live') notes.push(origin)
+  if (gap) notes.push('gap')
+  const text = notes.filter(note => note !== '').join(', ')
+  return text === '' ? '' : `  ${text}`
+}

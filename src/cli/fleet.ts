@@ -1,0 +1,68 @@
+import type { ClusterRecord } from '../cluster/index.ts'
+import type { Explanation } from '../day2/index.ts'
+import type { Api } from './api.ts'
+import { paint, table, type Terminal } from './terminal.ts'
+
+interface VmSummary {
+  readonly host: string
+  readonly status: string
+  readonly reachable: boolean
+  readonly address: string
+  readonly node: string
+  readonly os: { readonly id: string; readonly version: string; readonly family: string }
+}
+
+/** The inventory document as it is; of one host its variables, as the script protocol of Ansible asks. */
+export async function printInventory(api: Api, host: string, terminal: Terminal): Promise<void> {
+  const inventory = (await api.get('/api/v1/inventory')) as { _meta: { hostvars: Record<string, object> } }
+  terminal.out(JSON.stringify(host === '' ? inventory : (inventory._meta.hostvars[host] ?? {}), null, 2))
+}
+
+/** VMs, a line each. */
+export async function listVms(api: Api, json: boolean, terminal: Terminal): Promise<void> {
+  const vms: VmSummary[] = []
+  let after = ''
+  do {
+    const page = (await api.get(`/api/v1/vms?limit=5000&after=${encodeURIComponent(after)}`)) as { vms: VmSummary[]; next: string }
+    vms.push(...page.vms)
+    after = page.next
+  } while (after !== '')
+  if (json) return terminal.out(JSON.stringify(vms))
+  const rows = vms.map(vm => [vm.host, vm.status, vm.reachable ? 'yes' : 'no', vm.address, `${vm.os.id || vm.os.family} ${vm.os.version}`.trim(), vm.node])
+  terminal.out(table(['HOST', 'STATUS', 'REACHABLE', 'ADDRESS', 'OS', 'NODE'], rows))
+}
+
+/** Clusters, a line each, with what is wrong and what to do. */
+export async function listClusters(api: Api, json: boolean, terminal: Terminal): Promise<void> {
+  const { clusters } = (await api.get('/api/v1/clusters')) as { clusters: ClusterRecord[] }
+  if (json) return terminal.out(JSON.stringify(clusters))
+  const rows = clusters.map(cluster => [cluster.name, cluster.hub, cluster.status, String(cluster.vms), [cluster.reason, cluster.hint].filter(text => text !== '').join('; ')])
+  terminal.out(table(['CLUSTER', 'HUB', 'STATUS', 'VMS', 'WHY'], rows))
+}
+
+/** Why a VM is as it is. */
+export async function printExplanation(api: Api, host: string, json: boolean, terminal: Terminal): Promise<void> {
+  const found = (await api.get(`/api/v1/explain/${encodeURIComponent(host)}`)) as Explanation
+  if (json) return terminal.out(JSON.stringify(found))
+  const mark = (yes: boolean): string => (yes ? paint(terminal, 'green', 'yes') : paint(terminal, 'red', 'no'))
+  const lines = [
+    `${paint(terminal, 'bold', found.host)}  uid ${found.uid}`,
+    `known since     ${found.known_since}${found.adopted ? ', there before its cluster was adopted' : ''}`,
+    `cluster         ${found.cluster.name}: ${found.cluster.status}, ${found.cluster.staleness}${found.cluster.reason === '' ? '' : ` (${found.cluster.reason})`}`,
+    `enabled         ${mark(found.inventory.enabled)}: ${found.inventory.because}`,
+    `launch now      ${mark(found.launch.possible)}: ${found.launch.because}`,
+    `onboard by self ${mark(found.onboard.due)}: ${found.onboard.because}`,
+    ...found.verbs.map(verb => `${verb.verb.padEnd(15)} ${verb.status}${verb.detail === '' ? '' : `: ${verb.detail}`} (run ${verb.run}, by ${verb.asked_by}, ${new Date(verb.at).toISOString()})`),
+    ...found.waiting.map(waiting => `waits           ${waiting.fact} until ${waiting.until}`),
+    `last event      ${found.last_event}`,
+  ]
+  terminal.out(lines.join('\n'))
+}
+
+/** Says that the VMs a held cluster no longer lists are really gone. */
+export async function confirmCluster(api: Api, name: string, yes: boolean, terminal: Terminal): Promise<boolean> {
+  if (!yes && !(await terminal.ask(`are the missing VMs of ${name} really gone?`))) return false
+  const { missing } = (await api.post(`/api/v1/clusters/${encodeURIComponent(name)}/confirm`, {})) as { missing: number }
+  terminal.err(`${missing} VMs of ${name} are now told as deleted`)
+  return true
+}

@@ -1,0 +1,184 @@
+import { Command, CommanderError, Option } from 'commander'
+import { loadConfig, readSecret } from '../config/index.ts'
+import { Fault } from '../errors.ts'
+import { check } from '../check.ts'
+import { startService } from '../service.ts'
+import { createLogger } from '../telemetry/index.ts'
+import { VERSION } from '../version.ts'
+import { until } from '../waiting.ts'
+import { type Api, openApi } from './api.ts'
+import { printEvents } from './events.ts'
+import { confirmCluster, listClusters, listVms, printExplanation, printInventory } from './fleet.ts'
+import { listRuns, showRun, startRun } from './run.ts'
+import { paint, type Terminal } from './terminal.ts'
+
+/** What a program run is given by the process. */
+export interface ProgramContext {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+  readonly now: () => number
+  readonly newId: () => string
+  readonly terminal: Terminal
+}
+
+/** The exit codes of every command. */
+export const EXIT = { ok: 0, fault: 1, usage: 2, found: 3, runNotOk: 4 } as const
+
+/** Runs one command line and resolves with its exit code. Faults are printed as one sentence and a next step. */
+export async function runProgram(argv: readonly string[], context: ProgramContext): Promise<number> {
+  const result = { code: EXIT.ok as number }
+  const program = build(context, code => {
+    result.code = code
+  })
+  try {
+    await program.parseAsync([...argv], { from: 'user' })
+    return result.code
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    if (!(error instanceof Fault)) throw error
+    const { terminal } = context
+    terminal.err(`${paint(terminal, 'red', 'virtbridge:')} ${error.message}`)
+    if (error.hint !== '') terminal.err(`  ${paint(terminal, 'dim', error.hint)}`)
+    return EXIT.fault
+  }
+}
+
+type SetCode = (code: number) => void
+
+function build(context: ProgramContext, setCode: SetCode): Command {
+  const { terminal } = context
+  const program = new Command('virtbridge')
+    .description('Connects a fleet of KubeVirt VMs to the Ansible Automation Platform: events, inventory, day-2 jobs')
+    .version(VERSION)
+    .exitOverride()
+    .showHelpAfterError('(virtbridge --help lists the commands)')
+    .configureOutput({ writeOut: text => terminal.out(text.trimEnd()), writeErr: text => terminal.err(text.trimEnd()) })
+    .addHelpText('after', HELP)
+  serveCommands(program, context, setCode)
+  fleetCommands(program, context)
+  runCommands(program, context, setCode)
+  return program
+}
+
+const HELP = `
+Exit codes: 0 well, 1 a fault (one sentence says which), 2 wrong usage, 3 check found something that does not work,
+4 a run ended with a host that is not ok.
+
+Commands that ask a running bridge take --url and --token-file, or VIRTBRIDGE_URL and VIRTBRIDGE_TOKEN.`
+
+function serveCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
+  const { terminal, env, signal, now, newId } = context
+  const file = new Option('-c, --config <file>', 'the configuration').default('virtbridge.yaml')
+  program
+    .command('serve')
+    .description('watch the clusters, serve the inventory, dispatch jobs')
+    .addOption(file)
+    .action(async ({ config: path }: { config: string }) => {
+      const config = loadConfig(path)
+      const logger = createLogger({ level: config.telemetry.log_level, people: terminal.interactive })
+      await using service = await startService(config, { env, logger, now, newId })
+      await Promise.race([until(null, signal), service.ended])
+      logger.info('closing')
+    })
+  program
+    .command('check')
+    .description('tell line by line what works and what does not; changes nothing')
+    .addOption(file)
+    .option('--json', 'for programs')
+    .action(async ({ config: path, json = false }: { config: string; json?: boolean }) => {
+      const findings = []
+      for await (const finding of check({ config: loadConfig(path), env, now, signal })) {
+        findings.push(finding)
+        if (json) continue
+        const mark = { ok: paint(terminal, 'green', 'ok  '), warn: paint(terminal, 'yellow', 'warn'), fail: paint(terminal, 'red', 'FAIL') }[finding.result]
+        terminal.out(`${mark}  ${finding.what}: ${finding.detail}`)
+        if (finding.hint !== '') terminal.out(`      ${paint(terminal, 'dim', finding.hint)}`)
+      }
+      if (json) terminal.out(JSON.stringify(findings))
+      if (findings.some(finding => finding.result === 'fail')) setCode(EXIT.found)
+    })
+}
+
+/** A command that asks a running bridge. */
+function asking(program: Command, name: string, description: string): Command {
+  return program
+    .command(name)
+    .description(description)
+    .option('--url <url>', 'where the bridge listens (VIRTBRIDGE_URL)')
+    .option('--token-file <file>', 'a file with the token (VIRTBRIDGE_TOKEN has the token itself)')
+}
+
+interface Asking {
+  readonly url?: string
+  readonly tokenFile?: string
+}
+
+function fleetCommands(program: Command, context: ProgramContext): void {
+  const { terminal, signal } = context
+  asking(program, 'vms', 'list the VMs that are known')
+    .option('--json', 'for programs')
+    .action((options: Asking & { json?: boolean }) => listVms(connect(options, context), options.json ?? false, terminal))
+  asking(program, 'clusters', 'list the clusters, and what is wrong with them')
+    .option('--json', 'for programs')
+    .action((options: Asking & { json?: boolean }) => listClusters(connect(options, context), options.json ?? false, terminal))
+  asking(program, 'inventory', 'print the inventory that AAP gets')
+    .option('--list', 'the whole of it, as Ansible asks a script')
+    .option('--host <host>', 'the variables of one host', '')
+    .action((options: Asking & { host: string }) => printInventory(connect(options, context), options.host, terminal))
+  asking(program, 'explain <host>', 'say why a VM is as it is, in the inventory and in day 2')
+    .option('--json', 'for programs')
+    .action((host: string, options: Asking & { json?: boolean }) => printExplanation(connect(options, context), host, options.json ?? false, terminal))
+  asking(program, 'events', 'print events')
+    .addOption(new Option('--stream <stream>', 'which').choices(['vm', 'cluster', 'day2']).default('vm'))
+    .option('--after <position>', 'only those after this position; "now" for new ones alone', '0')
+    .option('--limit <n>', 'at most so many, when not following', '100')
+    .option('-f, --follow', 'go on as they come')
+    .option('--json', 'for programs: a CloudEvent a line')
+    .action((options: Asking & { stream: string; after: string; limit: string; follow?: boolean; json?: boolean }) =>
+      printEvents(connect(options, context), { ...options, follow: options.follow ?? false, json: options.json ?? false }, terminal, signal),
+    )
+  const cluster = program.command('cluster').description('say something about one cluster')
+  asking(cluster, 'confirm <name>', 'the VMs that a held cluster no longer lists are really gone')
+    .option('--yes', 'do not ask')
+    .action(async (name: string, options: Asking & { yes?: boolean }) => {
+      const done = await confirmCluster(connect(options, context), name, options.yes ?? false, terminal)
+      if (!done) throw new Fault('declined', 'nothing was changed', { hint: 'say yes, or give --yes in a script' })
+    })
+}
+
+function runCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
+  const { terminal, signal } = context
+  asking(program, 'run <verb>', 'launch a verb (onboard, patch) on some hosts, and follow it')
+    .requiredOption('-l, --limit <hosts>', 'host names, separated by commas')
+    .option('--reason <text>', 'why; it is recorded', '')
+    .option('--key <key>', 'an idempotency key: the same key starts the same run once', '')
+    .option('--yes', 'do not ask')
+    .option('--no-wait', 'print the id and leave')
+    .option('--json', 'for programs')
+    .action(async (verb: string, options: Asking & { limit: string; reason: string; key: string; yes?: boolean; wait: boolean; json?: boolean }) => {
+      const settings = { ...options, yes: options.yes ?? false, json: options.json ?? false }
+      const ok = await startRun(connect(options, context), verb, settings, terminal, signal)
+      if (!ok) setCode(EXIT.runNotOk)
+    })
+  const runs = asking(program, 'runs', 'list the latest runs')
+    .option('--json', 'for programs')
+    .action((options: Asking & { json?: boolean }) => listRuns(connect(options, context), options.json ?? false, terminal))
+  asking(runs, 'show <id>', 'one run, host by host')
+    .option('--json', 'for programs')
+    .action((id: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Asking & { json?: boolean }>()
+      return showRun(connect(options, context), id, options.json ?? false, terminal)
+    })
+}
+
+function connect(options: Asking, context: ProgramContext): Api {
+  const url = options.url ?? context.env['VIRTBRIDGE_URL'] ?? 'http://127.0.0.1:8080'
+  return openApi({ url, token: tokenOf(options, context.env) })
+}
+
+function tokenOf(options: Asking, env: ProgramContext['env']): string {
+  if (options.tokenFile !== undefined) return readSecret({ file: options.tokenFile }, env)
+  const token = env['VIRTBRIDGE_TOKEN']
+  if (token === undefined || token === '') throw new Fault('no_token', 'no token is given', { hint: 'set VIRTBRIDGE_TOKEN, or give --token-file' })
+  return token
+}

@@ -1,0 +1,28 @@
+import Table from 'cli-table3'
+import { styleText } from 'node:util'
+
+/** Where a command prints. `out` is the answer, `err` is for people: progress, questions, faults. */
+export interface Terminal {
+  readonly out: (text: string) => void
+  readonly err: (text: string) => void
+  readonly colours: boolean
+  readonly interactive: boolean
+  /** Asks a yes-or-no question; false when nobody can answer. */
+  readonly ask: (question: string) => Promise<boolean>
+}
+
+type Style = 'green' | 'red' | 'yellow' | 'dim' | 'bold' | 'cyan'
+
+/** Text in a colour where the terminal has some. */
+export function paint(terminal: Pick<Terminal, 'colours'>, style: Style, text: string): string {
+  return terminal.colours ? styleText(style, text, { validateStream: false }) : text
+}
+
+/** Rows under a head, without frames, so that it can be cut and grepped. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const bare = { 'top': '', 'top-mid': '', 'top-left': '', 'top-right': '', 'bottom': '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' }
+  const inner = { 'left': '', 'left-mid': '', 'mid': '', 'mid-mid': '', 'right': '', 'right-mid': '', 'middle': '  ' }
+  const made = new Table({ head: [...head], chars: { ...bare, ...inner }, style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] } })
+  for (const row of rows) made.push([...row])
+  return made.toString()
+}
