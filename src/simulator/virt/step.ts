@@ -18,6 +18,7 @@ import { VM_FINALIZER, bootOf } from './boot.ts'
  * deleting | -                   | let the VM go
  * new      | -                   | take it in charge: finalizer, firmware uuid
  * to run   | -                   | create the VMI
+ * any      | without a phase     | nextOfInstance
  * any      | any                 | tell the VM's status, when it differs
  * to stop  | any, not deleting   | delete the VMI
  * any      | with migrations     | nextOfMigrations
@@ -32,6 +33,8 @@ export function nextStep(view: View, now: number): Step | null {
   if (vmi === null && wantsStart(vm)) {
     return { stage: 'create', delayMs: 0, writes: [{ kind: 'create', resource: VMIS, draft: bootOf(vm) }] }
   }
+  // Before the mirror, which would wipe from the VM what a new instance reads there of the last one.
+  if (vmi !== null && vmi.status?.phase === undefined) return nextOfInstance(view, vm, vmi, now)
   const status = mirroredStatus(vm, vmi, kubeTime(now))
   if (!isDeepStrictEqual(plain(status), plain(vm.status))) {
     const object = { ...vm, status }
