@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parse } from 'yaml'
 import { Fault } from '../../src/errors.ts'
-import type { KubeClient } from './kube-client.ts'
+import type { KubeClient, KubeObject } from './kube-client.ts'
 
 const folder = join(import.meta.dirname, '..', 'fixtures', 'crds')
 
@@ -38,14 +38,26 @@ export async function installCrds(
   const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
   await Promise.all(known.map(crd => client.create(path, crd)))
   const deadline = performance.now() + timeoutMs
-  for (const crd of known) {
-    // A definition is Established a moment before its resource is served; only the second is of use to a test.
-    for (const version of crd.spec.versions.filter(({ served }) => served)) {
-      const list = `/apis/${crd.spec.group}/${version.name}/${crd.spec.names.plural}?limit=1`
-      while ((await client.request('GET', list)).status !== 200) {
-        if (performance.now() > deadline) throw new Fault('crd_slow', `${list} is not served after ${timeoutMs} ms`)
-        await sleep(25)
-      }
+  const until = async (holds: () => Promise<boolean>, what: string): Promise<void> => {
+    while (!(await holds())) {
+      if (performance.now() > deadline) throw new Fault('crd_slow', `${what} after ${timeoutMs} ms`)
+      await sleep(25)
     }
   }
+  for (const crd of known) {
+    // Neither implies the other: a resource may be served before its definition is Established, and after.
+    await until(
+      async () => isEstablished(await client.get(`${path}/${crd.metadata.name}`)),
+      `${crd.metadata.name} is not Established`,
+    )
+    for (const version of crd.spec.versions.filter(({ served }) => served)) {
+      const list = `/apis/${crd.spec.group}/${version.name}/${crd.spec.names.plural}?limit=1`
+      await until(async () => (await client.request('GET', list)).status === 200, `${list} is not served`)
+    }
+  }
+}
+
+function isEstablished(crd: KubeObject): boolean {
+  const { conditions } = (crd['status'] ?? {}) as { conditions?: { type: string; status: string }[] | null }
+  return (conditions ?? []).some(({ type, status }) => type === 'Established' && status === 'True')
 }
