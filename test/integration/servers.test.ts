@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { access } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { parse } from 'yaml'
-import { expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { readCrds } from '../servers/crds.ts'
 import { startEtcd } from '../servers/etcd.ts'
-import { startKubeApiserver } from '../servers/kube-apiserver.ts'
+import { startKubeApiserver, type KubeApiserver } from '../servers/kube-apiserver.ts'
 import { kubernetesVersion } from '../servers/kube-binaries.ts'
 import { KubeClient } from '../servers/kube-client.ts'
 import { ansible, rulebook } from '../servers/python-environment.ts'
@@ -32,9 +32,13 @@ function alive(pid: number): boolean {
   }
 }
 
-test('the API server answers over TLS with its own CA, tells its version and serves every definition', async () => {
-  await using api = await startKubeApiserver({ crds: 'all' })
+let api: KubeApiserver
+beforeAll(async () => {
+  api = await startKubeApiserver({ crds: 'all' })
+})
+afterAll(() => api[Symbol.asyncDispose]())
 
+test('the API server answers over TLS with its own CA, tells its version and serves every definition', async () => {
   expect(await api.client.get('/version')).toMatchObject({ major: '1', minor: '34', gitVersion: kubernetesVersion })
 
   const list = await api.client.get<{ items: { metadata: { name: string }; status: { conditions: unknown } }[] }>(
@@ -55,7 +59,6 @@ test('the API server answers over TLS with its own CA, tells its version and ser
 })
 
 test('a user has the rights of RBAC and no more, and none once shut out', async () => {
-  await using api = await startKubeApiserver({ crds: ['virtualmachines.kubevirt.io'] })
   api.addUser({ token: 'reader-token', name: 'reader' })
   const rbac = '/apis/rbac.authorization.k8s.io/v1'
   await api.client.create(`${rbac}/clusterroles`, {
@@ -88,7 +91,6 @@ test('a user has the rights of RBAC and no more, and none once shut out', async 
 })
 
 test('a restart, gentle or not, keeps the URL, the certificate and the data', async () => {
-  await using api = await startKubeApiserver({ crds: ['virtualmachines.kubevirt.io'] })
   const path = '/apis/kubevirt.io/v1/namespaces/default/virtualmachines'
   await api.client.create(path, vm('web-1'))
 
@@ -124,15 +126,12 @@ test('clusters that share an etcd are strangers, and a compaction makes an old r
 test('nothing is left after a stop', async () => {
   const api = await startKubeApiserver()
   const pid = api.pid()
-  const folder = /--cert-dir=(\S+)\/cert/.exec(
-    (await readFile(`/proc/${pid}/cmdline`, 'utf8')).replaceAll('\0', ' '),
-  )?.[1]
-  expect(folder).toBeDefined()
+  await access(api.logFile)
 
   await api[Symbol.asyncDispose]()
 
   expect(alive(pid)).toBe(false)
-  await expect(access(folder ?? '/')).rejects.toThrow('ENOENT')
+  await expect(access(dirname(api.logFile))).rejects.toThrow('ENOENT')
   await expect(api.client.request('GET', '/readyz')).rejects.toThrow(/./)
 })
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { cacheRoot, folderOf, provision, type Recipe } from './cache.ts'
+import { requireRoot } from './guest-root.ts'
 import { acquireLock } from './lock.ts'
 import { requireTools, type Tool } from './toolchain.ts'
 
@@ -108,7 +109,7 @@ describe('what is provisioned', () => {
 describe('the lock', () => {
   const script = `
     import { acquireLock } from ${JSON.stringify(join(import.meta.dirname, 'lock.ts'))}
-    await acquireLock(process.argv[1], { what: 'a test', say: console.log })
+    globalThis.kept = await acquireLock(process.argv[1], { what: 'a test', say: console.log })
     console.log('held')
     setInterval(() => {}, 1000)`
 
@@ -159,5 +160,10 @@ describe('a missing toolchain', () => {
     await provision(recipe(writesOne), { root, say })
     await provision(recipe(writesOne, { tools: [old] }), { root, say })
     expect(lines).toHaveLength(2)
+  })
+
+  test('of the guests is root, which is asked for before anything else', () => {
+    expect(() => requireRoot(0)).not.toThrow()
+    expect(() => requireRoot(1000)).toThrow('the guests suite (npm run test:guests) needs root')
   })
 })

@@ -58,6 +58,7 @@ export async function installCrds(
 }
 
 function isEstablished(crd: KubeObject): boolean {
+  // Null rather than absent at first, whatever the schema says.
   const { conditions } = (crd['status'] ?? {}) as { conditions?: { type: string; status: string }[] | null }
-  return (conditions ?? []).some(({ type, status }) => type === 'Established' && status === 'True')
+  return conditions?.some(({ type, status }) => type === 'Established' && status === 'True') ?? false
 }

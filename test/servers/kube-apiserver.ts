@@ -39,6 +39,8 @@ export interface KubeApiserver extends AsyncDisposable {
   readonly client: KubeClient
   /** Id of the process, which is also that of its group. */
   readonly pid: () => number
+  /** Its log, for somebody who wants to know why; gone with it. */
+  readonly logFile: string
   /** A kubeconfig with one context that has all it needs inline; the admin's token by default. */
   kubeconfig(context: string, token?: string): string
   /** Lets a token in from now on, without a restart. Its rights come from RBAC objects, which are yours to create. */
@@ -67,12 +69,13 @@ export async function startKubeApiserver(options: KubeApiserverOptions = {}): Pr
   stack.defer(() => rm(folder, { recursive: true, force: true }))
   const adminToken = await writeFiles(folder, users)
 
+  const logFile = join(folder, 'kube-apiserver.log')
   const launch = (port: number): ServerProcess =>
     new ServerProcess({
       program: apiserver,
       args: argumentsOf(options, { folder, etcd, port }),
       folder,
-      logFile: join(folder, 'kube-apiserver.log'),
+      logFile,
     })
   const [port, first, client] = await withFreePorts(1, async ([port = 0]) => {
     const server = launch(port)
@@ -102,6 +105,7 @@ export async function startKubeApiserver(options: KubeApiserverOptions = {}): Pr
     adminToken,
     client,
     pid: () => server.pid,
+    logFile,
     kubeconfig: (context, token = adminToken) => stringify(kubeconfigOf([{ context, url, ca, token }])),
     addUser: user => users.add(user),
     removeUser: token => users.remove(token),

@@ -16,7 +16,8 @@ export interface LockOptions {
  * Holds the lock file `path` until disposed; waits, and says once for whom, while another process (or thread) holds it.
  *
  * The lock is SQLite's write lock on an empty database, so it is the kernel's: it ends with the process that holds it, however
- * that process ends, and no waiter ever has to guess whether a process id was given to another program meanwhile.
+ * that process ends, and no waiter ever has to guess whether a process id was given to another program meanwhile. Keep the
+ * result: collected as garbage, it unlocks.
  */
 export async function acquireLock(path: string, options: LockOptions): Promise<AsyncDisposable> {
   await mkdir(dirname(path), { recursive: true })
@@ -24,9 +25,13 @@ export async function acquireLock(path: string, options: LockOptions): Promise<A
   const database = new DatabaseSync(path, { timeout: 0 })
   try {
     let said = false
-    while (!tryLock(database)) {
-      if (!said) options.say(`waiting: process ${await readHolder(holder)} is already at ${options.what}`)
-      said = true
+    for (let tries = 1; !tryLock(database); tries += 1) {
+      const pid = await readFile(holder, 'utf8').catch(() => '')
+      // Who has just got it may not have written down who it is.
+      if (!said && (pid !== '' || tries > 4)) {
+        said = true
+        options.say(`waiting: ${pid === '' ? 'another process' : `process ${pid}`} is already at ${options.what}`)
+      }
       await sleep(pollMs, undefined, options.signal === undefined ? {} : { signal: options.signal })
     }
   } catch (error) {
@@ -57,8 +62,4 @@ function isBusy(error: unknown): boolean {
   return (
     error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' && (error.errcode & 0xff) === 5
   )
-}
-
-async function readHolder(path: string): Promise<string> {
-  return readFile(path, 'utf8').catch(() => 'of another user or thread')
 }
