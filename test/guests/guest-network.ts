@@ -1,0 +1,93 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { guestRoot, type GuestRoot } from '../servers/guest-root.ts'
+import { run, runToEnd, type RunOptions, type RunResult } from '../servers/run.ts'
+import { ServerProcess } from '../servers/server-process.ts'
+
+/**
+ * A network namespace with nothing in it but a loopback, and Debian guests on it that answer to ssh.
+ *
+ * What runs in it reaches the guests and nothing else: no play that goes astray finds the machine itself, and nothing of the
+ * machine's network is touched.
+ */
+export interface GuestNetwork extends AsyncDisposable {
+  /** The private key that every guest lets in as root. */
+  readonly key: string
+  /** Runs a program inside. */
+  run(program: string, args: readonly string[], options?: RunOptions): Promise<RunResult>
+  /** Boots a guest from a copy of the Debian root of its own; it ends with the network, at the latest. */
+  boot(uuid: string): Promise<Guest>
+}
+
+/** A Debian with its own files, processes, host name and sshd. */
+export interface Guest {
+  readonly address: string
+  /** Its root folder as the machine sees it. */
+  readonly root: string
+}
+
+/** Makes the namespace; needs root. */
+export async function startGuestNetwork(): Promise<GuestNetwork> {
+  await using stack = new AsyncDisposableStack()
+  const folder = await mkdtemp(join(tmpdir(), 'virtbridge-net-'))
+  stack.defer(() => rm(folder, { recursive: true, force: true }))
+  const key = join(folder, 'key')
+  await run('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', key])
+
+  const holder = spawn('unshare', ['--net', 'sh', '-c', 'ip link set lo up && echo up && exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  stack.defer(async () => {
+    const gone = once(holder, 'exit')
+    holder.stdin.end()
+    await gone
+  })
+  await once(holder.stdout, 'data')
+  const enter = [`--net=/proc/${holder.pid}/ns/net`, '--']
+  let guests = 0
+  const owned = stack.move()
+  const network: GuestNetwork = {
+    key,
+    run: (program, args, options) => runToEnd('nsenter', [...enter, program, ...args], options),
+    async boot(uuid) {
+      const address = `127.0.1.${++guests}`
+      const root = owned.use(await guestRoot())
+      await prepare(root, uuid, `${key}.pub`)
+      const logFolder = await mkdtemp(join(tmpdir(), 'virtbridge-sshd-'))
+      owned.defer(() => rm(logFolder, { recursive: true, force: true }))
+      const args = [...enter, ...isolate, root.path, 'sh', '-c', init, 'init', address]
+      owned.use(new ServerProcess({ program: 'nsenter', args, logFile: join(logFolder, 'log'), folder: logFolder }))
+      await answers(network, address, logFolder)
+      return { address, root: root.path }
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+  return network
+}
+
+const isolate = ['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', 'chroot']
+const init = 'mount -t proc proc /proc && mkdir -p /run/sshd && exec /usr/sbin/sshd -D -e -o "ListenAddress=$1"'
+
+/** SMBIOS is a file of /sys to whoever asks, and /sys is an ordinary folder here. */
+async function prepare({ path }: GuestRoot, uuid: string, publicKey: string): Promise<void> {
+  await mkdir(join(path, 'sys/class/dmi/id'), { recursive: true })
+  await writeFile(join(path, 'sys/class/dmi/id/product_uuid'), `${uuid}\n`)
+  await mkdir(join(path, 'root/.ssh'), { recursive: true, mode: 0o700 })
+  await cp(publicKey, join(path, 'root/.ssh/authorized_keys'))
+  // Of what Debian's mirror has today the tests want to know nothing.
+  await writeFile(join(path, 'etc/apt/sources.list'), '')
+}
+
+async function answers(network: GuestNetwork, address: string, logFolder: string): Promise<void> {
+  const options = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'BatchMode=yes']
+  const deadline = performance.now() + 15_000
+  for (;;) {
+    const { status, stderr } = await network.run('ssh', ['-i', network.key, ...options, `root@${address}`, 'true'])
+    if (status === 0) return
+    if (performance.now() < deadline) continue
+    throw new Error(`no ssh to ${address}: ${stderr}${await readFile(join(logFolder, 'log'), 'utf8')}`)
+  }
+}
