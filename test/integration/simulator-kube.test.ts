@@ -32,6 +32,7 @@ describe('a real kube-apiserver keeps the protocol that the simulator is held to
     ca: api.ca,
     token: api.adminToken,
     readerToken: 'reader-token',
+    watchSeconds: 4,
     async forget() {
       await api.compact()
       await api.restart('SIGKILL')

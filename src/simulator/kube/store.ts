@@ -30,8 +30,12 @@ interface Shelf {
   readonly objects: Map<string, KubeObject>
   readonly history: History
   readonly listeners: Set<(event: StoreEvent) => void>
-  /** The last sorted list, and the revision it shows. */
-  sorted: { revision: number; list: readonly KubeObject[] } | null
+  /** Revision of the last change here. */
+  changed: number
+  /** What is here now, sorted; null until somebody asks again after a change. */
+  current: readonly KubeObject[] | null
+  /** The last older list that was asked for: the pages of one list ask for the same again. */
+  older: { revision: number; list: readonly KubeObject[] } | null
 }
 
 /**
@@ -56,7 +60,9 @@ export class Store {
         objects: new Map(),
         history: new History(this.#revision, options.historyLimit ?? 1000),
         listeners: new Set(),
-        sorted: null,
+        changed: 0,
+        current: null,
+        older: null,
       })
     }
     for (const { resource, object } of options.durable?.objects() ?? []) {
@@ -107,18 +113,18 @@ export class Store {
    */
   listAt(resource: Resource, revision: number): readonly KubeObject[] {
     const shelf = this.#shelf(resource)
-    if (shelf.sorted?.revision === revision) return shelf.sorted.list
     const later = shelf.history.since(revision)
     if (later === null) throw expired(`The resourceVersion for the provided list is too old.`)
+    if (revision >= shelf.changed) return (shelf.current ??= sorted(shelf.objects))
+    if (shelf.older?.revision === revision) return shelf.older.list
     const then = new Map(shelf.objects)
     for (const event of later.toReversed()) {
       const key = keyOf(refOf(event.object))
       if (event.previous === null) then.delete(key)
       else then.set(key, event.previous)
     }
-    const list = [...then].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object)
-    shelf.sorted = { revision, list }
-    return list
+    shelf.older = { revision, list: sorted(then) }
+    return shelf.older.list
   }
 
   /** Events after a revision, or null when they are forgotten. */
@@ -144,7 +150,7 @@ export class Store {
     this.#options.durable?.advance(this.#revision)
     for (const shelf of this.#shelves.values()) {
       shelf.history.compact(this.#revision)
-      shelf.sorted = null
+      shelf.older = null
     }
   }
 
@@ -284,7 +290,8 @@ export class Store {
     this.#revision = revision
     if (type === 'DELETED') shelf.objects.delete(key)
     else shelf.objects.set(key, object)
-    shelf.sorted = null
+    shelf.changed = revision
+    shelf.current = null
     const event: StoreEvent = { type, revision, object, previous }
     shelf.history.push(event)
     for (const listener of shelf.listeners) listener(event)
@@ -312,6 +319,10 @@ export class Store {
     const prefix = draft.metadata.generateName ?? ''
     return prefix === '' ? '' : `${prefix}${this.#uid(this.#revision + 1).slice(0, 5)}`
   }
+}
+
+function sorted(objects: ReadonlyMap<string, KubeObject>): readonly KubeObject[] {
+  return [...objects].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object)
 }
 
 /** Everything but metadata: what a generation counts. */

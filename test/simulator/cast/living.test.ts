@@ -31,7 +31,7 @@ function storeOf(stores: ReadonlyMap<ClusterName, Store>, name: ClusterName): St
 }
 
 describe('life after the story', () => {
-  test('goes on for hours within its bounds, does everything it knows, and never deletes one of the cast', async () => {
+  test('goes on for an hour within its bounds, does everything it knows, and never deletes one of the cast', async () => {
     const { clock, stores } = fleet()
     await clock.advance(60_000)
     const journal = new Journal(storeOf(stores, 'dev-1'))
@@ -41,7 +41,7 @@ describe('life after the story', () => {
       signal: stop.signal,
       tell: act => act.ops.forEach(op => verbs.set(op.do, (verbs.get(op.do) ?? 0) + 1)),
     })
-    for (let minutes = 0; minutes < 120; minutes += 5) {
+    for (let minutes = 0; minutes < 60; minutes += 5) {
       await clock.advance(5 * 60_000)
       for (const name of CLUSTERS) {
         const store = storeOf(stores, name)
@@ -55,7 +55,7 @@ describe('life after the story', () => {
     stop.abort()
     await living
     expect([...verbs.keys()].toSorted()).toEqual(['create', 'delete', 'migrate', 'start', 'stop'])
-    expect(journal.read('living')).toBeGreaterThan(1000)
+    expect(journal.read('living')).toBeGreaterThan(500)
   })
 
   test('is a function of seed, count and who is there', () => {

@@ -21,6 +21,7 @@ describe('the simulated API server', () => {
     url: server.url,
     token: 'admin-token',
     readerToken: 'reader-token',
+    watchSeconds: 1,
     forget: async () => server.store.compact(),
   }))
 })
