@@ -16,51 +16,52 @@ export class Answer {
   }
 
   has(key: string): boolean {
-    return this.#value[key] !== undefined && this.#value[key] !== null
+    return this.raw(key) !== undefined && this.raw(key) !== null
   }
 
+  /** Own keys only: a host or a group may be called `constructor`. */
   raw(key: string): unknown {
-    return this.#value[key]
+    return Object.hasOwn(this.#value, key) ? this.#value[key] : undefined
   }
 
   string(key: string): string {
-    const value = this.#value[key]
+    const value = this.raw(key)
     return typeof value === 'string' ? value : this.#refuse(key, 'text')
   }
 
   integer(key: string): number {
-    const value = this.#value[key]
+    const value = this.raw(key)
     return typeof value === 'number' && Number.isSafeInteger(value) ? value : this.#refuse(key, 'a whole number')
   }
 
   boolean(key: string): boolean {
-    const value = this.#value[key]
+    const value = this.raw(key)
     return typeof value === 'boolean' ? value : this.#refuse(key, 'true or false')
   }
 
   /** The texts of a list; what is no text is left out. */
   strings(key: string): string[] {
-    const value = this.#value[key]
+    const value = this.raw(key)
     return Array.isArray(value) ? value.filter(item => typeof item === 'string') : this.#refuse(key, 'a list')
   }
 
   answer(key: string): Answer {
-    return new Answer(this.#value[key], `${this.#where}: ${key}`)
+    return new Answer(this.raw(key), `${this.#where}: ${key}`)
   }
 
   answers(key: string): Answer[] {
-    const value = this.#value[key]
+    const value = this.raw(key)
     if (!Array.isArray(value)) return this.#refuse(key, 'a list')
     return value.map((item, index) => new Answer(item, `${this.#where}: ${key}[${index}]`))
   }
 
   record(key: string): Readonly<Record<string, unknown>> {
-    const value = this.#value[key]
+    const value = this.raw(key)
     return isRecord(value) ? value : this.#refuse(key, 'an object')
   }
 
   #refuse(key: string, wanted: string): never {
-    const found = this.#value[key]
+    const found = this.raw(key)
     const what = found === undefined ? 'is missing' : `is ${found === null ? 'null' : `a ${typeof found}`}`
     throw new ControllerError(
       'protocol',

@@ -40,7 +40,7 @@ function variableDifferences(expected: Readonly<Record<string, unknown>>, echoed
   if (variables === null) return ['extra_vars are not echoed']
   return names
     .filter(name => variables[name] !== '$encrypted$' && !isDeepStrictEqual(variables[name], asJson(expected[name])))
-    .map(name => `extra_vars: ${name} is ${name in variables ? 'another' : 'missing'}`)
+    .map(name => `extra_vars: ${name} is ${Object.hasOwn(variables, name) ? 'another' : 'missing'}`)
 }
 
 function parsed(text: unknown): Record<string, unknown> | null {

@@ -97,6 +97,12 @@ describe('the hosts of an inventory', () => {
     expect((await controller.hosts(fleet)).get('web')?.sharesGroupName).toBe(true)
   })
 
+  test('may be called like something that every object has', async () => {
+    answer(fleet.scriptUrl, { all: {}, _meta: { hostvars: { constructor: { remote_host_enabled: 'true' } } } })
+    await using controller = controllerFor()
+    expect((await controller.hosts(fleet)).get('constructor')).toMatchObject({ enabled: true, sharesGroupName: false })
+  })
+
   test('that do not say whether they are enabled are a fault, not enabled', async () => {
     replay('1104-script-hostvars-small')
     await using controller = controllerFor()
