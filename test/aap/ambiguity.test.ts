@@ -30,11 +30,11 @@ describe('a launch whose answer was lost is ambiguous, and was posted once', () 
   const cases: [string, Answer, RegExp][] = [
     ['the connection is reset', (_, response) => response.socket?.resetAndDestroy(), /./],
     ['the connection is closed', (_, response) => response.socket?.destroy(), /./],
-    ['nothing is ever answered', () => undefined, /no answer within 300 ms/],
+    ['nothing is ever answered', () => undefined, /no answer within 150 ms/],
     [
       'headers come and the body never',
       (_, response) => response.writeHead(201, { 'Content-Length': 100 }).flushHeaders(),
-      /no answer within 300 ms/,
+      /no answer within 150 ms/,
     ],
     ['the body is cut by the network', created(job.slice(0, 200), job.length), /./],
     ['the body is cut and says so not', created(job.slice(0, 200)), /no JSON/],
@@ -64,7 +64,7 @@ describe('a launch whose answer was lost is ambiguous, and was posted once', () 
 
   test.each(cases)('when %s', async (_, answer, reason) => {
     await using server = await faultyServer(answer)
-    await using controller = controllerAt(server.url, 300)
+    await using controller = controllerAt(server.url, 150)
     const launched = await controller.launch(launchable, request)
     expect(launched).toMatchObject({ kind: 'ambiguous', reason: expect.stringMatching(reason) as string })
     expect(server.received).toEqual([`POST ${launchable.launchUrl}`])
@@ -182,7 +182,7 @@ describe('connections', () => {
 
 describe('a question that is not answered', () => {
   test.each<[string, Answer, string, RegExp]>([
-    ['in time', () => undefined, 'unreachable', /no answer within 300 ms/],
+    ['in time', () => undefined, 'unreachable', /no answer within 150 ms/],
     [
       'but in HTML with 503',
       (_, response) =>
@@ -212,7 +212,7 @@ describe('a question that is not answered', () => {
     ['with an answer beyond all bounds', (_, response) => endless(response), 'unreachable', /maxContentLength/],
   ])('%s is a clear error', async (_, answer, kind, message) => {
     await using server = await faultyServer(answer)
-    await using controller = controllerAt(server.url, message.source.includes('maxContent') ? 15_000 : 300)
+    await using controller = controllerAt(server.url, message.source.includes('maxContent') ? 15_000 : 150)
     await expect(controller.discover()).rejects.toMatchObject({
       kind,
       message: expect.stringMatching(message) as string,

@@ -49,7 +49,7 @@ const faults: [string, Answer][] = [
 describe.each(faults)('after %s', (_, answer) => {
   test.each(questions)('%s tells the token to nobody', async (_name, ask) => {
     await using server = await faultyServer(answer)
-    await using controller = openController({ url: server.url, token: () => TOKEN, requestTimeoutMs: 200 })
+    await using controller = openController({ url: server.url, token: () => TOKEN, requestTimeoutMs: 100 })
     const outcome = await ask(controller).catch((error: unknown) => error)
     expect(outcome instanceof Error && !(outcome instanceof ControllerError)).toBe(false)
     expect(everything(outcome)).not.toContain(TOKEN)
