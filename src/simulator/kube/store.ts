@@ -237,7 +237,8 @@ export class Store {
     if (isDeepStrictEqual(JSON.parse(JSON.stringify(after)), before)) return before
     const finalizers = after.metadata.finalizers ?? []
     if (before.metadata.deletionTimestamp !== undefined && finalizers.length === 0) {
-      this.#erase(resource, before, after)
+      // Watchers are told of the last state that was stored, in which the finalizer still is.
+      this.#erase(resource, before)
       return deepFreeze(after)
     }
     return this.#commit(resource, 'MODIFIED', before, after)
@@ -268,8 +269,8 @@ export class Store {
     }
   }
 
-  #erase(resource: Resource, before: KubeObject, last = before): null {
-    this.#commit(resource, 'DELETED', before, last)
+  #erase(resource: Resource, before: KubeObject): null {
+    this.#commit(resource, 'DELETED', before, before)
     return null
   }
 

@@ -43,7 +43,6 @@ export function asSeenBy(event: StoreEvent, matches: (object: KubeObject) => boo
   const before = event.previous !== null && matches(event.previous)
   if (now) return { type: before ? 'MODIFIED' : 'ADDED', object: event.object }
   if (!before || event.previous === null) return null
-  if (event.type === 'DELETED') return { type: 'DELETED', object: event.object }
   // The object as it was when it still matched, at the version that took it away.
   const metadata = { ...event.previous.metadata, resourceVersion: event.object.metadata.resourceVersion }
   return { type: 'DELETED', object: { ...event.previous, metadata } }

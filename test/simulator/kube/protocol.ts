@@ -146,8 +146,14 @@ function objectTests(target: () => Target): void {
     expect(marked.code).toBe(200)
     expect(marked.body).toMatchObject({ kind: 'VirtualMachine', metadata: { name: 'a', generation: 2 } })
     expect(marked.body.metadata.deletionTimestamp).toBeDefined()
+    using watch = await at.talk.watch(`${at.vms}?resourceVersion=${marked.body.metadata.resourceVersion}`)
     await at.talk.patch(`${at.vms}/a`, { metadata: { finalizers: null } })
     expect((await at.talk.get(`${at.vms}/a`)).code).toBe(404)
+    await expect.poll(() => watch.seen, soon).toEqual(['DELETED a'])
+    // The last state that was stored, in which the finalizer still was.
+    const last = watch.lines[0]?.object.metadata
+    expect(last).toMatchObject({ finalizers: ['example.com/hold'], uid: marked.body.metadata.uid })
+    expect(Number(last?.resourceVersion)).toBeGreaterThan(Number(marked.body.metadata.resourceVersion))
   })
 
   test('a delete with the uid of another object is a conflict', async () => {

@@ -80,6 +80,13 @@ describe('bounds', () => {
     sleeping.destroy()
   })
 
+  test('a watch from a version that is not reached yet is silent until it is, as behind a replaced server', async () => {
+    const { server, talk } = await start()
+    using watch = await talk.watch(`${ROOT}/virtualmachines?resourceVersion=${server.store.revision + 2}`)
+    for (const name of ['a', 'b', 'c']) add(server, name)
+    await expect.poll(() => watch.seen, soon).toEqual(['ADDED c'])
+  })
+
   test('bookmarks come at the pace asked for', async () => {
     const { server, talk } = await start({}, { watch: { bookmarkEveryMs: 20 } })
     using watch = await talk.watch(
