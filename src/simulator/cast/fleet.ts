@@ -63,7 +63,7 @@ export interface Fleet extends AsyncDisposable {
     /** How many acts have been played, in this life or an earlier one. */
     readonly played: number
     readonly length: number
-    /** Plays what has not been played yet; ends without an error when the signal says so. */
+    /** Plays what has not been played yet; ends without an error when the signal says so, or the fleet is disposed. */
     play(showing: Showing): Promise<void>
     /** Small acts for ever: one about every `everyMs` at speed 1 (6,000 unless told). */
     live(showing: Showing, everyMs?: number): Promise<void>
@@ -97,6 +97,10 @@ export async function startSimulatedFleet(options: FleetOptions): Promise<Fleet>
   const journal = new Journal(hub.store)
   const stores = new Map([...clusters].map(([name, { store }]) => [name, store]))
   const playing = { stores, journal, clock, speed, seed }
+  // A story that outlived its fleet would write to closed stores.
+  const ended = new AbortController()
+  stack.defer(() => ended.abort())
+  const until = (showing: Showing): Showing => ({ ...showing, signal: AbortSignal.any([showing.signal, ended.signal]) })
   const owned = stack.move()
   return {
     hub,
@@ -106,8 +110,8 @@ export async function startSimulatedFleet(options: FleetOptions): Promise<Fleet>
         return journal.read('act')
       },
       length: STORY.length,
-      play: showing => play(STORY, playing, showing),
-      live: (showing, everyMs = 6000) => live(playing, everyMs, showing),
+      play: showing => play(STORY, playing, until(showing)),
+      live: (showing, everyMs = 6000) => live(playing, everyMs, until(showing)),
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }

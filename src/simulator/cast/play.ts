@@ -50,6 +50,7 @@ export async function live(options: PlayOptions, everyMs: number, { signal, tell
       tell?.(act)
       await perform(act, options, signal)
     }
+    if (signal.aborted) return
     options.journal.write('living', count + 1)
   }
 }
@@ -58,10 +59,12 @@ async function perform(act: Act, options: PlayOptions, signal: AbortSignal): Pro
   const until = options.clock.now() + PATIENCE_MS / options.speed
   for (const op of act.ops) {
     const store = options.stores.get(op.cluster)
+    if (signal.aborted) return
     if (store === undefined) continue
     while (performOp(store, op) === 'wait') {
-      if (signal.aborted || options.clock.now() >= until) return
+      if (options.clock.now() >= until) return
       await pause(options, RETRY_MS, signal)
+      if (signal.aborted) return
     }
   }
 }

@@ -51,6 +51,8 @@ function relay(
   const identity = access.find(bearerOf(headers.authorization))
   const upstream = httpRequest(`${target.url}${path}`, {
     method: request.method,
+    // The real proxy opens a tunnel per request: nothing is kept that could be stale.
+    agent: false,
     headers: { ...headers, ...(identity === null ? {} : impersonation(identity, target)) },
   })
   upstream.on('response', answer => {

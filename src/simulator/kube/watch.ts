@@ -101,7 +101,8 @@ class WatchStream implements OpenWatch {
     this.#matches = selectorOf(request)
     this.#bookmarks = ['1', 'true'].includes(request.query.get('allowWatchBookmarks') ?? '')
     const seconds = Number(request.query.get('timeoutSeconds') ?? '0')
-    this.#timeoutMs = seconds > 0 ? seconds * 1000 : limits.timeoutMs
+    // More than a timer of Node can hold would end the watch at once.
+    this.#timeoutMs = Math.min(seconds > 0 ? seconds * 1000 : limits.timeoutMs, 2 ** 31 - 1)
   }
 
   begin(revision: number, objects: readonly KubeObject[], announceEnd: boolean): void {

@@ -180,6 +180,17 @@ describe('the story', () => {
     expect.unreachable('the story never came to its end')
   })
 
+  test('and the life after it end with the fleet, without an error', async () => {
+    const fleet = await start()
+    const { signal } = new AbortController()
+    await fleet.story.play({ signal, tell: () => fleet.story.played === 2 && void fleet[Symbol.asyncDispose]() })
+    const again = await start()
+    expect(again.story.played).toBe(2)
+    const life = again.story.live({ signal }, 100)
+    await again[Symbol.asyncDispose]()
+    await life
+  })
+
   test('survives kill -9 at any moment: nobody is lost, nobody is invented, nobody is made twice', async () => {
     const program = `
       import { startSimulatedFleet } from '${join(import.meta.dirname, '../../../src/simulator/cast/fleet.ts')}'

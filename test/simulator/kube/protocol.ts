@@ -239,6 +239,22 @@ function listTests(target: () => Target): void {
     expect((await at.talk.get(`${at.vms}?${query}`)).code).toBe(code)
   })
 
+  test('a list "not older than" a version of the future is 504, with a cause that says which it is', async () => {
+    await using at = await place(target())
+    const future = Number(await at.now()) + 1_000_000
+    const { code, body } = await at.talk.get(`${at.vms}?resourceVersion=${future}&resourceVersionMatch=NotOlderThan`)
+    expect([code, body.reason]).toEqual([504, 'Timeout'])
+    expect(body.details).toMatchObject({ causes: [{ reason: 'ResourceVersionTooLarge' }] })
+  })
+
+  test('a watch from a version of the future tells nothing of what happens until then', async () => {
+    await using at = await place(target())
+    const future = Number(await at.now()) + 1_000_000
+    using watch = await at.talk.watch(`${at.vms}?resourceVersion=${future}&timeoutSeconds=1`)
+    await at.create('a')
+    expect([await watch.ended, watch.seen]).toEqual(['end', []])
+  })
+
   test('a page token older than the history is 410 Expired, and offers to go on inconsistently', async () => {
     await using at = await place(target())
     for (const name of ['a', 'b', 'c']) await at.create(name)
