@@ -37,7 +37,6 @@ const RELATED = [
   'notification_templates_started',
   'notification_templates_success',
   'notification_templates_error',
-  'credentials',
 ]
 
 function readableSource(call: Call): InventorySource {

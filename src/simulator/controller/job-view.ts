@@ -148,7 +148,8 @@ function result({ status, run }: Job): { [key: string]: unknown } {
 
 /** Password answers are stored and run, but shown as `$encrypted$`. */
 export function shownVariables(job: Job): string {
-  return pythonJson({ ...job.extra_vars, ...Object.fromEntries(job.hidden_vars.map(name => [name, '$encrypted$'])) })
+  const hidden = Object.fromEntries(job.hidden_vars.map(name => [name, '$encrypted$']))
+  return pythonJson({ ...hidden, ...job.extra_vars, ...hidden })
 }
 
 function commandLine(job: Job): string[] {

@@ -70,7 +70,7 @@ export function createJob({ store, user, now }: Call, template: JobTemplate, { s
       each => each.inventory_source === source.id && each.launch_type === 'dependency' && each.status === 'pending',
     )
     job.depends_on.push(
-      (shared ?? requestUpdate(store, source, { now, launch_type: 'dependency', created_by: user.id })).id,
+      (shared ?? requestUpdate(store, source, { now, launch_type: 'dependency', created_by: null })).id,
     )
   }
   return job

@@ -39,7 +39,10 @@ function getLaunch(call: Call): Reply {
       inventory: { name: inventory?.name ?? null, id: inventory?.id ?? null },
       limit: template.limit,
       scm_branch: template.scm_branch,
-      labels: template.labels.map(id => ({ id, name: store.labels.must(id).name })),
+      // Labels are the one default that is left out when there is none.
+      ...(template.labels.length > 0
+        ? { labels: template.labels.map(id => ({ id, name: store.labels.must(id).name })) }
+        : {}),
       job_tags: template.job_tags,
       skip_tags: template.skip_tags,
       extra_vars: template.extra_vars,

@@ -202,6 +202,7 @@ function templateSummaryFields({ store, user }: Call, template: JobTemplate, job
     },
     labels: labelsSummary(store, template.labels),
     resolved_environment: detail ? EXECUTION_ENVIRONMENT : undefined,
+    survey: template.survey.length > 0 ? { title: '', description: '' } : undefined,
     recent_jobs: jobs
       .slice(-10)
       .reverse()
