@@ -65,10 +65,12 @@ async function startWriter(file: string): Promise<Worker> {
   const source = new URL(import.meta.url.endsWith('.ts') ? './writer.ts' : './writer.js', import.meta.url)
   const worker = new Worker(source, { workerData: { file } })
   await new Promise<void>((resolve, reject) => {
-    worker.once('message', () => resolve())
+    worker.once('message', () => {
+      worker.removeListener('error', reject)
+      resolve()
+    })
     worker.once('error', reject)
   })
-  worker.removeAllListeners()
   return worker
 }
 
