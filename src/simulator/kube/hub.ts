@@ -4,7 +4,7 @@ import type { Access, Identity } from './access.ts'
 import { bearerOf } from './access.ts'
 import type { Draft } from './object.ts'
 import { MANAGED_CLUSTERS } from './resource.ts'
-import type { Forward } from './server.ts'
+import type { Forward } from './front.ts'
 import { StatusError } from './status.ts'
 import type { Store } from './store.ts'
 

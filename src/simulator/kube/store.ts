@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { kubeTime } from './clock.ts'
 import type { Durable } from './durable.ts'
 import type { StoreEvent } from './history.ts'
 import { History } from './history.ts'
@@ -9,7 +7,9 @@ import type { Draft, KubeObject, Ref } from './object.ts'
 import { deepFreeze, keyOf, refOf } from './object.ts'
 import type { Resource } from './resource.ts'
 import { NAMESPACES, apiVersionOf, resourceName } from './resource.ts'
+import { mainPart, marked, newborn } from './revise.ts'
 import { alreadyExists, badRequest, conflict, expired, invalid, notFound } from './status.ts'
+import { uuidOf } from './uuid.ts'
 
 /** What a store is made of. `seed` makes its uids: the same seed and the same writes give the same uids. */
 export interface StoreOptions {
@@ -163,22 +163,8 @@ export class Store {
       throw notFound(NAMESPACES, ref.namespace)
     }
     if (this.get(resource, ref) !== null) throw alreadyExists(resource, name)
-    const revision = this.#revision + 1
-    const { status, ...rest } = draft
-    const { resourceVersion: _sent, deletionTimestamp: _deleted, ...metadata } = draft.metadata
-    return this.#commit(resource, 'ADDED', null, {
-      ...rest,
-      // A custom resource with a status subresource is born without status; namespaces are built in and have one.
-      ...(status === undefined || (resource.statusSubresource && resource.generations) ? {} : { status }),
-      metadata: {
-        ...metadata,
-        name,
-        ...(resource.namespaced ? { namespace: ref.namespace } : {}),
-        uid: this.#uid(revision),
-        creationTimestamp: kubeTime(this.#options.now()),
-        ...(resource.generations ? { generation: 1 } : {}),
-      },
-    })
+    const uid = this.#uid(this.#revision + 1)
+    return this.#commit(resource, 'ADDED', null, newborn(resource, draft, { ...ref, uid, at: this.#options.now() }))
   }
 
   /**
@@ -215,16 +201,7 @@ export class Store {
     }
     if ((before.metadata.finalizers ?? []).length === 0) return this.#erase(resource, before)
     if (before.metadata.deletionTimestamp !== undefined) return before
-    const generation = before.metadata.generation
-    return this.#commit(resource, 'MODIFIED', before, {
-      ...before,
-      metadata: {
-        ...before.metadata,
-        ...(generation === undefined ? {} : { generation: generation + 1 }),
-        deletionTimestamp: kubeTime(this.#options.now()),
-        deletionGracePeriodSeconds: 0,
-      },
-    })
+    return this.#commit(resource, 'MODIFIED', before, marked(before, this.#options.now()))
   }
 
   #write(resource: Resource, before: KubeObject, draft: Draft, part: Part): KubeObject {
@@ -233,7 +210,7 @@ export class Store {
       const why = 'the object has been modified; please apply your changes to the latest version and try again'
       throw conflict(resource, before.metadata.name, why)
     }
-    const after = part === 'status' ? { ...before, status: draft.status } : this.#mainPart(resource, before, draft)
+    const after = part === 'status' ? { ...before, status: draft.status } : mainPart(resource, before, draft)
     if (isDeepStrictEqual(JSON.parse(JSON.stringify(after)), before)) return before
     const finalizers = after.metadata.finalizers ?? []
     if (before.metadata.deletionTimestamp !== undefined && finalizers.length === 0) {
@@ -242,31 +219,6 @@ export class Store {
       return deepFreeze(after)
     }
     return this.#commit(resource, 'MODIFIED', before, after)
-  }
-
-  #mainPart(resource: Resource, before: KubeObject, draft: Draft): KubeObject {
-    const { status: _status, ...rest } = draft
-    const status = resource.statusSubresource ? before.status : draft.status
-    const content: Draft = { ...rest, ...(status === undefined ? {} : { status }) }
-    const raised = resource.generations && !isDeepStrictEqual(contentOf(content), contentOf(before))
-    const { deletionTimestamp, deletionGracePeriodSeconds, uid, creationTimestamp, resourceVersion } = before.metadata
-    return {
-      ...content,
-      apiVersion: before.apiVersion,
-      kind: before.kind,
-      metadata: {
-        ...draft.metadata,
-        name: before.metadata.name,
-        uid,
-        creationTimestamp,
-        resourceVersion,
-        ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-        ...(deletionGracePeriodSeconds === undefined ? {} : { deletionGracePeriodSeconds }),
-        ...(before.metadata.generation === undefined
-          ? {}
-          : { generation: before.metadata.generation + (raised ? 1 : 0) }),
-      },
-    }
   }
 
   #erase(resource: Resource, before: KubeObject): null {
@@ -324,22 +276,4 @@ export class Store {
 
 function sorted(objects: ReadonlyMap<string, KubeObject>): readonly KubeObject[] {
   return [...objects].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object)
-}
-
-/** Everything but metadata: what a generation counts. */
-function contentOf({ metadata: _metadata, apiVersion: _apiVersion, kind: _kind, ...content }: Draft): unknown {
-  return JSON.parse(JSON.stringify(content))
-}
-
-/** A UUID that is a function of the text. */
-export function uuidOf(text: string): string {
-  const hex = createHash('sha256').update(text).digest('hex')
-  const variant = ((Number.parseInt(hex.slice(16, 18), 16) & 0x3f) | 0x80).toString(16)
-  return [
-    hex.slice(0, 8),
-    hex.slice(8, 12),
-    `4${hex.slice(13, 16)}`,
-    `${variant}${hex.slice(18, 20)}`,
-    hex.slice(20, 32),
-  ].join('-')
 }

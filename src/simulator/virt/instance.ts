@@ -1,6 +1,6 @@
 import { kubeTime } from '../kube/clock.ts'
 import { VMIS } from '../kube/resource.ts'
-import { uuidOf } from '../kube/store.ts'
+import { uuidOf } from '../kube/uuid.ts'
 import { VMI_FINALIZER } from './boot.ts'
 import { guestOf, interfacesOf, numberOf } from './guest.ts'
 import type { Condition, Phase, Vm, Vmi, VmiStatus } from './objects.ts'

@@ -1,6 +1,6 @@
 import { kubeTime } from '../kube/clock.ts'
 import { MIGRATIONS, VMIS } from '../kube/resource.ts'
-import { uuidOf } from '../kube/store.ts'
+import { uuidOf } from '../kube/uuid.ts'
 import { networkStatus } from './instance.ts'
 import type { Migration, MigrationPhase, MigrationState, Vm, Vmi } from './objects.ts'
 import { isFinal, withoutCondition } from './objects.ts'

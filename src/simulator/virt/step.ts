@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { kubeTime } from '../kube/clock.ts'
 import { MIGRATIONS, VMIS, VMS } from '../kube/resource.ts'
-import { uuidOf } from '../kube/store.ts'
+import { uuidOf } from '../kube/uuid.ts'
 import { nextOfInstance } from './instance.ts'
 import { nextOfMigrations } from './migration.ts'
 import { mirroredStatus, openRequests } from './mirror.ts'
