@@ -5,5 +5,7 @@ export type { ControllerOptions, FeedEntry, SimulatedController } from './contro
 export type { ControllerObjects } from './objects.ts'
 export type { Clock, VirtualClock } from './clock.ts'
 export type { Origin } from './origin.ts'
-export type { Outcome, OutcomeOf } from './play.ts'
+export { outcomeByLabel } from './outcome.ts'
+export type { Outcome, OutcomeOf } from './outcome.ts'
+export type { Timing } from './timing.ts'
 export type { TokenSetting, UserSetting } from './auth.ts'

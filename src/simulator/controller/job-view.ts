@@ -1,20 +1,9 @@
-import { mayCancelJob, mayLaunch } from './access.ts'
 import { NODE } from './discovery.ts'
 import { pythonJson } from './python-json.ts'
 import { isUnfinished } from './records.ts'
-import { isoTime, relatedOf } from './route.ts'
-import {
-  credentialsSummary,
-  EXECUTION_ENVIRONMENT,
-  INSTANCE_GROUP,
-  inventorySummary,
-  labelsSummary,
-  organizationSummary,
-  present,
-  projectSummary,
-  REVISION,
-  userSummary,
-} from './summary-fields.ts'
+import { isoTime } from './route.ts'
+import { EXECUTION_ENVIRONMENT, INSTANCE_GROUP, REVISION } from './summary-fields.ts'
+import { jobRelated, jobSummaryFields } from './job-links.ts'
 import { hostStatusCounts } from './host-summary.ts'
 import type { Job } from './job-records.ts'
 import type { Call } from './route.ts'
@@ -34,19 +23,6 @@ const DETAIL_ONLY = [
 /** Keys that the answers to launch and relaunch leave out. */
 const NOT_YET = ['host_status_counts', 'playbook_counts', 'custom_virtualenv'] as const
 
-const RELATED = [
-  'labels',
-  'credentials',
-  'stdout',
-  'job_events',
-  'job_host_summaries',
-  'activity_stream',
-  'notifications',
-  'create_schedule',
-  'cancel',
-  'relaunch',
-]
-
 /** A job as the API shows it: all 59 keys in detail, fewer in lists and in the answer to a launch. */
 export function renderJob(call: Call, job: Job, shape: 'list' | 'detail' | 'launched'): { [key: string]: unknown } {
   const body = { ...identity(call, job), ...settings(job), ...progress(call, job) }
@@ -60,8 +36,8 @@ function identity(call: Call, job: Job): { [key: string]: unknown } {
     id: job.id,
     type: 'job',
     url: `${call.base}jobs/${job.id}/`,
-    related: related(call, job),
-    summary_fields: summaryFields(call, job),
+    related: jobRelated(call, job),
+    summary_fields: jobSummaryFields(call, job),
     created: isoTime(job.created),
     modified: isoTime(job.modified),
     name: job.name,
@@ -167,48 +143,4 @@ function commandLine(job: Job): string[] {
     '@/runner/env/extravars',
     job.playbook,
   ]
-}
-
-function related({ base, store }: Call, job: Job): unknown {
-  const url = `${base}jobs/${job.id}/`
-  const template = store.templates.get(job.job_template)
-  const ran = job.started !== null
-  return present({
-    created_by: `${base}users/${job.created_by}/`,
-    modified_by: ran ? undefined : `${base}users/${job.created_by}/`,
-    ...relatedOf(url, RELATED),
-    inventory: job.inventory === null ? undefined : `${base}inventories/${job.inventory}/`,
-    project: job.project === null ? undefined : `${base}projects/${job.project}/`,
-    organization: `${base}organizations/${job.organization}/`,
-    unified_job_template: template && `${base}job_templates/${template.id}/`,
-    execution_environment: ran ? `${base}execution_environments/1/` : undefined,
-    job_template: template && `${base}job_templates/${template.id}/`,
-  })
-}
-
-function summaryFields({ store, user }: Call, job: Job): unknown {
-  const template = store.templates.get(job.job_template)
-  const ran = job.started !== null
-  return present({
-    organization: organizationSummary(store, job.organization),
-    inventory: inventorySummary(store, job.inventory),
-    execution_environment: ran ? EXECUTION_ENVIRONMENT : undefined,
-    project: projectSummary(store, job.project),
-    job_template: template && { id: template.id, name: template.name, description: template.description },
-    unified_job_template: template && {
-      id: template.id,
-      name: template.name,
-      description: template.description,
-      unified_job_type: 'job',
-    },
-    instance_group: ran ? INSTANCE_GROUP : undefined,
-    created_by: userSummary(store, job.created_by),
-    modified_by: ran ? undefined : userSummary(store, job.created_by),
-    user_capabilities: {
-      delete: mayCancelJob(store, user, job),
-      start: template !== undefined && mayLaunch(user, template),
-    },
-    labels: labelsSummary(store, job.labels),
-    credentials: credentialsSummary(store, job.credentials),
-  })
 }

@@ -26,9 +26,10 @@ export function selectHosts(limit: string, fleet: Fleet): Selection {
   const patterns = splitPatterns(limit)
   if (patterns.length === 0) return { hosts: [...fleet.hosts], unmatched: [] }
 
+  const known = new Set(fleet.hosts)
   const unmatched: string[] = []
   const matches = (pattern: string): Set<string> => {
-    const found = matchPattern(pattern, fleet)
+    const found = matchPattern(pattern, fleet, known)
     if (found.size === 0) unmatched.push(pattern)
     return found
   }
@@ -48,30 +49,30 @@ function splitPatterns(limit: string): string[] {
   return parts.map(part => part.trim()).filter(part => part !== '')
 }
 
-function matchPattern(pattern: string, { hosts, groups }: Fleet): Set<string> {
-  if (pattern === 'all' || pattern === '*') return new Set(hosts)
-  const test = patternTest(pattern)
-  const known = new Set(hosts)
+function matchPattern(pattern: string, { hosts, groups }: Fleet, known: ReadonlySet<string>): Set<string> {
+  if (pattern === 'all' || pattern === '*') return new Set(known)
   const found = new Set<string>()
-  for (const [name, members] of groups) {
-    if (test(name)) for (const host of members) if (known.has(host)) found.add(host)
+  const addGroup = (members: ReadonlySet<string> | undefined): void => {
+    for (const host of members ?? []) if (known.has(host)) found.add(host)
   }
-  for (const host of hosts) if (test(host)) found.add(host)
+  // Nearly every pattern is a plain name, of a limit that may hold thousands: those are looked up, not compared with everything.
+  if (!/^~|[*?[]/.test(pattern)) {
+    addGroup(groups.get(pattern))
+    if (known.has(pattern)) found.add(pattern)
+    return found
+  }
+  const expression = pattern.startsWith('~') ? new RegExp(`^(?:${pattern.slice(1)})`) : globExpression(pattern)
+  for (const [name, members] of groups) if (expression.test(name)) addGroup(members)
+  for (const host of hosts) if (expression.test(host)) found.add(host)
   return found
 }
 
-function patternTest(pattern: string): (name: string) => boolean {
-  if (pattern.startsWith('~')) {
-    const expression = new RegExp(`^(?:${pattern.slice(1)})`)
-    return name => expression.test(name)
-  }
-  if (!/[*?[]/.test(pattern)) return name => name === pattern
+function globExpression(pattern: string): RegExp {
   const source = pattern.replace(/\[!?[^\]]+\]|[\s\S]/g, part => {
     if (part === '*') return '.*'
     if (part === '?') return '.'
     if (part.length > 1) return part.replace('[!', '[^')
     return part.replace(/[.+^${}()|[\]\\]/, '\\$&')
   })
-  const expression = new RegExp(`^${source}$`)
-  return name => expression.test(name)
+  return new RegExp(`^${source}$`)
 }

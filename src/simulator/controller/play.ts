@@ -1,21 +1,10 @@
 import { messageOf } from '../../errors.ts'
 import { selectHosts } from './limit.ts'
 import { hostsOf, membership } from './store.ts'
+import type { OutcomeOf } from './outcome.ts'
 import type { Host, Variables } from './records.ts'
 import type { HostResult, Job, Run } from './job-records.ts'
 import type { Store } from './store.ts'
-
-export type OutcomeName = HostResult['outcome'] | 'hang'
-
-/** How a job goes on one host. `ms` is how long it takes there; artifacts of all hosts are merged into the job's. */
-export type Outcome = OutcomeName | { outcome: OutcomeName; ms?: number; message?: string; artifacts?: Variables }
-
-export type OutcomeOf = (
-  host: string,
-  variables: Variables,
-  template: string,
-  job: { id: number; extra_vars: Variables },
-) => Outcome
 
 /** Linux runs no command with an argument this long, and a limit is one argument. */
 const MAX_ARGUMENT = 131_072

@@ -1,43 +1,17 @@
+import { blockerOf, isJob } from './blocker.ts'
 import { addSummaries } from './host-summary.ts'
 import { importInventory } from './inventory-import.ts'
 import { play } from './play.ts'
 import { isUnfinished } from './records.ts'
 import { nextId } from './store.ts'
+import type { Runnable } from './blocker.ts'
 import type { Job } from './job-records.ts'
 import type { InventoryUpdate } from './records.ts'
 import type { Fetched } from './origin.ts'
-import type { OutcomeOf } from './play.ts'
+import type { OutcomeOf } from './outcome.ts'
 import type { Store } from './store.ts'
 import type { Tell } from './route.ts'
-
-/** How long things take, in milliseconds. */
-export type Timing = {
-  /** From the launch to `waiting`. */
-  pendingMs: number
-  /** From `waiting` to `running`. */
-  waitingMs: number
-  /** A play, on hosts whose outcome names no time. */
-  playMs: number
-  /** From the terminal status until host results can be read. */
-  eventsDelayMs: number
-  /** From the cancel of something that runs to its end. */
-  cancelMs: number
-  /** An inventory update, at least; it also takes as long as its source. */
-  updateMs: number
-  /** What was blocked is looked at again only at multiples of this. */
-  tickMs: number
-}
-
-/** The times of an idle real controller on a small machine. */
-export const REAL_TIMING: Timing = {
-  pendingMs: 100,
-  waitingMs: 100,
-  playMs: 3000,
-  eventsDelayMs: 900,
-  cancelMs: 100,
-  updateMs: 1700,
-  tickMs: 20_000,
-}
+import type { Timing } from './timing.ts'
 
 const EXPLAIN_AFTER_MS = 30_000
 
@@ -72,16 +46,12 @@ export function awaitingFetch({ store, fetched }: World): InventoryUpdate[] {
   return store.updates.filter(update => update.status === 'running' && !fetched.has(update.id))
 }
 
-function unfinished(store: Store): (Job | InventoryUpdate)[] {
+function unfinished(store: Store): Runnable[] {
   return [...store.jobs.filter(isUnfinished), ...store.updates.filter(isUnfinished)].sort((a, b) => a.id - b.id)
 }
 
-function isJob(row: Job | InventoryUpdate): row is Job {
-  return 'playbook' in row
-}
-
 /** Remembers that something stands in the way, and, when it is gone, from which tick on the row may start. */
-function settleBlocked(world: World, row: Job | InventoryUpdate, at: number): void {
+function settleBlocked(world: World, row: Runnable, at: number): void {
   if (row.status !== 'pending') return
   const blocker = blockerOf(world.store, row)
   if (blocker !== undefined) row.blocked = true
@@ -90,32 +60,6 @@ function settleBlocked(world: World, row: Job | InventoryUpdate, at: number): vo
     row.eligible_at = Math.ceil((at + 1) / world.timing.tickMs) * world.timing.tickMs
     if (isJob(row)) row.job_explanation = ''
   }
-}
-
-/**
- * What a pending row waits for.
- * A job waits for any update of its inventory that was asked for before it, and, unless its template allows it, for older jobs of the template.
- * An update waits for older updates of its source.
- */
-function blockerOf(store: Store, row: Job | InventoryUpdate): string | undefined {
-  if (!isJob(row)) {
-    const older = store.updates.find(
-      each => each.inventory_source === row.inventory_source && each.id < row.id && isUnfinished(each),
-    )
-    return older && `inventory_update-${older.id}`
-  }
-  const update = store.updates.find(
-    each =>
-      each.inventory === row.inventory &&
-      isUnfinished(each) &&
-      (each.id < row.id || each.status !== 'pending' || row.depends_on.includes(each.id)),
-  )
-  if (update !== undefined) return `inventory_update-${update.id}`
-  if (row.allow_simultaneous) return undefined
-  const older = store.jobs.find(
-    each => each.job_template === row.job_template && each.id < row.id && isUnfinished(each),
-  )
-  return older && `job-${older.id}`
 }
 
 function dueTransitions(world: World): Transition[] {
@@ -130,7 +74,7 @@ function dueTransitions(world: World): Transition[] {
   return due
 }
 
-function forward(world: World, row: Job | InventoryUpdate): Transition | undefined {
+function forward(world: World, row: Runnable): Transition | undefined {
   const { timing } = world
   if (row.status === 'pending') {
     if (row.blocked) return explaining(world, row)
@@ -142,14 +86,14 @@ function forward(world: World, row: Job | InventoryUpdate): Transition | undefin
   return isJob(row) ? endOfJob(world, row) : endOfUpdate(world, row)
 }
 
-function explaining({ store }: World, row: Job | InventoryUpdate): Transition | undefined {
+function explaining({ store }: World, row: Runnable): Transition | undefined {
   const blocker = blockerOf(store, row)
   const text = `waiting for ${blocker} to finish`
   if (blocker === undefined || row.job_explanation === text) return undefined
   return { at: row.created + EXPLAIN_AFTER_MS, apply: () => void (row.job_explanation = text) }
 }
 
-function leavePending(world: World, row: Job | InventoryUpdate, at: number): void {
+function leavePending(world: World, row: Runnable, at: number): void {
   const failed = isJob(row)
     ? row.depends_on.map(id => world.store.updates.must(id)).find(update => update.status !== 'successful')
     : undefined
@@ -163,7 +107,7 @@ function leavePending(world: World, row: Job | InventoryUpdate, at: number): voi
   row.waiting_since = at
 }
 
-function start(world: World, row: Job | InventoryUpdate, at: number): void {
+function start(world: World, row: Runnable, at: number): void {
   row.status = 'running'
   row.started = at
   if (isJob(row)) {
@@ -204,7 +148,7 @@ function forgetResults(job: Job): void {
   if (job.run !== null) job.run = { ...job.run, results: [], artifacts: {} }
 }
 
-function cancelling(world: World, row: Job | InventoryUpdate, asked: number): Transition {
+function cancelling(world: World, row: Runnable, asked: number): Transition {
   const running = row.status === 'running'
   return {
     at: running ? asked + world.timing.cancelMs : asked,
@@ -220,7 +164,7 @@ function cancelling(world: World, row: Job | InventoryUpdate, asked: number): Tr
   }
 }
 
-function finish(world: World, row: Job | InventoryUpdate, status: Job['status'], at: number): void {
+function finish(world: World, row: Runnable, status: Job['status'], at: number): void {
   row.status = status
   row.failed = status !== 'successful'
   row.finished = at

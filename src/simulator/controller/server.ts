@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import { authenticate } from './auth.ts'
 import { discover, NODE, VERSION } from './discovery.ts'
+import { GATEWAY_TITLES, htmlReply, unauthorized } from './error-reply.ts'
 import { forbidden, notAllowed, Refusal } from './route.ts'
 import { matchRoute } from './router.ts'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
@@ -24,8 +25,6 @@ type Request = { method: string; url: URL; path: string; headers: IncomingMessag
 const MAX_BODY = 4_194_304
 /** The longest path and query that the web server in front of a real controller takes. */
 const MAX_URL = 8_177
-
-const NO_CREDENTIALS = 'Authentication credentials were not provided. To establish a login session, visit /api/login/.'
 
 /** The HTTP side: reads a request, lets a fault have its way, and answers. Not listening yet. */
 export function createControllerServer(parts: ServerParts): Server {
@@ -110,25 +109,6 @@ function suffer({ clock }: ServerParts, fault: RequestFault, response: ServerRes
       })
       response.write(text.slice(0, Math.ceil(text.length / 2)), () => response.destroy())
     }
-  }
-}
-
-const GATEWAY_TITLES = {
-  502: '502 Bad Gateway',
-  503: '503 Service Temporarily Unavailable',
-  504: '504 Gateway Time-out',
-} as const
-
-function htmlReply(status: number, title: string): Reply {
-  const body = `<html>\n<head><title>${title}</title></head>\n<body>\n<center><h1>${title}</h1></center>\n</body>\n</html>\n`
-  return { status, body, headers: { 'Content-Type': 'text/html' } }
-}
-
-function unauthorized(): Reply {
-  return {
-    status: 401,
-    body: { detail: NO_CREDENTIALS },
-    headers: { 'WWW-Authenticate': 'Bearer realm=api authorization_url=/api/o/authorize/' },
   }
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { outcomeByLabel } from '../../../src/simulator/controller/index.ts'
 import { day2World, jobOf, launch, resultsOf, startWorld, DAY2 } from './worlds.ts'
 
 describe('a job runs its course', () => {
@@ -199,4 +200,18 @@ describe('launching again', () => {
       body: { hosts: message },
     })
   })
+})
+
+test('a label on the guest can say how its jobs go', () => {
+  const outcome = outcomeByLabel('demo.virtbridge.io/outcome')
+  const job = { id: 1, extra_vars: {} }
+  const of = (value: unknown) =>
+    outcome('h', { kubevirt_labels: { 'demo.virtbridge.io/outcome': value } }, 'Patch', job)
+  expect([of('failed'), of('unreachable'), of('nonsense'), of(undefined), outcome('h', {}, 'Patch', job)]).toEqual([
+    'failed',
+    'unreachable',
+    'ok',
+    'ok',
+    'ok',
+  ])
 })
