@@ -100,7 +100,8 @@ export function pageNotFound(response: ServerResponse): void {
 /** The Status that tells of anything thrown. */
 export function statusOf(error: unknown): Status {
   if (error instanceof StatusError) return error.body
-  if (error instanceof URIError || error instanceof TypeError) return badRequest('the request could not be read').body
+  if (error instanceof URIError || (error as NodeJS.ErrnoException).code === 'ERR_INVALID_URL')
+    return badRequest('the request could not be read').body
   return new StatusError(500, 'InternalError', `Internal error occurred: ${messageOf(error)}`).body
 }
 

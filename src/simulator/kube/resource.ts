@@ -10,10 +10,13 @@ export interface Resource {
   readonly statusSubresource: boolean
   /** Kinds built into the API server, such as namespaces, count no generations. */
   readonly generations: boolean
+  /** Fields that an object must have: what of the CRD's schema the simulator itself lives on. */
+  readonly required: readonly string[]
 }
 
 function custom(group: string, version: string, plural: string, kind: string): Resource {
-  return { group, version, plural, kind, namespaced: true, statusSubresource: true, generations: true }
+  const required: string[] = []
+  return { group, version, plural, kind, namespaced: true, statusSubresource: true, generations: true, required }
 }
 
 export const NAMESPACES: Resource = {
@@ -26,18 +29,26 @@ export const CONFIG_MAPS: Resource = {
   statusSubresource: false,
   generations: false,
 }
-export const VMS = custom('kubevirt.io', 'v1', 'virtualmachines', 'VirtualMachine')
+export const VMS: Resource = {
+  ...custom('kubevirt.io', 'v1', 'virtualmachines', 'VirtualMachine'),
+  required: [
+    'spec',
+    'spec.template',
+    'spec.template.spec',
+    'spec.template.spec.domain',
+    'spec.template.spec.domain.devices',
+  ],
+}
 /** KubeVirt serves no status subresource for it: every status write raises its generation. */
 export const VMIS: Resource = {
   ...custom('kubevirt.io', 'v1', 'virtualmachineinstances', 'VirtualMachineInstance'),
   statusSubresource: false,
+  required: ['spec', 'spec.domain', 'spec.domain.devices'],
 }
-export const MIGRATIONS = custom(
-  'kubevirt.io',
-  'v1',
-  'virtualmachineinstancemigrations',
-  'VirtualMachineInstanceMigration',
-)
+export const MIGRATIONS: Resource = {
+  ...custom('kubevirt.io', 'v1', 'virtualmachineinstancemigrations', 'VirtualMachineInstanceMigration'),
+  required: ['spec'],
+}
 export const MANAGED_CLUSTERS: Resource = {
   ...custom('cluster.open-cluster-management.io', 'v1', 'managedclusters', 'ManagedCluster'),
   namespaced: false,

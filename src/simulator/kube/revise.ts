@@ -3,6 +3,18 @@ import { kubeTime } from './clock.ts'
 import type { Draft, KubeObject, Ref } from './object.ts'
 import type { Resource } from './resource.ts'
 
+/** The first required field that an object lacks, or null. */
+export function lacking(resource: Resource, draft: Draft): string | null {
+  return (
+    resource.required.find(path => {
+      const found = path
+        .split('.')
+        .reduce<unknown>((value, field) => (value as Record<string, unknown> | undefined)?.[field], draft)
+      return found === undefined || found === null
+    }) ?? null
+  )
+}
+
 /** A new object as the server completes it. A custom resource with a status subresource is born without status. `at` is epoch ms. */
 export function newborn(resource: Resource, draft: Draft, given: Ref & { uid: string; at: number }): Draft {
   const { status, ...rest } = draft

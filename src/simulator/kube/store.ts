@@ -7,7 +7,7 @@ import type { Draft, KubeObject, Ref } from './object.ts'
 import { deepFreeze, keyOf, refOf } from './object.ts'
 import type { Resource } from './resource.ts'
 import { NAMESPACES, apiVersionOf, resourceName } from './resource.ts'
-import { mainPart, marked, newborn } from './revise.ts'
+import { lacking, mainPart, marked, newborn } from './revise.ts'
 import { alreadyExists, badRequest, conflict, expired, invalid, notFound } from './status.ts'
 import { uuidOf } from './uuid.ts'
 
@@ -154,7 +154,7 @@ export class Store {
     }
   }
 
-  /** @throws StatusError 400, 404 (no such namespace), 409 (name taken), 422 (no name) */
+  /** @throws StatusError 400, 404 (no such namespace), 409 (name taken), 422 (no name, or a required field is missing) */
   create(resource: Resource, draft: Draft): KubeObject {
     const name = draft.metadata.name ?? this.#generatedName(draft)
     if (name === '') throw invalid(resource.kind, '', 'metadata.name: Required value: name or generateName is required')
@@ -163,6 +163,7 @@ export class Store {
       throw notFound(NAMESPACES, ref.namespace)
     }
     if (this.get(resource, ref) !== null) throw alreadyExists(resource, name)
+    requireAll(resource, name, draft)
     const uid = this.#uid(this.#revision + 1)
     return this.#commit(resource, 'ADDED', null, newborn(resource, draft, { ...ref, uid, at: this.#options.now() }))
   }
@@ -170,7 +171,7 @@ export class Store {
   /**
    * Replaces the main part or the status of an object.
    *
-   * @throws StatusError 404, 409 (written in between), 422 (no resourceVersion)
+   * @throws StatusError 404, 409 (written in between), 422 (no resourceVersion, or a required field is missing)
    */
   update(resource: Resource, draft: Draft, part: Part = 'main'): KubeObject {
     const before = this.#present(resource, refOf(draft))
@@ -212,6 +213,7 @@ export class Store {
     }
     const after = part === 'status' ? { ...before, status: draft.status } : mainPart(resource, before, draft)
     if (isDeepStrictEqual(JSON.parse(JSON.stringify(after)), before)) return before
+    requireAll(resource, before.metadata.name, after)
     const finalizers = after.metadata.finalizers ?? []
     if (before.metadata.deletionTimestamp !== undefined && finalizers.length === 0) {
       // Watchers are told of the last state that was stored, in which the finalizer still is.
@@ -272,6 +274,11 @@ export class Store {
     const prefix = draft.metadata.generateName ?? ''
     return prefix === '' ? '' : `${prefix}${this.#uid(this.#revision + 1).slice(0, 5)}`
   }
+}
+
+function requireAll(resource: Resource, name: string, draft: Draft): void {
+  const path = lacking(resource, draft)
+  if (path !== null) throw invalid(`${resource.kind}.${resource.group}`, name, `${path}: Required value`)
 }
 
 function sorted(objects: ReadonlyMap<string, KubeObject>): readonly KubeObject[] {

@@ -1,3 +1,4 @@
+import { messageOf } from '../../errors.ts'
 import type { Clock, Timer } from '../kube/clock.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { refOf } from '../kube/object.ts'
@@ -22,6 +23,8 @@ export interface VirtOptions {
 export interface Virt extends Disposable {
   /** VM names for which something is still to happen. */
   readonly busy: number
+  /** Names (`namespace/name`) that it could not deal with, each with why: it leaves them alone until they change. */
+  readonly stuck: ReadonlyMap<string, string>
 }
 
 interface Wait {
@@ -37,6 +40,7 @@ interface Wait {
 export function startVirt(options: VirtOptions): Virt {
   const { store, clock, speed } = options
   const waits = new Map<string, Wait>()
+  const stuck = new Map<string, string>()
   const dirty = new Set<string>()
   let drain: Timer | null = null
   let ended = false
@@ -68,7 +72,15 @@ export function startVirt(options: VirtOptions): Virt {
       drain = null
       const keys = [...dirty]
       dirty.clear()
-      for (const each of keys) look(each)
+      for (const each of keys) {
+        stuck.delete(each)
+        try {
+          look(each)
+        } catch (error) {
+          // One VM that makes no sense, or a disk that is full, must not take the world down.
+          stuck.set(each, messageOf(error))
+        }
+      }
     })
   }
 
@@ -80,6 +92,7 @@ export function startVirt(options: VirtOptions): Virt {
     get busy() {
       return waits.size + dirty.size
     },
+    stuck,
     [Symbol.dispose]() {
       ended = true
       for (const release of releases) release()

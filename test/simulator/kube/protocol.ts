@@ -156,6 +156,16 @@ function objectTests(target: () => Target): void {
     expect(Number(last?.resourceVersion)).toBeGreaterThan(Number(marked.body.metadata.resourceVersion))
   })
 
+  test('a VM without a template is invalid, and so is one that loses it', async () => {
+    await using at = await place(target())
+    await at.create('a')
+    const born = await at.talk.send('POST', at.vms, { ...plainVm('b'), spec: { runStrategy: 'Halted' } })
+    expect([born.code, born.body.reason]).toEqual([422, 'Invalid'])
+    expect(born.body.message).toMatch(/^VirtualMachine\.kubevirt\.io "b" is invalid: .*spec\.template: Required value/)
+    const made = await at.talk.patch(`${at.vms}/a`, { spec: { template: null } })
+    expect([made.code, made.body.reason]).toEqual([422, 'Invalid'])
+  })
+
   test('a delete with the uid of another object is a conflict', async () => {
     await using at = await place(target())
     await at.create('a')

@@ -142,7 +142,7 @@ describe('a store with a file', () => {
       const store = new Store({ resources: CLUSTER_RESOURCES, seed: 's', now: Date.now, durable: openDurable(process.argv[1]) })
       store.ensureNamespace('shop')
       for (let index = 0; ; index++) {
-        const vm = store.create(VMS, { metadata: { name: 'vm-' + index, namespace: 'shop' }, spec: {} })
+        const vm = store.create(VMS, { metadata: { name: 'vm-' + index, namespace: 'shop' }, spec: { template: { spec: { domain: { devices: {} } } } } })
         writeSync(1, vm.metadata.name + ' ' + vm.metadata.uid + '\\n')
       }`
     const child = spawn(process.execPath, ['--input-type=module-typescript', '--eval', program, file])

@@ -238,6 +238,23 @@ describe('the simulated virt-controller', () => {
     ])
   })
 
+  test('leaves alone what makes no sense, says so, and goes on with the others', async () => {
+    const { clock, store, virt, vmi } = world()
+    const odd = vmOf({ namespace: 'shop', name: 'odd', os: 'rhel9' })
+    const spec = { runStrategy: 'Always', template: { spec: { domain: { devices: { interfaces: 7 } } } } }
+    store.create(VMS, { ...odd, spec })
+    await clock.advance(LONG)
+    expect([...virt.stuck.keys()]).toEqual(['shop/odd'])
+    expect(vmi()?.status?.phase).toBe('Running')
+    store.patch(
+      VMS,
+      { namespace: 'shop', name: 'odd' },
+      { spec: { template: { spec: { domain: { devices: { interfaces: [] } } } } } },
+    )
+    await clock.advance(LONG)
+    expect([...virt.stuck.keys()]).toEqual([])
+  })
+
   test('is a function of its seed: the same boot twice, write by write', async () => {
     const boot = async () => {
       const { clock, store } = world()
