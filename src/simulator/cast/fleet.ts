@@ -103,6 +103,7 @@ export async function startSimulatedFleet(options: FleetOptions): Promise<Fleet>
   stack.defer(() => ended.abort())
   const until = (showing: Showing): Showing => ({ ...showing, signal: AbortSignal.any([showing.signal, ended.signal]) })
   const owned = stack.move()
+  let closing: Promise<void> | undefined
   return {
     hub,
     clusters,
@@ -114,7 +115,8 @@ export async function startSimulatedFleet(options: FleetOptions): Promise<Fleet>
       play: showing => play(STORY, playing, until(showing)),
       live: (showing, everyMs = 6000) => live(playing, everyMs, until(showing)),
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+    // Asked twice, it ends once, and both wait for it.
+    [Symbol.asyncDispose]: () => (closing ??= owned.disposeAsync()),
   }
 }
 

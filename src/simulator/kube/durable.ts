@@ -17,9 +17,9 @@ export interface Durable extends Disposable {
 
 /**
  * Opens a SQLite file. Every write is its own transaction in the write-ahead log: it survives `kill -9` of the process,
- * though not always the loss of power, which is enough for a simulator.
+ * though not always the loss of power, which is enough for a simulator. The file is this process's alone until disposed.
  *
- * @throws Fault `simulator_store` when the file cannot be opened or is of a newer version
+ * @throws Fault `simulator_store` when the file cannot be opened, is in use, or is of a newer version
  */
 export function openDurable(file: string): Durable {
   const database = open(file)
@@ -56,7 +56,10 @@ function open(file: string): DatabaseSync {
   let database: DatabaseSync | undefined
   try {
     database = new DatabaseSync(file)
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+    // Held until the process ends, however it ends: two simulators over one file would each give out the same revisions.
+    database.exec(
+      'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; BEGIN EXCLUSIVE; COMMIT',
+    )
     const version = Number(database.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0)
     if (version > SCHEMA_VERSION) throw new Error(`it was written by a newer version (${version})`)
     if (version === 0) {
@@ -71,7 +74,9 @@ function open(file: string): DatabaseSync {
   } catch (error) {
     if (database?.isOpen === true) database.close()
     throw new Fault('simulator_store', `cannot open the simulated cluster's store ${file}: ${messageOf(error)}`, {
-      hint: 'check that the folder is writable, or start again with --fresh to forget it',
+      hint: /locked/.test(messageOf(error))
+        ? 'another demo runs in this folder: end it, or use another folder'
+        : 'check that the folder is writable, or start again with --fresh to forget it',
       cause: error,
     })
   }

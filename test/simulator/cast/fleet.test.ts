@@ -184,6 +184,7 @@ describe('the story', () => {
     const fleet = await start()
     const { signal } = new AbortController()
     await fleet.story.play({ signal, tell: () => fleet.story.played === 2 && void fleet[Symbol.asyncDispose]() })
+    await fleet[Symbol.asyncDispose]()
     const again = await start()
     expect(again.story.played).toBe(2)
     const life = again.story.live({ signal }, 100)

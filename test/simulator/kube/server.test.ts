@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Fault } from '../../../src/errors.ts'
 import { Access, EVERYTHING, HUB_VIEW, VIEW } from '../../../src/simulator/kube/access.ts'
 import { openDurable } from '../../../src/simulator/kube/durable.ts'
 import { laterPages, onPlural } from '../../../src/simulator/kube/faults.ts'
@@ -159,6 +160,19 @@ describe('a store with a file', () => {
     expect(answered.filter(line => !kept.has(line))).toEqual([])
     // At most the one write that was in the making when the process died.
     expect(kept.size - answered.length).toBeLessThanOrEqual(1)
+  })
+
+  test('belongs to one process at a time, and the second is told so', () => {
+    const first = openDurable(file)
+    let hint = ''
+    try {
+      openDurable(file)
+    } catch (error) {
+      hint = (error as Fault).hint
+    }
+    expect(hint).toMatch(/another demo/)
+    first[Symbol.dispose]()
+    openDurable(file)[Symbol.dispose]()
   })
 
   test('of a newer version is refused politely', async () => {
