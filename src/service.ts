@@ -55,13 +55,31 @@ export async function startService(config: Config, around: Surroundings): Promis
   const { fleet, position } = await loadFleet(log)
   tasks.push(followFleet(fleet, log, position, closing.signal))
 
-  const watch = new WatchRole({ config, log, logger, now: around.now, userAgent: USER_AGENT, signal: closing.signal, readFile: path => readFileSync(path, 'utf8') })
+  const watch = new WatchRole({
+    config,
+    log,
+    logger,
+    now: around.now,
+    userAgent: USER_AGENT,
+    signal: closing.signal,
+    readFile: path => readFileSync(path, 'utf8'),
+  })
   tasks.push(watch.run())
 
   const dispatch = startDispatch(config, { around, log, fleet, metrics, stack, signal: closing.signal })
   tasks.push(...(await dispatch.tasks))
 
-  const app = await serve(config, { around, log, fleet, metrics, watch, dispatch, stack, tasks, signal: closing.signal })
+  const app = await serve(config, {
+    around,
+    log,
+    fleet,
+    metrics,
+    watch,
+    dispatch,
+    stack,
+    tasks,
+    signal: closing.signal,
+  })
   const url = await listen(app, config.http.listen)
   stack.defer(() => app.close())
   logger.info({ url, clusters: config.clusters.length, hubs: config.hubs.length }, 'listening')
@@ -78,7 +96,10 @@ async function openLog(config: Config, logger: Logger): Promise<EventLog> {
     file: config.log.path,
     retentionMs: config.log.retention_days * DAY_MS,
     auditRetentionMs: config.log.audit_retention_days * DAY_MS,
-    onHealth: health => (health.writable ? logger.info('the log is written again') : logger.error({ reason: health.reason }, 'the log can not be written')),
+    onHealth: health =>
+      health.writable
+        ? logger.info('the log is written again')
+        : logger.error({ reason: health.reason }, 'the log can not be written'),
   })
 }
 
@@ -127,7 +148,14 @@ function startDispatch(config: Config, parts: Parts): Dispatch {
     })
     return [dispatcher.run(signal)]
   }
-  const check = (): readonly Check[] => [{ name: 'controller', ok: trouble === '', reason: trouble, hint: trouble === '' ? '' : 'virtbridge check tells more' }]
+  const check = (): readonly Check[] => [
+    {
+      name: 'controller',
+      ok: trouble === '',
+      reason: trouble,
+      hint: trouble === '' ? '' : 'virtbridge check tells more',
+    },
+  ]
   return { tasks: start(), check, policy }
 }
 
@@ -163,9 +191,21 @@ async function serve(config: Config, parts: ServeParts): Promise<FastifyInstance
   const { around, log, fleet, metrics, watch, dispatch, stack, tasks, signal } = parts
   const { ledger, position } = await loadLedger(log)
   const limits = limitsOf(config)
-  const verbsOf = (uid: string): { onboard: string; patch: string } => ({ onboard: ledger.verb(uid, 'onboard')?.status ?? '', patch: ledger.verb(uid, 'patch')?.status ?? '' })
+  const verbsOf = (uid: string): { onboard: string; patch: string } => ({
+    onboard: ledger.verb(uid, 'onboard')?.status ?? '',
+    patch: ledger.verb(uid, 'patch')?.status ?? '',
+  })
   const expected = [...config.clusters, ...config.hubs].map(cluster => cluster.name)
-  const inventory = stack.use(new InventoryCache({ fleet, expected, limits, labelGroups: config.inventory.label_groups, verbsOf, now: around.now }))
+  const inventory = stack.use(
+    new InventoryCache({
+      fleet,
+      expected,
+      limits,
+      labelGroups: config.inventory.label_groups,
+      verbsOf,
+      now: around.now,
+    }),
+  )
   const onVerb = ({ host, uid }: { host: string; uid: string }): void => {
     const record = fleet.byHost(host)
     if (record?.uid === uid) inventory.refresh(record)
@@ -185,7 +225,11 @@ async function serve(config: Config, parts: ServeParts): Promise<FastifyInstance
     expected,
     checks: () => [...faultChecks(watch), ...dispatch.check()],
     authenticate: createAuthenticator(
-      config.http.tokens.map(token => ({ name: token.name, can: token.can, read: () => readSecret(token.token, around.env) })),
+      config.http.tokens.map(token => ({
+        name: token.name,
+        can: token.can,
+        read: () => readSecret(token.token, around.env),
+      })),
       around.now,
     ),
     metrics,
@@ -198,11 +242,19 @@ async function serve(config: Config, parts: ServeParts): Promise<FastifyInstance
 }
 
 function limitsOf(config: Config): StaleLimits {
-  return { staleAfterMs: config.inventory.stale_after_seconds * 1000, disableAfterMs: config.inventory.disable_stale_after_seconds * 1000 }
+  return {
+    staleAfterMs: config.inventory.stale_after_seconds * 1000,
+    disableAfterMs: config.inventory.disable_stale_after_seconds * 1000,
+  }
 }
 
 function faultChecks(watch: WatchRole): readonly Check[] {
-  return [...watch.faults].map(([name, fault]) => ({ name: `cluster ${name} (configuration)`, ok: false, reason: fault.message, hint: fault.hint }))
+  return [...watch.faults].map(([name, fault]) => ({
+    name: `cluster ${name} (configuration)`,
+    ok: false,
+    reason: fault.message,
+    hint: fault.hint,
+  }))
 }
 
 function countEvents(log: EventLog, metrics: Metrics, signal: AbortSignal): readonly Promise<void>[] {
@@ -227,4 +279,3 @@ async function listen(app: FastifyInstance, where: string): Promise<string> {
   const { address, port: bound } = app.server.address() as AddressInfo
   return `http://${address.includes(':') ? `[${address}]` : address}:${bound}`
 }
-

@@ -1,4 +1,11 @@
-import { type ClusterRecord, ClusterWatch, isCluster, type ManagedCluster, newCluster, watchHub } from './cluster/index.ts'
+import {
+  type ClusterRecord,
+  ClusterWatch,
+  isCluster,
+  type ManagedCluster,
+  newCluster,
+  watchHub,
+} from './cluster/index.ts'
 import type { ClusterConfig, Config, HubConfig } from './config/index.ts'
 import type { ConfirmCommand } from './day2/index.ts'
 import { Fault } from './errors.ts'
@@ -37,10 +44,16 @@ export class WatchRole {
   async run(): Promise<void> {
     const { config, signal } = this.#options
     const ended = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
-    for (const cluster of config.clusters) await this.#try(cluster, () => this.#start(cluster.name, '', connectionOf(cluster)))
+    for (const cluster of config.clusters)
+      await this.#try(cluster, () => this.#start(cluster.name, '', connectionOf(cluster)))
     const hubs = config.hubs.map(hub => this.#watchHub(hub))
     try {
-      await Promise.race([ended, this.#lost.promise, this.#followConfirmations(), ...hubs.map(hub => hub.then(() => ended))])
+      await Promise.race([
+        ended,
+        this.#lost.promise,
+        this.#followConfirmations(),
+        ...hubs.map(hub => hub.then(() => ended)),
+      ])
     } finally {
       await Promise.all([...this.#running.values()].map(running => running.done.catch(() => undefined)))
     }
@@ -105,14 +118,20 @@ export class WatchRole {
   /** A name that another hub or the configuration has already is refused, and said: it needs an alias. */
   async #select(name: string, hub: HubConfig, cluster: ManagedCluster, connection: Connection): Promise<void> {
     if (this.#running.has(name)) {
-      const fault = new Fault('cluster_name', `${hub.name} has a cluster "${name}", which is the name of another one`, { hint: `give it another under hubs.aliases of ${hub.name}` })
+      const fault = new Fault('cluster_name', `${hub.name} has a cluster "${name}", which is the name of another one`, {
+        hint: `give it another under hubs.aliases of ${hub.name}`,
+      })
       this.#faults.set(`${hub.name}/${name}`, fault)
       this.#options.logger.error({ cluster: name, hint: fault.hint }, fault.message)
       return
     }
     const ca = hub.proxy.ca_file === '' ? '' : this.#options.readFile(hub.proxy.ca_file)
     const token = async (): Promise<string> => bearerOf(await connection.authorize(true), hub.name)
-    await this.#start(name, hub.name, withToken({ url: `${hub.proxy.url.replace(/\/$/, '')}/${cluster.name}`, ca, token }))
+    await this.#start(
+      name,
+      hub.name,
+      withToken({ url: `${hub.proxy.url.replace(/\/$/, '')}/${cluster.name}`, ca, token }),
+    )
   }
 
   /** Out of scope: no longer watched, nothing of it is forgotten, and its hosts grow stale. */
@@ -134,7 +153,10 @@ export class WatchRole {
 }
 
 /** What the log knows of one cluster. */
-async function load(log: EventLog, name: string): Promise<{ cluster: ClusterRecord | null; records: Map<string, VmRecord> }> {
+async function load(
+  log: EventLog,
+  name: string,
+): Promise<{ cluster: ClusterRecord | null; records: Map<string, VmRecord> }> {
   const records = new Map<string, VmRecord>()
   let cluster: ClusterRecord | null = null
   for await (const { key, value } of log.latest('state.fleet')) {
@@ -147,13 +169,18 @@ async function load(log: EventLog, name: string): Promise<{ cluster: ClusterReco
 
 /** How a configured cluster or hub is reached. Throws a Fault. */
 export function connectionOf(cluster: ClusterConfig): Connection {
-  return cluster.in_cluster ? inCluster() : fromKubeconfig({ file: cluster.kubeconfig, context: cluster.context, allowExec: cluster.allow_exec })
+  return cluster.in_cluster
+    ? inCluster()
+    : fromKubeconfig({ file: cluster.kubeconfig, context: cluster.context, allowExec: cluster.allow_exec })
 }
 
 /** The hub's own token, which the cluster-proxy takes for its managed clusters (MCE 2.9 and later). */
 function bearerOf(headers: Record<string, string>, hub: string): string {
   const [, token = ''] = /^Bearer (.+)$/.exec(headers['authorization'] ?? '') ?? []
-  if (token === '') throw new Fault('hub_token', `${hub} is not reached with a token, so its cluster-proxy can not be asked`, { hint: 'use a service account token in its kubeconfig' })
+  if (token === '')
+    throw new Fault('hub_token', `${hub} is not reached with a token, so its cluster-proxy can not be asked`, {
+      hint: 'use a service account token in its kubeconfig',
+    })
   return token
 }
 
@@ -166,4 +193,3 @@ function holdsOf(config: Config): { stopped: number; reachable: number; unreacha
     address: watch.address_hold_seconds * 1000,
   }
 }
-

@@ -19,11 +19,16 @@ export function openApi(options: ApiOptions): Api {
   async function send(path: string, init: RequestInit): Promise<Response> {
     let response: Response
     try {
-      response = await fetch(`${base}${path}`, { ...init, headers: { authorization: `Bearer ${options.token}`, ...init.headers } })
+      response = await fetch(`${base}${path}`, {
+        ...init,
+        headers: { authorization: `Bearer ${options.token}`, ...init.headers },
+      })
     } catch (error) {
       if (init.signal?.aborted === true) throw error
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : messageOf(error)
-      throw new Fault('unreachable', `virtbridge does not answer at ${base}: ${cause}`, { hint: 'is `virtbridge serve` running? --url or VIRTBRIDGE_URL says where' })
+      throw new Fault('unreachable', `virtbridge does not answer at ${base}: ${cause}`, {
+        hint: 'is `virtbridge serve` running? --url or VIRTBRIDGE_URL says where',
+      })
     }
     if (response.ok) return response
     throw await faultOf(response)
@@ -31,7 +36,13 @@ export function openApi(options: ApiOptions): Api {
   return {
     get: async (path, signal) => (await send(path, signal === undefined ? {} : { signal })).json(),
     post: async (path, body, headers = {}) =>
-      (await send(path, { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } })).json(),
+      (
+        await send(path, {
+          method: 'POST',
+          body: JSON.stringify(body),
+          headers: { 'content-type': 'application/json', ...headers },
+        })
+      ).json(),
     async *follow(path, signal) {
       const response = await send(path, { signal, headers: { accept: 'text/event-stream' } })
       if (response.body !== null) yield* events(response.body)
@@ -40,7 +51,9 @@ export function openApi(options: ApiOptions): Api {
 }
 
 async function faultOf(response: Response): Promise<Fault> {
-  const body = (await response.json().catch(() => ({}))) as { error?: { code?: string; message?: string; hint?: string } }
+  const body = (await response.json().catch(() => ({}))) as {
+    error?: { code?: string; message?: string; hint?: string }
+  }
   const { code = `http_${response.status}`, message = `HTTP ${response.status}`, hint = '' } = body.error ?? {}
   return new Fault(code, message, { hint })
 }
@@ -52,7 +65,12 @@ async function* events(body: ReadableStream<Uint8Array>): AsyncIterable<{ id: st
   for await (const chunk of body) {
     rest += decoder.decode(chunk, { stream: true })
     for (let end = rest.indexOf('\n\n'); end >= 0; end = rest.indexOf('\n\n')) {
-      const fields = new Map(rest.slice(0, end).split('\n').map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trimStart()]))
+      const fields = new Map(
+        rest
+          .slice(0, end)
+          .split('\n')
+          .map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trimStart()]),
+      )
       rest = rest.slice(end + 2)
       const data = fields.get('data')
       if (data !== undefined) yield { id: fields.get('id') ?? '', data }

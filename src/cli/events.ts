@@ -1,4 +1,4 @@
-import type { Day2EventData, Event, VmEventData } from '../event/index.ts'
+import type { ClusterEventData, Day2EventData, Event, VmEventData } from '../event/index.ts'
 import { pause } from '../waiting.ts'
 import type { Api } from './api.ts'
 import { paint, type Terminal } from './terminal.ts'
@@ -15,9 +15,15 @@ export interface EventsOptions {
 const AGAIN_MS = 1_000
 
 /** Prints events: those there are, or for ever as they come, across restarts of the bridge. */
-export async function printEvents(api: Api, options: EventsOptions, terminal: Terminal, signal: AbortSignal): Promise<void> {
+export async function printEvents(
+  api: Api,
+  options: EventsOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<void> {
   const print = (event: Event): void => terminal.out(options.json ? JSON.stringify(event) : describe(event, terminal))
-  const query = (after: string): string => `?${new URLSearchParams({ stream: options.stream, after, limit: options.limit }).toString()}`
+  const query = (after: string): string =>
+    `?${new URLSearchParams({ stream: options.stream, after, limit: options.limit }).toString()}`
   if (!options.follow) {
     const page = (await api.get(`/api/v1/events${query(options.after)}`)) as { events: Event[]; next: string }
     for (const event of page.events) print(event)
@@ -46,20 +52,35 @@ export async function printEvents(api: Api, options: EventsOptions, terminal: Te
 export function describe(event: Event, terminal: Pick<Terminal, 'colours'>): string {
   const [, , kind = '', fact = ''] = event.type.split('.')
   const time = paint(terminal, 'dim', event.time.slice(11, 19))
-  const subject = kind === 'vm' ? (event.data as VmEventData).host : event.subject
-  return `${time}  ${paint(terminal, 'bold', fact.padEnd(16))} ${subject}${details(kind, event)}`
+  const notes =
+    kind === 'day2'
+      ? day2Notes(event.data as Day2EventData)
+      : kind === 'vm'
+        ? vmNotes(event.data as VmEventData)
+        : clusterNotes(event.data as ClusterEventData)
+  const text = notes.filter(note => note !== '').join(', ')
+  return `${time}  ${paint(terminal, 'bold', fact.padEnd(16))} ${subjectOf(kind, event)}${text === '' ? '' : `  ${text}`}`
 }
 
-function details(kind: string, event: Event): string {
-  if (kind === 'day2') {
-    const { run, outcome, reason, host, hosts, message } = event.data as Day2EventData
-    const what = host === '' ? `${hosts} host${hosts === 1 ? '' : 's'}` : reason
-    return `  ${run.verb}: ${[outcome, what, message].filter(part => part !== '').join(', ')}`
-  }
-  const { origin, gap, reason, transition, changed } = event.data as VmEventData
-  const notes = [transition?.from && transition.to ? `${transition.from} → ${transition.to}` : '', changed?.some(name => name.startsWith('labels.')) ? changed.join(' ') : '', reason]
-  if (origin !== 'live') notes.push(origin)
-  if (gap) notes.push('gap')
-  const text = notes.filter(note => note !== '').join(', ')
-  return text === '' ? '' : `  ${text}`
+/** Host names rather than keys, and the first part of a run's id: what a person would type or compare. */
+function subjectOf(kind: string, event: Event): string {
+  if (kind === 'vm') return (event.data as VmEventData).host
+  if (kind !== 'day2') return event.subject
+  const { host, run } = event.data as Day2EventData
+  return host === '' ? `run ${run.id.slice(0, 8)}` : host
+}
+
+function day2Notes({ run, host, hosts, outcome, reason, message, job }: Day2EventData): readonly string[] {
+  if (host !== '') return [run.verb, outcome, reason]
+  return [run.verb, `${hosts} host${hosts === 1 ? '' : 's'}`, job.id === 0 ? '' : `job ${job.id}`, outcome, message]
+}
+
+function vmNotes({ origin, gap, reason, transition, changed }: VmEventData): readonly string[] {
+  const moved = transition.from !== '' && transition.to !== '' ? `${transition.from} → ${transition.to}` : ''
+  const labels = changed.filter(name => name.startsWith('labels.')).join(' ')
+  return [moved, labels, reason, origin === 'live' ? '' : origin, gap ? 'gap' : '']
+}
+
+function clusterNotes({ message, vms, origin }: ClusterEventData): readonly string[] {
+  return [`${vms} VMs`, message, origin === 'live' ? '' : origin]
 }

@@ -23,12 +23,22 @@ export async function listVms(api: Api, json: boolean, terminal: Terminal): Prom
   const vms: VmSummary[] = []
   let after = ''
   do {
-    const page = (await api.get(`/api/v1/vms?limit=5000&after=${encodeURIComponent(after)}`)) as { vms: VmSummary[]; next: string }
+    const page = (await api.get(`/api/v1/vms?limit=5000&after=${encodeURIComponent(after)}`)) as {
+      vms: VmSummary[]
+      next: string
+    }
     vms.push(...page.vms)
     after = page.next
   } while (after !== '')
   if (json) return terminal.out(JSON.stringify(vms))
-  const rows = vms.map(vm => [vm.host, vm.status, vm.reachable ? 'yes' : 'no', vm.address, `${vm.os.id || vm.os.family} ${vm.os.version}`.trim(), vm.node])
+  const rows = vms.map(vm => [
+    vm.host,
+    vm.status,
+    vm.reachable ? 'yes' : 'no',
+    vm.address,
+    `${vm.os.id || vm.os.family} ${vm.os.version}`.trim(),
+    vm.node,
+  ])
   terminal.out(table(['HOST', 'STATUS', 'REACHABLE', 'ADDRESS', 'OS', 'NODE'], rows))
 }
 
@@ -36,7 +46,13 @@ export async function listVms(api: Api, json: boolean, terminal: Terminal): Prom
 export async function listClusters(api: Api, json: boolean, terminal: Terminal): Promise<void> {
   const { clusters } = (await api.get('/api/v1/clusters')) as { clusters: ClusterRecord[] }
   if (json) return terminal.out(JSON.stringify(clusters))
-  const rows = clusters.map(cluster => [cluster.name, cluster.hub, cluster.status, String(cluster.vms), [cluster.reason, cluster.hint].filter(text => text !== '').join('; ')])
+  const rows = clusters.map(cluster => [
+    cluster.name,
+    cluster.hub,
+    cluster.status,
+    String(cluster.vms),
+    [cluster.reason, cluster.hint].filter(text => text !== '').join('; '),
+  ])
   terminal.out(table(['CLUSTER', 'HUB', 'STATUS', 'VMS', 'WHY'], rows))
 }
 
@@ -52,7 +68,10 @@ export async function printExplanation(api: Api, host: string, json: boolean, te
     `enabled         ${mark(found.inventory.enabled)}: ${found.inventory.because}`,
     `launch now      ${mark(found.launch.possible)}: ${found.launch.because}`,
     `onboard by self ${mark(found.onboard.due)}: ${found.onboard.because}`,
-    ...found.verbs.map(verb => `${verb.verb.padEnd(15)} ${verb.status}${verb.detail === '' ? '' : `: ${verb.detail}`} (run ${verb.run}, by ${verb.asked_by}, ${new Date(verb.at).toISOString()})`),
+    ...found.verbs.map(
+      verb =>
+        `${verb.verb.padEnd(15)} ${verb.status}${verb.detail === '' ? '' : `: ${verb.detail}`} (run ${verb.run}, by ${verb.asked_by}, ${new Date(verb.at).toISOString()})`,
+    ),
     ...found.waiting.map(waiting => `waits           ${waiting.fact} until ${waiting.until}`),
     `last event      ${found.last_event}`,
   ]
@@ -62,7 +81,9 @@ export async function printExplanation(api: Api, host: string, json: boolean, te
 /** Says that the VMs a held cluster no longer lists are really gone. */
 export async function confirmCluster(api: Api, name: string, yes: boolean, terminal: Terminal): Promise<boolean> {
   if (!yes && !(await terminal.ask(`are the missing VMs of ${name} really gone?`))) return false
-  const { missing } = (await api.post(`/api/v1/clusters/${encodeURIComponent(name)}/confirm`, {})) as { missing: number }
+  const { missing } = (await api.post(`/api/v1/clusters/${encodeURIComponent(name)}/confirm`, {})) as {
+    missing: number
+  }
   terminal.err(`${missing} VMs of ${name} are now told as deleted`)
   return true
 }

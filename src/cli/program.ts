@@ -2,6 +2,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { loadConfig, readSecret } from '../config/index.ts'
 import { Fault } from '../errors.ts'
 import { check } from '../check.ts'
+import { runDemo } from '../demo/demo.ts'
 import { startService } from '../service.ts'
 import { createLogger } from '../telemetry/index.ts'
 import { VERSION } from '../version.ts'
@@ -81,6 +82,20 @@ function serveCommands(program: Command, context: ProgramContext, setCode: SetCo
       logger.info('closing')
     })
   program
+    .command('demo')
+    .description('show the main job on simulated clusters and a simulated controller; goes on where it was')
+    .option('--fresh', 'forget what was')
+    .option('--exit-when-done', 'end when the story is told: 0 when all of it came true, else 1')
+    .option('--dir <dir>', 'where it remembers', '.demo')
+    .option('--port <port>', 'where virtbridge listens, if it is free', '8080')
+    .option('--speed <factor>', '2 is twice as fast', '1')
+    .action(async (options: { fresh?: boolean; exitWhenDone?: boolean; dir: string; port: string; speed: string }) => {
+      const logger = createLogger({ level: 'warn', people: true })
+      const { dir, fresh = false, exitWhenDone = false } = options
+      const settings = { dir, fresh, exitWhenDone, port: Number(options.port), speed: Number(options.speed) }
+      await runDemo(settings, { env, logger, now, newId, terminal, signal })
+    })
+  program
     .command('check')
     .description('tell line by line what works and what does not; changes nothing')
     .addOption(file)
@@ -90,7 +105,11 @@ function serveCommands(program: Command, context: ProgramContext, setCode: SetCo
       for await (const finding of check({ config: loadConfig(path), env, now, signal })) {
         findings.push(finding)
         if (json) continue
-        const mark = { ok: paint(terminal, 'green', 'ok  '), warn: paint(terminal, 'yellow', 'warn'), fail: paint(terminal, 'red', 'FAIL') }[finding.result]
+        const mark = {
+          ok: paint(terminal, 'green', 'ok  '),
+          warn: paint(terminal, 'yellow', 'warn'),
+          fail: paint(terminal, 'red', 'FAIL'),
+        }[finding.result]
         terminal.out(`${mark}  ${finding.what}: ${finding.detail}`)
         if (finding.hint !== '') terminal.out(`      ${paint(terminal, 'dim', finding.hint)}`)
       }
@@ -117,17 +136,23 @@ function fleetCommands(program: Command, context: ProgramContext): void {
   const { terminal, signal } = context
   asking(program, 'vms', 'list the VMs that are known')
     .option('--json', 'for programs')
-    .action((options: Asking & { json?: boolean }) => listVms(connect(options, context), options.json ?? false, terminal))
+    .action((options: Asking & { json?: boolean }) =>
+      listVms(connect(options, context), options.json ?? false, terminal),
+    )
   asking(program, 'clusters', 'list the clusters, and what is wrong with them')
     .option('--json', 'for programs')
-    .action((options: Asking & { json?: boolean }) => listClusters(connect(options, context), options.json ?? false, terminal))
+    .action((options: Asking & { json?: boolean }) =>
+      listClusters(connect(options, context), options.json ?? false, terminal),
+    )
   asking(program, 'inventory', 'print the inventory that AAP gets')
     .option('--list', 'the whole of it, as Ansible asks a script')
     .option('--host <host>', 'the variables of one host', '')
     .action((options: Asking & { host: string }) => printInventory(connect(options, context), options.host, terminal))
   asking(program, 'explain <host>', 'say why a VM is as it is, in the inventory and in day 2')
     .option('--json', 'for programs')
-    .action((host: string, options: Asking & { json?: boolean }) => printExplanation(connect(options, context), host, options.json ?? false, terminal))
+    .action((host: string, options: Asking & { json?: boolean }) =>
+      printExplanation(connect(options, context), host, options.json ?? false, terminal),
+    )
   asking(program, 'events', 'print events')
     .addOption(new Option('--stream <stream>', 'which').choices(['vm', 'cluster', 'day2']).default('vm'))
     .option('--after <position>', 'only those after this position; "now" for new ones alone', '0')
@@ -135,7 +160,12 @@ function fleetCommands(program: Command, context: ProgramContext): void {
     .option('-f, --follow', 'go on as they come')
     .option('--json', 'for programs: a CloudEvent a line')
     .action((options: Asking & { stream: string; after: string; limit: string; follow?: boolean; json?: boolean }) =>
-      printEvents(connect(options, context), { ...options, follow: options.follow ?? false, json: options.json ?? false }, terminal, signal),
+      printEvents(
+        connect(options, context),
+        { ...options, follow: options.follow ?? false, json: options.json ?? false },
+        terminal,
+        signal,
+      ),
     )
   const cluster = program.command('cluster').description('say something about one cluster')
   asking(cluster, 'confirm <name>', 'the VMs that a held cluster no longer lists are really gone')
@@ -155,14 +185,21 @@ function runCommands(program: Command, context: ProgramContext, setCode: SetCode
     .option('--yes', 'do not ask')
     .option('--no-wait', 'print the id and leave')
     .option('--json', 'for programs')
-    .action(async (verb: string, options: Asking & { limit: string; reason: string; key: string; yes?: boolean; wait: boolean; json?: boolean }) => {
-      const settings = { ...options, yes: options.yes ?? false, json: options.json ?? false }
-      const ok = await startRun(connect(options, context), verb, settings, terminal, signal)
-      if (!ok) setCode(EXIT.runNotOk)
-    })
+    .action(
+      async (
+        verb: string,
+        options: Asking & { limit: string; reason: string; key: string; yes?: boolean; wait: boolean; json?: boolean },
+      ) => {
+        const settings = { ...options, yes: options.yes ?? false, json: options.json ?? false }
+        const ok = await startRun(connect(options, context), verb, settings, terminal, signal)
+        if (!ok) setCode(EXIT.runNotOk)
+      },
+    )
   const runs = asking(program, 'runs', 'list the latest runs')
     .option('--json', 'for programs')
-    .action((options: Asking & { json?: boolean }) => listRuns(connect(options, context), options.json ?? false, terminal))
+    .action((options: Asking & { json?: boolean }) =>
+      listRuns(connect(options, context), options.json ?? false, terminal),
+    )
   asking(runs, 'show <id>', 'one run, host by host')
     .option('--json', 'for programs')
     .action((id: string, _options: unknown, command: Command) => {
@@ -179,6 +216,7 @@ function connect(options: Asking, context: ProgramContext): Api {
 function tokenOf(options: Asking, env: ProgramContext['env']): string {
   if (options.tokenFile !== undefined) return readSecret({ file: options.tokenFile }, env)
   const token = env['VIRTBRIDGE_TOKEN']
-  if (token === undefined || token === '') throw new Fault('no_token', 'no token is given', { hint: 'set VIRTBRIDGE_TOKEN, or give --token-file' })
+  if (token === undefined || token === '')
+    throw new Fault('no_token', 'no token is given', { hint: 'set VIRTBRIDGE_TOKEN, or give --token-file' })
   return token
 }

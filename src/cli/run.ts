@@ -22,12 +22,25 @@ const LOOK_EVERY_MS = 500
 const TAKE_IN_LOOKS = 120
 
 /** Asks for a run on the named hosts, after showing them, and follows it to its end. True when every host ended ok. */
-export async function startRun(api: Api, verb: string, options: RunOptions, terminal: Terminal, signal: AbortSignal): Promise<boolean> {
-  const hosts = options.limit.split(',').map(host => host.trim()).filter(host => host !== '')
-  if (hosts.length === 0) throw new Fault('limit', '--limit names no host', { hint: 'name hosts as the inventory does: --limit web-1.shop.prod-1,web-2.shop.prod-1' })
+export async function startRun(
+  api: Api,
+  verb: string,
+  options: RunOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const hosts = options.limit
+    .split(',')
+    .map(host => host.trim())
+    .filter(host => host !== '')
+  if (hosts.length === 0)
+    throw new Fault('limit', '--limit names no host', {
+      hint: 'name hosts as the inventory does: --limit web-1.shop.prod-1,web-2.shop.prod-1',
+    })
   if (!options.yes) {
     terminal.err(`${verb} on ${hosts.length} host${hosts.length === 1 ? '' : 's'}:\n  ${hosts.join('\n  ')}`)
-    if (!(await terminal.ask('start it?'))) throw new Fault('declined', 'nothing was started', { hint: 'say yes, or give --yes in a script' })
+    if (!(await terminal.ask('start it?')))
+      throw new Fault('declined', 'nothing was started', { hint: 'say yes, or give --yes in a script' })
   }
   const headers: Record<string, string> = options.key === '' ? {} : { 'idempotency-key': options.key }
   const { id } = (await api.post('/api/v1/runs', { verb, hosts, reason: options.reason }, headers)) as { id: string }
@@ -47,7 +60,8 @@ async function followRun(api: Api, id: string, terminal: Terminal, signal: Abort
   for (let look = 0; !signal.aborted; look += 1) {
     const run = await lookAt(api, id, look < TAKE_IN_LOOKS)
     if (run?.status === 'finished') return run
-    const now = run === null ? 'waits for the dispatcher' : `${run.status}${run.job === null ? '' : ` (job ${run.job.id})`}`
+    const now =
+      run === null ? 'waits for the dispatcher' : `${run.status}${run.job === null ? '' : ` (job ${run.job.id})`}`
     if (now !== said) terminal.err(paint(terminal, 'dim', `  ${now}`))
     said = now
     await pause(LOOK_EVERY_MS, signal)
@@ -77,7 +91,14 @@ export function renderRun(run: Shown, terminal: Terminal): string {
 export async function listRuns(api: Api, json: boolean, terminal: Terminal): Promise<void> {
   const { runs } = (await api.get('/api/v1/runs')) as { runs: (Omit<Run, 'hosts'> & { hosts: number })[] }
   if (json) return terminal.out(JSON.stringify(runs))
-  const rows = runs.map(run => [run.id, run.verb, run.outcome || run.status, String(run.hosts), run.asked_by, new Date(run.created_at).toISOString().slice(0, 19)])
+  const rows = runs.map(run => [
+    run.id,
+    run.verb,
+    run.outcome || run.status,
+    String(run.hosts),
+    run.asked_by,
+    new Date(run.created_at).toISOString().slice(0, 19),
+  ])
   terminal.out(table(['RUN', 'VERB', 'STATUS', 'HOSTS', 'ASKED BY', 'CREATED (UTC)'], rows))
 }
 

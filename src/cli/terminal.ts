@@ -20,9 +20,22 @@ export function paint(terminal: Pick<Terminal, 'colours'>, style: Style, text: s
 
 /** Rows under a head, without frames, so that it can be cut and grepped. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const bare = { 'top': '', 'top-mid': '', 'top-left': '', 'top-right': '', 'bottom': '', 'bottom-mid': '', 'bottom-left': '', 'bottom-right': '' }
-  const inner = { 'left': '', 'left-mid': '', 'mid': '', 'mid-mid': '', 'right': '', 'right-mid': '', 'middle': '  ' }
-  const made = new Table({ head: [...head], chars: { ...bare, ...inner }, style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] } })
+  const bare = {
+    top: '',
+    'top-mid': '',
+    'top-left': '',
+    'top-right': '',
+    bottom: '',
+    'bottom-mid': '',
+    'bottom-left': '',
+    'bottom-right': '',
+  }
+  const inner = { left: '', 'left-mid': '', mid: '', 'mid-mid': '', right: '', 'right-mid': '', middle: '  ' }
+  const made = new Table({
+    head: [...head],
+    chars: { ...bare, ...inner },
+    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
+  })
   for (const row of rows) made.push([...row])
   return made.toString()
 }

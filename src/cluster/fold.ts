@@ -156,7 +156,8 @@ export class ClusterFold {
 
   #circumstance(now: number, origin: Origin, burst: boolean): Circumstance {
     const { cluster, holds } = this.#options
-    return { now, cluster, holds, origin, burst, gap: origin === 'sync', adopting: !this.#adopted }
+    // What was there before its cluster was adopted was not missed: there is no gap before the beginning.
+    return { now, cluster, holds, origin, burst, gap: origin === 'sync' && this.#adopted, adopting: !this.#adopted }
   }
 }
 

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { Ajv, type ErrorObject } from 'ajv'
 import { parseDocument } from 'yaml'
 import { Fault, messageOf } from '../errors.ts'
-import type { ClusterConfig, Config, HubConfig } from './config.ts'
+import type { ClusterConfig, Config, HubConfig, Secret } from './config.ts'
 import { CONFIG_SCHEMA } from './schema.ts'
 
 /** One thing that is wrong with a configuration: where, what, and what to do. */
@@ -180,12 +180,17 @@ function absolute(config: Config, base: string): Config {
     kubeconfig: at(hub.kubeconfig),
     proxy: { ...hub.proxy, ca_file: at(hub.proxy.ca_file) },
   }))
+  const secret = (from: Secret): Secret => ('file' in from ? { file: at(from.file) } : from)
+  const tokens = config.http.tokens.map(token => ({ ...token, token: secret(token.token) }))
   const { controller, ...rest } = config
   return {
     ...rest,
     log: { ...config.log, path: at(config.log.path) },
+    http: { ...config.http, tokens },
     clusters,
     hubs,
-    ...(controller === undefined ? {} : { controller: { ...controller, ca_file: at(controller.ca_file) } }),
+    ...(controller === undefined
+      ? {}
+      : { controller: { ...controller, token: secret(controller.token), ca_file: at(controller.ca_file) } }),
   }
 }

@@ -152,12 +152,13 @@ function follow(teller: Teller, before: VmRecord): void {
 
 function followBoot(teller: Teller, before: VmRecord): void {
   const { seen, told } = teller.record
-  const from = before.seen.status
+  const from = before.seen.status === 'Running' ? 'Starting' : before.seen.status
   if (isRunning(seen)) {
     if (told.boot === seen.boot) return
     const fact = told.boot === '' ? 'started' : 'restarted'
     teller.told({ boot: seen.boot, reachable: false })
-    teller.tell(fact, [seen.boot], { from, to: seen.status, changed: ['boot'] })
+    // printableStatus follows the VMI a moment later: the fact itself says what it is now.
+    teller.tell(fact, [seen.boot], { from, to: 'Running', changed: ['boot'] })
     return
   }
   if (told.boot === '') return
