@@ -6,7 +6,7 @@ import type { Table } from './table.ts'
 import type { Sequence, Store } from './store.ts'
 
 /**
- * Brings objects into the store. An object that is there by its name keeps its id and takes the new settings: a restarted controller
+ * Brings objects into the store. An object that is there by its name and organization keeps its id and takes the new settings: a restarted controller
  * is given the same files again. Nothing is deleted. References are names and must exist (see `loadObjects`).
  */
 export function seed(store: Store, objects: ControllerObjects, now: number): void {
@@ -78,7 +78,11 @@ function upsert<Row extends Named>(
   { id, name }: { id?: number; name: string },
   settings: Omit<Row, 'id' | 'name'>,
 ): Row {
-  const known = table.find(row => row.name === name)
+  // Names are unique in their organization only: two organizations may have a template of the same name.
+  const { organization } = settings as { organization?: number | null }
+  const known = table.find(
+    row => row.name === name && (row as { organization?: number | null }).organization === organization,
+  )
   return table.add({ ...settings, id: known?.id ?? nextId(store, sequence, id), name } as Row)
 }
 

@@ -52,7 +52,7 @@ async function serve(parts: ServerParts, incoming: IncomingMessage, response: Se
 
   const commit = (): Reply => {
     const reply = answer(parts, request)
-    if (request.method !== 'GET') parts.committed()
+    if (request.method === 'POST') parts.committed()
     return reply
   }
   const fault = parts.faults.take(request.method, request.path)
@@ -126,10 +126,10 @@ function answer(parts: ServerParts, request: Request): Reply {
   const principal = authenticate(store, request.headers.authorization, clock.now())
   if (principal === undefined && route.open !== true) return withHeaders(unauthorized(), route.allow, false)
   try {
-    const act = method === 'GET' ? route.get : method === 'POST' ? route.post : undefined
+    const act = method === 'GET' || method === 'HEAD' ? route.get : method === 'POST' ? route.post : undefined
     if (act === undefined) throw notAllowed(method)
     const { user, token } = principal ?? NOBODY
-    if (method !== 'GET' && token.scope === 'read') throw forbidden()
+    if (method === 'POST' && token.scope === 'read') throw forbidden()
     const body = method === 'POST' ? parseBody(request) : {}
     return withHeaders(
       act({ store, now: clock.now(), user, token, method, base, path, params, query: url.searchParams, body, tell }),

@@ -81,6 +81,26 @@ test('prompts, surveys, roles and hosts are read in the spellings that teams use
   ])
 })
 
+test('two organizations may have a template of the same name; the organization tells them apart', async () => {
+  const template = { name: 'Patch', inventory: 'i', project: 'p' }
+  const objects = loadObjects([
+    {
+      controller_organizations: [{ name: 'A' }, { name: 'B' }],
+      controller_projects: [{ name: 'p' }],
+      controller_inventories: [{ name: 'i' }],
+      controller_templates: [
+        { ...template, organization: 'A' },
+        { ...template, organization: 'B' },
+      ],
+    },
+  ])
+  await using world = await startWorld({ objects })
+  const count = async (query: string) =>
+    ((await world.ask('GET', `/api/v2/job_templates/?${query}`)).body as { count: number }).count
+  expect([await count('name=Patch'), await count('name=Patch&organization__name=B')]).toEqual([2, 1])
+  expect((await world.ask('GET', '/api/v2/job_templates/Patch++B/')).body).toMatchObject({ id: 3 })
+})
+
 test('every reference that leads nowhere is told at once', () => {
   const load = () =>
     loadObjects([

@@ -67,7 +67,7 @@ const LAUNCHING: Session = {
     r('001', { as: '' }),
     r('002', { as: 'wrong' }),
     r('003', { as: 'wrong' }),
-    r('005', { ignore: ROOT_KEYS() }),
+    r('005', { ignore: absentRoots() }),
     r('006', { as: '' }),
     r('007'),
     r('008'),
@@ -149,7 +149,7 @@ const LAUNCHING: Session = {
   ],
 }
 
-function ROOT_KEYS(): string[] {
+function absentRoots(): string[] {
   return 'instances instance_groups receptor_addresses settings dashboard execution_environments project_updates teams credential_input_sources applications metrics constructed_inventory inventories host_metrics host_metric_summary_monthly ad_hoc_commands system_job_templates system_jobs schedules roles notification_templates notifications activity_stream workflow_approvals workflow_job_template_nodes workflow_job_nodes mesh_visualizer bulk analytics service_index role_definitions role_user_assignments role_team_assignments'.split(
     ' ',
   )
@@ -238,7 +238,7 @@ const RIGHTS: Session = {
     r('217', { as: 'bridge', ignore: ['token'] }),
     r('218', { as: 'bridge' }),
     grant('job_template', 7, 'read'),
-    r('221', { as: 'bridge', ignore: RECORDED_LATER() }),
+    r('221', { as: 'bridge', ignore: historyKeys() }),
     r('222', { as: 'bridge' }),
     grant('job_template', 7, 'execute'),
     world => void (world.store.sequences.run = 30),
@@ -252,7 +252,7 @@ const RIGHTS: Session = {
 }
 
 /** Keys of a template that depend on the jobs it ran before the recording. */
-function RECORDED_LATER(): string[] {
+function historyKeys(): string[] {
   return [
     'last_job',
     'last_update',
@@ -286,7 +286,7 @@ const VMS = {
     {
       id: 3,
       name: 'vms',
-      hosts: ['vm1', 'vm2', 'vm3'].map((name, index) => ({ id: 5 + index, name, variables: VM_VARIABLES() })),
+      hosts: ['vm1', 'vm2', 'vm3'].map((name, index) => ({ id: 5 + index, name, variables: vmVariables() })),
     },
   ],
   templates: [
@@ -302,7 +302,7 @@ const VMS = {
   ],
 }
 
-function VM_VARIABLES(): { [name: string]: unknown } {
+function vmVariables(): { [name: string]: unknown } {
   return { ansible_connection: 'local', ansible_python_interpreter: '/var/lib/awx/python' }
 }
 
@@ -327,7 +327,7 @@ const FOLLOWING: Session = {
     r('406', { ignore: ['job_args'] }),
     // Which host's summary was written first is chance; the counts of one play differ from another's.
     r('407', { ignore: ['host_name', 'name'] }),
-    r('408', { ignore: EVENT_KEYS() }),
+    r('408', { ignore: eventKeys() }),
     r('409'),
     r('411'),
     world => world.clock.advance(10_000),
@@ -350,26 +350,26 @@ const FOLLOWING: Session = {
     r('509'),
     r('510'),
     world => world.clock.advance(60_000),
-    r('512', { ignore: LAST_RESULT() }),
+    r('512', { ignore: failureMemory() }),
     world => world.clock.advance(10_000),
-    r('513', { ignore: ['job_args', ...LAST_RESULT()] }),
+    r('513', { ignore: ['job_args', ...failureMemory()] }),
     world => void (world.store.sequences.run = 47),
-    r('518', { ignore: LAST_RESULT() }),
-    r('520', { ignore: LAST_RESULT() }),
+    r('518', { ignore: failureMemory() }),
+    r('520', { ignore: failureMemory() }),
     world => world.clock.advance(60_000),
-    r('522', { ignore: LAST_RESULT() }),
+    r('522', { ignore: failureMemory() }),
     world => world.clock.advance(10_000),
-    r('523', { ignore: ['job_args', ...LAST_RESULT()] }),
+    r('523', { ignore: ['job_args', ...failureMemory()] }),
     world => void (world.store.sequences.run = 55),
     launchOf(12, { limit: 'vm1', skip_tags: 'bridge-load-7' }),
     world => world.clock.advance(10_000),
-    r('601', { ignore: LAST_RESULT() }),
+    r('601', { ignore: failureMemory() }),
     world => {
       world.store.sequences.run = 81
       for (const job of world.store.jobs.all()) job.allow_simultaneous = true
       world.store.templates.must(12).allow_simultaneous = true
     },
-    r('602', { ignore: LAST_RESULT() }),
+    r('602', { ignore: failureMemory() }),
     world => {
       world.store.sequences.run = 88
       Object.assign(world.store.templates.must(12), {
@@ -378,21 +378,21 @@ const FOLLOWING: Session = {
         allow_simultaneous: false,
       })
     },
-    r('902', { ignore: LAST_RESULT() }),
-    r('903', { ignore: LAST_RESULT() }),
+    r('902', { ignore: failureMemory() }),
+    r('903', { ignore: failureMemory() }),
     world => void (world.store.sequences.run = 91),
-    r('905', { ignore: LAST_RESULT() }),
+    r('905', { ignore: failureMemory() }),
     r('906'),
-    r('907', { ignore: ['job_args', ...LAST_RESULT()] }),
+    r('907', { ignore: ['job_args', ...failureMemory()] }),
   ],
 }
 
-function EVENT_KEYS(): string[] {
+function eventKeys(): string[] {
   return ['event', 'event_display', 'host', 'host_name', 'changed', 'task', 'play', 'name', 'description']
 }
 
 /** The inventory's memory of failures, which depends on everything that ran before. */
-function LAST_RESULT(): string[] {
+function failureMemory(): string[] {
   return ['has_active_failures', 'hosts_with_active_failures']
 }
 
@@ -492,12 +492,12 @@ const IMPORTING: Session = {
     // The simulated play leaves one changed task less than the recorded one.
     r('1041', { ignore: ['ok', 'skipped', 'changed'] }),
     r('1042', { ignore: ['recent_jobs'] }),
-    r('1031', { ignore: ['job_args', 'extra_vars', ...PLAY_RESULT()], path: () => '/api/v2/jobs/33/' }),
+    r('1031', { ignore: ['job_args', 'extra_vars', ...playResult()], path: () => '/api/v2/jobs/33/' }),
     world => world.setOrigin('script', () => eastDocument(['east-ns1-vm2', 'east-ns1-vm3'])),
     update,
     r('1044'),
     r('1045', { ignore: ['ok', 'skipped', 'changed'] }),
-    r('1046', { ignore: [...EVENT_KEYS(), 'related', 'summary_fields'] }),
+    r('1046', { ignore: [...eventKeys(), 'related', 'summary_fields'] }),
     world => {
       world.store.sequences.host = 10
       world.setOrigin('script', () => eastDocument())
@@ -529,8 +529,8 @@ const IMPORTING: Session = {
 }
 
 /** Which tasks a play has is not simulated, so neither are its counts. */
-function PLAY_RESULT(): string[] {
-  return ['host_status_counts', 'event_processing_finished', ...LAST_RESULT()]
+function playResult(): string[] {
+  return ['host_status_counts', 'event_processing_finished', ...failureMemory()]
 }
 
 /** The first recorded repository: an inventory and a source that was asked twice at once. */
@@ -728,7 +728,7 @@ const ROLES: Session = {
     r('1203', { as: 'exec' }),
     // The recorder cut these rows down to a few keys.
     r('1205', { as: 'exec', ignore: ['results'] }),
-    r('1206', { as: 'exec', ignore: ['job_args', ...PLAY_RESULT()] }),
+    r('1206', { as: 'exec', ignore: ['job_args', ...playResult()] }),
     r('1207', { as: 'exec' }),
     r('1208', { as: 'auditor', ignore: ['results'] }),
     r('1211', { ignore: ['results'] }),
@@ -792,7 +792,7 @@ const DEPENDING: Session = {
     },
     launchOf(14),
     world => world.clock.advance(60_000),
-    r('1404', { ignore: ['job_args', ...LAST_RESULT()] }),
+    r('1404', { ignore: ['job_args', ...failureMemory()] }),
     world => {
       world.store.sequences.run = 94
       world.setOrigin('script', () => ({}))
