@@ -1,7 +1,11 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { kubeconfigOf } from '../servers/kubeconfig.ts'
+import { freePort } from '../servers/ports.ts'
 import { run } from '../servers/run.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -41,3 +45,29 @@ test('it installs into an empty folder without development dependencies, and vir
   expect((await run(program, ['--version'], { cwd: folder, env })).trim()).toContain(version)
   expect(await run(program, ['--help'], { cwd: folder, env })).toMatch(/serve[^]*check|check[^]*serve/)
 }, 180_000)
+
+test('what is installed serves, from JavaScript alone: its worker, its schema and its assets are there', async () => {
+  await using stack = new AsyncDisposableStack()
+  const port = await freePort()
+  const entry = { context: 'dev-1', url: 'https://127.0.0.1:1', token: 'nobody' }
+  const config = `
+    log: { path: ./virtbridge.db }
+    http: { listen: '127.0.0.1:${port}' }
+    clusters: [{ name: dev-1, kubeconfig: ./kubeconfig, context: dev-1 }]`
+  await writeFile(join(folder, 'kubeconfig'), JSON.stringify(kubeconfigOf([entry])), { mode: 0o600 })
+  await writeFile(join(folder, 'virtbridge.yaml'), config)
+
+  const program = join(folder, 'node_modules', '.bin', 'virtbridge')
+  const child = spawn(program, ['serve', '--config', 'virtbridge.yaml'], { cwd: folder, env, stdio: 'inherit' })
+  stack.defer(() => void child.kill('SIGKILL'))
+  const exited = once(child, 'exit')
+  const live = (): Promise<number> =>
+    fetch(`http://127.0.0.1:${port}/livez`).then(
+      answer => answer.status,
+      () => 0,
+    )
+  await expect.poll(live, { timeout: 20_000 }).toBe(200)
+
+  child.kill('SIGTERM')
+  expect(await exited).toEqual([0, null])
+})
