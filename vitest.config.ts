@@ -13,6 +13,8 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: ['test/integration/**', 'test/guests/**', 'test/long/**'],
           testTimeout: 20_000,
+          // More than there are cores: many of these tests wait for a clock or a socket.
+          maxWorkers: 4,
         },
       },
       {
@@ -23,6 +25,8 @@ export default defineConfig({
           testTimeout: 90_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
+          // After the unit suite: groups with different worker counts cannot run together.
+          sequence: { groupOrder: 1 },
         },
       },
       {
