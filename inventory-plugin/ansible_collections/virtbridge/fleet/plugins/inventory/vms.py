@@ -86,10 +86,14 @@ from ansible_collections.virtbridge.fleet.plugins.plugin_utils import endpoint
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault, Untrusted
 
 try:
-    from ansible.template import trust_as_template
-except ImportError:  # ansible-core 2.18 and earlier: every string may be a template, unless it is wrapped
-    trust_as_template = None
-    from ansible.utils.unsafe_proxy import wrap_var
+    from ansible.template import trust_as_template as _believe
+
+    # What is not trusted is never rendered.
+    _doubt = str
+except ImportError:  # ansible-core 2.18 and earlier: every string is rendered, unless it is wrapped
+    from ansible.utils.unsafe_proxy import wrap_var as _doubt
+
+    _believe = str
 
 _BODY_OF_ERROR = 64 * 1024
 
@@ -233,17 +237,12 @@ def _truster():
     """A function that makes of a checked value what Ansible is to believe of it: each distinct string is looked at once."""
     known = {}
 
-    def believe(text):
-        if isinstance(text, Untrusted):
-            return str(text) if trust_as_template else wrap_var(str(text))
-        return trust_as_template(text) if trust_as_template else text
-
     def trust(value):
         if isinstance(value, str):
             # A marked text and an inert one can be equal as strings, and must not be taken for each other.
             key = (value, isinstance(value, Untrusted))
             if key not in known:
-                known[key] = believe(value)
+                known[key] = _doubt(str(value)) if key[1] else _believe(value)
             return known[key]
         if isinstance(value, dict):
             return {key: trust(item) for key, item in value.items()}

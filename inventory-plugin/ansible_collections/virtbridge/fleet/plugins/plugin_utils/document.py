@@ -14,7 +14,8 @@ import re
 
 MAX_DEPTH = 32
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}\Z")
+# A name of Kubernetes has up to 253 characters, and a host name up to three of them; a controller takes 512.
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,511}\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
 # A leading dash would be an option to ssh.
 _ADDRESS = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:%\[\]-]{0,252}\Z")
