@@ -39,7 +39,7 @@ export function secretFile(place: Place, name: string): { path: string; value: s
 export async function rememberedPort(place: Place, name: string, wish: number): Promise<number> {
   const path = join(place.dir, 'bridge', `${name}.port`)
   const known = existsSync(path) ? Number(readFileSync(path, 'utf8')) : wish
-  const port = (await isFree(known)) ? known : await anyPort()
+  const port = known !== 0 && (await isFree(known)) ? known : await anyPort()
   writeFileSync(path, String(port))
   return port
 }

@@ -27,7 +27,8 @@ test('the life of a VM, by ordinary API calls, is exactly its facts in order, ac
   const old = await virt.createVm('life', 'old')
   await virt.boot(old)
   const host = 'web.life.prod-1'
-  const facts = async (bridge: { facts(host: string): Promise<readonly string[]> }): Promise<string> => (await bridge.facts(host)).join(' ')
+  const facts = async (bridge: { facts(host: string): Promise<readonly string[]> }): Promise<string> =>
+    (await bridge.facts(host)).join(' ')
   let expected = 'created started reachable'
 
   {
@@ -59,7 +60,9 @@ test('the life of a VM, by ordinary API calls, is exactly its facts in order, ac
   await expect.poll(() => facts(bridge), PATIENT).toBe(expected)
   await expect.poll(() => bridge.facts('late.life.prod-1'), PATIENT).toEqual(['created'])
   await expect.poll(() => bridge.facts('old.life.prod-1'), PATIENT).toEqual(['discovered', 'deleted'])
-  const missed = (await bridge.events()).filter(event => event.data.gap).map(event => [event.data.host, event.data.fact, event.data.origin])
+  const missed = (await bridge.events())
+    .filter(event => event.data.gap)
+    .map(event => [event.data.host, event.data.fact, event.data.origin])
   expect(missed).toContainEqual(['late.life.prod-1', 'created', 'sync'])
   expect(missed).toContainEqual(['old.life.prod-1', 'deleted', 'sync'])
 
@@ -78,14 +81,17 @@ test('1,000 VMs in 50 namespaces are in the inventory within 10 s of the start',
   await Promise.all(namespaces.map(name => virt.createNamespace(name)))
   await Promise.all(
     namespaces.map(async namespace => {
-      for (let index = 0; index < 20; index += 1) await virt.createVm(namespace, `vm-${index}`, { app: `app-${index % 7}` })
+      for (let index = 0; index < 20; index += 1)
+        await virt.createVm(namespace, `vm-${index}`, { app: `app-${index % 7}` })
     }),
   )
 
   const began = Date.now()
   await using bridge = await startBridge(folder.path, config)
   const hosts = async (): Promise<number> => {
-    const inventory = (await bridge.api.get('/api/v1/inventory').catch(() => ({ _meta: { hostvars: {} } }))) as { _meta: { hostvars: object } }
+    const inventory = (await bridge.api.get('/api/v1/inventory').catch(() => ({ _meta: { hostvars: {} } }))) as {
+      _meta: { hostvars: object }
+    }
     return Object.keys(inventory._meta.hostvars).filter(name => name.includes('.many-')).length
   }
   await expect.poll(hosts, { timeout: 10_000, interval: 100 }).toBe(1000)
@@ -106,6 +112,8 @@ test('a VM made anew under its name while nobody looked is the end of one and th
 
   await using bridge = await startBridge(folder.path, config)
   await expect.poll(() => bridge.facts('db.again.prod-1'), PATIENT).toEqual(['discovered', 'deleted', 'created'])
-  const uids = (await bridge.events()).filter(event => event.data.host === 'db.again.prod-1').map((event: { data: VmEventData }) => event.data.vm.uid)
+  const uids = (await bridge.events())
+    .filter(event => event.data.host === 'db.again.prod-1')
+    .map((event: { data: VmEventData }) => event.data.vm.uid)
   expect(uids).toEqual([first.uid, first.uid, second.uid])
 })

@@ -48,10 +48,17 @@ export async function fileIn(folder: string, name: string, content: string): Pro
 }
 
 /** Starts a bridge with `config` laid over what a test needs. The same folder again is a restart on the same log. */
-export async function startBridge(folder: string, config: Record<string, unknown>, env: Record<string, string> = {}): Promise<Bridge> {
+export async function startBridge(
+  folder: string,
+  config: Record<string, unknown>,
+  env: Record<string, string> = {},
+): Promise<Bridge> {
   const merged = {
     log: { path: './virtbridge.db' },
-    http: { listen: '127.0.0.1:0', tokens: [{ name: 'test', token: { env: 'TEST_TOKEN' }, can: ['read', 'run', 'admin'] }] },
+    http: {
+      listen: '127.0.0.1:0',
+      tokens: [{ name: 'test', token: { env: 'TEST_TOKEN' }, can: ['read', 'run', 'admin'] }],
+    },
     watch: SHORT_HOLDS,
     ...config,
   }
@@ -64,8 +71,11 @@ export async function startBridge(folder: string, config: Record<string, unknown
   const api = openApi({ url: service.url, token: TOKEN })
   const all = async <D extends object>(stream: string): Promise<readonly Event<D>[]> => {
     const events: Event<D>[] = []
-    for (let after = '0'; ; ) {
-      const page = (await api.get(`/api/v1/events?stream=${stream}&limit=500&after=${after}`)) as { events: Event<D>[]; next: string }
+    for (let after = '0'; ;) {
+      const page = (await api.get(`/api/v1/events?stream=${stream}&limit=500&after=${after}`)) as {
+        events: Event<D>[]
+        next: string
+      }
       events.push(...page.events)
       if (page.events.length === 0) return events
       after = page.next
@@ -79,7 +89,8 @@ export async function startBridge(folder: string, config: Record<string, unknown
     api,
     events: () => all<VmEventData>('vm'),
     day2: () => all<Day2EventData>('day2'),
-    facts: async host => (await all<VmEventData>('vm')).filter(event => event.data.host === host).map(event => event.data.fact),
+    facts: async host =>
+      (await all<VmEventData>('vm')).filter(event => event.data.host === host).map(event => event.data.fact),
     [Symbol.asyncDispose]: () => service[Symbol.asyncDispose](),
   }
 }

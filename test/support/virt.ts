@@ -33,7 +33,9 @@ export class VirtController {
           spec: {
             domain: { devices: {} },
             networks: [{ name: 'default', pod: {} }],
-            volumes: [{ name: 'cloudinit', cloudInitNoCloud: { userData: '#cloud-config\npassword: never-to-be-seen' } }],
+            volumes: [
+              { name: 'cloudinit', cloudInitNoCloud: { userData: '#cloud-config\npassword: never-to-be-seen' } },
+            ],
           },
         },
       },
@@ -43,17 +45,22 @@ export class VirtController {
 
   /** A VMI that runs on `node`, without an agent yet. Gives its uid. */
   async boot(vm: Made, node = 'node-1'): Promise<string> {
-    const vmi = await this.#client.create<{ metadata: { uid: string } }>(`${VMS}/${vm.namespace}/virtualmachineinstances`, {
-      apiVersion: 'kubevirt.io/v1',
-      kind: 'VirtualMachineInstance',
-      metadata: {
-        name: vm.name,
-        namespace: vm.namespace,
-        ownerReferences: [{ apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name: vm.name, uid: vm.uid, controller: true }],
+    const vmi = await this.#client.create<{ metadata: { uid: string } }>(
+      `${VMS}/${vm.namespace}/virtualmachineinstances`,
+      {
+        apiVersion: 'kubevirt.io/v1',
+        kind: 'VirtualMachineInstance',
+        metadata: {
+          name: vm.name,
+          namespace: vm.namespace,
+          ownerReferences: [
+            { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name: vm.name, uid: vm.uid, controller: true },
+          ],
+        },
+        spec: { domain: { devices: {}, firmware: { uuid: randomUUID() } }, networks: [{ name: 'default', pod: {} }] },
+        status: { phase: 'Running', nodeName: node },
       },
-      spec: { domain: { devices: {}, firmware: { uuid: randomUUID() } }, networks: [{ name: 'default', pod: {} }] },
-      status: { phase: 'Running', nodeName: node },
-    })
+    )
     await this.#status(vm, { printableStatus: 'Running', created: true, ready: true })
     return vmi.metadata.uid
   }
@@ -62,9 +69,19 @@ export class VirtController {
   async connectAgent(vm: Made, address: string): Promise<void> {
     await this.#vmi(vm, {
       status: {
-        conditions: [{ type: 'AgentConnected', status: 'True', lastProbeTime: new Date().toISOString(), lastTransitionTime: null }],
+        conditions: [
+          { type: 'AgentConnected', status: 'True', lastProbeTime: new Date().toISOString(), lastTransitionTime: null },
+        ],
         guestOSInfo: { id: 'rhel', name: 'Red Hat Enterprise Linux', versionId: '9.4', prettyName: 'RHEL 9.4' },
-        interfaces: [{ name: 'default', interfaceName: 'eth0', ipAddress: address, ipAddresses: [address], infoSource: 'domain, guest-agent' }],
+        interfaces: [
+          {
+            name: 'default',
+            interfaceName: 'eth0',
+            ipAddress: address,
+            ipAddresses: [address],
+            infoSource: 'domain, guest-agent',
+          },
+        ],
       },
     })
   }
@@ -72,7 +89,16 @@ export class VirtController {
   async migrate(vm: Made, node: string): Promise<void> {
     const at = new Date().toISOString()
     await this.#vmi(vm, {
-      status: { nodeName: node, migrationState: { migrationUid: randomUUID(), startTimestamp: at, endTimestamp: at, completed: true, targetNode: node } },
+      status: {
+        nodeName: node,
+        migrationState: {
+          migrationUid: randomUUID(),
+          startTimestamp: at,
+          endTimestamp: at,
+          completed: true,
+          targetNode: node,
+        },
+      },
     })
   }
 

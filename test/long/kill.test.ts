@@ -1,0 +1,43 @@
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { pause } from '../../src/waiting.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+import { expectNothingLostOrInvented, readRecord, startDemo } from '../support/demo.ts'
+
+const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
+const KILLS = Number(process.env['KILLS'] ?? 40)
+
+/** Numbers in [0, 1) that come again with the same seed (mulberry32). */
+function random(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
+  }
+}
+
+test(`bridge, clusters and controller killed together at ${KILLS} random moments lose no VM, invent none and launch nothing twice`, async () => {
+  console.log(`SEED=${SEED} KILLS=${KILLS}`)
+  const next = random(SEED)
+  await using folder = await temporaryFolder()
+  const dir = join(folder.path, 'demo')
+  for (let kill = 0; kill < KILLS; kill += 1) {
+    const shown = startDemo(dir)
+    await shown.printed('virtbridge  http')
+    await pause(next() * 6_000, new AbortController().signal)
+    shown.child.kill('SIGKILL')
+    await shown.ended
+  }
+
+  const last = startDemo(dir)
+  await last.printed('the story is told')
+  const record = await readRecord(last, dir)
+
+  expectNothingLostOrInvented(record)
+  const onboarded = record.runs.filter(run => run.verb === 'onboard' && run.outcome !== 'refused')
+  const uids = new Set(record.events.filter(event => event.data.fact === 'created').map(event => event.data.vm.uid))
+  expect(onboarded.reduce((sum, run) => sum + run.hosts, 0)).toBeLessThanOrEqual(uids.size)
+  expect(record.runs.filter(run => run.verb === 'patch')).toHaveLength(1)
+})
