@@ -165,6 +165,7 @@ export function connectController(settings: ControllerConfig, env: Surroundings[
     url: settings.url,
     token: () => readSecret(settings.token, env),
     requestTimeoutMs: settings.request_timeout_seconds * 1000,
+    ...(settings.token_description === '' ? {} : { tokenDescription: settings.token_description }),
     ...(settings.ca_file === '' ? {} : { ca: readFileSync(settings.ca_file, 'utf8') }),
   })
 }

@@ -58,6 +58,8 @@ export interface InventoryConfig {
 export interface ControllerConfig {
   readonly url: string
   readonly token: Secret
+  /** Which of the account's tokens it is; empty when it has one alone. */
+  readonly token_description: string
   readonly ca_file: string
   readonly organization: string
   readonly inventory: string

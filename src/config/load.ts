@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { Ajv, type ErrorObject } from 'ajv'
 import { parseDocument } from 'yaml'
 import { Fault, messageOf } from '../errors.ts'
-import type { ClusterConfig, Config, HubConfig, Secret } from './config.ts'
+import type { Config, Secret } from './config.ts'
 import { CONFIG_SCHEMA } from './schema.ts'
 
 /** One thing that is wrong with a configuration: where, what, and what to do. */
@@ -45,16 +45,7 @@ export function loadConfig(file: string): Config {
 
 /** The same for text; `file` names it in faults and is what its paths are relative to. */
 export function parseConfig(source: string, file: string): Config {
-  const document = parseDocument(source)
-  if (document.errors.length > 0) {
-    const faults = document.errors.map(error => ({
-      path: `line ${error.linePos?.[0].line ?? '?'}`,
-      message: error.message.split('\n')[0] ?? '',
-      hint: '',
-    }))
-    throw new ConfigError(file, faults)
-  }
-  const value: unknown = document.toJS() ?? {}
+  const value = parseYaml(source, file)
   const validate = new Ajv({ allErrors: true, useDefaults: true, strict: true, verbose: true }).compile(CONFIG_SCHEMA)
   if (!validate(value)) throw new ConfigError(file, explain(validate.errors ?? []))
   const config = value as Config
@@ -62,6 +53,28 @@ export function parseConfig(source: string, file: string): Config {
   if (faults.length > 0) throw new ConfigError(file, faults)
   return absolute(config, dirname(resolve(file)))
 }
+
+function parseYaml(source: string, file: string): unknown {
+  const document = parseDocument(source)
+  if (document.errors.length > 0) {
+    const faults = document.errors.map(error => yamlFault(`line ${error.linePos?.[0].line ?? '?'}`, error))
+    throw new ConfigError(file, faults)
+  }
+  try {
+    return document.toJS() ?? {}
+  } catch (error) {
+    throw new ConfigError(file, [{ ...yamlFault(WHOLE, error), hint: 'quote a value that begins with * or &' }])
+  }
+}
+
+/** What the parser says, without the text that it says it of: that may be a secret. */
+function yamlFault(path: string, error: unknown): ConfigFault {
+  const [sentence = ''] = messageOf(error).split(/[\n:\\]| at line /)
+  return { path, message: sentence, hint: '' }
+}
+
+/** The path of a fault of the file as a whole. */
+const WHOLE = 'the file'
 
 function explain(errors: readonly ErrorObject[]): readonly ConfigFault[] {
   const faults = new Map<string, ConfigFault>()
@@ -94,6 +107,12 @@ function plainFault(path: string, error: ErrorObject): ConfigFault {
       }
     case 'required':
       return { path: join(path, String(error.params['missingProperty'])), message: 'is missing', hint: '' }
+    case 'type':
+      return {
+        path: path || WHOLE,
+        message: error.message ?? 'is of another type',
+        hint: path === '' ? 'it is a map of key: value' : '',
+      }
     case 'enum':
       return {
         path,
@@ -129,32 +148,33 @@ function join(path: string, key: string): string {
 
 /** What the schema can not say. */
 function contradictions(config: Config): readonly ConfigFault[] {
+  return [...clusterFaults(config), ...httpFaults(config.http), ...timeFaults(config)]
+}
+
+function clusterFaults({ clusters, hubs }: Config): readonly ConfigFault[] {
   const faults: ConfigFault[] = []
-  if (config.clusters.length + config.hubs.length === 0) {
+  if (clusters.length + hubs.length === 0) {
     faults.push({
       path: 'clusters',
       message: 'no cluster and no hub is named',
       hint: 'add a cluster with its kubeconfig, or in_cluster: true',
     })
   }
-  const seen = new Map<string, string>()
-  const named = [...entries('clusters', config.clusters), ...entries('hubs', config.hubs)]
+  const named = [...entries('clusters', clusters), ...entries('hubs', hubs)]
   for (const [path, cluster] of named) {
-    const other = seen.get(cluster.name)
-    if (other !== undefined)
-      faults.push({
-        path: `${path}.name`,
-        message: `"${cluster.name}" is the name of ${other} too`,
-        hint: 'names are unique over all hubs',
-      })
-    seen.set(cluster.name, path)
     if ((cluster.kubeconfig !== '') === cluster.in_cluster) {
       faults.push({ path, message: 'needs either kubeconfig or in_cluster: true', hint: 'exactly one of them' })
     }
   }
-  const [host = ''] = [config.http.listen.replace(/:\d+$/, '')]
+  return [...twice(named, 'names are unique over all hubs'), ...faults]
+}
+
+function httpFaults({ listen, tokens }: Config['http']): readonly ConfigFault[] {
+  const faults = [...twice(entries('http.tokens', tokens), 'runs are recorded under the name')]
+  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(listen) ?? []
+  if (Number(port) > 65_535) faults.push({ path: 'http.listen', message: `${port} is no port`, hint: 'at most 65535' })
   const local = ['127.0.0.1', 'localhost', '[::1]'].includes(host)
-  if (!local && config.http.tokens.length === 0) {
+  if (!local && tokens.length === 0) {
     faults.push({
       path: 'http.tokens',
       message: `listening on ${host} without a token would show the fleet to everybody`,
@@ -164,33 +184,60 @@ function contradictions(config: Config): readonly ConfigFault[] {
   return faults
 }
 
-function entries(
-  path: string,
-  clusters: readonly (ClusterConfig | HubConfig)[],
-): readonly (readonly [string, ClusterConfig])[] {
-  return clusters.map((cluster, index) => [`${path}.${index}`, cluster] as const)
+function timeFaults({ watch, inventory }: Config): readonly ConfigFault[] {
+  const faults: ConfigFault[] = []
+  const { stale_after_seconds: stale, disable_stale_after_seconds: disable } = inventory
+  if (stale <= watch.heartbeat_seconds) {
+    const message = `a heartbeat comes every ${watch.heartbeat_seconds} s, so every cluster would seem stale in between`
+    faults.push({ path: 'inventory.stale_after_seconds', message, hint: 'at least twice watch.heartbeat_seconds' })
+  }
+  if (disable < stale) {
+    faults.push({
+      path: 'inventory.disable_stale_after_seconds',
+      message: 'a cluster would be disabled before it is stale',
+      hint: 'at least inventory.stale_after_seconds',
+    })
+  }
+  return faults
+}
+
+interface Named {
+  readonly name: string
+}
+
+function twice(named: readonly (readonly [path: string, one: Named])[], hint: string): readonly ConfigFault[] {
+  const faults: ConfigFault[] = []
+  const seen = new Map<string, string>()
+  for (const [path, { name }] of named) {
+    const other = seen.get(name)
+    if (other !== undefined)
+      faults.push({ path: `${path}.name`, message: `"${name}" is the name of ${other} too`, hint })
+    seen.set(name, path)
+  }
+  return faults
+}
+
+function entries<T extends Named>(path: string, named: readonly T[]): readonly (readonly [string, T])[] {
+  return named.map((one, index) => [`${path}.${index}`, one] as const)
 }
 
 /** Paths as the process sees them, whatever folder it runs in. */
 function absolute(config: Config, base: string): Config {
   const at = (path: string): string => (path === '' ? '' : resolve(base, path))
-  const clusters = config.clusters.map(cluster => ({ ...cluster, kubeconfig: at(cluster.kubeconfig) }))
-  const hubs = config.hubs.map(hub => ({
-    ...hub,
-    kubeconfig: at(hub.kubeconfig),
-    proxy: { ...hub.proxy, ca_file: at(hub.proxy.ca_file) },
-  }))
-  const secret = (from: Secret): Secret => ('file' in from ? { file: at(from.file) } : from)
-  const tokens = config.http.tokens.map(token => ({ ...token, token: secret(token.token) }))
+  const secretAt = (secret: Secret): Secret => ('file' in secret ? { file: at(secret.file) } : secret)
   const { controller, ...rest } = config
   return {
     ...rest,
     log: { ...config.log, path: at(config.log.path) },
-    http: { ...config.http, tokens },
-    clusters,
-    hubs,
+    http: { ...config.http, tokens: config.http.tokens.map(token => ({ ...token, token: secretAt(token.token) })) },
+    clusters: config.clusters.map(cluster => ({ ...cluster, kubeconfig: at(cluster.kubeconfig) })),
+    hubs: config.hubs.map(hub => ({
+      ...hub,
+      kubeconfig: at(hub.kubeconfig),
+      proxy: { ...hub.proxy, ca_file: at(hub.proxy.ca_file) },
+    })),
     ...(controller === undefined
       ? {}
-      : { controller: { ...controller, token: secret(controller.token), ca_file: at(controller.ca_file) } }),
+      : { controller: { ...controller, token: secretAt(controller.token), ca_file: at(controller.ca_file) } }),
   }
 }

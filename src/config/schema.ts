@@ -1,4 +1,7 @@
-/** The one schema of the configuration (JSON Schema draft-07); `schemas/config-v1.json` is its published copy. */
+/**
+ * The one schema of the configuration (JSON Schema draft-07). `schemas/config-v1.json` is its published copy and the table of
+ * `docs/configuration.md` is made from it, both by `node build/schemas.ts`: the meaning of a key is written here and nowhere else.
+ */
 export const CONFIG_SCHEMA = {
   $schema: 'http://json-schema.org/draft-07/schema#',
   $id: 'https://virtbridge.io/schemas/config-v1.json',
@@ -6,133 +9,234 @@ export const CONFIG_SCHEMA = {
   type: 'object',
   additionalProperties: false,
   properties: {
-    log: object({
-      path: text('./virtbridge.db'),
-      retention_days: whole(7, 1, 3650),
-      audit_retention_days: whole(400, 1, 3650),
+    log: object('Where everything that virtbridge knows is kept.', {
+      path: text(
+        './virtbridge.db',
+        'The file of the log, on a local disk; beside it lie its lock and its write-ahead log.',
+      ),
+      retention_days: whole(7, 1, 3650, 'Days that events and commands are kept.'),
+      audit_retention_days: whole(400, 1, 3650, 'Days that day-2 events are kept: who did what to which VM.'),
     }),
-    http: object({
-      listen: { type: 'string', pattern: '^(\\[[0-9a-fA-F:]+\\]|[^:\\s]+):[0-9]{1,5}$', default: '127.0.0.1:8080' },
-      tokens: { type: 'array', maxItems: 100, default: [], items: token() },
+    http: object('The API, the inventory and the probes.', {
+      listen: {
+        type: 'string',
+        pattern: '^(\\[[0-9a-fA-F:]+\\]|[^:\\s]+):[0-9]{1,5}$',
+        default: '127.0.0.1:8080',
+        description: 'Address and port; port 0 takes a free one. Anything but this machine needs a token.',
+      },
+      tokens: list(
+        'Who may ask, and for what. Without one the API answers nobody; probes and metrics are open.',
+        100,
+        token(),
+      ),
     }),
-    clusters: { type: 'array', maxItems: 1000, default: [], items: cluster({}) },
-    hubs: { type: 'array', maxItems: 20, default: [], items: hub() },
-    watch: object({
-      stopped_hold_seconds: amount(20),
-      reachable_hold_seconds: amount(5),
-      unreachable_hold_seconds: amount(60),
-      address_hold_seconds: amount(10),
-      heartbeat_seconds: amount(10, 0.1),
+    clusters: list('Clusters that are watched directly.', 1000, cluster({})),
+    hubs: list(
+      'Hubs of Open Cluster Management (ACM), whose managed clusters are watched through the cluster-proxy.',
+      20,
+      hub(),
+    ),
+    watch: object('How long something must last before it is told, and how often a cluster is known to be watched.', {
+      stopped_hold_seconds: amount(20, 'A VM that runs again within this time was restarted, not stopped.'),
+      reachable_hold_seconds: amount(5, 'How long a guest must be reachable before it is told.'),
+      unreachable_hold_seconds: amount(60, 'How long a guest must be unreachable before it is told.'),
+      address_hold_seconds: amount(10, 'How long another address must last before it is told.'),
+      heartbeat_seconds: amount(10, 'How often each cluster that is watched is marked as alive.', 0.1),
     }),
-    inventory: object({
-      stale_after_seconds: amount(60),
-      disable_stale_after_seconds: amount(3600),
-      label_groups: { type: 'array', maxItems: 50, default: [], items: { type: 'string', minLength: 1 } },
+    inventory: object('What the inventory says of clusters that can not be seen, and its groups.', {
+      stale_after_seconds: amount(60, 'Hosts of a cluster not seen for so long are marked with kubevirt_stale.'),
+      disable_stale_after_seconds: amount(
+        3600,
+        'Hosts of a cluster not seen for so long are disabled; they never leave the inventory.',
+      ),
+      label_groups: list('Labels of VMs that make groups, as label_<key>_<value>; at most 2,000 groups each.', 50, {
+        type: 'string',
+        minLength: 1,
+      }),
     }),
     controller: controller(),
-    verbs: object({ onboard: verb('Day2 | Onboard'), patch: verb('Day2 | Patch') }),
-    dispatch: object({
-      coalesce_seconds: amount(5),
-      max_hosts_per_job: whole(500, 1, 500),
-      max_jobs: whole(20, 1, 1000),
-      brake: object({ hosts: whole(50, 1, 100_000), per_seconds: amount(3600, 1) }),
+    verbs: object('What can be done to a VM, by which job template, and by whom.', {
+      onboard: verb('Day2 | Onboard', 'Once for each new VM, when it is reachable.'),
+      patch: verb('Day2 | Patch', 'When a person asks for it.'),
     }),
-    telemetry: object({ log_level: { type: 'string', enum: ['debug', 'info', 'warn', 'error'], default: 'info' } }),
+    dispatch: object('How much is launched at once.', {
+      coalesce_seconds: amount(5, 'VMs that become ready within this time share one job.'),
+      max_hosts_per_job: whole(500, 1, 500, 'Hosts of one job.'),
+      max_jobs: whole(20, 1, 1000, 'Jobs under way at once.'),
+      brake: object('How much may start by itself, whatever the reason for the flood.', {
+        hosts: whole(50, 1, 100_000, 'Hosts that may start by themselves within the window.'),
+        per_seconds: amount(3600, 'The window.', 1),
+      }),
+    }),
+    telemetry: object('What virtbridge tells of itself.', {
+      log_level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least severe line that is written.'),
+    }),
   },
 } as const
 
-function object(properties: Record<string, unknown>, required: readonly string[] = []): Record<string, unknown> {
-  return { type: 'object', additionalProperties: false, default: {}, properties, required }
+type Schema = Record<string, unknown>
+
+function object(description: string, properties: Schema, required: readonly string[] = []): Schema {
+  return { type: 'object', description, additionalProperties: false, default: {}, properties, required }
 }
 
-function text(preset: string): Record<string, unknown> {
-  return { type: 'string', minLength: 1, default: preset }
+/** An object that must be written, or may be left out as a whole: it has no default to make it appear by itself. */
+function part(description: string, properties: Schema, required: readonly string[]): Schema {
+  const { default: _, ...schema } = object(description, properties, required)
+  return schema
 }
 
-function optionalText(): Record<string, unknown> {
-  return { type: 'string', default: '' }
+function list(description: string, maxItems: number, items: Schema): Schema {
+  return { type: 'array', description, maxItems, default: [], items }
 }
 
-function whole(preset: number, minimum: number, maximum: number): Record<string, unknown> {
-  return { type: 'integer', minimum, maximum, default: preset }
+function text(preset: string, description: string): Schema {
+  return { type: 'string', minLength: 1, default: preset, description }
 }
 
-function amount(preset: number, minimum = 0): Record<string, unknown> {
-  return { type: 'number', minimum, maximum: 31_536_000, default: preset }
+function optionalText(description: string): Schema {
+  return { type: 'string', default: '', description }
 }
 
-function flag(): Record<string, unknown> {
-  return { type: 'boolean', default: false }
+function whole(preset: number, minimum: number, maximum: number, description: string): Schema {
+  return { type: 'integer', minimum, maximum, default: preset, description }
+}
+
+/** Seconds, or parts of one; at most a year. */
+function amount(preset: number, description: string, minimum = 0): Schema {
+  return { type: 'number', minimum, maximum: 31_536_000, default: preset, description }
+}
+
+function flag(description: string): Schema {
+  return { type: 'boolean', default: false, description }
+}
+
+function choice(choices: readonly string[], preset: string, description: string): Schema {
+  return { type: 'string', enum: choices, default: preset, description }
 }
 
 /** A DNS label (RFC 1123): it becomes the last part of host names. */
-function name(): Record<string, unknown> {
-  return { type: 'string', pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$' }
+function name(description: string): Schema {
+  return { type: 'string', pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$', description }
 }
 
-function secret(): Record<string, unknown> {
-  const one = (key: string): Record<string, unknown> => {
+function address(description: string): Schema {
+  return { type: 'string', pattern: '^https?://', description }
+}
+
+function secret(description: string): Schema {
+  const one = (key: string, meaning: string): Schema => {
     return {
       type: 'object',
       additionalProperties: false,
       required: [key],
-      properties: { [key]: { type: 'string', minLength: 1 } },
+      properties: { [key]: { type: 'string', minLength: 1, description: meaning } },
     }
   }
-  return { title: 'secret', oneOf: [one('env'), one('file')] }
+  const places = [
+    one('env', 'The environment variable that holds it.'),
+    one('file', 'The file that holds it; read again when it changes.'),
+  ]
+  return { title: 'secret', description, oneOf: places }
 }
 
-function token(): Record<string, unknown> {
+function token(): Schema {
   const can = {
     type: 'array',
+    description: 'What it may do: read, run (start runs), admin (confirm deletions).',
     minItems: 1,
     uniqueItems: true,
     default: ['read'],
     items: { type: 'string', enum: ['read', 'run', 'admin'] },
   }
-  return object({ name: { type: 'string', minLength: 1 }, token: secret(), can }, ['name', 'token'])
-}
-
-function cluster(more: Record<string, unknown>): Record<string, unknown> {
-  const own = {
-    name: name(),
-    kubeconfig: optionalText(),
-    context: optionalText(),
-    in_cluster: flag(),
-    allow_exec: flag(),
-  }
-  return { ...object({ ...own, ...more }, ['name']), default: undefined }
-}
-
-function hub(): Record<string, unknown> {
-  const map = { type: 'object', default: {}, additionalProperties: { type: 'string' } }
-  const proxy = {
-    ...object({ url: { type: 'string', pattern: '^https?://' }, ca_file: optionalText() }, ['url']),
-    default: undefined,
-  }
-  const schema = cluster({ labels: map, aliases: { ...map, additionalProperties: name() }, proxy })
-  return { ...schema, required: ['name', 'proxy'] }
-}
-
-function controller(): Record<string, unknown> {
   const properties = {
-    url: { type: 'string', pattern: '^https?://' },
-    token: secret(),
-    ca_file: optionalText(),
-    organization: text('Default'),
-    inventory: text('virtbridge fleet'),
-    inventory_source: text('virtbridge'),
-    request_timeout_seconds: amount(30, 0.1),
-    quiet_period_seconds: amount(45, 0.1),
-    poll_seconds: amount(2, 0.05),
+    name: { type: 'string', minLength: 1, description: 'Who has it; runs are recorded under this name.' },
+    token: secret('The token itself, of 16 characters or more.'),
+    can,
   }
-  return { ...object(properties, ['url', 'token']), default: undefined }
+  return part('One token.', properties, ['name', 'token'])
 }
 
-function verb(template: string): Record<string, unknown> {
-  return object({
-    template: text(template),
-    driver: { type: 'string', enum: ['bridge', 'eda', 'off'], default: 'bridge' },
-    os: { type: 'array', default: ['linux'], uniqueItems: true, items: { type: 'string', enum: ['linux', 'windows'] } },
+function connection(): Schema {
+  return {
+    name: name('The last part of host names; a DNS label, unique over all clusters and hubs.'),
+    kubeconfig: optionalText('The kubeconfig file that says how to reach it.'),
+    context: optionalText('Its context; empty takes the current one.'),
+    in_cluster: flag('Use the service account of the pod this runs in, instead of a kubeconfig.'),
+    allow_exec: flag('Let the kubeconfig run a program to log in. Only for a file that nobody else can write.'),
+  }
+}
+
+function cluster(more: Schema): Schema {
+  return part('One cluster.', { ...connection(), ...more }, ['name'])
+}
+
+function hub(): Schema {
+  const properties = {
+    ...connection(),
+    labels: {
+      type: 'object',
+      description: 'Labels that a ManagedCluster must have to be watched; none takes all.',
+      default: {},
+      additionalProperties: { type: 'string' },
+    },
+    aliases: {
+      type: 'object',
+      description:
+        'Other names for its clusters, by the name of the ManagedCluster: local-cluster of a second hub needs one.',
+      default: {},
+      additionalProperties: { ...name('') },
+    },
+    proxy: part(
+      'Its cluster-proxy.',
+      {
+        url: address('Where it listens for users.'),
+        ca_file: optionalText('The PEM file of the authority that signed its certificate, when no public one did.'),
+      },
+      ['url'],
+    ),
+  }
+  return part('One hub.', properties, ['name', 'proxy'])
+}
+
+function controller(): Schema {
+  const properties = {
+    url: address('Scheme and host of the controller, nothing more.'),
+    token: secret('A token of its service account, with scope write.'),
+    token_description: optionalText(
+      'The description of that token in the controller: needed to know when it expires, when the account has several.',
+    ),
+    ca_file: optionalText('The PEM file of the authority that signed its certificate, when no public one did.'),
+    organization: text('Default', 'The organization of the objects below.'),
+    inventory: text('virtbridge fleet', 'The inventory that jobs run on.'),
+    inventory_source: text('virtbridge', 'Its source, which pulls from this bridge.'),
+    request_timeout_seconds: amount(30, 'The longest a request may take.', 0.1),
+    quiet_period_seconds: amount(
+      45,
+      'How long a launch without an answer is searched for before it is believed not to have happened.',
+      0.1,
+    ),
+    poll_seconds: amount(2, 'How often jobs under way are looked at.', 0.05),
+  }
+  const description =
+    'The automation controller that jobs are launched on. Without it nothing is launched: events and inventory only.'
+  return part(description, properties, ['url', 'token'])
+}
+
+function verb(template: string, description: string): Schema {
+  return object(description, {
+    template: text(template, 'Its job template.'),
+    driver: choice(
+      ['bridge', 'eda', 'off'],
+      'bridge',
+      'Who launches it: virtbridge, a rulebook (virtbridge watches and records), or nobody.',
+    ),
+    os: {
+      type: 'array',
+      description: 'The operating systems it may run on.',
+      default: ['linux'],
+      uniqueItems: true,
+      items: { type: 'string', enum: ['linux', 'windows'] },
+    },
   })
 }
