@@ -66,13 +66,13 @@ export class VirtController {
   }
 
   /** The guest agent connects and tells OS and address. */
-  async connectAgent(vm: Made, address: string): Promise<void> {
+  async connectAgent(vm: Made, address: string, os = 'Red Hat Enterprise Linux'): Promise<void> {
     await this.#vmi(vm, {
       status: {
         conditions: [
           { type: 'AgentConnected', status: 'True', lastProbeTime: new Date().toISOString(), lastTransitionTime: null },
         ],
-        guestOSInfo: { id: 'rhel', name: 'Red Hat Enterprise Linux', versionId: '9.4', prettyName: 'RHEL 9.4' },
+        guestOSInfo: { id: 'rhel', name: os, versionId: '9.4', prettyName: os },
         interfaces: [
           {
             name: 'default',
