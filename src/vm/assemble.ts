@@ -6,10 +6,12 @@ import type { Seen } from './record.ts'
  * Lays a VM and its VMI into what is seen of it.
  *
  * `vmi` null: there is none. `vmi` 'unknown': VMIs can not be read now, so what was seen of the boot before stays (a VM is not
- * stopped because we may not look). A VMI of another incarnation (its owner has another uid) does not count.
+ * stopped because we may not look). A VMI of another incarnation (its owner has another uid), or of no VM at all, does not count.
  */
 export function assemble(vm: VmPart, vmi: VmiPart | null | 'unknown', before: Seen | null): Seen {
-  return { ...fromVm(vm, before), ...fromVmi(vm, vmi, before) }
+  // What is of the VM is known either way: only its boot is not.
+  if (vmi === 'unknown' && before !== null) return { ...before, ...fromVm(vm, before) }
+  return { ...fromVm(vm, before), ...fromVmi(vm, vmi === 'unknown' ? null : vmi, before) }
 }
 
 type OfVm = Pick<Seen, 'created_at' | 'run_strategy' | 'status' | 'labels' | 'instancetype'>
@@ -25,11 +27,10 @@ function fromVm(vm: VmPart, before: Seen | null): OfVm {
   }
 }
 
-function fromVmi(vm: VmPart, vmi: VmiPart | null | 'unknown', before: Seen | null): OfVmi {
-  if (vmi === 'unknown' && before !== null) return before
+function fromVmi(vm: VmPart, vmi: VmiPart | null, before: Seen | null): OfVmi {
   const declared = declaredOs(vm.declaredOs)
   const kept = { firmware_uuid: vm.firmwareUuid || (before?.firmware_uuid ?? ''), os: before?.os ?? declared }
-  if (vmi === null || vmi === 'unknown' || (vmi.owner !== '' && vmi.owner !== vm.uid)) {
+  if (vmi === null || vmi.owner !== vm.uid) {
     const none = { boot: '', phase: '', paused: false, node: '', agent_connected: false, addresses: [], address: '' }
     return { ...none, ...kept, migration: before?.migration ?? '' }
   }

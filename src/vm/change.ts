@@ -162,9 +162,11 @@ function followBoot(teller: Teller, before: VmRecord): void {
     return
   }
   if (told.boot === '') return
-  if (!teller.held('stopped', told.boot, before)) return
+  const lasted = teller.lasted('stopped', told.boot, before)
+  if (lasted === null) return
   teller.told({ boot: '', reachable: false })
   teller.tell('stopped', [told.boot], {
+    ...lasted,
     from: 'Running',
     to: seen.status,
     changed: ['boot'],
@@ -190,10 +192,12 @@ function followReachable(teller: Teller, before: VmRecord): void {
   const { seen, told, last_of } = teller.record
   if (!isRunning(seen) || told.boot !== seen.boot || looksReachable(seen) === told.reachable) return
   const fact = told.reachable ? 'unreachable' : 'reachable'
-  if (!teller.held(fact, seen.boot, before)) return
+  const lasted = teller.lasted(fact, seen.boot, before)
+  if (lasted === null) return
   teller.told({ reachable: !told.reachable })
   const other = last_of[told.reachable ? 'reachable' : 'unreachable'] ?? ''
   teller.tell(fact, [seen.boot, other], {
+    ...lasted,
     reason: told.reachable ? unreachableBecause(seen) : '',
     changed: ['reachable'],
   })
@@ -206,10 +210,11 @@ function followAddress(teller: Teller, before: VmRecord): void {
     teller.told({ address: seen.address })
     return
   }
-  if (!teller.held('address_changed', seen.address, before)) return
+  const lasted = teller.lasted('address_changed', seen.address, before)
+  if (lasted === null) return
   teller.told({ address: seen.address })
   const thing = [digestOf(told.address, seen.address), teller.record.last_of.address_changed ?? '']
-  teller.tell('address_changed', thing, { from: told.address, to: seen.address, changed: ['address'] })
+  teller.tell('address_changed', thing, { ...lasted, from: told.address, to: seen.address, changed: ['address'] })
 }
 
 function unreachableBecause(seen: Seen): string {
@@ -229,6 +234,7 @@ interface Details {
   readonly changed?: readonly string[]
   readonly reason?: string
   readonly origin?: Origin
+  readonly gap?: boolean
 }
 
 /** Collects the facts of one look, and the record as it becomes with each. */
@@ -250,15 +256,20 @@ class Teller {
     this.record = { ...this.record, told: { ...this.record.told, ...values } }
   }
 
-  /** True when `value` has waited long enough; else it goes on (or begins) to wait. */
-  held(fact: Waiting['fact'] & keyof typeof HELD, value: string, before: VmRecord): boolean {
-    const { now, holds } = this.#circumstance
+  /** How `value` came to be known when it has waited long enough; else null, and it goes on (or begins) to wait. */
+  lasted(
+    fact: Waiting['fact'] & keyof typeof HELD,
+    value: string,
+    before: VmRecord,
+  ): Pick<Fact, 'origin' | 'gap'> | null {
+    const { now, holds, origin, gap } = this.#circumstance
     const known = before.waiting.find(waiting => waiting.fact === fact && waiting.value === value)
-    const since = known?.since ?? now
-    const due = known?.due ?? now + holds[HELD[fact]]
-    if (due <= now) return true
-    this.record = { ...this.record, waiting: [...this.record.waiting, { fact, value, since, due }] }
-    return false
+    const waiting = known ?? { fact, value, since: now, due: now + holds[HELD[fact]], gap }
+    if (waiting.due > now) {
+      this.record = { ...this.record, waiting: [...this.record.waiting, waiting] }
+      return null
+    }
+    return waiting.gap ? { origin: 'sync', gap: true } : { origin, gap }
   }
 
   tell(fact: VmFact, thing: readonly string[], details: Details): void {
@@ -271,7 +282,7 @@ class Teller {
       fact,
       previous,
       origin: details.origin ?? origin,
-      gap,
+      gap: details.gap ?? gap,
       burst,
       transition: { from: details.from ?? '', to: details.to ?? '' },
       changed: details.changed ?? [],

@@ -67,6 +67,8 @@ export interface Waiting {
   readonly value: string
   readonly since: number
   readonly due: number
+  /** It began where changes may have been missed, and is told as such. */
+  readonly gap: boolean
 }
 
 /** What became true of a VM, ready to be laid into its event. */
