@@ -1,7 +1,7 @@
 import { PROMPTS } from './job-records.ts'
 import { shown } from './python-json.ts'
 import type { Prompt, SurveyQuestion } from './job-records.ts'
-import type { RoleObject, SourceObject, TemplateObject } from './objects.ts'
+import type { RoleObject, SourceObject, TemplateObject } from './authored.ts'
 
 /** One entry of a variable file, as YAML gave it. */
 export type Entry = { [key: string]: unknown }

@@ -1,6 +1,6 @@
 import { PROMPTS } from './job-records.ts'
 import { nextId } from './store.ts'
-import type { ControllerObjects, InventoryObject, ProjectObject, SourceObject, TemplateObject } from './objects.ts'
+import type { ControllerObjects, InventoryObject, ProjectObject, SourceObject, TemplateObject } from './authored.ts'
 import type { Prompt, SurveyQuestion } from './job-records.ts'
 import type { Table } from './table.ts'
 import type { Sequence, Store } from './store.ts'
