@@ -1,4 +1,5 @@
-export { Dispatcher, type DispatcherOptions, type DispatchReport } from './dispatcher.ts'
+export type { DispatchReport } from './book.ts'
+export { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 export { explain, type Explanation } from './explain.ts'
 export { followLedger, Ledger, type LedgerView, loadLedger } from './ledger.ts'
 export { type Policy, plan, whyNotNow, whyNotOnboard } from './plan.ts'

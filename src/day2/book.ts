@@ -1,0 +1,73 @@
+import type { Entry, EventLog } from '../log/index.ts'
+import type { Ledger } from './ledger.ts'
+import { finished, type Outcomes, runEntry, started } from './record.ts'
+import { leaveOut, type Run } from './run.ts'
+import type { Next } from './step.ts'
+
+/** Told of what a dispatcher does, for logs and metrics. Never with a secret. */
+export interface DispatchReport {
+  (
+    what: 'planned' | 'started' | 'finished' | 'deferred' | 'trouble' | 'alarm',
+    details: { run?: string; message: string },
+  ): void
+}
+
+/** Writes down what becomes of runs: durable in the log first, then in the ledger that decisions are made from, then told. */
+export class Book {
+  readonly ledger: Ledger
+  readonly report: DispatchReport
+  readonly #log: EventLog
+  readonly #now: () => number
+
+  constructor(parts: { log: EventLog; ledger: Ledger; report: DispatchReport; now: () => number }) {
+    this.ledger = parts.ledger
+    this.report = parts.report
+    this.#log = parts.log
+    this.#now = parts.now
+  }
+
+  async append(entries: readonly Entry[]): Promise<void> {
+    if (entries.length === 0) return
+    await this.#log.append(entries)
+    for (const entry of entries) if (entry.stream === 'state.runs') this.ledger.apply(entry)
+  }
+
+  save(run: Run): Promise<void> {
+    return this.append([runEntry(run)])
+  }
+
+  /** Takes the step that was decided. */
+  async go(next: Next): Promise<void> {
+    if (next.kind === 'goes_on') {
+      if (next.news === null) return this.save(next.run)
+      this.report('started', {
+        run: next.run.id,
+        message: `job ${next.run.job?.id ?? 0} on ${next.run.hosts.length} hosts`,
+      })
+      return this.append(started(next.run, this.#now()))
+    }
+    if (next.outcome === 'refused') return this.refuse(next.run, next.message)
+    this.report('alarm', { run: next.run.id, message: next.message })
+    return this.end(next.run, new Map(), next.message)
+  }
+
+  /** Nothing ran, for this reason. */
+  refuse(run: Run, reason: string): Promise<void> {
+    return this.end(allOut(run, reason), new Map(), reason)
+  }
+
+  async end(run: Run, outcomes: Outcomes, message: string): Promise<void> {
+    const end = finished(run, outcomes, message, this.ledger, this.#now())
+    await this.append(end.entries)
+    const counts = Object.entries(end.run.counts).map(([outcome, count]) => `${count} ${outcome}`)
+    this.report('finished', {
+      run: run.id,
+      message: `${run.verb}: ${counts.join(', ')}${message === '' ? '' : ` (${message})`}`,
+    })
+  }
+}
+
+/** A run on none of its hosts. */
+export function allOut(run: Run, reason: string): Run {
+  return leaveOut(run, new Map(run.hosts.map(host => [host.host, reason])))
+}

@@ -1,0 +1,129 @@
+import type { Controller } from '../aap/index.ts'
+import type { FleetView } from '../fleet/index.ts'
+import type { Book } from './book.ts'
+import { failed, launchRequest, type Place, preflight } from './controller-side.ts'
+import { admit } from './plan.ts'
+import { leaveOut, type Run } from './run.ts'
+import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
+
+interface Parts {
+  readonly fleet: FleetView
+  readonly controller: Controller
+  readonly place: Place
+  readonly book: Book
+  readonly patience: Patience
+  readonly now: () => number
+}
+
+/** Brings planned runs to their jobs: preflight, inventory update, the one POST, and the search after a lost answer. */
+export class Launcher {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  async step(run: Run, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return
+    if (run.status === 'planned') await this.#launch(run, signal)
+    else if (run.status === 'updating') await this.#awaitUpdate(run)
+    else if (run.status === 'searching') await this.#search(run)
+  }
+
+  async #launch(run: Run, signal: AbortSignal): Promise<void> {
+    const { controller, book, place, patience, now } = this.#parts
+    const fresh = leaveOut(run, this.#changed(run))
+    if (fresh.hosts.length === 0) return book.end(fresh, new Map(), 'no host is ready any more')
+    const found = await preflight(controller, fresh, place)
+    if (found.kind === 'refused') return book.refuse(fresh, found.reason)
+    if (found.kind === 'later') {
+      book.report('trouble', { run: run.id, message: found.reason })
+      if (now() - run.since <= patience.preflight) return
+      return book.refuse(fresh, found.reason)
+    }
+    if (found.stale.length > 0 && fresh.updates < MAX_UPDATES) return this.#update(fresh)
+    const ready = leaveOut(fresh, new Map(found.stale.map(guest => [guest.host, guest.reason])))
+    if (ready.hosts.length === 0)
+      return book.end(ready, new Map(), 'the controller would reach none of the guests that are meant')
+    if (signal.aborted) return
+    const intent: Run = {
+      ...ready,
+      status: 'posting',
+      since: now(),
+      attempts: run.attempts + 1,
+      template_id: found.template.id,
+      inventory_id: found.inventory.id,
+    }
+    await book.save(intent)
+    await book.go(afterLaunch(intent, await controller.launch(found.template, launchRequest(intent)), now()))
+  }
+
+  /** Hosts of a plan that are not what they were: gone, another incarnation, moved, or not ready any more. */
+  #changed(run: Run): ReadonlyMap<string, string> {
+    const { fleet, book } = this.#parts
+    const { ledger } = book
+    const world = { byHost: (host: string) => fleet.byHost(host), clusters: fleet.clusters, ledger, own: run.id }
+    const asked = run.hosts.map(host => host.host)
+    const { hosts, refused } = admit(asked, world)
+    const now = new Map(hosts.map(host => [host.host, host]))
+    const reasons = new Map(refused)
+    for (const host of run.hosts) {
+      const seen = now.get(host.host)
+      if (seen !== undefined && seen.uid !== host.uid) reasons.set(host.host, 'another VM has its name by now')
+      else if (seen !== undefined && seen.address !== host.address)
+        reasons.set(host.host, 'its address has changed since')
+    }
+    return reasons
+  }
+
+  async #update(run: Run): Promise<void> {
+    const { controller, book, place, now } = this.#parts
+    try {
+      const inventory = await controller.findInventory(place.inventory, place.organization)
+      const source = await controller.findInventorySource(place.source, inventory)
+      const update = await controller.updateSource(source)
+      await book.save({
+        ...run,
+        status: 'updating',
+        since: now(),
+        updates: run.updates + 1,
+        update: { id: update.id, url: update.url },
+      })
+    } catch (error) {
+      const { kind, reason } = failed(error)
+      book.report('trouble', { run: run.id, message: `inventory update: ${reason}` })
+      if (kind === 'refused') await book.save({ ...run, updates: run.updates + 1, message: reason })
+    }
+  }
+
+  async #awaitUpdate(run: Run): Promise<void> {
+    const { controller, book, now, patience } = this.#parts
+    if (run.update === null) return book.save({ ...run, status: 'planned', since: now() })
+    try {
+      const update = await controller.update(run.update)
+      if (!update.finished && now() - run.since <= patience.update) return
+      const message = update.finished && !update.failed ? '' : `inventory update ${update.id} is ${update.status}`
+      await book.save({ ...run, status: 'planned', since: now(), message })
+    } catch (error) {
+      book.report('trouble', { run: run.id, message: failed(error).reason })
+      if (now() - run.since > patience.update) await book.save({ ...run, status: 'planned', since: now() })
+    }
+  }
+
+  async #search(run: Run): Promise<void> {
+    const { controller, book, now, patience } = this.#parts
+    try {
+      const found = await controller.recover({ id: run.template_id }, launchRequest(run))
+      await book.go(afterSearch(run, found, now(), patience.quiet))
+    } catch (error) {
+      book.report('trouble', { run: run.id, message: `search for its job: ${failed(error).reason}` })
+      if (now() - run.since > patience.job)
+        await book.go({
+          kind: 'ends',
+          run,
+          outcome: 'unknown',
+          message: 'whether it was launched could not be found out',
+        })
+    }
+  }
+}

@@ -1,0 +1,346 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { parse } from 'yaml'
+import { type Controller, openController } from '../../src/aap/index.ts'
+import {
+  Dispatcher,
+  type Ledger,
+  loadLedger,
+  PATIENCE,
+  type Patience,
+  type Policy,
+  type Run,
+  type RunCommand,
+} from '../../src/day2/index.ts'
+import { Fleet } from '../../src/fleet/index.ts'
+import { InventoryCache } from '../../src/inventory/index.ts'
+import { type Entry, type EventLog, openSqliteLog, START, type Stored } from '../../src/log/index.ts'
+import {
+  type ControllerObjects,
+  loadObjects,
+  type OutcomeOf,
+  type SimulatedController,
+  startSimulatedController,
+  type VirtualClock,
+  virtualClock,
+} from '../../src/simulator/controller/index.ts'
+import type { Job } from '../../src/simulator/controller/job-records.ts'
+import { type VmRecord, vmKey } from '../../src/vm/index.ts'
+import { cluster, hostOf, POLICY, uuid } from './guest.ts'
+
+export const ONBOARD = 'Day2 | Onboard'
+export const PATCH = 'Day2 | Patch'
+export const TOKEN = 'a-token-of-the-test'
+export const LAUNCH = { method: 'POST', path: /\/job_templates\/\d+\/launch\/$/ }
+
+const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
+const UNSAFE = { tag: '!unsafe', resolve: (text: string) => text }
+const SHIPPED = readdirSync(DEPLOY)
+  .filter(name => name.endsWith('.yml'))
+  .map(name => parse(readFileSync(new URL(name, DEPLOY), 'utf8'), { customTags: [UNSAFE] }) as unknown)
+
+export interface Report {
+  readonly what: string
+  readonly message: string
+  readonly run?: string
+}
+
+export interface WorldOptions {
+  readonly policy?: Partial<Policy>
+  readonly patchDriver?: Policy['driver']
+  readonly patience?: Partial<Patience>
+  readonly outcome?: OutcomeOf
+  readonly requestTimeoutMs?: number
+  /** Changes what the controller is loaded with. */
+  readonly objects?: (objects: ControllerObjects) => void
+  /** Stands between the dispatcher and its log. */
+  readonly logOf?: (log: EventLog) => EventLog
+  /** Stands between the dispatcher and its client. */
+  readonly controllerOf?: (controller: Controller) => Controller
+  readonly token?: () => string
+}
+
+/** A dispatcher on a real log and a real client over HTTP, a fleet fed by hand, and a simulated controller; all on one virtual clock. */
+export interface World extends AsyncDisposable {
+  readonly clock: VirtualClock
+  readonly fleet: Fleet
+  readonly controller: SimulatedController
+  readonly client: Controller
+  readonly log: EventLog
+  readonly reports: Report[]
+  readonly ledger: Ledger
+  readonly dispatcher: Dispatcher
+  put(...records: readonly VmRecord[]): void
+  gone(record: VmRecord): void
+  /** Brings the controller's inventory up to the fleet. */
+  sync(): Promise<void>
+  command(command: Partial<RunCommand> & Pick<RunCommand, 'hosts'>): Promise<void>
+  turn(): Promise<void>
+  /** Turns and moves time on by `stepMs` until `done`, at most `turns` times. */
+  until(done: () => boolean, stepMs?: number, turns?: number): Promise<void>
+  /** Turns until no run is under way; then every run has ended. */
+  settle(stepMs?: number): Promise<void>
+  /** A new dispatcher on what the log says, as after a crash; the file is opened again too when `reopen`. */
+  restart(options?: Pick<WorldOptions, 'logOf' | 'controllerOf'> & { reopen?: boolean }): Promise<void>
+  runs(): readonly Run[]
+  run(index?: number): Run
+  /** `outcome` of every host of a run. */
+  outcomes(run?: Run): Record<string, string>
+  details(run?: Run): Record<string, string>
+  /** Jobs of the controller, oldest first. */
+  jobs(): readonly Job[]
+  launches(): readonly Job[]
+  updates(): number
+  events(): Promise<readonly { fact: string; host: string; run: string; id: string }[]>
+  said(what: string): readonly string[]
+}
+
+/** A folder on a disk that needs not to spin: durability is not what these tests are about. */
+async function quickFolder(): Promise<{ path: string } & AsyncDisposable> {
+  const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+  const path = await mkdtemp(join(base, 'virtbridge-day2-')).catch(() => mkdtemp(join(tmpdir(), 'virtbridge-day2-')))
+  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
+}
+
+/** Starts a world. Its clusters `prod-1` and `dev-1` are synced, its inventory at the controller is empty. */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  await using stack = new AsyncDisposableStack()
+  const folder = stack.use(await quickFolder())
+  const clock = virtualClock()
+  const fleet = new Fleet()
+  for (const name of ['prod-1', 'dev-1']) fleet.apply({ key: name, value: cluster(name) })
+  const inventory = stack.use(
+    new InventoryCache({
+      fleet,
+      expected: [],
+      limits: { staleAfterMs: 1e15, disableAfterMs: 1e16 },
+      labelGroups: [],
+      verbsOf: () => ({ onboard: '', patch: '' }),
+      now: () => clock.now(),
+    }),
+  )
+  const objects = loadObjects(SHIPPED)
+  options.objects?.(objects)
+  const controller = stack.use(
+    await startSimulatedController({
+      objects,
+      clock,
+      tokens: { [TOKEN]: { user: 'virtbridge', scope: 'write', description: 'virtbridge' } },
+      origins: {
+        virtbridge: () => {
+          const document = inventory.read(clock.now())
+          if (document.kind === 'closed') throw new Error('not synced')
+          return JSON.parse(document.body) as unknown
+        },
+      },
+      ...(options.outcome === undefined ? {} : { outcome: options.outcome }),
+    }),
+  )
+  const client = stack.use(
+    openController({
+      url: controller.url,
+      token: options.token ?? (() => TOKEN),
+      requestTimeoutMs: options.requestTimeoutMs ?? 5_000,
+    }),
+  )
+  const file = join(folder.path, 'log.db')
+  const openLog = () => openSqliteLog({ file, retentionMs: 1e12, auditRetentionMs: 1e12 })
+  let log = await openLog()
+  stack.defer(() => log[Symbol.asyncDispose]())
+  const owned = stack.move()
+  const world = new DispatchWorld(options, { clock, fleet, controller, client, log })
+  await world.begin(options)
+  return Object.assign(world, {
+    async restart(more: Parameters<World['restart']>[0] = {}): Promise<void> {
+      if (more.reopen === true) {
+        await log[Symbol.asyncDispose]()
+        log = await openLog()
+        world.log = log
+      }
+      await world.begin(more)
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  })
+}
+
+interface Parts {
+  readonly clock: VirtualClock
+  readonly fleet: Fleet
+  readonly controller: SimulatedController
+  readonly client: Controller
+  readonly log: EventLog
+}
+
+let ids = 0
+
+class DispatchWorld implements Omit<World, 'restart' | typeof Symbol.asyncDispose> {
+  readonly clock: VirtualClock
+  readonly fleet: Fleet
+  readonly controller: SimulatedController
+  readonly client: Controller
+  readonly reports: Report[] = []
+  readonly #options: WorldOptions
+  log: EventLog
+  ledger!: Ledger
+  dispatcher!: Dispatcher
+  #commands = 0
+
+  constructor(options: WorldOptions, parts: Parts) {
+    this.#options = options
+    this.clock = parts.clock
+    this.fleet = parts.fleet
+    this.controller = parts.controller
+    this.client = parts.client
+    this.log = parts.log
+  }
+
+  /** A dispatcher on what the log says now. */
+  async begin(wrap: Pick<WorldOptions, 'logOf' | 'controllerOf'>): Promise<void> {
+    const { policy, patchDriver, patience } = this.#options
+    const { ledger } = await loadLedger(this.log)
+    this.ledger = ledger
+    this.dispatcher = new Dispatcher({
+      log: wrap.logOf?.(this.log) ?? this.log,
+      fleet: this.fleet,
+      ledger,
+      controller: wrap.controllerOf?.(this.client) ?? this.client,
+      place: { organization: 'Default', inventory: 'virtbridge fleet', source: 'virtbridge' },
+      policies: {
+        onboard: { ...POLICY, coalesceMs: 0, ...policy },
+        patch: { template: PATCH, driver: patchDriver ?? 'bridge' },
+      },
+      patience: { ...PATIENCE, ...patience },
+      pollMs: 1,
+      now: () => this.clock.now(),
+      newId: () => uuid(++ids),
+      report: (what, { run, message }) => {
+        this.reports.push({ what, message, ...(run === undefined ? {} : { run }) })
+      },
+    })
+  }
+
+  put(...records: readonly VmRecord[]): void {
+    for (const record of records) this.fleet.apply({ key: vmKey(record), value: record })
+  }
+
+  gone(record: VmRecord): void {
+    this.fleet.apply({ key: vmKey(record), value: null })
+  }
+
+  async sync(): Promise<void> {
+    const inventory = await this.client.findInventory('virtbridge fleet', 'Default')
+    const update = await this.client.updateSource(await this.client.findInventorySource('virtbridge', inventory))
+    await this.clock.advance(10_000)
+    expect(await this.client.update(update)).toMatchObject({ status: 'successful' })
+  }
+
+  async command(command: Partial<RunCommand> & Pick<RunCommand, 'hosts'>): Promise<void> {
+    const id = command.id ?? uuid(900_000 + ++this.#commands)
+    const value: RunCommand = {
+      schema: 1,
+      kind: 'run',
+      id,
+      verb: 'patch',
+      asked_by: 'ops',
+      reason: 'monthly',
+      at: this.clock.now(),
+      ...command,
+    }
+    await this.log.append([{ stream: 'commands', key: id, value }])
+  }
+
+  turn(): Promise<void> {
+    return this.dispatcher.turn(new AbortController().signal)
+  }
+
+  async until(done: () => boolean, stepMs = 1_000, turns = 400): Promise<void> {
+    for (let turn = 0; turn < turns; turn++) {
+      await this.turn()
+      if (done()) return
+      await this.clock.advance(stepMs)
+    }
+    throw new Error(`it did not come to that: ${JSON.stringify(this.ledger.active())} ${JSON.stringify(this.reports)}`)
+  }
+
+  settle(stepMs = 1_000): Promise<void> {
+    return this.until(() => this.ledger.runs.size > 0 && this.ledger.active().length === 0, stepMs)
+  }
+
+  runs(): readonly Run[] {
+    return [...this.ledger.runs.values()]
+  }
+
+  run(index = 0): Run {
+    const run = this.runs()[index]
+    if (run === undefined) throw new Error(`there is no run ${index}`)
+    return run
+  }
+
+  outcomes(run = this.run()): Record<string, string> {
+    return Object.fromEntries(this.ledger.results(run.id).map(result => [result.host, result.outcome]))
+  }
+
+  details(run = this.run()): Record<string, string> {
+    return Object.fromEntries(this.ledger.results(run.id).map(result => [result.host, result.detail]))
+  }
+
+  jobs(): readonly Job[] {
+    return [...this.controller.store.jobs.all()].sort((a, b) => a.id - b.id)
+  }
+
+  launches(): readonly Job[] {
+    return this.jobs().filter(job => job.launch_type === 'manual')
+  }
+
+  updates(): number {
+    return [...this.controller.store.updates.all()].length
+  }
+
+  async events(): Promise<readonly { fact: string; host: string; run: string; id: string }[]> {
+    const all: Stored[] = []
+    for (let from = START; ;) {
+      const page = await this.log.page('events.day2', from, 500)
+      if (page.length === 0) break
+      all.push(...page)
+      from = page.at(-1)?.position ?? from
+    }
+    return all.map(({ value }) => {
+      const event = value as { id: string; data: { fact: string; host: string; run: { id: string } } }
+      return { fact: event.data.fact, host: event.data.host, run: event.data.run.id, id: event.id }
+    })
+  }
+
+  said(what: string): readonly string[] {
+    return this.reports.filter(report => report.what === what).map(report => report.message)
+  }
+}
+
+/** A log that is cut off after its n-th append: that one is durable, and its caller never hears of it; nothing is written after it. */
+export function cutAfter(appends: number): { logOf: (log: EventLog) => EventLog; readonly cut: boolean } {
+  let left = appends
+  return {
+    get cut() {
+      return left <= 0
+    },
+    logOf: log => ({
+      async append(entries: readonly Entry[]) {
+        if (left <= 0) throw new Error('the process is dead')
+        left -= 1
+        const position = await log.append(entries)
+        if (left <= 0) throw new Error('the process is dead')
+        return position
+      },
+      follow: (stream, from, signal) => log.follow(stream, from, signal),
+      page: (stream, from, limit) => log.page(stream, from, limit),
+      latest: stream => log.latest(stream),
+      end: stream => log.end(stream),
+      health: () => log.health(),
+      [Symbol.asyncDispose]: async () => undefined,
+    }),
+  }
+}
+
+export const names = (...short: readonly string[]): string[] => short.map(hostOf)
