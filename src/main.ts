@@ -1,47 +1,11 @@
 #!/usr/bin/env node
-import { randomUUID } from 'node:crypto'
-import { createInterface } from 'node:readline/promises'
-import { messageOf } from './errors.ts'
-import { runProgram } from './cli/program.ts'
+/** The way in. It says plainly when Node is too old, so it imports nothing that an old Node could not even read. */
+export const NEEDED = 24
 
-/** The only file that knows the process: its arguments, its environment, its signals and its end. */
-const closing = new AbortController()
-for (const name of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(name, () => {
-    closing.abort()
-    // A second signal does not wait for an orderly end.
-    process.once(name, () => process.exit(130))
-  })
-}
-process.stdout.on('error', error => {
-  // The reader of a pipe left (`virtbridge events --follow | head`): that is an end, not a fault.
-  if ('code' in error && error.code === 'EPIPE') process.exit(0)
-  throw error
-})
-
-const interactive = process.stdin.isTTY && process.stderr.isTTY
-const colours = process.stdout.isTTY && process.env['NO_COLOR'] === undefined
-
-try {
-  process.exitCode = await runProgram(process.argv.slice(2), {
-    env: process.env,
-    signal: closing.signal,
-    now: () => Date.now(),
-    newId: () => randomUUID(),
-    terminal: {
-      out: text => process.stdout.write(`${text}\n`),
-      err: text => process.stderr.write(`${text}\n`),
-      colours,
-      interactive,
-      ask: async question => {
-        if (!interactive) return false
-        const lines = createInterface({ input: process.stdin, output: process.stderr })
-        const answer = await lines.question(`${question} [y/N] `, { signal: closing.signal }).finally(() => lines.close())
-        return /^y(es)?$/i.test(answer.trim())
-      },
-    },
-  })
-} catch (error) {
-  process.stderr.write(`virtbridge: ${error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error)}\n`)
-  process.exitCode = 70
+const [major = 0] = process.versions.node.split('.').map(Number)
+if (major >= NEEDED) {
+  await import('./process.ts')
+} else {
+  process.stderr.write(`virtbridge: this is Node ${process.versions.node}, and it needs Node ${NEEDED} or later\n`)
+  process.exitCode = 1
 }

@@ -261,7 +261,8 @@ function faultChecks(watch: WatchRole): readonly Check[] {
 function countEvents(log: EventLog, metrics: Metrics, signal: AbortSignal): readonly Promise<void>[] {
   const count = async (stream: EventStream): Promise<void> => {
     for await (const entry of log.follow(stream, log.end(stream), signal)) {
-      metrics.events.inc({ stream, fact: (entry.value as { data?: { fact?: string } } | null)?.data?.fact ?? '' })
+      const event: { data?: { fact?: string } } | null = entry.value
+      metrics.events.inc({ stream, fact: event?.data?.fact ?? '' })
     }
   }
   return (['events.vm', 'events.cluster', 'events.day2'] as const).map(count)

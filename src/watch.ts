@@ -86,11 +86,18 @@ export class WatchRole {
       signal: AbortSignal.any([signal, stop.signal]),
       heartbeatMs: config.watch.heartbeat_seconds * 1000,
     })
-    const done = watch
-      .run()
-      .catch(error => this.#lost.reject(error))
-      .finally(() => client[Symbol.asyncDispose]())
+    const done = this.#finish(watch, client)
     this.#running.set(name, { watch, stop, done })
+  }
+
+  async #finish(watch: ClusterWatch, client: KubeClient): Promise<void> {
+    try {
+      await watch.run()
+    } catch (error) {
+      this.#lost.reject(error)
+    } finally {
+      await client[Symbol.asyncDispose]()
+    }
   }
 
   async #watchHub(hub: HubConfig): Promise<void> {

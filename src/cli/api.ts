@@ -13,10 +13,17 @@ export interface ApiOptions {
   readonly token: string
 }
 
+interface Request {
+  readonly method?: string
+  readonly body?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly signal?: AbortSignal
+}
+
 /** Throws Faults that say what the bridge said. */
 export function openApi(options: ApiOptions): Api {
   const base = options.url.replace(/\/$/, '')
-  async function send(path: string, init: RequestInit): Promise<Response> {
+  async function send(path: string, init: Request): Promise<Response> {
     let response: Response
     try {
       response = await fetch(`${base}${path}`, {

@@ -37,7 +37,11 @@ export async function watchHub(options: HubOptions): Promise<void> {
     const uid = await client.identity(inner)
     if (record.uid === '') record = { ...record, uid }
   }
-  const resource = { path: PATHS.managedclusters, project: projectManagedCluster, keyOf: (cluster: ManagedCluster) => cluster.name }
+  const resource = {
+    path: PATHS.managedclusters,
+    project: projectManagedCluster,
+    keyOf: (cluster: ManagedCluster) => cluster.name,
+  }
   for await (const observed of reflect(client, resource, { ...options.reflect, signal, verify })) {
     if (observed.kind === 'unavailable') {
       const { message, kind } = observed.error
@@ -48,12 +52,24 @@ export async function watchHub(options: HubOptions): Promise<void> {
     }
     await apply(observed, selected, options)
     const now = options.now()
-    const synced = { ...record, status: 'synced', reason: '', hint: '', cause: '', heartbeat: now, adopted_at: record.adopted_at || now } as const
+    const synced = {
+      ...record,
+      status: 'synced',
+      reason: '',
+      hint: '',
+      cause: '',
+      heartbeat: now,
+      adopted_at: record.adopted_at || now,
+    } as const
     if (record.status !== 'synced') await become(synced)
   }
 }
 
-async function apply(observed: Exclude<Observed<ManagedCluster>, { kind: 'unavailable' }>, selected: Map<string, ManagedCluster>, options: HubOptions): Promise<void> {
+async function apply(
+  observed: Exclude<Observed<ManagedCluster>, { kind: 'unavailable' }>,
+  selected: Map<string, ManagedCluster>,
+  options: HubOptions,
+): Promise<void> {
   const select = async (cluster: ManagedCluster): Promise<void> => {
     const was = selected.get(cluster.name)
     const is = isSelected(cluster, options.labels)

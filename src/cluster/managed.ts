@@ -13,21 +13,31 @@ export interface ManagedCluster {
 export function projectManagedCluster(object: unknown): ManagedCluster {
   const cluster = dict(object)
   const meta = dict(cluster['metadata'])
-  const conditions = Array.isArray(dict(cluster['status'])['conditions']) ? (dict(cluster['status'])['conditions'] as Json[]) : []
+  const conditions = Array.isArray(dict(cluster['status'])['conditions'])
+    ? (dict(cluster['status'])['conditions'] as Json[])
+    : []
   return {
-    name: String(meta['name'] ?? ''),
-    uid: String(meta['uid'] ?? ''),
+    name: text(meta['name']),
+    uid: text(meta['uid']),
     labels: dict(meta['labels']) as Record<string, string>,
     accepted: dict(cluster['spec'])['hubAcceptsClient'] === true,
-    joined: conditions.some(condition => condition['type'] === 'ManagedClusterJoined' && condition['status'] === 'True'),
+    joined: conditions.some(
+      condition => condition['type'] === 'ManagedClusterJoined' && condition['status'] === 'True',
+    ),
   }
 }
 
 /** True when its VMs are to be watched: the hub accepted it, it joined, and it has the labels asked for. */
 export function isSelected(cluster: ManagedCluster, labels: Readonly<Record<string, string>>): boolean {
-  return cluster.accepted && cluster.joined && Object.entries(labels).every(([key, value]) => cluster.labels[key] === value)
+  return (
+    cluster.accepted && cluster.joined && Object.entries(labels).every(([key, value]) => cluster.labels[key] === value)
+  )
 }
 
 function dict(value: unknown): Json {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {}
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }

@@ -20,10 +20,15 @@ export function buildApp(parts: AppParts): FastifyInstance {
     ajv: { customOptions: { removeAdditional: false, allErrors: true } },
   })
   app.setErrorHandler((error, request, reply) => answerError(parts, error, request, reply))
-  app.setNotFoundHandler((_request, reply) => send(reply, new Problem(404, 'not_found', 'there is nothing here', { hint: 'the API begins at /api/v1/' })))
+  app.setNotFoundHandler((_request, reply) =>
+    send(reply, new Problem(404, 'not_found', 'there is nothing here', { hint: 'the API begins at /api/v1/' })),
+  )
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown'
-    parts.metrics.requests.observe({ route, method: request.method, status: String(reply.statusCode) }, reply.elapsedTime / 1000)
+    parts.metrics.requests.observe(
+      { route, method: request.method, status: String(reply.statusCode) },
+      reply.elapsedTime / 1000,
+    )
     done()
   })
   probeRoutes(app, parts)
@@ -37,7 +42,8 @@ export function buildApp(parts: AppParts): FastifyInstance {
 function answerError(parts: AppParts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error instanceof Problem) return send(reply, error)
   const { statusCode, message, code } = error as { statusCode?: number; message?: string; code?: string }
-  if (statusCode !== undefined && statusCode < 500) return send(reply, new Problem(statusCode, (code ?? 'bad_request').toLowerCase(), message ?? 'bad request'))
+  if (statusCode !== undefined && statusCode < 500)
+    return send(reply, new Problem(statusCode, (code ?? 'bad_request').toLowerCase(), message ?? 'bad request'))
   parts.logger.error({ err: error, route: request.routeOptions.url }, 'a request failed')
   return send(reply, new Problem(500, 'internal', 'something went wrong here; the log says what'))
 }

@@ -19,10 +19,14 @@ export interface Caller {
 const REREAD_MS = 5_000
 
 /** Finds the caller of an `Authorization` header. A source that can not be read matches nobody. */
-export function createAuthenticator(sources: readonly TokenSource[], now: () => number): (header: string | undefined) => Caller | null {
+export function createAuthenticator(
+  sources: readonly TokenSource[],
+  now: () => number,
+): (header: string | undefined) => Caller | null {
   let known: { at: number; digests: readonly Buffer[] } | null = null
   const digests = (): readonly Buffer[] => {
-    if (known === null || now() - known.at > REREAD_MS) known = { at: now(), digests: sources.map(source => digest(valueOf(source))) }
+    if (known === null || now() - known.at > REREAD_MS)
+      known = { at: now(), digests: sources.map(source => digest(valueOf(source))) }
     return known.digests
   }
   return header => {

@@ -15,14 +15,31 @@ export interface Health {
 }
 
 /** What works and what does not, each in one line. Only a log that can not be written makes it not ready: one cluster's trouble is not the fleet's. */
-export function healthOf(parts: { log: EventLog; fleet: FleetView; expected: readonly string[]; extra: readonly Check[] }): Health {
+export function healthOf(parts: {
+  log: EventLog
+  fleet: FleetView
+  expected: readonly string[]
+  extra: readonly Check[]
+}): Health {
   const log = parts.log.health()
-  const checks: Check[] = [{ name: 'log', ok: log.writable, reason: log.reason, hint: log.writable ? '' : 'make room on its disk, or mend its permissions; nothing stored is lost' }]
+  const checks: Check[] = [
+    {
+      name: 'log',
+      ok: log.writable,
+      reason: log.reason,
+      hint: log.writable ? '' : 'make room on its disk, or mend its permissions; nothing stored is lost',
+    },
+  ]
   const names = new Set([...parts.expected, ...parts.fleet.clusters.keys()])
   for (const name of [...names].sort()) {
     const cluster = parts.fleet.clusters.get(name)
     const ok = cluster?.status === 'synced'
-    checks.push({ name: `cluster ${name}`, ok, reason: ok ? '' : (cluster?.reason ?? 'not read yet'), hint: ok ? '' : (cluster?.hint ?? '') })
+    checks.push({
+      name: `cluster ${name}`,
+      ok,
+      reason: ok ? '' : (cluster?.reason ?? 'not read yet'),
+      hint: ok ? '' : (cluster?.hint ?? ''),
+    })
   }
   checks.push(...parts.extra)
   const status = !log.writable ? 'not_ready' : checks.every(check => check.ok) ? 'ready' : 'degraded'

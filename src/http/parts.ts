@@ -39,6 +39,9 @@ export function requireRight(parts: Pick<AppParts, 'authenticate'>, request: Fas
       headers: { 'www-authenticate': 'Bearer' },
     })
   }
-  if (!caller.can.includes(right)) throw new Problem(403, 'forbidden', `the token "${caller.name}" may not ${right}`, { hint: `give it ${right} under http.tokens` })
+  if (!caller.can.includes(right))
+    throw new Problem(403, 'forbidden', `the token "${caller.name}" may not ${right}`, {
+      hint: `give it ${right} under http.tokens`,
+    })
   return caller
 }

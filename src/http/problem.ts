@@ -6,7 +6,12 @@ export class Problem extends Error {
   readonly more: Readonly<Record<string, unknown>>
   readonly headers: Readonly<Record<string, string>>
 
-  constructor(status: number, code: string, message: string, extra: { hint?: string; more?: Record<string, unknown>; headers?: Record<string, string> } = {}) {
+  constructor(
+    status: number,
+    code: string,
+    message: string,
+    extra: { hint?: string; more?: Record<string, unknown>; headers?: Record<string, string> } = {},
+  ) {
     super(message)
     this.name = 'Problem'
     this.status = status

@@ -9,14 +9,24 @@ const KEEPALIVE_MS = 15_000
  * Writes log entries as server-sent events (WHATWG HTML §9.2): `id` is the position to resume from, `event` the CloudEvents type,
  * `data` the event. Waits while the reader does not read, so that a slow one costs no memory. Resolves when it leaves.
  */
-export async function sendEvents(response: ServerResponse, entries: AsyncIterable<Stored>, signal: AbortSignal): Promise<void> {
-  response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache', 'x-accel-buffering': 'no' })
+export async function sendEvents(
+  response: ServerResponse,
+  entries: AsyncIterable<Stored>,
+  signal: AbortSignal,
+): Promise<void> {
+  response.writeHead(200, {
+    'content-type': 'text/event-stream',
+    'cache-control': 'no-cache',
+    'x-accel-buffering': 'no',
+  })
   response.write('retry: 2000\n\n')
   const keepalive = setInterval(() => response.write(': alive\n\n'), KEEPALIVE_MS)
   try {
     for await (const entry of entries) {
-      const event = entry.value as { type?: string } | null
-      const written = response.write(`id: ${entry.position}\nevent: ${event?.type ?? 'record'}\ndata: ${JSON.stringify(event)}\n\n`)
+      const event: { type?: string } | null = entry.value
+      const written = response.write(
+        `id: ${entry.position}\nevent: ${event?.type ?? 'record'}\ndata: ${JSON.stringify(event)}\n\n`,
+      )
       if (!written) await once(response, 'drain', { signal })
     }
   } catch (error) {

@@ -113,7 +113,7 @@ function tlsOf(cluster: Cluster, user: User | null): Connection['tls'] {
     ...(cert === '' ? {} : { cert }),
     ...(key === '' ? {} : { key }),
     ...(cluster.tlsServerName === undefined ? {} : { servername: cluster.tlsServerName }),
-    ...(cluster.skipTLSVerify === true ? { rejectUnauthorized: false } : {}),
+    ...(cluster.skipTLSVerify ? { rejectUnauthorized: false } : {}),
   }
 }
 

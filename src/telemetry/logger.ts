@@ -11,10 +11,17 @@ export function createLogger(options: { level: string; people: boolean }): Logge
     base: null,
     timestamp: stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: ['token', '*.token', 'authorization', '*.authorization', '*.headers.authorization'], censor: '[cut]' },
+    redact: {
+      paths: ['token', '*.token', 'authorization', '*.authorization', '*.headers.authorization'],
+      censor: '[cut]',
+    },
   }
   // On a terminal the log shares the screen with what a command prints, so it goes to stderr.
-  if (options.people) return pino(settings, pretty({ colorize: process.stderr.isTTY, destination: 2, ignore: 'pid,hostname', sync: true }))
+  if (options.people)
+    return pino(
+      settings,
+      pretty({ colorize: process.stderr.isTTY, destination: 2, ignore: 'pid,hostname', sync: true }),
+    )
   return pino(settings)
 }
 

@@ -17,10 +17,25 @@ export function createMetrics(): Metrics {
   const registers = [registry]
   return {
     registry,
-    events: new Counter({ name: 'virtbridge_events_total', help: 'Events in the log since the start', labelNames: ['stream', 'fact'], registers }),
+    events: new Counter({
+      name: 'virtbridge_events_total',
+      help: 'Events in the log since the start',
+      labelNames: ['stream', 'fact'],
+      registers,
+    }),
     vms: new Gauge({ name: 'virtbridge_vms', help: 'VMs known', labelNames: ['cluster'], registers }),
-    clusterStatus: new Gauge({ name: 'virtbridge_cluster_status', help: '1 for the status a cluster has', labelNames: ['cluster', 'status'], registers }),
-    runs: new Counter({ name: 'virtbridge_runs_finished_total', help: 'Runs finished since the start', labelNames: ['verb', 'outcome'], registers }),
+    clusterStatus: new Gauge({
+      name: 'virtbridge_cluster_status',
+      help: '1 for the status a cluster has',
+      labelNames: ['cluster', 'status'],
+      registers,
+    }),
+    runs: new Counter({
+      name: 'virtbridge_runs_finished_total',
+      help: 'Runs finished since the start',
+      labelNames: ['verb', 'outcome'],
+      registers,
+    }),
     requests: new Histogram({
       name: 'virtbridge_http_request_seconds',
       help: 'Time to answer',

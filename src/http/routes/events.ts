@@ -4,7 +4,11 @@ import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { sendEvents } from '../stream.ts'
 
-const STREAMS: Readonly<Record<string, EventStream>> = { vm: 'events.vm', cluster: 'events.cluster', day2: 'events.day2' }
+const STREAMS: Readonly<Record<string, EventStream>> = {
+  vm: 'events.vm',
+  cluster: 'events.cluster',
+  day2: 'events.day2',
+}
 const PAGE = 100
 const MAX_PAGE = 500
 /** Readers that follow at the same time. */
@@ -38,7 +42,10 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
       const entries = await parts.log.page(stream, from, request.query.limit)
       return { events: entries.map(entry => entry.value), next: entries.at(-1)?.position ?? from }
     }
-    if (followers >= MAX_FOLLOWERS) throw new Problem(503, 'too_many_followers', `${MAX_FOLLOWERS} readers follow already`, { headers: { 'retry-after': '10' } })
+    if (followers >= MAX_FOLLOWERS)
+      throw new Problem(503, 'too_many_followers', `${MAX_FOLLOWERS} readers follow already`, {
+        headers: { 'retry-after': '10' },
+      })
     followers += 1
     const left = new AbortController()
     request.raw.once('close', () => left.abort())

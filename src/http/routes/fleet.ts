@@ -49,9 +49,20 @@ export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
     const caller = requireRight(parts, request, 'admin')
     const { name } = request.params
     const cluster = parts.fleet.clusters.get(name)
-    if (cluster === undefined) throw new Problem(404, 'no_cluster', `no cluster is called "${name}"`, { hint: 'GET /api/v1/clusters lists them' })
-    if (cluster.status !== 'held') throw new Problem(409, 'not_held', `"${name}" waits for nothing (it is ${cluster.status})`)
-    const command = { schema: 1, kind: 'confirm', id: parts.newId(), cluster: name, asked_by: caller.name, at: parts.now() }
+    if (cluster === undefined)
+      throw new Problem(404, 'no_cluster', `no cluster is called "${name}"`, {
+        hint: 'GET /api/v1/clusters lists them',
+      })
+    if (cluster.status !== 'held')
+      throw new Problem(409, 'not_held', `"${name}" waits for nothing (it is ${cluster.status})`)
+    const command = {
+      schema: 1,
+      kind: 'confirm',
+      id: parts.newId(),
+      cluster: name,
+      asked_by: caller.name,
+      at: parts.now(),
+    }
     await parts.log.append([{ stream: 'commands', key: command.id, value: command }])
     return reply.status(202).send({ id: command.id, missing: cluster.missing })
   })
@@ -65,7 +76,10 @@ interface VmQuery {
 }
 
 function wanted(record: VmRecord, query: VmQuery): boolean {
-  return (query.cluster === undefined || query.cluster === record.cluster) && (query.namespace === undefined || query.namespace === record.namespace)
+  return (
+    (query.cluster === undefined || query.cluster === record.cluster) &&
+    (query.namespace === undefined || query.namespace === record.namespace)
+  )
 }
 
 function summary(record: VmRecord): object {
@@ -90,5 +104,7 @@ function summary(record: VmRecord): object {
 function find(parts: AppParts, host: string): VmRecord {
   const record = parts.fleet.byHost(host)
   if (record !== undefined) return record
-  throw new Problem(404, 'no_host', `no VM is called "${host}"`, { hint: 'host names are {name}.{namespace}.{cluster}; GET /api/v1/vms lists them' })
+  throw new Problem(404, 'no_host', `no VM is called "${host}"`, {
+    hint: 'host names are {name}.{namespace}.{cluster}; GET /api/v1/vms lists them',
+  })
 }

@@ -23,7 +23,13 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
     required: ['verb', 'hosts'],
     properties: {
       verb: { type: 'string', enum: [...VERBS] },
-      hosts: { type: 'array', minItems: 1, maxItems: MAX_HOSTS, uniqueItems: true, items: { type: 'string', minLength: 1, maxLength: 512 } },
+      hosts: {
+        type: 'array',
+        minItems: 1,
+        maxItems: MAX_HOSTS,
+        uniqueItems: true,
+        items: { type: 'string', minLength: 1, maxLength: 512 },
+      },
       reason: { type: 'string', maxLength: 256, default: '' },
     },
   }
@@ -33,7 +39,16 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
     refuseImpossible(parts, verb, hosts)
     const key = request.headers['idempotency-key']?.toString() ?? ''
     const id = key === '' ? parts.newId() : uuid5(JSON.stringify([caller.name, key]), KEYS)
-    const command: RunCommand = { schema: 1, kind: 'run', id, verb, hosts, asked_by: caller.name, reason, at: parts.now() }
+    const command: RunCommand = {
+      schema: 1,
+      kind: 'run',
+      id,
+      verb,
+      hosts,
+      asked_by: caller.name,
+      reason,
+      at: parts.now(),
+    }
     if (!parts.ledger.runs.has(id)) await parts.log.append([{ stream: 'commands', key: id, value: command }])
     return reply.status(202).header('location', `/api/v1/runs/${id}`).send({ id, verb, hosts })
   })
@@ -45,23 +60,48 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
   app.get<{ Params: { id: string } }>('/api/v1/runs/:id', request => {
     requireRight(parts, request, 'read')
     const run = parts.ledger.runs.get(request.params.id)
-    if (run === undefined) throw new Problem(404, 'no_run', `no run has the id ${request.params.id}`, { hint: 'it may not have been taken in yet; GET /api/v1/runs lists them' })
+    if (run === undefined)
+      throw new Problem(404, 'no_run', `no run has the id ${request.params.id}`, {
+        hint: 'it may not have been taken in yet; GET /api/v1/runs lists them',
+      })
     return { ...run, results: parts.ledger.results(run.id) }
   })
 }
 
 function refuseImpossible(parts: AppParts, verb: Verb, hosts: readonly string[]): void {
-  if (!parts.controllerConfigured) throw new Problem(409, 'no_controller', 'no controller is configured, so nothing can be launched', { hint: 'add controller: to the configuration' })
+  if (!parts.controllerConfigured)
+    throw new Problem(409, 'no_controller', 'no controller is configured, so nothing can be launched', {
+      hint: 'add controller: to the configuration',
+    })
   if (parts.drivers[verb] !== 'bridge') {
-    throw new Problem(409, 'other_driver', `the driver of ${verb} is ${parts.drivers[verb]}, not bridge`, { hint: `a verb has one driver: verbs.${verb}.driver` })
+    throw new Problem(409, 'other_driver', `the driver of ${verb} is ${parts.drivers[verb]}, not bridge`, {
+      hint: `a verb has one driver: verbs.${verb}.driver`,
+    })
   }
   const unknown = hosts.filter(host => parts.fleet.byHost(host) === undefined)
   if (unknown.length > 0) {
-    throw new Problem(422, 'unknown_hosts', `no VM is called ${unknown.slice(0, 5).join(', ')}`, { hint: 'nothing was started; GET /api/v1/vms lists the names', more: { hosts: unknown } })
+    throw new Problem(422, 'unknown_hosts', `no VM is called ${unknown.slice(0, 5).join(', ')}`, {
+      hint: 'nothing was started; GET /api/v1/vms lists the names',
+      more: { hosts: unknown },
+    })
   }
 }
 
 function summary(run: Run): object {
   const { id, verb, template, asked_by, reason, status, outcome, counts, job, created_at, finished_at, message } = run
-  return { id, verb, template, asked_by, reason, status, outcome, counts, job, created_at, finished_at, message, hosts: run.hosts.length + run.left_out.length }
+  return {
+    id,
+    verb,
+    template,
+    asked_by,
+    reason,
+    status,
+    outcome,
+    counts,
+    job,
+    created_at,
+    finished_at,
+    message,
+    hosts: run.hosts.length + run.left_out.length,
+  }
 }

@@ -88,7 +88,7 @@ function ask(worker: Worker, request: WriterRequest): Promise<WriterAnswer> {
       act()
     }
     const answered = (answer: WriterAnswer): void => settle(() => resolve(answer))
-    const failed = (error: unknown): void => settle(() => reject(error as Error))
+    const failed = (error: Error): void => settle(() => reject(error))
     const left = (): void => settle(() => reject(new Error('the writing thread ended')))
     worker.once('message', answered)
     worker.once('error', failed)
