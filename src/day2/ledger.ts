@@ -71,11 +71,13 @@ export class Ledger implements LedgerView {
 
   /** Takes in one entry of `state.runs`. */
   apply(entry: Pick<Stored, 'key' | 'value'>): void {
-    const [kind = '', id = '', rest = ''] = entry.key.split('/')
+    const [kind = '', id = '', ...more] = entry.key.split('/')
     const value = entry.value as Value | null
+    // What a person asked for may be no host name at all, so it may hold slashes or be empty.
+    const rest = more.join('/')
     if (kind === 'position') this.#commands = (value as CommandPosition | null)?.position ?? START
     else if (kind === 'vm') set(this.#verbs, `${id}/${rest}`, value as VerbRecord | null)
-    else if (kind === 'run' && rest === '') this.#applyRun(id, value as Run | null)
+    else if (kind === 'run' && more.length === 0) this.#applyRun(id, value as Run | null)
     else if (kind === 'run') this.#applyResult(id, rest, value as HostResult | null)
   }
 
