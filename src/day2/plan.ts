@@ -1,3 +1,4 @@
+import { splitHosts } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { addressOf, isReady, unreachableReason } from '../inventory/index.ts'
 import { hostName, type VmRecord, vmKey } from '../vm/index.ts'
@@ -40,8 +41,8 @@ const MAX_REFUSALS = 6
 /**
  * What starts by itself now: the onboarding of guests that are news. Pure.
  *
- * Guests that are ready at about the same time are one run (`coalesceMs`), split by `maxHosts`; the brake bounds how many hosts start
- * in a window, whatever the reason for the flood.
+ * Guests that are ready at about the same time are one run (`coalesceMs`), split by `maxHosts` and by the bytes of a limit; the brake
+ * bounds how many hosts start in a window, whatever the reason for the flood.
  */
 export function plan(world: World, policy: Policy, now: number): readonly Decision[] {
   const due = [...world.fleet.vms.values()].filter(record => whyNotOnboard(record, world, policy, now) === '')
@@ -55,7 +56,7 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
   const decisions: Decision[] = []
   let taken = 0
   while (taken < hosts.length && taken < allowed && decisions.length < free) {
-    const group = hosts.slice(taken, Math.min(taken + policy.maxHosts, allowed))
+    const group = oneJob(hosts.slice(taken, Math.min(taken + policy.maxHosts, allowed)))
     decisions.push({
       kind: 'start',
       verb: policy.verb,
@@ -72,6 +73,12 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
       ? `brake: ${policy.brake.hosts} hosts in ${policy.brake.perMs / 1000} s`
       : `${policy.maxJobs} jobs are in flight`
   return [...decisions, { kind: 'defer', hosts: rest, until: now + 1000, reason }]
+}
+
+/** As many of the first hosts as one limit has room for: at least one. */
+function oneJob(hosts: readonly RunHost[]): readonly RunHost[] {
+  const [first = []] = splitHosts(hosts.map(({ host }) => host))
+  return hosts.slice(0, first.length)
 }
 
 /** Why a VM is not onboarded by itself now, in one phrase; empty when it is to be. The same words explain it to people. */
