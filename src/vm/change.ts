@@ -56,7 +56,7 @@ export interface Change {
  * | no told boot | a VMI runs                       | started                                                     |
  * | told boot    | another VMI runs                 | restarted                                                   |
  * | told boot    | none runs, for `holds.stopped`   | stopped (ends reachable without a word of its own)          |
- * | same boot    | on another node                  | migrated                                                    |
+ * | same boot    | runs on another node             | migrated                                                    |
  * | not reachable| runs, agent, address, for `holds.reachable`      | reachable                                   |
  * | reachable    | agent or address gone, paused, for `holds.unreachable` | unreachable                           |
  * | told address | another one, for `holds.address` | address_changed; an empty one is unknown, not a change      |
@@ -178,6 +178,7 @@ function followNode(teller: Teller, before: VmRecord): void {
   const { seen } = teller.record
   const moved =
     before.seen.boot === seen.boot &&
+    isRunning(before.seen) &&
     isRunning(seen) &&
     before.seen.node !== '' &&
     seen.node !== '' &&

@@ -112,6 +112,11 @@ const rows: readonly Row[] = [
     told: `${up} migrated`,
   },
   {
+    title: 'a VMI that is first seen running on another node than it was scheduled on has not migrated',
+    play: () => new Story().look(vm(), vmi({ phase: 'Scheduled' })).look(vm(), vmi({ node: 'node-2' })),
+    told: 'created started',
+  },
+  {
     title: 'another node with another boot is a restart, no migration',
     play: () => reachable().look(vm(), vmi({ uid: 'boot-2', node: 'node-2', agentConnected: false })),
     told: `${up} restarted`,

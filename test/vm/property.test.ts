@@ -1,0 +1,83 @@
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { VM_FACTS } from '../../src/event/index.ts'
+import type { VmRecord } from '../../src/vm/index.ts'
+import { hear, type Known } from './hear.ts'
+import { played, steps } from './life.ts'
+import { HOLDS } from './story.ts'
+
+const RUNS = { numRuns: 300 } as const
+
+test('whatever happens to a VM, and wherever a gap cuts it, the facts told one after another add up to what the record says was told', () => {
+  fc.assert(
+    fc.property(steps, all => {
+      const { facts, record } = played(all)
+      const known = facts.reduce(hear, null as Known | null)
+      expect(known).toEqual(record === null ? null : toldBy(record, known))
+    }),
+    RUNS,
+  )
+})
+
+/** What the record says was told; what no fact carries (the first address, the node while it does not run) is as it was heard. */
+function toldBy(record: VmRecord, known: Known | null): Known {
+  const { told, seen, uid } = record
+  const runs = seen.phase === 'Running' && told.boot === seen.boot
+  return {
+    uid,
+    boot: told.boot,
+    reachable: told.reachable,
+    labels: seen.labels,
+    address: known?.address === '' ? '' : told.address,
+    node: runs ? seen.node : (known?.node ?? ''),
+  }
+}
+
+test('when all has lasted long enough, what was told is what is', () => {
+  fc.assert(
+    fc.property(steps, all => {
+      const story = played(all)
+      const { record } = story.wait(HOLDS.unreachable).wait(HOLDS.unreachable)
+      fc.pre(record !== null)
+      const runs = record.seen.phase === 'Running'
+      expect(record.waiting).toEqual([])
+      expect(record.told.boot).toBe(runs ? record.seen.boot : '')
+      expect(record.told.reachable).toBe(
+        runs && record.seen.agent_connected && !record.seen.paused && record.seen.address !== '',
+      )
+    }),
+    RUNS,
+  )
+})
+
+test('different occurrences have different ids, the same input the same ids, and created is told once per uid', () => {
+  fc.assert(
+    fc.property(steps, all => {
+      const ids = played(all).facts.map(fact => fact.id)
+      expect(new Set(ids).size).toBe(ids.length)
+      expect(played(all).facts.map(fact => fact.id)).toEqual(ids)
+      const created = played(all)
+        .facts.filter(fact => fact.fact === 'created')
+        .map(fact => fact.about.uid)
+      expect(new Set(created).size).toBe(created.length)
+    }),
+    RUNS,
+  )
+})
+
+test('what a gap hid is marked, and nothing else is', () => {
+  fc.assert(
+    fc.property(steps, all => {
+      const { facts } = played(all)
+      for (const fact of facts) expect(fact.gap).toBe(fact.origin === 'sync')
+      const hidden = all.some(step => step.do === 'gap')
+      expect(facts.filter(fact => fact.gap && !hidden)).toEqual([])
+    }),
+    RUNS,
+  )
+})
+
+test('the steps above bring about every fact but discovered', () => {
+  const told = new Set(fc.sample(steps, { numRuns: 300, seed: 1 }).flatMap(all => played(all).told))
+  expect([...told].sort()).toEqual(VM_FACTS.filter(fact => fact !== 'discovered').sort())
+})
