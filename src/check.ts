@@ -5,8 +5,8 @@ import { type ClusterConfig, type Config, type ControllerConfig, readSecret } fr
 import { Fault, messageOf } from './errors.ts'
 import { HINTS, KubeClient, KubeError, mayI, PATHS } from './kube/index.ts'
 import { openSqliteLog } from './log/index.ts'
-import { connectController } from './service.ts'
-import { VERSION } from './version.ts'
+import { connectController } from './dispatch.ts'
+import { USER_AGENT } from './role.ts'
 import { connectionOf } from './watch.ts'
 
 /** One line of what works and what does not. `warn` does not stop virtbridge from working. */
@@ -110,7 +110,7 @@ async function* checkCluster(
   const what = `cluster ${cluster.name}`
   try {
     const connection = connectionOf(cluster)
-    await using client = new KubeClient({ connection, userAgent: `virtbridge/${VERSION}`, requestTimeoutMs: 10_000 })
+    await using client = new KubeClient({ connection, userAgent: USER_AGENT, requestTimeoutMs: 10_000 })
     const version = (await client.get('/version', signal)) as { gitVersion?: string }
     const uid = await client.identity(signal)
     yield {

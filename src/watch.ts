@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import {
   type ClusterRecord,
   ClusterWatch,
@@ -11,38 +12,31 @@ import type { ConfirmCommand } from './day2/index.ts'
 import { Fault } from './errors.ts'
 import { type Connection, fromKubeconfig, inCluster, KubeClient, withToken } from './kube/index.ts'
 import type { EventLog } from './log/index.ts'
-import type { Logger } from './telemetry/index.ts'
+import type { Check } from './http/index.ts'
+import { type RoleParts, USER_AGENT } from './role.ts'
 import type { VmRecord } from './vm/index.ts'
-
-export interface WatchRoleOptions {
-  readonly config: Config
-  readonly log: EventLog
-  readonly logger: Logger
-  readonly now: () => number
-  readonly userAgent: string
-  readonly signal: AbortSignal
-  readonly readFile: (path: string) => string
-}
 
 /** The role `watch`: every configured cluster, and every cluster that the hubs select, each watched on its own. */
 export class WatchRole {
-  readonly #options: WatchRoleOptions
+  readonly #parts: RoleParts
   readonly #running = new Map<string, { watch: ClusterWatch; stop: AbortController; done: Promise<void> }>()
   readonly #faults = new Map<string, Fault>()
   #lost = Promise.withResolvers<never>()
 
-  constructor(options: WatchRoleOptions) {
-    this.#options = options
+  constructor(parts: RoleParts) {
+    this.#parts = parts
   }
 
-  /** Clusters and hubs that can not even be tried, by name: a broken kubeconfig, say. The rest of the fleet goes on. */
-  get faults(): ReadonlyMap<string, Fault> {
-    return this.#faults
+  /** Clusters and hubs that can not even be tried (a broken kubeconfig, say), for `/readyz`. The rest of the fleet goes on. */
+  checks(): readonly Check[] {
+    return [...this.#faults].map(([name, { message, hint }]) => {
+      return { name: `cluster ${name} (configuration)`, ok: false, reason: message, hint }
+    })
   }
 
   /** Works until the signal aborts; rejects only when the log is lost. */
   async run(): Promise<void> {
-    const { config, signal } = this.#options
+    const { config, signal } = this.#parts
     const ended = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
     for (const cluster of config.clusters)
       await this.#try(cluster, () => this.#start(cluster.name, '', connectionOf(cluster)))
@@ -65,16 +59,16 @@ export class WatchRole {
     } catch (error) {
       if (!(error instanceof Fault)) throw error
       this.#faults.set(cluster.name, error)
-      this.#options.logger.error({ cluster: cluster.name, hint: error.hint }, error.message)
+      this.#parts.logger.error({ cluster: cluster.name, hint: error.hint }, error.message)
     }
   }
 
   async #start(name: string, hub: string, connection: Connection): Promise<void> {
-    const { config, log, now, signal, userAgent } = this.#options
+    const { config, log, now, signal } = this.#parts
     const known = await load(log, name)
     if (known.cluster === null) await log.append([{ stream: 'state.fleet', key: name, value: newCluster(name, hub) }])
     const stop = new AbortController()
-    const client = new KubeClient({ connection, userAgent })
+    const client = new KubeClient({ connection, userAgent: USER_AGENT })
     const watch = new ClusterWatch({
       name,
       hub,
@@ -101,10 +95,10 @@ export class WatchRole {
   }
 
   async #watchHub(hub: HubConfig): Promise<void> {
-    const { config, log, now, signal, userAgent } = this.#options
+    const { config, log, now, signal } = this.#parts
     await this.#try(hub, async () => {
       const connection = connectionOf(hub)
-      await using client = new KubeClient({ connection, userAgent })
+      await using client = new KubeClient({ connection, userAgent: USER_AGENT })
       const known = (await load(log, hub.name)).cluster
       const nameOf = (cluster: ManagedCluster): string => hub.aliases[cluster.name] ?? cluster.name
       await watchHub({
@@ -129,10 +123,10 @@ export class WatchRole {
         hint: `give it another under hubs.aliases of ${hub.name}`,
       })
       this.#faults.set(`${hub.name}/${name}`, fault)
-      this.#options.logger.error({ cluster: name, hint: fault.hint }, fault.message)
+      this.#parts.logger.error({ cluster: name, hint: fault.hint }, fault.message)
       return
     }
-    const ca = hub.proxy.ca_file === '' ? '' : this.#options.readFile(hub.proxy.ca_file)
+    const ca = hub.proxy.ca_file === '' ? '' : readFileSync(hub.proxy.ca_file, 'utf8')
     const token = async (): Promise<string> => bearerOf(await connection.authorize(true), hub.name)
     await this.#start(
       name,
@@ -143,13 +137,13 @@ export class WatchRole {
 
   /** Out of scope: no longer watched, nothing of it is forgotten, and its hosts grow stale. */
   #leave(name: string): void {
-    this.#options.logger.warn({ cluster: name }, 'a cluster left the selection: it is held as it was')
+    this.#parts.logger.warn({ cluster: name }, 'a cluster left the selection: it is held as it was')
     this.#running.get(name)?.stop.abort()
     this.#running.delete(name)
   }
 
   async #followConfirmations(): Promise<void> {
-    const { log, signal, logger } = this.#options
+    const { log, signal, logger } = this.#parts
     for await (const entry of log.follow('commands', log.end('commands'), signal)) {
       const command = entry.value as ConfirmCommand | { kind: 'run' }
       if (command.kind !== 'confirm') continue

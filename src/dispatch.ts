@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import { type Controller, openController } from './aap/index.ts'
+import { type Config, type ControllerConfig, readSecret } from './config/index.ts'
+import { Dispatcher, type DispatchReport, loadLedger, PATIENCE, type Policy } from './day2/index.ts'
+import type { Check } from './http/index.ts'
+import type { RoleParts, Surroundings } from './role.ts'
+
+/** The role `dispatch`: what fleet, ledger and commands ask for is launched at the controller, and followed to its end. */
+export class DispatchRole {
+  readonly #parts: RoleParts
+  readonly #settings: ControllerConfig
+  #trouble = ''
+
+  constructor(parts: RoleParts, settings: ControllerConfig) {
+    this.#parts = parts
+    this.#settings = settings
+  }
+
+  /** Works until the signal aborts; rejects only when the log is lost. */
+  async run(): Promise<void> {
+    const { config, log, fleet, now, newId, env, signal } = this.#parts
+    const settings = this.#settings
+    await using controller = connectController(settings, env)
+    const { ledger } = await loadLedger(log)
+    const dispatcher = new Dispatcher({
+      log,
+      fleet,
+      ledger,
+      controller,
+      place: {
+        organization: settings.organization,
+        inventory: settings.inventory,
+        source: settings.inventory_source,
+      },
+      policies: { onboard: onboardPolicy(config), patch: config.verbs.patch },
+      patience: { ...PATIENCE, quiet: settings.quiet_period_seconds * 1000 },
+      pollMs: settings.poll_seconds * 1000,
+      now,
+      newId,
+      report: (what, details) => this.#report(what, details),
+    })
+    await dispatcher.run(signal)
+  }
+
+  /** How it is with the controller, for `/readyz`. */
+  checks(): readonly Check[] {
+    const ok = this.#trouble === ''
+    return [{ name: 'controller', ok, reason: this.#trouble, hint: ok ? '' : 'virtbridge check tells more' }]
+  }
+
+  #report(...[what, details]: Parameters<DispatchReport>): void {
+    if (what === 'trouble') this.#trouble = details.message
+    else if (what !== 'deferred') this.#trouble = ''
+    this.#parts.logger[LEVELS[what]]({ run: details.run, what }, details.message)
+  }
+}
+
+const LEVELS = {
+  planned: 'info',
+  started: 'info',
+  finished: 'info',
+  deferred: 'debug',
+  trouble: 'warn',
+  alarm: 'error',
+} as const
+
+/** What starts by itself, as the configuration says. */
+export function onboardPolicy(config: Config): Policy {
+  const { verbs, dispatch } = config
+  return {
+    verb: 'onboard',
+    ...verbs.onboard,
+    coalesceMs: dispatch.coalesce_seconds * 1000,
+    maxHosts: dispatch.max_hosts_per_job,
+    maxJobs: dispatch.max_jobs,
+    brake: { hosts: dispatch.brake.hosts, perMs: dispatch.brake.per_seconds * 1000 },
+  }
+}
+
+/** The client of the configured controller. Its token is read when it is needed, so that a rotated one counts at once. */
+export function connectController(settings: ControllerConfig, env: Surroundings['env']): Controller {
+  return openController({
+    url: settings.url,
+    token: () => readSecret(settings.token, env),
+    requestTimeoutMs: settings.request_timeout_seconds * 1000,
+    ...(settings.token_description === '' ? {} : { tokenDescription: settings.token_description }),
+    ...(settings.ca_file === '' ? {} : { ca: readFileSync(settings.ca_file, 'utf8') }),
+  })
+}

@@ -1,0 +1,107 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { type Config, readSecret } from './config/index.ts'
+import { explain, followLedger, loadLedger, type LedgerView, type Policy } from './day2/index.ts'
+import { onboardPolicy } from './dispatch.ts'
+import { Fault, messageOf } from './errors.ts'
+import { buildApp, type Check, createAuthenticator } from './http/index.ts'
+import { InventoryCache, stalenessOf, type StaleLimits } from './inventory/index.ts'
+import type { EventStream, Stored } from './log/index.ts'
+import type { RoleParts } from './role.ts'
+import { VERSION } from './version.ts'
+
+/** The role `serve`: answers from what the log says; what people ask for becomes a command on the log. */
+export interface ServeRole extends AsyncDisposable {
+  /** Where it listens. */
+  readonly url: string
+  /** What keeps its views up with the log. */
+  readonly tasks: readonly Promise<void>[]
+}
+
+/** Starts to listen. Throws a Fault `listen` when it can not. `checks`: what the other roles have to say on `/readyz`. */
+export async function startServe(parts: RoleParts, checks: () => readonly Check[]): Promise<ServeRole> {
+  const { config, log, fleet, metrics, env, now, newId, logger, signal } = parts
+  await using stack = new AsyncDisposableStack()
+  const { ledger, position } = await loadLedger(log)
+  const limits = limitsOf(config)
+  const expected = [...config.clusters, ...config.hubs].map(cluster => cluster.name)
+  const verbsOf = verbReader(ledger)
+  const labelGroups = config.inventory.label_groups
+  const inventory = stack.use(new InventoryCache({ fleet, expected, limits, labelGroups, verbsOf, now }))
+  const policy: Policy | null = config.controller === undefined ? null : onboardPolicy(config)
+  const app = buildApp({
+    log,
+    fleet,
+    ledger,
+    inventory,
+    explain: (host, record) => {
+      const staleness = stalenessOf(fleet.clusters.get(record.cluster), limits, now())
+      return explain(record, { host, fleet, ledger, policy, staleness }, now())
+    },
+    drivers: { onboard: config.verbs.onboard.driver, patch: config.verbs.patch.driver },
+    controllerConfigured: config.controller !== undefined,
+    expected,
+    checks,
+    authenticate: createAuthenticator(
+      config.http.tokens.map(({ name, can, token }) => ({ name, can, read: () => readSecret(token, env) })),
+      now,
+    ),
+    metrics,
+    logger,
+    version: VERSION,
+    now,
+    newId,
+    signal,
+  })
+  const url = await listen(app, config.http.listen)
+  stack.defer(() => app.close())
+  const onVerb = ({ host, uid }: { host: string; uid: string }): void => {
+    const record = fleet.byHost(host)
+    if (record?.uid === uid) inventory.refresh(record)
+  }
+  const tasks = [followLedger(ledger, { log, from: position, signal, onVerb }), ...countEvents(parts)]
+  const owned = stack.move()
+  return { url, tasks, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+function verbReader(ledger: LedgerView): (uid: string) => { onboard: string; patch: string } {
+  return uid => ({
+    onboard: ledger.verb(uid, 'onboard')?.status ?? '',
+    patch: ledger.verb(uid, 'patch')?.status ?? '',
+  })
+}
+
+function limitsOf(config: Config): StaleLimits {
+  const { stale_after_seconds, disable_stale_after_seconds } = config.inventory
+  return { staleAfterMs: stale_after_seconds * 1000, disableAfterMs: disable_stale_after_seconds * 1000 }
+}
+
+function countEvents({ log, metrics, signal }: RoleParts): readonly Promise<void>[] {
+  const count = async (stream: EventStream): Promise<void> => {
+    for await (const entry of log.follow(stream, log.end(stream), signal)) {
+      const { fact, run, outcome } = dataOf(entry)
+      metrics.events.inc({ stream, fact: fact ?? '' })
+      if (fact === 'run_finished') metrics.runs.inc({ verb: run?.verb ?? '', outcome: outcome ?? '' })
+    }
+  }
+  return (['events.vm', 'events.cluster', 'events.day2'] as const).map(count)
+}
+
+function dataOf(entry: Stored): { fact?: string; run?: { verb?: string }; outcome?: string } {
+  const event: { data?: { fact?: string; run?: { verb?: string }; outcome?: string } } | null = entry.value
+  return event?.data ?? {}
+}
+
+async function listen(app: FastifyInstance, where: string): Promise<string> {
+  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(where) ?? []
+  try {
+    await app.listen({ host: host.replace(/^\[|\]$/g, ''), port: Number(port) })
+  } catch (error) {
+    await app.close()
+    const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    const message = taken ? `${where} is in use by another process` : `can not listen on ${where}: ${messageOf(error)}`
+    throw new Fault('listen', message, { hint: 'stop that process, or set http.listen to another port' })
+  }
+  const { address, port: bound } = app.server.address() as AddressInfo
+  return `http://${address.includes(':') ? `[${address}]` : address}:${bound}`
+}
