@@ -10,7 +10,7 @@ import { Launcher } from './launcher.ts'
 import type { Ledger } from './ledger.ts'
 import { plan, type Policy, whyNotOnboard } from './plan.ts'
 import { forgotten, planned } from './record.ts'
-import { type Command, newRun, type RunCommand } from './run.ts'
+import { type Command, newRun, type RunCommand, SELF } from './run.ts'
 import type { Patience } from './step.ts'
 
 export interface DispatcherOptions {
@@ -120,7 +120,7 @@ export class Dispatcher {
         continue
       }
       const { verb, template, reason, hosts } = decision
-      const run = newRun({ id: newId(), verb, template, askedBy: 'bridge', reason, hosts }, now)
+      const run = newRun({ id: newId(), verb, template, askedBy: SELF, reason, hosts }, now)
       this.#book.report('planned', { run: run.id, message: `${verb} on ${hosts.length} hosts: ${reason}` })
       await this.#book.append(planned(run, ledger, now))
     }

@@ -34,10 +34,11 @@ export function hostEvent(run: Run, host: RunHost, result: HostResult, now: numb
     outcome: result.outcome,
     reason: result.detail,
   }
-  const cluster = { name: host.key.split('/')[0] ?? '', hub: '' }
+  // A host that is no VM (a person may ask for anything) has no cluster, and its name for an identity.
+  const cluster = { name: host.uid === '' ? '' : (host.key.split('/')[0] ?? ''), hub: '' }
   return envelope({
     kind: 'day2',
-    id: factId('', run.id, fact, [host.uid]),
+    id: factId('', run.id, fact, [host.uid || host.host]),
     fact,
     cluster,
     subject: host.key,

@@ -3,7 +3,7 @@ import type { FleetView } from '../fleet/index.ts'
 import { addressOf, isReady, unreachableReason } from '../inventory/index.ts'
 import { hostName, type VmRecord, vmKey } from '../vm/index.ts'
 import type { LedgerView } from './ledger.ts'
-import type { RunHost, Verb } from './run.ts'
+import { type RunHost, SELF, type Verb } from './run.ts'
 
 /** What may start by itself, and how much of it. */
 export interface Policy {
@@ -113,7 +113,7 @@ function retryAfter(refusals: number): number {
 /** Incarnations on which something started by itself within the window. */
 function startedBySelf(ledger: LedgerView, policy: Policy, now: number): number {
   let count = 0
-  for (const verb of ledger.verbs()) if (verb.asked_by === 'bridge' && verb.at > now - policy.brake.perMs) count += 1
+  for (const verb of ledger.verbs()) if (verb.asked_by === SELF && verb.at > now - policy.brake.perMs) count += 1
   return count
 }
 

@@ -1,13 +1,17 @@
 import type { Entry } from '../log/index.ts'
 import { hostEvent, runEvent } from './event.ts'
 import type { LedgerView } from './ledger.ts'
-import type { HostResult, Run, RunHost, RunOutcome, VerbRecord } from './run.ts'
+import { type HostResult, type Run, type RunHost, type RunOutcome, SELF, type VerbRecord } from './run.ts'
 
 /** The entries that make a new intent durable: the run, and that its verb runs on each of its VMs. */
 export function planned(run: Run, ledger: LedgerView, now: number): readonly Entry[] {
-  const running = run.hosts.map(host =>
-    verbEntry(run, host, { status: 'running', detail: '', refusals: refusalsOf(run, host, ledger) }, now),
-  )
+  const running = run.hosts.map(host => {
+    const last = ledger.verb(host.uid, run.verb)
+    return verbEntry(
+      { ...verbRecord(run, host, now), status: 'running', refusals: last?.refusals ?? 0 },
+      lastThatRan(last),
+    )
+  })
   return [runEntry(run), ...running]
 }
 
@@ -64,13 +68,10 @@ export function finished(
       detail,
       at: now,
     }
-    const refusals = outcome === 'refused' ? refusalsOf(run, host, ledger) + 1 : 0
     return [
       { stream: 'events.day2', key: host.key, value: hostEvent(done, host, result, now) },
       { stream: 'state.runs', key: `run/${run.id}/${host.host}`, value: result },
-      ...(speaksFor(run, host, outcome, ledger)
-        ? [verbEntry(run, host, { status: outcome, detail, refusals }, now)]
-        : []),
+      ...verbAfter(run, host, result, ledger),
     ]
   })
   return {
@@ -93,11 +94,24 @@ export function forgotten(runs: readonly Run[], ledger: LedgerView): readonly En
   ])
 }
 
-/** A host that was left out says nothing of its VM when another run did or does something there. */
-function speaksFor(run: Run, host: RunHost, outcome: HostResult['outcome'], ledger: LedgerView): boolean {
-  if (host.uid === '') return false
+/**
+ * What a verb came to on one host. Of a refusal only the run that was planned on the VM speaks, and it leaves what ran there before: an
+ * incarnation that was onboarded stays so. Refusals are counted for what starts by itself alone.
+ */
+function verbAfter(run: Run, host: RunHost, result: HostResult, ledger: LedgerView): readonly Entry[] {
+  if (host.uid === '') return []
+  const { outcome: status, detail, at } = result
+  const record = { ...verbRecord(run, host, at), status, detail }
+  if (status !== 'refused') return [verbEntry(record)]
   const last = ledger.verb(host.uid, run.verb)
-  return outcome !== 'refused' || last === undefined || last.run === run.id || last.status === 'refused'
+  if (last?.run !== run.id) return []
+  const ran = lastThatRan(last)
+  return [verbEntry(ran ?? { ...record, refusals: last.refusals + (run.asked_by === SELF ? 1 : 0) })]
+}
+
+/** What to go back to when nothing runs after all. */
+function lastThatRan(last: VerbRecord | undefined): VerbRecord | undefined {
+  return last === undefined || last.status === 'refused' || last.status === 'running' ? last?.before : last
 }
 
 function overall(counts: Readonly<Record<string, number>>): RunOutcome {
@@ -107,26 +121,25 @@ function overall(counts: Readonly<Record<string, number>>): RunOutcome {
   return known.every(outcome => outcome === 'unknown' || outcome === 'refused') ? 'unknown' : 'failed'
 }
 
-function refusalsOf(run: Run, host: RunHost, ledger: LedgerView): number {
-  return ledger.verb(host.uid, run.verb)?.refusals ?? 0
-}
-
-function verbEntry(
-  run: Run,
-  host: RunHost,
-  what: Pick<VerbRecord, 'status' | 'detail' | 'refusals'>,
-  now: number,
-): Entry {
-  const value: VerbRecord = {
+function verbRecord(run: Run, host: RunHost, at: number): VerbRecord {
+  const { verb, id, asked_by } = run
+  const { uid } = host
+  return {
     schema: 1,
     kind: 'verb',
-    uid: host.uid,
+    uid,
     host: host.host,
-    verb: run.verb,
-    run: run.id,
-    asked_by: run.asked_by,
-    at: now,
-    ...what,
+    verb,
+    run: id,
+    asked_by,
+    at,
+    status: 'running',
+    detail: '',
+    refusals: 0,
   }
-  return { stream: 'state.runs', key: `vm/${host.uid}/${run.verb}`, value }
+}
+
+function verbEntry(record: VerbRecord, before?: VerbRecord): Entry {
+  const value: VerbRecord = before === undefined ? record : { ...record, before }
+  return { stream: 'state.runs', key: `vm/${record.uid}/${record.verb}`, value }
 }

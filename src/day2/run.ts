@@ -1,6 +1,9 @@
 export const VERBS = ['onboard', 'patch'] as const
 export type Verb = (typeof VERBS)[number]
 
+/** Who asks for what starts by itself. */
+export const SELF = 'bridge'
+
 /**
  * Where a run stands. Each is durable before what follows from it is done.
  *
@@ -28,7 +31,7 @@ export interface Run {
   readonly id: string
   readonly verb: Verb
   readonly template: string
-  /** `bridge` when a fact started it, else the name of the token that asked. */
+  /** `SELF` when a fact started it, else the name of the token that asked. */
   readonly asked_by: string
   readonly reason: string
   readonly created_at: number
@@ -76,8 +79,10 @@ export interface VerbRecord {
   readonly asked_by: string
   readonly detail: string
   readonly at: number
-  /** Runs of this verb that ended refused in a row: nothing ran, so it may be tried again, ever later. */
+  /** Runs that started by themselves and ended refused, in a row: nothing ran, so it may be tried again, ever later. */
   readonly refusals: number
+  /** While it is running: what it came to before, which counts again when nothing runs after all. */
+  readonly before?: VerbRecord
 }
 
 /** A wish of a person, on the stream `commands`. */
