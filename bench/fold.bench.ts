@@ -28,7 +28,7 @@ export async function* run(): AsyncIterable<Measure> {
     const next = change(record, { vm, seen: assemble(vm, projectVmi(object), record?.seen ?? null) }, circumstance)
     record = next.record
   })
-  yield { what: 'watch line of 5 KB to facts', value, unit: 'events/s', floor, must: { of: 'ratio', atLeast: 0.4 } }
+  yield { what: 'watch line of 5 KB to facts', value, unit: 'events/s', floor, must: { of: 'ratio', atLeast: 0.25 } }
 }
 
 function perSecond(act: () => unknown): number {

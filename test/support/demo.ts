@@ -30,7 +30,9 @@ export function startDemo(dir: string, ...more: string[]): Shown {
     child,
     text: () => text,
     ended: once(child, 'exit').then(([code]) => code as number | null),
-    printed: line => expect.poll(() => text, { timeout: 60_000, interval: 20 }).toContain(line),
+    printed: async line => {
+      await expect.poll(() => text, { timeout: 60_000, interval: 20 }).toContain(line)
+    },
   }
 }
 
