@@ -58,6 +58,7 @@ export async function* reflect<T>(
   const { signal } = options
   const retry = createRetry(options)
   let from = ''
+  let forgotten = false
   while (!signal.aborted) {
     try {
       if (from === '') {
@@ -69,7 +70,10 @@ export async function* reflect<T>(
       for await (const step of watch(client, resource, from, options)) {
         from = step.resourceVersion
         heard ||= step.yielded?.kind !== 'watching'
-        if (heard) retry.reset()
+        if (heard) {
+          retry.reset()
+          forgotten = false
+        }
         if (step.yielded !== null) yield step.yielded
       }
       // A watch that ends at once without a word is a failure too, else a broken proxy is asked without pause.
@@ -79,7 +83,11 @@ export async function* reflect<T>(
       const failure = fromFailure(error)
       if (failure.kind === 'expired') {
         from = ''
-        continue
+        // Once is how a watch that was away too long ends. Again, without a word in between, is a fault: lists are costly.
+        if (!forgotten) {
+          forgotten = true
+          continue
+        }
       }
       yield { kind: 'unavailable', error: failure }
       await retry.wait(failure.retryAfterMs)
@@ -143,22 +151,35 @@ async function* watch<T>(
   )
   yield { resourceVersion: from, yielded: { kind: 'watching' } }
   for await (const line of jsonLines(body)) {
-    const { type, object } = line as { type?: unknown; object?: unknown }
-    stall.heard(type === 'BOOKMARK')
-    const resourceVersion = (object as Versioned | undefined)?.metadata?.resourceVersion ?? ''
-    if (type === 'ERROR') throw watchError(object)
-    if (resourceVersion === '')
-      throw new KubeError('invalid', `${resource.path}: a watch event without a resourceVersion`)
-    if (type === 'BOOKMARK') yield { resourceVersion, yielded: null }
-    else if (type === 'ADDED' || type === 'MODIFIED')
-      yield { resourceVersion, yielded: { kind: 'changed', object: resource.project(object) } }
-    else if (type === 'DELETED') yield { resourceVersion, yielded: { kind: 'gone', object: resource.project(object) } }
-    else throw new KubeError('invalid', `${resource.path}: a watch event of the unknown type ${String(type)}`)
+    stall.pause()
+    const step = read(line, resource)
+    yield step
+    stall.listen(step.yielded === null)
+  }
+}
+
+/** One line of a watch. Throws what its ERROR says, or `invalid`: a line that can not be read is not skipped. */
+function read<T>(line: unknown, resource: Resource<T>): Step<T> {
+  const { type, object } = (line ?? {}) as { type?: unknown; object?: unknown }
+  if (type === 'ERROR') throw watchError(object)
+  const resourceVersion = (object as Versioned | null | undefined)?.metadata?.resourceVersion
+  if (typeof resourceVersion !== 'string' || resourceVersion === '')
+    throw new KubeError('invalid', `${resource.path}: a watch event without a resourceVersion`)
+  switch (type) {
+    case 'BOOKMARK':
+      return { resourceVersion, yielded: null }
+    case 'ADDED':
+    case 'MODIFIED':
+      return { resourceVersion, yielded: { kind: 'changed', object: resource.project(object) } }
+    case 'DELETED':
+      return { resourceVersion, yielded: { kind: 'gone', object: resource.project(object) } }
+    default:
+      throw new KubeError('invalid', `${resource.path}: a watch event of the unknown type ${String(type)}`)
   }
 }
 
 interface Versioned {
-  readonly metadata?: { readonly resourceVersion?: string }
+  readonly metadata?: { readonly resourceVersion?: unknown }
 }
 
 /** An ERROR event carries a Status: 410 means that the place to resume from is forgotten. */
@@ -184,9 +205,13 @@ class StallTimer implements Disposable {
     return this.#controller.signal
   }
 
-  heard(bookmark: boolean): void {
-    this.#armed ||= bookmark
+  /** A line came: while its reader works on it, and so leaves the socket unread, the silence is our own. */
+  pause(): void {
     clearTimeout(this.#timer)
+  }
+
+  listen(bookmark: boolean): void {
+    this.#armed ||= bookmark
     if (this.#armed)
       this.#timer = setTimeout(
         () => this.#controller.abort(new KubeError('unreachable', 'the watch went silent')),
