@@ -40,10 +40,9 @@ export class Book {
   async go(next: Next): Promise<void> {
     if (next.kind === 'goes_on') {
       if (next.news === null) return this.save(next.run)
-      this.report('started', {
-        run: next.run.id,
-        message: `job ${next.run.job?.id ?? 0} on ${next.run.hosts.length} hosts`,
-      })
+      const { id, astray, job, hosts } = next.run
+      if (astray === '') this.report('started', { run: id, message: `job ${job?.id ?? 0} on ${hosts.length} hosts` })
+      else this.report('alarm', { run: id, message: astray })
       return this.append(started(next.run, this.#now()))
     }
     if (next.outcome === 'refused') return this.refuse(next.run, next.message)

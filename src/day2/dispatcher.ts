@@ -19,7 +19,7 @@ export interface DispatcherOptions {
   readonly ledger: Ledger
   readonly controller: Controller
   readonly place: Place
-  readonly policies: { readonly onboard: Policy; readonly patch: Pick<Policy, 'template' | 'driver'> }
+  readonly policies: { readonly onboard: Policy; readonly patch: Pick<Policy, 'template' | 'driver' | 'os'> }
   readonly patience: Patience
   readonly pollMs: number
   readonly now: () => number

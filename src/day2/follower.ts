@@ -1,6 +1,15 @@
-import { type Controller, type Followed, reconcile } from '../aap/index.ts'
+import {
+  type Controller,
+  ControllerError,
+  type Followed,
+  type HostSummary,
+  reconcile,
+  strangers,
+} from '../aap/index.ts'
+import { plainText } from '../event/index.ts'
 import type { Book } from './book.ts'
 import { failed } from './controller-side.ts'
+import type { Outcomes } from './record.ts'
 import type { Run } from './run.ts'
 import { afterPoll, type Patience } from './step.ts'
 
@@ -11,7 +20,12 @@ interface Parts {
   readonly now: () => number
 }
 
-/** Follows the jobs of runs to their ends, all by one question. */
+type Answer = Followed | 'unanswered'
+
+/** Strangers that are named; of more their number is told. */
+const NAMED = 5
+
+/** Follows the jobs of runs to their ends, all by one question; what goes wrong with one holds up no other. */
 export class Follower {
   readonly #parts: Parts
 
@@ -20,25 +34,106 @@ export class Follower {
   }
 
   async turn(runs: readonly Run[]): Promise<void> {
-    const { controller, book, now } = this.#parts
+    if (runs.length === 0) return
+    const asked = await this.#ask(runs.filter(run => run.astray === ''))
+    await Promise.all(
+      runs.map(async run => this.#followOne(run, asked?.get(run.job?.id ?? 0) ?? (await this.#askAlone(run)))),
+    )
+  }
+
+  /** The jobs of runs by one question; null when they are to be asked for one by one. */
+  async #ask(runs: readonly Run[]): Promise<ReadonlyMap<number, Answer> | null> {
     const ids = runs.flatMap(run => (run.job === null ? [] : [run.job.id]))
-    if (ids.length === 0) return
+    if (ids.length === 0) return null
     try {
-      const jobs = await controller.jobs(ids)
-      for (const run of runs) await this.#followOne(run, jobs.get(run.job?.id ?? 0) ?? 'vanished', now())
+      return await this.#parts.controller.jobs(ids)
     } catch (error) {
-      book.report('trouble', { message: `following ${ids.length} jobs: ${failed(error).reason}` })
+      this.#parts.book.report('trouble', { message: `following ${ids.length} jobs: ${failed(error).reason}` })
+      // One job that can not be read makes the question fail for all; a controller that is down is asked no more this time.
+      const answered = error instanceof ControllerError && error.status !== 0 && error.kind !== 'unauthorized'
+      return answered ? null : new Map(ids.map(id => [id, 'unanswered']))
     }
   }
 
-  async #followOne(run: Run, job: Followed, now: number): Promise<void> {
-    const { controller, book, patience } = this.#parts
-    const { done, run: seen } = afterPoll(run, job, now, patience)
-    if (!done) return seen === run ? undefined : book.save(seen)
-    const hosts = seen.hosts.map(host => host.host)
-    const readable = typeof job === 'object' && seen.job !== null
-    const summaries = readable ? await controller.hostSummaries({ url: seen.job?.url ?? '' }) : []
-    const message = typeof job === 'object' ? job.explanation : `the job is ${job}`
-    await book.end(seen, reconcile(hosts, job, summaries), message)
+  /** Also for what is no job at all, as a launch may start it that went astray. */
+  async #askAlone(run: Run): Promise<Answer> {
+    if (run.job === null) return 'vanished'
+    try {
+      return await this.#parts.controller.job(run.job)
+    } catch (error) {
+      this.#parts.book.report('trouble', { run: run.id, message: `following its job: ${failed(error).reason}` })
+      return 'unanswered'
+    }
   }
+
+  async #followOne(run: Run, job: Answer): Promise<void> {
+    const { book, patience, now } = this.#parts
+    if (job === 'forbidden')
+      book.report('trouble', { run: run.id, message: 'the controller does not let this account read its job' })
+    const polled = afterPoll(run, job, now(), patience)
+    if (polled.kind === 'overdue') return this.#cancel(polled.run)
+    if (polled.kind === 'lost') {
+      const message = join(polled.run.message, 'it was given up, and may still run')
+      return book.go({ kind: 'ends', run: polled.run, outcome: 'unknown', message })
+    }
+    if (polled.kind === 'done' && typeof job !== 'object') return this.#end(polled.run, job, [])
+    const summaries = polled.kind === 'done' ? await this.#summaries(polled.run) : null
+    if (summaries !== null) return this.#end(polled.run, job, summaries)
+    if (polled.run !== run) await book.save(polled.run)
+  }
+
+  /** Null while they can not be read: without them a host that the job ran on would be taken for one that it left out. */
+  async #summaries(run: Run): Promise<readonly HostSummary[] | null> {
+    const { controller, book, now, patience } = this.#parts
+    try {
+      return await controller.hostSummaries({ url: run.job?.url ?? '' })
+    } catch (error) {
+      const message = `the results of its job can not be read: ${failed(error).reason}`
+      if (now() - run.since > patience.job) await book.go({ kind: 'ends', run, outcome: 'unknown', message })
+      else book.report('trouble', { run: run.id, message })
+      return null
+    }
+  }
+
+  async #end(run: Run, job: Answer, summaries: readonly HostSummary[]): Promise<void> {
+    const { book } = this.#parts
+    const asked = run.hosts.map(host => host.host)
+    const uninvited = strangers(asked, summaries)
+    const alarm = uninvited.length === 0 ? '' : ranOnStrangers(uninvited)
+    if (alarm !== '') book.report('alarm', { run: run.id, message: alarm })
+    const said = typeof job === 'object' ? job.explanation : `the job is ${job}`
+    await book.end(run, outcomesOf(run, asked, job, summaries), join(run.message, alarm, said))
+  }
+
+  async #cancel(run: Run): Promise<void> {
+    const { controller, book, patience, now } = this.#parts
+    const message = await this.#cancelled(controller, run, `it ran for more than ${patience.job / 3_600_000} h`)
+    book.report('alarm', { run: run.id, message })
+    await book.save({ ...run, stopped_at: now(), message })
+  }
+
+  async #cancelled(controller: Controller, run: Run, because: string): Promise<string> {
+    try {
+      const answer = await controller.cancel({ url: run.job?.url ?? '' })
+      return `${because} and was ${answer === 'cancelled' ? 'cancelled' : 'to be cancelled when it had ended'}`
+    } catch (error) {
+      return `${because} and could not be cancelled: ${failed(error).reason}`
+    }
+  }
+}
+
+function outcomesOf(run: Run, asked: readonly string[], job: Answer, summaries: readonly HostSummary[]): Outcomes {
+  // Whatever its results say, they are not of what was asked for.
+  if (run.astray !== '') return new Map(asked.map(host => [host, { outcome: 'unknown', detail: run.astray }]))
+  return reconcile(asked, job === 'unanswered' ? 'forbidden' : job, summaries)
+}
+
+function ranOnStrangers(hosts: readonly string[]): string {
+  const names = hosts.slice(0, NAMED).map(plainText)
+  const more = hosts.length > NAMED ? ` and ${hosts.length - NAMED} more` : ''
+  return `its job ran on hosts that nobody asked for: ${names.join(', ')}${more}`
+}
+
+function join(...parts: readonly string[]): string {
+  return parts.filter(part => part !== '').join('; ')
 }

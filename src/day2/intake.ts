@@ -10,7 +10,7 @@ import { newRun, type Run, type RunCommand, type RunHost } from './run.ts'
 interface Around {
   readonly fleet: FleetView
   readonly ledger: LedgerView
-  readonly policy: Pick<Policy, 'template' | 'driver'>
+  readonly policy: Pick<Policy, 'template' | 'driver' | 'os'>
 }
 
 /** The run a person asked for, with the hosts that may not be launched on left out; it ends at once when none is left. Pure. */
@@ -20,6 +20,7 @@ export function runOf(command: RunCommand, around: Around, now: number): { run: 
     byHost: host => fleet.byHost(host),
     clusters: fleet.clusters,
     ledger,
+    os: policy.os,
   })
   const { id, verb, reason } = command
   const wish = { id, verb, template: policy.template, askedBy: command.asked_by, reason, hosts }

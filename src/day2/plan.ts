@@ -138,17 +138,21 @@ export function admit(
   return { hosts: admitted, refused }
 }
 
-/** What a launch on one VM depends on. A run does not stand in its own way: `own` is its id. */
+/** What a launch on one VM depends on. A run does not stand in its own way: `own` is its id. `os`: families the verb is for. */
 interface Surroundings {
   readonly clusters: FleetView['clusters']
   readonly ledger: LedgerView
   readonly own?: string
+  readonly os?: readonly string[]
 }
 
 /** Why nothing may be launched on a VM now, whoever asks; empty when it may. */
 export function whyNotNow(record: VmRecord, world: Surroundings): string {
   const cluster = world.clusters.get(record.cluster)
   if (cluster?.status !== 'synced') return `its cluster is ${cluster?.status ?? 'unknown'}`
+  const { family } = record.seen.os
+  if (world.os !== undefined && !world.os.includes(family))
+    return `its OS (${family || 'unknown'}) is not one the verb is for`
   if (!isReady(record)) return `not ready: ${unreachableReason(record, 'fresh') || 'its address is settling'}`
   const holder = world.ledger.holder(record.uid)
   return holder === undefined || holder.id === world.own ? '' : `run ${holder.id} holds it`

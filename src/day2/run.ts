@@ -12,7 +12,7 @@ export const SELF = 'bridge'
  */
 export type RunStatus = 'planned' | 'updating' | 'posting' | 'searching' | 'following' | 'finished'
 
-/** `refused`: nothing ran. `unknown`: something may have run, and nobody can tell what. */
+/** Of a run as a whole. `refused`: nothing ran. `unknown`: something may have run, and nobody can tell what. */
 export type RunOutcome = '' | 'ok' | 'failed' | 'refused' | 'unknown'
 
 /** A guest as it was meant when the run was planned. */
@@ -49,6 +49,10 @@ export interface Run {
   readonly inventory_id: number
   readonly job: { readonly id: number; readonly url: string } | null
   readonly job_ended_at: number
+  /** How its job differs from what was asked for; empty when it does not. */
+  readonly astray: string
+  /** When its job was asked to stop, in ms; 0 when it was not. */
+  readonly stopped_at: number
   readonly finished_at: number
   readonly outcome: RunOutcome
   readonly counts: Readonly<Record<string, number>>
@@ -133,6 +137,8 @@ export function newRun(
     inventory_id: 0,
     job: null,
     job_ended_at: 0,
+    astray: '',
+    stopped_at: 0,
     finished_at: 0,
     outcome: '',
     counts: {},

@@ -1,5 +1,5 @@
 import type { Followed, Launched } from '../aap/index.ts'
-import type { RunOutcome, Run } from './run.ts'
+import type { Run } from './run.ts'
 
 /** How long a run may wait in each place, in ms, before it is ended with what is known. */
 export interface Patience {
@@ -9,10 +9,12 @@ export interface Patience {
   readonly update: number
   /** After a launch whose answer was lost, until no job of it can appear any more. */
   readonly quiet: number
-  /** For a launched job to end. */
+  /** For a launched job to end; then it is cancelled. */
   readonly job: number
   /** For the results of an ended job. */
   readonly results: number
+  /** For a cancelled job to end. */
+  readonly cancel: number
 }
 
 export const PATIENCE: Patience = {
@@ -21,6 +23,7 @@ export const PATIENCE: Patience = {
   quiet: 45_000,
   job: 86_400_000,
   results: 60_000,
+  cancel: 600_000,
 }
 
 /** Launches begun for one intent, each after a quiet period that proved that the one before started nothing. */
@@ -30,70 +33,82 @@ export const MAX_UPDATES = 1
 /** What comes of a step: the run as it goes on, or its end. */
 export type Next =
   | { readonly kind: 'goes_on'; readonly run: Run; readonly news: 'started' | null }
-  | {
-      readonly kind: 'ends'
-      readonly run: Run
-      readonly outcome: Exclude<RunOutcome, 'ok' | 'failed' | ''>
-      readonly message: string
-    }
+  | { readonly kind: 'ends'; readonly run: Run; readonly outcome: 'refused' | 'unknown'; readonly message: string }
+
+/** 401 and 429 to a launch: nothing ran, and it passes. The preflight of the next attempt waits for it. */
+const PASSING = new Set([401, 429])
 
 /** What becomes of a run by the answer to its launch. Pure. */
 export function afterLaunch(run: Run, launched: Launched, now: number): Next {
-  switch (launched.kind) {
-    case 'launched':
-      return {
-        kind: 'goes_on',
-        news: 'started',
-        run: {
-          ...run,
-          status: 'following',
-          since: now,
-          job: { id: launched.job.id, url: launched.job.url },
-          message: '',
-        },
-      }
-    case 'refused':
-      return { kind: 'ends', run, outcome: 'refused', message: launched.reason }
-    case 'widened':
-      return {
-        kind: 'ends',
-        run: { ...run, job: { id: launched.job.id, url: launched.job.url } },
-        outcome: 'unknown',
-        message: widened(launched),
-      }
-    case 'ambiguous':
-      return { kind: 'goes_on', news: null, run: { ...run, status: 'searching', since: now, message: launched.reason } }
-    case 'not_sent':
-      return again(run, launched.reason, now)
+  if (launched.kind === 'launched') return following(run, launched.job, now)
+  if (launched.kind === 'refused') {
+    if (PASSING.has(launched.status)) return again(run, launched.reason, now)
+    return { kind: 'ends', run, outcome: 'refused', message: launched.reason }
   }
+  // It runs, or did until it was cancelled: its hosts stay locked until it has ended.
+  if (launched.kind === 'widened') {
+    const stray = { ...run, astray: widened(launched), stopped_at: launched.cancelled ? now : 0 }
+    return following(stray, launched.job, now)
+  }
+  if (launched.kind === 'not_sent') return again(run, launched.reason, now)
+  return { kind: 'goes_on', news: null, run: { ...run, status: 'searching', since: now, message: launched.reason } }
 }
 
-/** What becomes of a run whose launch was searched for by its marker. Pure. */
+/**
+ * What becomes of a run whose launch was searched for by its marker. `asked` is when the search was sent: what it did not find may have
+ * appeared while its answer was under way. Pure.
+ */
 export function afterSearch(
   run: Run,
-  found: Exclude<Launched, { kind: 'refused' | 'ambiguous' | 'not_sent' }> | { kind: 'absent' | 'vanished' },
-  now: number,
+  found: Extract<Launched, { kind: 'launched' | 'widened' }> | { kind: 'absent' | 'vanished' },
+  asked: number,
   quiet: number,
 ): Next {
-  if (found.kind === 'launched' || found.kind === 'widened') return afterLaunch(run, found, now)
+  if (found.kind === 'launched' || found.kind === 'widened') return afterLaunch(run, found, asked)
   if (found.kind === 'vanished')
     return { kind: 'ends', run, outcome: 'unknown', message: 'it was launched, and its job was deleted' }
-  if (now - run.since <= quiet) return { kind: 'goes_on', run, news: null }
-  return again(run, run.message, now)
+  if (asked - run.since <= quiet) return { kind: 'goes_on', run, news: null }
+  return again(run, run.message, asked)
 }
 
-/** Is this job done, as far as it can be told now? `ended_at` starts the bounded wait for its results. Pure. */
+/**
+ * How far a run is that follows its job.
+ *
+ * kind    | what to do
+ * waits   | ask again; keep the run when it changed
+ * done    | it has ended: read the results
+ * overdue | cancel the job, and wait for its end a little longer
+ * lost    | give it up: its job may still run
+ */
+export interface Polled {
+  readonly kind: 'waits' | 'done' | 'overdue' | 'lost'
+  readonly run: Run
+}
+
+/** How far the job of a run is, by what the controller said of it, if it said anything. `job_ended_at` starts the wait for its results. Pure. */
 export function afterPoll(
   run: Run,
-  job: Followed,
+  job: Followed | 'unanswered',
   now: number,
-  patience: Pick<Patience, 'job' | 'results'>,
-): { done: boolean; run: Run } {
-  if (job === 'vanished' || job === 'forbidden') return { done: true, run }
-  if (!job.ended)
-    return { done: now - run.since > patience.job, run: run.job_ended_at === 0 ? run : { ...run, job_ended_at: 0 } }
-  const ended = run.job_ended_at === 0 ? { ...run, job_ended_at: now } : run
-  return { done: job.finished || now - ended.job_ended_at > patience.results, run: ended }
+  patience: Pick<Patience, 'job' | 'results' | 'cancel'>,
+): Polled {
+  if (job === 'vanished') return { kind: 'done', run }
+  if (typeof job === 'object' && job.ended) {
+    const ended = run.job_ended_at === 0 ? { ...run, job_ended_at: now } : run
+    return { kind: job.finished || now - ended.job_ended_at > patience.results ? 'done' : 'waits', run: ended }
+  }
+  // A job may go back from its end to a queue; one that can not be seen has not.
+  const going = typeof job === 'object' && run.job_ended_at !== 0 ? { ...run, job_ended_at: 0 } : run
+  if (run.stopped_at > 0) return { kind: now - run.stopped_at > patience.cancel ? 'lost' : 'waits', run: going }
+  return { kind: now - run.since > patience.job ? 'overdue' : 'waits', run: going }
+}
+
+function following(run: Run, job: { readonly id: number; readonly url: string }, now: number): Next {
+  return {
+    kind: 'goes_on',
+    news: 'started',
+    run: { ...run, status: 'following', since: now, job: { id: job.id, url: job.url }, message: run.astray },
+  }
 }
 
 /** The same intent once more, with the same marker; bounded. */

@@ -209,7 +209,7 @@ class DispatchWorld implements Omit<World, 'restart' | typeof Symbol.asyncDispos
       place: { organization: 'Default', inventory: 'virtbridge fleet', source: 'virtbridge' },
       policies: {
         onboard: { ...POLICY, coalesceMs: 0, ...policy },
-        patch: { template: PATCH, driver: patchDriver ?? 'bridge' },
+        patch: { template: PATCH, driver: patchDriver ?? 'bridge', os: ['linux'] },
       },
       patience: { ...PATIENCE, ...patience },
       pollMs: 1,
