@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import {
   type ClusterRecord,
   ClusterWatch,
@@ -10,9 +9,10 @@ import {
 import type { ClusterConfig, Config, HubConfig } from './config/index.ts'
 import type { ConfirmCommand } from './day2/index.ts'
 import { Fault } from './errors.ts'
-import { type Connection, fromKubeconfig, inCluster, KubeClient, withToken } from './kube/index.ts'
+import { type Connection, KubeClient } from './kube/index.ts'
 import type { EventLog } from './log/index.ts'
 import type { Check } from './http/index.ts'
+import { behindProxy, connectionOf } from './reach.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
 import type { VmRecord } from './vm/index.ts'
 
@@ -20,6 +20,8 @@ import type { VmRecord } from './vm/index.ts'
 export class WatchRole {
   readonly #parts: RoleParts
   readonly #running = new Map<string, { watch: ClusterWatch; stop: AbortController; done: Promise<void> }>()
+  /** Watches that were told to stop: a cluster that comes back waits for its old one, so that it never has two writers. */
+  readonly #leaving = new Map<string, Promise<void>>()
   readonly #faults = new Map<string, Fault>()
   #lost = Promise.withResolvers<never>()
 
@@ -49,7 +51,7 @@ export class WatchRole {
         ...hubs.map(hub => hub.then(() => ended)),
       ])
     } finally {
-      await Promise.all([...this.#running.values()].map(running => running.done.catch(() => undefined)))
+      await Promise.all([...this.#leaving.values(), ...[...this.#running.values()].map(running => running.done)])
     }
   }
 
@@ -126,20 +128,18 @@ export class WatchRole {
       this.#parts.logger.error({ cluster: name, hint: fault.hint }, fault.message)
       return
     }
-    const ca = hub.proxy.ca_file === '' ? '' : readFileSync(hub.proxy.ca_file, 'utf8')
-    const token = async (): Promise<string> => bearerOf(await connection.authorize(true), hub.name)
-    await this.#start(
-      name,
-      hub.name,
-      withToken({ url: `${hub.proxy.url.replace(/\/$/, '')}/${cluster.name}`, ca, token }),
-    )
+    await this.#leaving.get(name)
+    await this.#start(name, hub.name, behindProxy(hub, cluster.name, connection))
   }
 
   /** Out of scope: no longer watched, nothing of it is forgotten, and its hosts grow stale. */
   #leave(name: string): void {
     this.#parts.logger.warn({ cluster: name }, 'a cluster left the selection: it is held as it was')
-    this.#running.get(name)?.stop.abort()
+    const running = this.#running.get(name)
+    if (running === undefined) return
+    running.stop.abort()
     this.#running.delete(name)
+    this.#leaving.set(name, running.done)
   }
 
   async #followConfirmations(): Promise<void> {
@@ -166,23 +166,6 @@ async function load(
     else if (key.startsWith(`${name}/`)) records.set(key.slice(name.length + 1), value as VmRecord)
   }
   return { cluster, records }
-}
-
-/** How a configured cluster or hub is reached. Throws a Fault. */
-export function connectionOf(cluster: ClusterConfig): Connection {
-  return cluster.in_cluster
-    ? inCluster()
-    : fromKubeconfig({ file: cluster.kubeconfig, context: cluster.context, allowExec: cluster.allow_exec })
-}
-
-/** The hub's own token, which the cluster-proxy takes for its managed clusters (MCE 2.9 and later). */
-function bearerOf(headers: Record<string, string>, hub: string): string {
-  const [, token = ''] = /^Bearer (.+)$/.exec(headers['authorization'] ?? '') ?? []
-  if (token === '')
-    throw new Fault('hub_token', `${hub} is not reached with a token, so its cluster-proxy can not be asked`, {
-      hint: 'use a service account token in its kubeconfig',
-    })
-  return token
 }
 
 function holdsOf(config: Config): { stopped: number; reachable: number; unreachable: number; address: number } {

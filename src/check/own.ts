@@ -1,0 +1,68 @@
+import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { type Config, readSecret } from '../config/index.ts'
+import { Fault } from '../errors.ts'
+import { openSqliteLog } from '../log/index.ts'
+import { failure, type Finding } from './finding.ts'
+
+/** Less room than this on the log's disk is warned of. */
+const ROOM_BYTES = 512 * 1024 * 1024
+
+/** The log can be opened and written, or is held by a virtbridge that runs. */
+export async function* checkLog(config: Config): AsyncIterable<Finding> {
+  const what = `log ${config.log.path}`
+  try {
+    mkdirSync(dirname(config.log.path), { recursive: true })
+    accessSync(dirname(config.log.path), constants.W_OK)
+    const { bavail, bsize } = statfsSync(dirname(config.log.path))
+    await using log = await openSqliteLog({
+      file: config.log.path,
+      retentionMs: Number.MAX_SAFE_INTEGER,
+      auditRetentionMs: Number.MAX_SAFE_INTEGER,
+    })
+    const room = bavail * bsize
+    const free = `${Math.round(room / 1024 / 1024)} MB free`
+    if (!log.health().writable) yield { what, result: 'fail', detail: log.health().reason, hint: '' }
+    else if (room < ROOM_BYTES)
+      yield { what, result: 'warn', detail: `writable, but only ${free}`, hint: 'give its disk more room' }
+    else yield { what, result: 'ok', detail: `writable, ${free}`, hint: '' }
+  } catch (error) {
+    if (error instanceof Fault && error.code === 'log_held')
+      yield {
+        what,
+        result: 'ok',
+        detail: error.message,
+        hint: 'a second `virtbridge serve` on it would refuse to start',
+      }
+    else yield failure(what, error)
+  }
+}
+
+/** The tokens of the API can be read, and are no trivial ones. */
+export async function* checkTokens(options: {
+  config: Config
+  env: Readonly<Record<string, string | undefined>>
+}): AsyncIterable<Finding> {
+  const { tokens } = options.config.http
+  if (tokens.length === 0)
+    yield {
+      what: 'http tokens',
+      result: 'warn',
+      detail: 'none is configured: the API answers nobody',
+      hint: 'add one under http.tokens',
+    }
+  for (const token of tokens) {
+    const what = `http token ${token.name}`
+    try {
+      const short = readSecret(token.token, options.env).length < 16
+      yield {
+        what,
+        result: short ? 'warn' : 'ok',
+        detail: short ? 'is shorter than 16 characters' : `may ${token.can.join(', ')}`,
+        hint: short ? 'openssl rand -hex 24' : '',
+      }
+    } catch (error) {
+      yield failure(what, error)
+    }
+  }
+}
