@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type Cluster, KubeConfig, type User } from '@kubernetes/client-node'
 import { Fault, messageOf } from '../errors.ts'
+import { KubeError } from './error.ts'
 
 /** How to reach one API server: where, with which TLS, and as whom. */
 export interface Connection {
@@ -25,13 +26,23 @@ const AUTHORIZATION_MS = 30_000
  * A user with an `exec` or `auth-provider` section is refused unless `allowExec`: such a kubeconfig runs a program of its author's
  * choice, and kubeconfigs come out of Secrets that others may write.
  */
-export function fromKubeconfig(options: { file: string; context: string; allowExec: boolean }): Connection {
+export function fromKubeconfig(options: KubeconfigOptions): Connection {
+  return connect(() => loadKubeconfig(options))
+}
+
+interface KubeconfigOptions {
+  readonly file: string
+  readonly context: string
+  readonly allowExec: boolean
+}
+
+function loadKubeconfig(options: KubeconfigOptions): Loaded {
   const config = new KubeConfig()
   const where = `kubeconfig ${options.file}`
   try {
     config.loadFromFile(options.file)
   } catch (error) {
-    throw new Fault('kubeconfig', `${where} can not be read: ${messageOf(error)}`, {
+    throw new Fault('kubeconfig', `${where} can not be read: ${firstLine(error)}`, {
       hint: 'check the path and that it is valid YAML',
     })
   }
@@ -53,28 +64,40 @@ export function fromKubeconfig(options: { file: string; context: string; allowEx
     })
   }
   refuseExec(user, where, options.allowExec)
-  return connect(config, cluster)
+  refuseServer(cluster, where)
+  return { config, cluster, where }
+}
+
+/** What a parser says after its first line quotes the file, which has secrets in it. */
+function firstLine(error: unknown): string {
+  return messageOf(error).split('\n', 1)[0] ?? ''
 }
 
 /** The connection of the service account of the pod this runs in. */
 export function inCluster(): Connection {
-  const config = new KubeConfig()
-  config.loadFromCluster()
-  const cluster = config.getCurrentCluster()
-  if (cluster === null || cluster.server.includes('undefined')) {
-    throw new Fault('in_cluster', 'in_cluster is set, but this process does not run in a pod', {
-      hint: 'use kubeconfig and context instead',
-    })
-  }
-  return connect(config, cluster)
+  return connect(() => {
+    const config = new KubeConfig()
+    config.loadFromCluster()
+    const cluster = config.getCurrentCluster()
+    if (cluster === null || cluster.server.includes('undefined')) {
+      throw new Fault('in_cluster', 'in_cluster is set, but this process does not run in a pod', {
+        hint: 'use kubeconfig and context instead',
+      })
+    }
+    return { config, cluster, where: 'the service account of this pod' }
+  })
 }
 
 /** A connection by a URL and a token, as behind a cluster-proxy. */
-export function withToken(options: { url: string; ca: string; token: () => Promise<string> }): Connection {
+export function withToken(options: {
+  url: string
+  ca: string
+  token: (fresh: boolean) => Promise<string>
+}): Connection {
   return {
     url: options.url.replace(/\/$/, ''),
     tls: options.ca === '' ? {} : { ca: options.ca },
-    authorize: async () => ({ authorization: `Bearer ${(await options.token()).trim()}` }),
+    authorize: async fresh => ({ authorization: `Bearer ${(await options.token(fresh)).trim()}` }),
   }
 }
 
@@ -89,25 +112,55 @@ function refuseExec(user: User, where: string, allowed: boolean): void {
   )
 }
 
-function connect(config: KubeConfig, cluster: Cluster): Connection {
+function refuseServer(cluster: Cluster, where: string): void {
+  const { protocol = '' } = URL.parse(cluster.server) ?? {}
+  if (protocol === 'https:' || (protocol === 'http:' && cluster.skipTLSVerify)) return
+  throw protocol === 'http:'
+    ? new Fault('kubeconfig', `${where}: ${cluster.server} is plain http, on which everybody can read the token`, {
+        hint: 'use https; where that is meant, set insecure-skip-tls-verify: true on this cluster',
+      })
+    : new Fault('kubeconfig', `${where}: the server "${cluster.server}" is no URL`, {
+        hint: 'it begins with https:// and names a host',
+      })
+}
+
+interface Loaded {
+  readonly config: KubeConfig
+  readonly cluster: Cluster
+  readonly where: string
+}
+
+/** Reads the credentials anew from where they came when they were refused: tokens are rotated in the file. */
+function connect(load: () => Loaded): Connection {
+  let loaded = load()
   let known: { headers: Record<string, string>; at: number } | null = null
   return {
-    url: cluster.server.replace(/\/$/, ''),
-    tls: tlsOf(cluster, config.getCurrentUser()),
+    url: loaded.cluster.server.replace(/\/$/, ''),
+    tls: tlsOf(loaded),
     async authorize(fresh) {
       if (!fresh && known !== null && performance.now() - known.at < AUTHORIZATION_MS) return known.headers
+      if (fresh) loaded = reload(load)
       const options: { headers: Record<string, string> } = { headers: {} }
-      await config.applyToHTTPSOptions(options as Parameters<KubeConfig['applyToHTTPSOptions']>[0])
+      await loaded.config.applyToHTTPSOptions(options as Parameters<KubeConfig['applyToHTTPSOptions']>[0])
       known = { headers: lowerCased(options.headers), at: performance.now() }
       return known.headers
     },
   }
 }
 
-function tlsOf(cluster: Cluster, user: User | null): Connection['tls'] {
-  const ca = fileOrData(cluster.caFile, cluster.caData)
-  const cert = fileOrData(user?.certFile, user?.certData)
-  const key = fileOrData(user?.keyFile, user?.keyData)
+function reload(load: () => Loaded): Loaded {
+  try {
+    return load()
+  } catch (error) {
+    throw new KubeError('unauthorized', `the credentials can not be read anew: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+function tlsOf({ config, cluster, where }: Loaded): Connection['tls'] {
+  const user = config.getCurrentUser()
+  const ca = fileOrData(cluster.caFile, cluster.caData, where)
+  const cert = fileOrData(user?.certFile, user?.certData, where)
+  const key = fileOrData(user?.keyFile, user?.keyData, where)
   return {
     ...(ca === '' ? {} : { ca }),
     ...(cert === '' ? {} : { cert }),
@@ -117,9 +170,15 @@ function tlsOf(cluster: Cluster, user: User | null): Connection['tls'] {
   }
 }
 
-function fileOrData(file: string | undefined, data: string | undefined): string {
-  if (file !== undefined && file !== '') return readFileSync(file, 'utf8')
-  return data === undefined ? '' : Buffer.from(data, 'base64').toString('utf8')
+function fileOrData(file: string | undefined, data: string | undefined, where: string): string {
+  if (file === undefined || file === '') return data === undefined ? '' : Buffer.from(data, 'base64').toString('utf8')
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Fault('kubeconfig', `${where} names a file that can not be read: ${messageOf(error)}`, {
+      hint: 'check the path; it is relative to the kubeconfig',
+    })
+  }
 }
 
 function lowerCased(headers: Record<string, string>): Record<string, string> {

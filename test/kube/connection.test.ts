@@ -1,0 +1,198 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { type Connection, fromKubeconfig, KubeClient, mayI } from '../../src/kube/index.ts'
+import { VIEW } from '../../src/simulator/kube/access.ts'
+import { fileIn, temporaryFolder } from '../support/bridge.ts'
+import { ADMIN, kubeconfigIn, startWorld, TOKEN } from './world.ts'
+
+let stack: AsyncDisposableStack
+let folder: string
+beforeEach(async () => {
+  stack = new AsyncDisposableStack()
+  folder = stack.use(await temporaryFolder()).path
+})
+afterEach(() => stack.disposeAsync())
+
+const signal = AbortSignal.timeout(15_000)
+const SERVER = { server: 'https://127.0.0.1:1' }
+
+function open(file: string, options: { context?: string; allowExec?: boolean } = {}): Connection {
+  return fromKubeconfig({ file, context: '', allowExec: false, ...options })
+}
+
+function client(connection: Connection): KubeClient {
+  return stack.use(new KubeClient({ connection, userAgent: 'test', requestTimeoutMs: 2_000 }))
+}
+
+describe('a kubeconfig', () => {
+  test.each([
+    ['is not there', null],
+    ['is broken YAML', 'apiVersion: [v1'],
+    ['is empty', ''],
+    ['is something else', 'hello'],
+    ['has a cluster without a server', 'clusters: [{name: prod, cluster: {}}]'],
+  ])('that %s is a fault that names the file and what to do', async (_, content) => {
+    const file = content === null ? join(folder, 'kubeconfig') : await fileIn(folder, 'kubeconfig', content)
+    expect(() => open(file)).toThrow(
+      expect.objectContaining({
+        code: 'kubeconfig',
+        message: expect.stringContaining(file) as string,
+        hint: expect.stringMatching(/./) as string,
+      }) as Error,
+    )
+  })
+
+  test('without the context that was asked for says which it has', async () => {
+    const file = await kubeconfigIn(folder, SERVER, { token: 'x' })
+    expect(() => open(file, { context: 'staging' })).toThrow(
+      expect.objectContaining({
+        message: expect.stringContaining('"staging"') as string,
+        hint: 'it has: prod',
+      }) as Error,
+    )
+  })
+
+  test('whose context names a user that is not there says so', async () => {
+    const text = readFileSync(await kubeconfigIn(folder, SERVER, { token: 'x' }), 'utf8').replace(
+      'user: bridge',
+      'user: nobody',
+    )
+    const file = await fileIn(folder, 'other', text)
+    expect(() => open(file)).toThrow(/user "nobody", which is not there/)
+  })
+
+  test.each([
+    ['a CA', { ...SERVER, 'certificate-authority': 'missing.pem' }, { token: 'x' }],
+    ['a client certificate', SERVER, { 'client-certificate': 'missing.pem', 'client-key': 'missing.pem' }],
+  ])('that names %s which can not be read is a fault, and no crash', async (_, cluster, user) => {
+    const file = await kubeconfigIn(folder, cluster, user)
+    expect(() => open(file)).toThrow(
+      expect.objectContaining({
+        code: 'kubeconfig',
+        message: expect.stringContaining('missing.pem') as string,
+      }) as Error,
+    )
+  })
+
+  test.each(['prod.example.com:6443', 'ftp://prod', 'https://:6443'])(
+    'whose server is "%s" is a fault',
+    async server => {
+      const file = await kubeconfigIn(folder, { server }, { token: 'x' })
+      expect(() => open(file)).toThrow(
+        expect.objectContaining({ code: 'kubeconfig', message: expect.stringContaining(server) as string }) as Error,
+      )
+    },
+  )
+
+  test.each([
+    ['exec', { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: 'touch', args: ['/tmp/ran'] } }],
+    ['auth-provider', { 'auth-provider': { name: 'gcp', config: { 'cmd-path': 'touch' } } }],
+  ])('that runs a program (%s) is refused unless it is allowed', async (_, user) => {
+    const file = await kubeconfigIn(folder, SERVER, user)
+    expect(() => open(file)).toThrow(
+      expect.objectContaining({
+        code: 'kubeconfig_exec',
+        hint: expect.stringContaining('allow_exec') as string,
+      }) as Error,
+    )
+    expect(open(file, { allowExec: true }).url).toBe(SERVER.server)
+  })
+
+  test('whose server speaks plain http must say that this is meant: its token could be read on the way', async () => {
+    const file = await kubeconfigIn(folder, { server: 'http://prod:6443' }, { token: 'x' })
+    expect(() => open(file)).toThrow(
+      expect.objectContaining({
+        code: 'kubeconfig',
+        hint: expect.stringContaining('insecure-skip-tls-verify') as string,
+      }) as Error,
+    )
+  })
+
+  test('is not told in an error with its token', async () => {
+    const file = await fileIn(folder, 'kubeconfig', 'users: [{name: u, user: {token: very-secret-token}}\nclusters: {{')
+    expect(() => open(file)).not.toThrow(/very-secret-token/)
+  })
+})
+
+/** The simulated API server speaks plain http, which has to be asked for. */
+function plain(url: string): object {
+  return { server: url, 'insecure-skip-tls-verify': true }
+}
+
+describe('a connection', () => {
+  test('over http asks as its token says', async () => {
+    const at = stack.use(await startWorld())
+    const kube = client(open(await kubeconfigIn(folder, plain(`${at.server.url}/`), { token: TOKEN })))
+    expect(await kube.identity(signal)).toBe(at.store.identity)
+  })
+
+  test('whose token was rotated in the file uses the new one without a word', async () => {
+    const at = stack.use(await startWorld())
+    const server = plain(at.server.url)
+    const kube = client(open(await kubeconfigIn(folder, server, { token: TOKEN })))
+    await kube.identity(signal)
+    at.server.access.revoke(TOKEN)
+    at.server.access.grant('rotated', ADMIN)
+    await expect(kube.identity(signal)).rejects.toMatchObject({ kind: 'unauthorized' })
+    await kubeconfigIn(folder, server, { token: 'rotated' })
+    expect(await kube.identity(signal)).toBe(at.store.identity)
+  })
+
+  test('whose file turns bad meanwhile is unauthorized, and says why', async () => {
+    const at = stack.use(await startWorld())
+    const file = await kubeconfigIn(folder, plain(at.server.url), { token: TOKEN })
+    const kube = client(open(file))
+    at.server.access.revoke(TOKEN)
+    writeFileSync(file, 'half: [')
+    await expect(kube.identity(signal)).rejects.toMatchObject({
+      kind: 'unauthorized',
+      message: expect.stringContaining(file) as string,
+    })
+  })
+
+  test('asks whether it may', async () => {
+    const at = stack.use(await startWorld())
+    at.server.access.grant('viewer', { user: 'viewer', rules: VIEW })
+    const kube = client(open(await kubeconfigIn(folder, plain(at.server.url), { token: 'viewer' })))
+    expect(await mayI(kube, 'watch', 'kubevirt.io', 'virtualmachines', signal)).toBe(true)
+    expect(await mayI(kube, 'delete', 'kubevirt.io', 'virtualmachines', signal)).toBe(false)
+  })
+
+  test('to nobody is unreachable', async () => {
+    const at = await startWorld()
+    const kube = client(open(await kubeconfigIn(folder, plain(at.server.url), { token: TOKEN })))
+    await at[Symbol.asyncDispose]()
+    await expect(kube.identity(signal)).rejects.toMatchObject({ kind: 'unreachable' })
+  })
+})
+
+describe('over https', () => {
+  test('a certificate of the right CA is trusted, any other is untrusted, unless nobody is to look', async () => {
+    const cert = pem('certificate')
+    const server = createServer({ key: pem('key'), cert }, (_request, response) =>
+      response.end('{"metadata":{"uid":"u"}}'),
+    )
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    stack.defer(() => void server.close())
+    stack.defer(() => server.closeAllConnections())
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const ask = async (cluster: object): Promise<string> =>
+      client(open(await kubeconfigIn(folder, { server: url, ...cluster }, { token: 'x' }))).identity(signal)
+    const ca = (pem: string): object => ({ 'certificate-authority-data': Buffer.from(pem).toString('base64') })
+    expect(await ask(ca(cert))).toBe('u')
+    expect(await ask({ 'insecure-skip-tls-verify': true })).toBe('u')
+    await expect(ask({})).rejects.toMatchObject({ kind: 'untrusted' })
+    await expect(ask(ca(pem('other')))).rejects.toMatchObject({ kind: 'untrusted' })
+    await expect(ask({ ...ca(cert), 'tls-server-name': 'other.example.com' })).rejects.toMatchObject({
+      kind: 'untrusted',
+    })
+  })
+})
+
+/** Certificates made for these tests alone: one for 127.0.0.1 with its key, and one of somebody else. */
+function pem(name: 'key' | 'certificate' | 'other'): string {
+  return readFileSync(new URL(`../fixtures/kubernetes/tls/${name}.pem`, import.meta.url), 'utf8')
+}
