@@ -1,4 +1,4 @@
-import type { Controller } from '../aap/index.ts'
+import type { Controller, StaleGuest } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { Book } from './book.ts'
 import { failed, launchRequest, type Place, preflight } from './controller-side.ts'
@@ -42,7 +42,8 @@ export class Launcher {
       return book.refuse(fresh, found.reason)
     }
     if (found.stale.length > 0 && fresh.updates < MAX_UPDATES) return this.#update(fresh)
-    const ready = leaveOut(fresh, new Map(found.stale.map(guest => [guest.host, guest.reason])))
+    // The fleet may have moved on while the controller answered.
+    const ready = leaveOut(leaveOut(fresh, this.#changed(fresh)), staleReasons(fresh, found.stale))
     if (ready.hosts.length === 0)
       return book.end(ready, new Map(), 'the controller would reach none of the guests that are meant')
     if (signal.aborted) return
@@ -77,7 +78,7 @@ export class Launcher {
   }
 
   async #update(run: Run): Promise<void> {
-    const { controller, book, place, now } = this.#parts
+    const { controller, book, place, patience, now } = this.#parts
     try {
       const inventory = await controller.findInventory(place.inventory, place.organization)
       const source = await controller.findInventorySource(place.source, inventory)
@@ -91,8 +92,10 @@ export class Launcher {
       })
     } catch (error) {
       const { kind, reason } = failed(error)
-      book.report('trouble', { run: run.id, message: `inventory update: ${reason}` })
-      if (kind === 'refused') await book.save({ ...run, updates: run.updates + 1, message: reason })
+      const message = `inventory update: ${reason}`
+      book.report('trouble', { run: run.id, message })
+      if (kind === 'later' && now() - run.since <= patience.preflight) return
+      await book.save({ ...run, updates: run.updates + 1, message })
     }
   }
 
@@ -105,16 +108,18 @@ export class Launcher {
       const message = update.finished && !update.failed ? '' : `inventory update ${update.id} is ${update.status}`
       await book.save({ ...run, status: 'planned', since: now(), message })
     } catch (error) {
-      book.report('trouble', { run: run.id, message: failed(error).reason })
-      if (now() - run.since > patience.update) await book.save({ ...run, status: 'planned', since: now() })
+      const message = `inventory update: ${failed(error).reason}`
+      book.report('trouble', { run: run.id, message })
+      if (now() - run.since > patience.update) await book.save({ ...run, status: 'planned', since: now(), message })
     }
   }
 
   async #search(run: Run): Promise<void> {
     const { controller, book, now, patience } = this.#parts
+    const asked = now()
     try {
       const found = await controller.recover({ id: run.template_id }, launchRequest(run))
-      await book.go(afterSearch(run, found, now(), patience.quiet))
+      await book.go(afterSearch(run, found, asked, patience.quiet))
     } catch (error) {
       book.report('trouble', { run: run.id, message: `search for its job: ${failed(error).reason}` })
       if (now() - run.since > patience.job)
@@ -126,4 +131,11 @@ export class Launcher {
         })
     }
   }
+}
+
+/** Why the controller would not reach these guests, and what came of the update that was to mend it. */
+function staleReasons(run: Run, stale: readonly StaleGuest[]): ReadonlyMap<string, string> {
+  // Before the first launch a run has no other message than that of its update.
+  const update = run.attempts === 0 && run.message !== '' ? ` (${run.message})` : ''
+  return new Map(stale.map(guest => [guest.host, `${guest.reason}${update}`]))
 }
