@@ -44,6 +44,8 @@ export class ClusterFold {
   #vmis: Map<string, VmiPart> = new Map()
   #listed = { vm: false, vmi: false }
   #vmisReadable = true
+  /** Whether what is known is still looked after: else nothing that waits has lasted, as nobody could have seen it end. */
+  #seen = { vm: false, vmi: false }
   #adopted: boolean
 
   constructor(options: FoldOptions) {
@@ -84,18 +86,25 @@ export class ClusterFold {
   /** Takes in what a reflector said; yields what changes, one VM at a time, each on top of those before. */
   *fold(inbound: Inbound, now: number): Iterable<Staged> {
     const { observed } = inbound
-    if (observed.kind === 'listed') {
-      if (inbound.of === 'vm') this.#vms = new Map((observed as { objects: ReadonlyMap<string, VmPart> }).objects)
-      else this.#vmis = new Map((observed as { objects: ReadonlyMap<string, VmiPart> }).objects)
-      this.#listed = { ...this.#listed, [inbound.of]: true }
-      if (inbound.of === 'vmi') this.#vmisReadable = true
-      if (this.complete) yield* this.resync(now)
-    } else if (observed.kind === 'unavailable') {
+    if (observed.kind === 'changed' || observed.kind === 'gone') yield* this.#one(inbound, now)
+    else if (observed.kind === 'unavailable') {
       const { kind } = observed.error
+      this.#seen = { ...this.#seen, [inbound.of]: false }
       if (inbound.of === 'vmi' && (kind === 'forbidden' || kind === 'absent')) this.#vmisReadable = false
-    } else if (observed.kind !== 'watching') {
-      yield* this.#one(inbound, now)
+    } else yield* this.#whole(inbound, now)
+  }
+
+  /** A list, or a watch that goes on from one: VMIs can be read (again), and what was missed comes after. */
+  *#whole({ of, observed }: Inbound, now: number): Iterable<Staged> {
+    this.#seen = { ...this.#seen, [of]: true }
+    const again = of === 'vmi' && !this.#vmisReadable
+    if (of === 'vmi') this.#vmisReadable = true
+    if (observed.kind === 'listed') {
+      if (of === 'vm') this.#vms = new Map((observed as { objects: ReadonlyMap<string, VmPart> }).objects)
+      else this.#vmis = new Map((observed as { objects: ReadonlyMap<string, VmiPart> }).objects)
+      this.#listed = { ...this.#listed, [of]: true }
     }
+    if (this.complete && (again || observed.kind === 'listed')) yield* this.resync(now)
   }
 
   /** Compares everything with what is stored. VMs that are missing are left out while `held`. */
@@ -106,15 +115,16 @@ export class ClusterFold {
 
   /** Tells what has waited long enough. */
   *mature(now: number): Iterable<Staged> {
-    if (!this.complete) return
+    if (!this.#watched) return
     for (const [key, record] of this.#records) {
       const due = nextDue(record)
       if (due !== null && due <= now) yield* stage(key, record, mature(record, this.#circumstance(now, 'live', false)))
     }
   }
 
-  /** When the next waiting fact is due, or null. */
+  /** When the next waiting fact is due, or null: none is while the cluster can not be seen. */
   nextDue(): number | null {
+    if (!this.#watched) return null
     let next: number | null = null
     for (const record of this.#records.values()) {
       const due = nextDue(record)
@@ -129,15 +139,23 @@ export class ClusterFold {
     else this.#records.set(staged.key, staged.record)
   }
 
+  get #watched(): boolean {
+    return this.complete && this.#seen.vm && this.#seen.vmi
+  }
+
   *#one(inbound: Inbound, now: number): Iterable<Staged> {
     const { kind, object } = inbound.observed as { kind: 'changed' | 'gone'; object: VmPart | VmiPart }
     const parts: Map<string, VmPart | VmiPart> = inbound.of === 'vm' ? this.#vms : this.#vmis
+    const known = this.#records.get(object.key)
+    const uid = parts.get(object.key)?.uid ?? (inbound.of === 'vm' ? known?.uid : undefined)
     if (kind === 'changed') parts.set(object.key, object)
     // A late word about an incarnation that another has replaced changes nothing.
-    else if (parts.get(object.key)?.uid === object.uid) parts.delete(object.key)
-    if (!this.complete) return
-    const vanished = inbound.of === 'vm' && kind === 'gone' && this.#records.has(object.key)
-    const burst = vanished && this.#deletions.add(now, this.#records.size)
+    else if (uid !== object.uid) return
+    else parts.delete(object.key)
+    // What befalls the VMI of a VM that a list lacked says nothing about the VM.
+    if (!this.complete || (inbound.of === 'vmi' && !this.#vms.has(object.key))) return
+    const vanished = inbound.of === 'vm' && kind === 'gone' && known !== undefined
+    const burst = vanished && this.#deletions.add(now, this.#vms.size)
     yield* this.#look(object.key, now, 'live', burst)
   }
 

@@ -19,10 +19,10 @@ export const BURST_WINDOW_MS = 60_000
 export class DeletionCount {
   #times: number[] = []
 
-  /** Counts one deletion at `now`; true when it and those of the last minute are suspiciously many of `known`. */
-  add(now: number, known: number): boolean {
+  /** Counts one deletion at `now` that leaves `left` VMs; true when it and those of the last minute are suspiciously many. */
+  add(now: number, left: number): boolean {
     this.#times = this.#times.filter(at => now - at < BURST_WINDOW_MS)
     this.#times.push(now)
-    return isSuspicious(known + this.#times.length - 1, this.#times.length)
+    return isSuspicious(left + this.#times.length, this.#times.length)
   }
 }
