@@ -54,12 +54,25 @@ export const java: Tool = {
   name: 'java',
   needs: 'Java 17 or later',
   get: 'install it with your package manager (Debian: apt-get install openjdk-17-jre-headless)',
-  suites: `${integration}, whose ansible-rulebook runs its rules on it`,
+  suites: `${integration}, whose ansible-rulebook runs its rules on it, and Kafka`,
   candidates: ['java', ...(process.env['JAVA_HOME'] === undefined ? [] : [`${process.env['JAVA_HOME']}/bin/java`])],
   async probe(candidate) {
     const { stderr: properties } = await runToEnd(candidate, ['-XshowSettings:properties', '-version'])
     atLeast(properties, /java\.specification\.version = (\d+)()/, [17, 0])
     return /java\.home = (.+)/.exec(properties)?.[1]?.trim() ?? candidate
+  },
+}
+
+/** Maven brings the jars of Kafka. */
+export const maven: Tool = {
+  name: 'mvn',
+  needs: 'Maven 3.6 or later',
+  get: 'install it with your package manager (Debian: apt-get install maven)',
+  suites: `${integration}, which takes the jars of Kafka from Maven Central with it`,
+  candidates: ['mvn'],
+  async probe(candidate) {
+    atLeast(await run(candidate, ['-v']), /Apache Maven (\d+)\.(\d+)/, [3, 6])
+    return candidate
   },
 }
 
