@@ -1,7 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readdirSync, readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { type Controller, openController } from '../../src/aap/index.ts'
 import {
@@ -16,7 +13,7 @@ import {
 } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import { InventoryCache } from '../../src/inventory/index.ts'
-import { type Entry, type EventLog, openSqliteLog, START, type Stored } from '../../src/log/index.ts'
+import type { Entry, EventLog, Position, Stored } from '../../src/log/index.ts'
 import {
   type ControllerObjects,
   loadObjects,
@@ -29,6 +26,7 @@ import {
 import type { Job } from '../../src/simulator/controller/job-records.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { cluster, hostOf, POLICY, uuid } from './guest.ts'
+import { emptyLog, reopenedLog } from './log-place.ts'
 
 export const ONBOARD = 'Day2 | Onboard'
 export const PATCH = 'Day2 | Patch'
@@ -97,17 +95,9 @@ export interface World extends AsyncDisposable {
   said(what: string): readonly string[]
 }
 
-/** A folder on a disk that needs not to spin: durability is not what these tests are about. */
-async function quickFolder(): Promise<{ path: string } & AsyncDisposable> {
-  const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
-  const path = await mkdtemp(join(base, 'virtbridge-day2-')).catch(() => mkdtemp(join(tmpdir(), 'virtbridge-day2-')))
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
-}
-
 /** Starts a world. Its clusters `prod-1` and `dev-1` are synced, its inventory at the controller is empty. */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   await using stack = new AsyncDisposableStack()
-  const folder = stack.use(await quickFolder())
   const clock = virtualClock()
   const fleet = new Fleet()
   for (const name of ['prod-1', 'dev-1']) fleet.apply({ key: name, value: cluster(name) })
@@ -145,20 +135,13 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       requestTimeoutMs: options.requestTimeoutMs ?? 5_000,
     }),
   )
-  const file = join(folder.path, 'log.db')
-  const openLog = () => openSqliteLog({ file, retentionMs: 1e12, auditRetentionMs: 1e12 })
-  let log = await openLog()
-  stack.defer(() => log[Symbol.asyncDispose]())
+  const log = await emptyLog()
   const owned = stack.move()
   const world = new DispatchWorld(options, { clock, fleet, controller, client, log })
   await world.begin(options)
   return Object.assign(world, {
     async restart(more: Parameters<World['restart']>[0] = {}): Promise<void> {
-      if (more.reopen === true) {
-        await log[Symbol.asyncDispose]()
-        log = await openLog()
-        world.log = log
-      }
+      if (more.reopen === true) world.log = await reopenedLog()
       await world.begin(more)
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
@@ -185,6 +168,7 @@ class DispatchWorld implements Omit<World, 'restart' | typeof Symbol.asyncDispos
   log: EventLog
   ledger!: Ledger
   dispatcher!: Dispatcher
+  readonly #from: Position
   #commands = 0
 
   constructor(options: WorldOptions, parts: Parts) {
@@ -194,6 +178,7 @@ class DispatchWorld implements Omit<World, 'restart' | typeof Symbol.asyncDispos
     this.controller = parts.controller
     this.client = parts.client
     this.log = parts.log
+    this.#from = parts.log.end('events.day2')
   }
 
   /** A dispatcher on what the log says now. */
