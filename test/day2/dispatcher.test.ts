@@ -319,7 +319,7 @@ describe('the right guest', () => {
       if (when === 'before') act(world)
       await world.until(() => world.run().status === 'finished')
       expect(world.launches()[0]).toMatchObject({ limit: hostOf('web-2') })
-      expect(world.outcomes(), when).toEqual({ [hostOf('web-1')]: 'refused', [hostOf('web-2')]: 'ok' })
+      expect({ when, ...world.outcomes() }).toEqual({ when, [hostOf('web-1')]: 'refused', [hostOf('web-2')]: 'ok' })
       expect(world.details()[hostOf('web-1')]).toMatch(reason)
     }
   })

@@ -123,7 +123,7 @@ describe('a VM is onboarded by itself only when nothing speaks against it', () =
     ],
   ]
 
-  test.each(cases)('%s', (_, wish, policy, ledger, status, why) => {
+  test.each(cases)('%s', (...[, wish, policy, ledger, status, why]) => {
     const record = guest('web-1', wish)
     expect(whyNotOnboard(record, { fleet: fleetOf([record], status), ledger }, { ...POLICY, ...policy }, NOW)).toBe(why)
   })

@@ -286,7 +286,7 @@ class DispatchWorld implements Omit<World, 'restart' | typeof Symbol.asyncDispos
 
   async events(): Promise<readonly { fact: string; host: string; run: string; id: string }[]> {
     const all: Stored[] = []
-    for (let from = START; ;) {
+    for (let from = this.#from; ;) {
       const page = await this.log.page('events.day2', from, 500)
       if (page.length === 0) break
       all.push(...page)
