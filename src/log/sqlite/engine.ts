@@ -30,6 +30,8 @@ export interface SqliteLogOptions {
 
 /** SQLITE_FULL and SQLITE_IOERR pass when there is room or the disk is back; the rest does not mend itself. */
 const PASSING = new Set([10, 13, 5])
+/** SQLITE_CORRUPT and SQLITE_NOTADB. */
+const DAMAGED = new Set([11, 26])
 const RETRY_MS = 1_000
 const PRUNE_EVERY_MS = 60_000
 const PRUNE_ROWS = 5_000
@@ -39,7 +41,8 @@ const PRIMARY = 0xff
 /**
  * Opens the embedded log: one file in WAL mode, every commit fsynced, writes on a thread of their own, held for life.
  *
- * Throws a Fault: `log_held`, `log_network`, `log_newer`, `log_foreign`, or `log_open` when the file can not be opened or made.
+ * Throws a Fault: `log_held`, `log_network`, `log_newer`, `log_foreign`, `log_damaged`, or `log_open` when the file can not be opened or
+ * made.
  */
 export async function openSqliteLog(options: SqliteLogOptions): Promise<EventLog> {
   await using stack = new AsyncDisposableStack()
@@ -64,14 +67,16 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<EventLog
 async function startWriter(file: string): Promise<Worker> {
   const source = new URL(import.meta.url.endsWith('.ts') ? './writer.ts' : './writer.js', import.meta.url)
   const worker = new Worker(source, { workerData: { file } })
-  await new Promise<void>((resolve, reject) => {
-    worker.once('message', () => {
-      worker.removeListener('error', reject)
-      resolve()
+  const answer = await answerOf(worker)
+  if (answer.kind === 'opened') return worker
+  await worker.terminate()
+  if (answer.kind === 'refused') throw new Fault(answer.code, answer.message, { hint: answer.hint })
+  if (answer.kind === 'failed' && DAMAGED.has(answer.code & PRIMARY)) {
+    throw new Fault('log_damaged', `${file} can not be read as a log: ${answer.message}`, {
+      hint: 'restore it from a backup, or move it away to start anew: the VMs are then adopted again; nothing was changed',
     })
-    worker.once('error', reject)
-  })
-  return worker
+  }
+  throw new Error(answer.kind === 'failed' ? answer.message : 'an unexpected answer')
 }
 
 async function stopWriter(worker: Worker): Promise<void> {
@@ -80,6 +85,13 @@ async function stopWriter(worker: Worker): Promise<void> {
 }
 
 function ask(worker: Worker, request: WriterRequest): Promise<WriterAnswer> {
+  const answer = answerOf(worker)
+  worker.postMessage(request)
+  return answer
+}
+
+/** The next thing the writing thread says. Rejects when it ends instead. */
+function answerOf(worker: Worker): Promise<WriterAnswer> {
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       worker.removeListener('message', answered)
@@ -88,12 +100,11 @@ function ask(worker: Worker, request: WriterRequest): Promise<WriterAnswer> {
       act()
     }
     const answered = (answer: WriterAnswer): void => settle(() => resolve(answer))
-    const failed = (error: Error): void => settle(() => reject(error))
+    const failed = (error: unknown): void => settle(() => reject(error))
     const left = (): void => settle(() => reject(new Error('the writing thread ended')))
     worker.once('message', answered)
     worker.once('error', failed)
     worker.once('exit', left)
-    worker.postMessage(request)
   })
 }
 
@@ -118,13 +129,18 @@ class SqliteLog implements EventLog {
   }
 
   async append(entries: readonly Entry[]): Promise<Position> {
-    if (this.#fatal !== null) throw this.#fatal
+    this.#refuseWhenLost()
     if (this.#closing.signal.aborted) throw new LogError('fatal', 'the log is closed')
     const rows = entries.map(toRow)
     await this.#outbox.room(rows, this.#closing.signal)
+    this.#refuseWhenLost()
     const position = this.#outbox.add(rows)
     this.#draining ??= this.#drain()
     return position
+  }
+
+  #refuseWhenLost(): void {
+    if (this.#fatal !== null) throw this.#fatal
   }
 
   async *follow(stream: Entry['stream'], from: Position, signal: AbortSignal): AsyncIterable<Stored> {
@@ -166,38 +182,39 @@ class SqliteLog implements EventLog {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return
-    if (this.#trouble === '') await this.#draining
+    // What was let in is still written, unless that is what does not work; what waits to be let in is refused.
     this.#closing.abort()
-    await this.#draining?.catch(() => undefined)
+    await this.#draining
     await this.#resources.disposeAsync()
   }
 
-  /** Forgets events past their retention time, and tombstones with them: a bounded number a call. */
+  /** Forgets events past their retention time, and tombstones with them: a bounded number a transaction, between appends. */
   prune(): void {
     const now = Date.now()
     this.#pruned = now
     for (const stream of [...EVENT_STREAMS, ...STATE_STREAMS]) {
       const keep = stream === 'events.day2' ? this.#options.auditRetentionMs : this.#options.retentionMs
-      this.#outbox.push({ request: { kind: 'prune', stream, before: now - keep, limit: PRUNE_ROWS } })
+      this.#outbox.push({ kind: 'prune', stream, before: now - keep, limit: PRUNE_ROWS })
     }
     this.#draining ??= this.#drain()
   }
 
   /** One batch at a time: what comes in while it is written is the next one (group commit). */
   async #drain(): Promise<void> {
-    try {
-      for (let batch = this.#outbox.next(); batch !== null; batch = this.#outbox.next()) await this.#write(batch)
-    } finally {
-      this.#draining = null
-    }
-    if (Date.now() - this.#pruned > PRUNE_EVERY_MS) this.prune()
+    for (let batch = this.#outbox.next(); batch !== null; batch = this.#outbox.next()) await this.#write(batch)
+    this.#draining = null
+    if (Date.now() - this.#pruned > PRUNE_EVERY_MS && !this.#closing.signal.aborted) this.prune()
   }
 
+  /** Once a batch is lost, those behind it are too: nothing is durable that came after something that is not. */
   async #write(batch: Batch): Promise<void> {
-    for (;;) {
-      const answer = await this.#ask(batch.request)
+    const { request } = batch
+    while (this.#fatal === null) {
+      const answer = await this.#ask(request)
       if (answer.kind === 'done') {
         this.#say('')
+        if (request.kind === 'prune' && answer.last === request.limit && !this.#closing.signal.aborted)
+          this.#outbox.push(request)
         batch.resolve(String(answer.last))
         this.#appended.resolve()
         this.#appended = Promise.withResolvers<void>()
@@ -211,9 +228,8 @@ class SqliteLog implements EventLog {
       }
       this.#fatal = new LogError('fatal', `the log can not be written: ${message}`)
       this.#say(this.#fatal.message)
-      batch.reject(this.#fatal)
-      return
     }
+    batch.reject(this.#fatal)
   }
 
   async #ask(request: WriterRequest): Promise<WriterAnswer> {

@@ -24,6 +24,11 @@ const NETWORK_FILE_SYSTEMS = new Map<number, string>([
   [0x01021997, '9p'],
 ])
 
+/** The name of the network file system with this statfs(2) type; undefined for a local one. */
+export function networkFileSystem(magic: number): string | undefined {
+  return NETWORK_FILE_SYSTEMS.get(magic)
+}
+
 /**
  * Takes the log for the life of this process: one writer, however it was started.
  *
@@ -31,8 +36,7 @@ const NETWORK_FILE_SYSTEMS = new Map<number, string>([
  * by whatever signal. Throws a Fault `log_held` that says who holds it, or `log_network` on a network file system.
  */
 export function takeLock(logFile: string, holder: Holder): Disposable {
-  const magic = statfsSync(dirname(logFile)).type
-  const network = NETWORK_FILE_SYSTEMS.get(magic)
+  const network = networkFileSystem(statfsSync(dirname(logFile)).type)
   if (network !== undefined) {
     throw new Fault('log_network', `${logFile} is on a network file system (${network}), where a lock proves nothing`, {
       hint: 'put log.path on a local disk or a block volume that one node mounts',

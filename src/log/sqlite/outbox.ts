@@ -1,3 +1,4 @@
+import { until } from '../../waiting.ts'
 import { LogError, type Position } from '../log.ts'
 import type { Row, WriterRequest } from './writer.ts'
 
@@ -42,10 +43,9 @@ export class Outbox {
   }
 
   async #wait(size: number, signal: AbortSignal): Promise<void> {
-    while (this.#bytes > 0 && this.#bytes + size > OUTBOX_BYTES) {
-      if (signal.aborted) throw new LogError('fatal', 'the log is closed')
-      await this.#left.promise
-    }
+    while (this.#bytes > 0 && this.#bytes + size > OUTBOX_BYTES && !signal.aborted)
+      await until(this.#left.promise, signal)
+    if (signal.aborted) throw new LogError('fatal', 'the log is closed')
   }
 
   /** Resolves with the position when the rows are durable. */
@@ -58,8 +58,8 @@ export class Outbox {
   }
 
   /** A request that carries no rows and nobody waits for. */
-  push(batch: { request: WriterRequest }): void {
-    this.#chores.push(batch.request)
+  push(chore: WriterRequest): void {
+    this.#chores.push(chore)
   }
 
   /** The next batch in order, or null when nothing waits. Whole appends only: an append is durable together. */

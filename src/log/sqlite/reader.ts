@@ -25,6 +25,7 @@ export function openReader(file: string): Reader {
   const states = db.prepare('SELECT seq, key, value, at FROM state WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?')
   const lastEvent = db.prepare('SELECT max(seq) AS last FROM event WHERE stream = ?')
   const lastState = db.prepare('SELECT max(seq) AS last FROM state WHERE stream = ?')
+  const first = db.prepare('SELECT seq, key, value, at FROM state WHERE stream = ? AND key >= ? ORDER BY key LIMIT ?')
   const byKey = db.prepare('SELECT seq, key, value, at FROM state WHERE stream = ? AND key > ? ORDER BY key LIMIT ?')
 
   function page(stream: Stream, from: Position, limit: number): readonly Stored[] {
@@ -33,14 +34,13 @@ export function openReader(file: string): Reader {
   }
 
   async function* latest(stream: StateStream): AsyncIterable<Stored> {
-    let after = ''
+    let found = first.all(stream, '', PAGE) as unknown as Row[]
     for (;;) {
-      const found = byKey.all(stream, after, PAGE) as unknown as Row[]
       for (const row of found) if (row.value !== null) yield stored(stream, row)
       const last = found.at(-1)
       if (last === undefined || found.length < PAGE) return
-      after = last.key
       await new Promise(resolve => setImmediate(resolve))
+      found = byKey.all(stream, last.key, PAGE) as unknown as Row[]
     }
   }
 

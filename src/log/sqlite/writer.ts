@@ -1,5 +1,6 @@
 import { DatabaseSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
+import { Fault } from '../../errors.ts'
 import { isState, type Stream } from '../log.ts'
 import { migrate } from './schema.ts'
 
@@ -15,13 +16,23 @@ export type Row = readonly [stream: Stream, key: string, json: string | null]
 export type WriterAnswer =
   | { readonly kind: 'opened' }
   | { readonly kind: 'done'; readonly last: number }
+  /** The file is none that this program may use. A Fault loses its class between threads. */
+  | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly hint: string }
   | { readonly kind: 'failed'; readonly code: number; readonly message: string }
 
 /** The writing thread: one transaction a request, in the order they come. */
 function serve(file: string): void {
   const port = parentPort
   if (port === null) return
-  const db = open(file)
+  let db: DatabaseSync
+  try {
+    db = open(file)
+  } catch (error) {
+    const refused = error instanceof Fault ? { code: error.code, message: error.message, hint: error.hint } : null
+    port.postMessage(refused === null ? failure(error) : ({ kind: 'refused', ...refused } satisfies WriterAnswer))
+    port.close()
+    return
+  }
   const write = writer(db)
   port.on('message', (request: WriterRequest) => {
     if (request.kind === 'close') {
@@ -43,9 +54,16 @@ function serve(file: string): void {
 
 function open(file: string): DatabaseSync {
   const db = new DatabaseSync(file)
-  db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
-  migrate(db, file)
-  return db
+  try {
+    db.exec('PRAGMA busy_timeout = 5000')
+    // First whether it may be used at all: the journal mode is written into the file.
+    migrate(db, file)
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    return db
+  } catch (error) {
+    db.close()
+    throw error
+  }
 }
 
 function writer(db: DatabaseSync): (rows: readonly Row[], at: number) => number {
@@ -72,12 +90,9 @@ function writer(db: DatabaseSync): (rows: readonly Row[], at: number) => number 
 
 function prune(db: DatabaseSync, request: { stream: Stream; before: number; limit: number }): number {
   const statement = isState(request.stream)
-    ? 'DELETE FROM state WHERE stream = ? AND value IS NULL AND at < ?'
-    : 'DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE stream = ? AND at < ? LIMIT ?)'
-  const values = isState(request.stream)
-    ? [request.stream, request.before]
-    : [request.stream, request.before, request.limit]
-  return Number(db.prepare(statement).run(...values).changes)
+    ? 'DELETE FROM state WHERE stream = ?1 AND key IN (SELECT key FROM state WHERE stream = ?1 AND value IS NULL AND at < ?2 LIMIT ?3)'
+    : 'DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE stream = ?1 AND at < ?2 LIMIT ?3)'
+  return Number(db.prepare(statement).run(request.stream, request.before, request.limit).changes)
 }
 
 function failure(error: unknown): WriterAnswer {

@@ -1,0 +1,175 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { createInterface } from 'node:readline'
+import { expect, test } from 'vitest'
+import { Fault } from '../../src/errors.ts'
+import { type EventLog, type LogHealth, openSqliteLog } from '../../src/log/index.ts'
+import { networkFileSystem } from '../../src/log/sqlite/lock.ts'
+import { OUTBOX_BYTES } from '../../src/log/sqlite/outbox.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+import { all, conformance, type Retention } from './conformance.ts'
+
+const YEAR_MS = 31_536_000_000
+const SOON = { timeout: 10_000, interval: 10 }
+const APPENDER = join(import.meta.dirname, 'appender.ts')
+
+function open(
+  folder: string,
+  more: Partial<Retention> & { onHealth?: (health: LogHealth) => void } = {},
+): Promise<EventLog> {
+  return openSqliteLog({
+    file: join(folder, 'virtbridge.db'),
+    retentionMs: YEAR_MS,
+    auditRetentionMs: YEAR_MS,
+    ...more,
+  })
+}
+
+async function faultOf(opening: Promise<EventLog>): Promise<Fault> {
+  const error: unknown = await opening.then(
+    log => log[Symbol.asyncDispose](),
+    (error: unknown) => error,
+  )
+  expect(error).toBeInstanceOf(Fault)
+  return error as Fault
+}
+
+conformance('SQLite', { open, boundBytes: OUTBOX_BYTES, appender: folder => [APPENDER, folder] })
+
+test('a log of a newer virtbridge is refused in one sentence, and not changed', async () => {
+  await using folder = await temporaryFolder()
+  const file = join(folder.path, 'virtbridge.db')
+  await (await open(folder.path))[Symbol.asyncDispose]()
+  const db = new DatabaseSync(file)
+  db.exec('PRAGMA user_version = 2; PRAGMA journal_mode = DELETE')
+  db.close()
+  const before = readFileSync(file)
+  const fault = await faultOf(open(folder.path))
+  expect(fault).toMatchObject({ code: 'log_newer', hint: expect.stringContaining('start the newer version') as string })
+  expect(fault.message).toBe(`${file} was written by a newer virtbridge (log schema 2, this one knows 1)`)
+  expect(readFileSync(file).equals(before)).toBe(true)
+})
+
+test("another program's database is refused", async () => {
+  await using folder = await temporaryFolder()
+  const db = new DatabaseSync(join(folder.path, 'virtbridge.db'))
+  db.exec('CREATE TABLE cookies (a)')
+  db.close()
+  expect(await faultOf(open(folder.path))).toMatchObject({
+    code: 'log_foreign',
+    hint: expect.stringContaining('another file') as string,
+  })
+})
+
+test.each([
+  ['text', () => Buffer.from('this is not a database, but a text that is long enough to have a header'.repeat(100))],
+  [
+    'a database whose pages are overwritten',
+    (whole: Buffer) => Buffer.concat([whole.subarray(0, 100), Buffer.alloc(whole.length - 100, 7)]),
+  ],
+])('a file that is damaged (%s) is refused with what to do', async (_what, damage) => {
+  await using folder = await temporaryFolder()
+  const file = join(folder.path, 'virtbridge.db')
+  await (await open(folder.path))[Symbol.asyncDispose]()
+  const damaged = damage(readFileSync(file))
+  writeFileSync(file, damaged)
+  const fault = await faultOf(open(folder.path))
+  expect(fault).toMatchObject({ code: 'log_damaged', hint: expect.stringMatching(/backup|move it away/) as string })
+  expect(fault.message).toContain(file)
+  expect(readFileSync(file).equals(damaged)).toBe(true)
+})
+
+test('a place that can not be written is refused with where and why', async () => {
+  await using folder = await temporaryFolder()
+  writeFileSync(join(folder.path, 'file'), '')
+  const fault = await faultOf(open(join(folder.path, 'file')))
+  expect(fault).toMatchObject({ code: 'log_open', hint: expect.stringContaining('log.path') as string })
+  expect(fault.message).toContain('file/virtbridge.db: E')
+})
+
+test('a second opener is refused and told who holds the log, in this process or in another; a killed one holds nothing', async () => {
+  await using folder = await temporaryFolder()
+  const child = spawn(process.execPath, [APPENDER, folder.path], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const left = once(child, 'exit')
+  await once(child.stdout, 'data')
+  const held = await faultOf(open(folder.path))
+  expect(held.code).toBe('log_held')
+  expect(held.message).toMatch(new RegExp(`held by process ${child.pid} on \\S+, since 20`))
+  child.kill('SIGKILL')
+  await left
+
+  await using log = await open(folder.path)
+  expect((await faultOf(open(folder.path))).message).toContain(`held by process ${process.pid}`)
+  expect(log.health().holder).toContain(`process ${process.pid}`)
+  await log.append([{ stream: 'events.vm', key: 'k', value: {} }])
+})
+
+test.each<[number, string | undefined]>([
+  [0x6969, 'NFS'],
+  [0xff534d42, 'CIFS'],
+  [0xfe534d42, 'SMB2'],
+  [0x01021997, '9p'],
+  [0x00c36400, 'Ceph'],
+  [0xef53, undefined],
+  [0x58465342, undefined],
+  [0x9123683e, undefined],
+  [0x794c7630, undefined],
+])('a file system of type 0x%s is a network one: %s', (magic, name) => {
+  expect(networkFileSystem(magic)).toBe(name)
+})
+
+// A limit on the size of a file is what a full disk is to a process: writes fail, and go on when there is room.
+test('on a full disk writes wait, health says why, and they go on when there is room: nothing acknowledged is lost', async () => {
+  await using folder = await temporaryFolder()
+  const child = spawn('prlimit', ['--fsize=300000:unlimited', process.execPath, APPENDER, folder.path, '2000'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const left = once(child, 'exit')
+  const positions: string[] = []
+  const said: string[] = []
+  createInterface({ input: child.stdout }).on('line', line => (/^\d+$/.test(line) ? positions : said).push(line))
+  await expect.poll(() => said.length, SOON).toBe(1)
+  expect(said[0]).toMatch(/^stuck the log can not be written: .*(full|I\/O)/)
+  const before = positions.length
+  expect(before).toBeGreaterThan(0)
+
+  execFileSync('prlimit', [`--pid=${child.pid}`, '--fsize=unlimited:unlimited'])
+  await expect.poll(() => positions.length, SOON).toBeGreaterThan(before + 100)
+  expect(said.slice(1)).toEqual(['writable'])
+  child.kill('SIGKILL')
+  await left
+  await using log = await open(folder.path)
+  const stored = await all(log, 'events.vm')
+  expect(stored.map(entry => entry.position)).toEqual(expect.arrayContaining(positions))
+  expect(stored.map(entry => (entry.value as { n: number }).n)).toEqual(stored.map((_, n) => n))
+})
+
+test('a log that can not be mended says so, and nothing is written after what failed', async () => {
+  await using folder = await temporaryFolder()
+  const told: LogHealth[] = []
+  const log = await open(folder.path, { onHealth: health => told.push(health) })
+  const other = new DatabaseSync(join(folder.path, 'virtbridge.db'))
+  other.exec(
+    "CREATE TRIGGER poison BEFORE INSERT ON event WHEN NEW.key = 'poison' BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+  )
+  other.close()
+  const filler = 'x'.repeat(600_000)
+  const append = (key: string): Promise<string> => log.append([{ stream: 'events.vm', key, value: { filler } }])
+  const results = await Promise.allSettled(['a', 'poison', 'b', 'c', 'd'].map(append))
+  expect(results.map(result => result.status)).toEqual(['fulfilled', 'rejected', 'rejected', 'rejected', 'rejected'])
+  await expect(append('e')).rejects.toMatchObject({
+    reaction: 'fatal',
+    message: expect.stringContaining('poisoned') as string,
+  })
+  expect(log.health()).toMatchObject({
+    writable: false,
+    reason: expect.stringContaining('poisoned') as string,
+    waitingBytes: 0,
+  })
+  expect(told).toHaveLength(1)
+  expect((await all(log, 'events.vm')).map(entry => entry.key)).toEqual(['a'])
+  await log[Symbol.asyncDispose]()
+})
