@@ -109,7 +109,7 @@ export class ClusterWatch {
       } catch (error) {
         if (signal.aborted) return
         await this.#unavailable(error instanceof KubeError ? error : new KubeError('server', String(error)))
-        await pause(IDENTITY_RETRY_MS, signal)
+        await pause(this.#options.reflect?.backoff?.maxMs ?? IDENTITY_RETRY_MS, signal)
       }
     }
   }
@@ -216,6 +216,8 @@ export class ClusterWatch {
     if (!fold.complete) return
     const now = this.#options.now()
     const watched = this.#watching.vm && this.#watching.vmi
+    // One of the two that answers again does not make the cluster available.
+    if (this.#record.status === 'unavailable' && !watched) return
     if (fold.held) {
       const missing = fold.missing.length
       await this.#become({
@@ -228,7 +230,7 @@ export class ClusterWatch {
     } else if (this.#record.adopted_at === 0) {
       fold.adopt()
       await this.#become({ ...this.#healthy(now), adopted_at: now }, 'joined')
-    } else if (watched && this.#record.status === 'unavailable') await this.#become(this.#healthy(now), 'available')
+    } else if (this.#record.status === 'unavailable') await this.#become(this.#healthy(now), 'available')
     else if (observed.kind === 'listed')
       await this.#become(this.#healthy(now), this.#record.status === 'synced' ? 'resynced' : undefined)
     else if (this.#record.status !== 'synced' && watched) await this.#become(this.#healthy(now))

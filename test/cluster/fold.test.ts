@@ -4,10 +4,11 @@ import { aVm, aVmi, Folding, listed, live, unavailable, watching } from './foldi
 
 const NAMES = Array.from({ length: 10 }, (_, index) => `vm-${index}`)
 
-/** A cluster of ten VMs that run, all told. */
-function running(): Folding {
+/** A cluster of VMs that run, all told. */
+function running(count = NAMES.length): Folding {
   const folding = new Folding(false)
-  folding.take(listed('vm', ...NAMES.map(name => aVm(name))), listed('vmi', ...NAMES.map(name => aVmi(name))))
+  const names = NAMES.slice(0, count)
+  folding.take(listed('vm', ...names.map(name => aVm(name))), listed('vmi', ...names.map(name => aVmi(name))))
   folding.fold.adopt()
   folding.take(watching('vm'), watching('vmi'))
   folding.told.splice(0)
@@ -188,6 +189,8 @@ describe('live deletions', () => {
 
   test('are a burst also when they come in one append', () => {
     expect(bursts(running().takeTogether(...gone))).toEqual(expected)
+    const few = running(3).takeTogether(...gone.slice(0, 3))
+    expect(bursts(few)).toEqual([false, false, true])
   })
 
   test('that come late, about an incarnation that was replaced, neither tell nor count', () => {

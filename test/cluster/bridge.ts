@@ -1,0 +1,134 @@
+import { ClusterWatch, type ClusterRecord, isCluster } from '../../src/cluster/index.ts'
+import type { ClusterEventData, Event, VmEventData } from '../../src/event/index.ts'
+import {
+  type Entry,
+  type EventLog,
+  LogError,
+  openSqliteLog,
+  START,
+  type Stored,
+  type Stream,
+} from '../../src/log/index.ts'
+import type { VmRecord } from '../../src/vm/index.ts'
+import { BACKOFF, clientOf, type World } from '../kube/world.ts'
+
+export const SHORT = { stopped: 20, reachable: 1, unreachable: 20, address: 1 }
+
+/** A log in a file; retention is for ever. */
+export function openLog(folder: string): Promise<EventLog> {
+  return openSqliteLog({ file: `${folder}/log.db`, retentionMs: 1e12, auditRetentionMs: 1e12 })
+}
+
+/** All of a stream. */
+export async function all(log: EventLog, stream: Stream): Promise<readonly Stored[]> {
+  const found: Stored[] = []
+  for (
+    let page = await log.page(stream, START, 500);
+    page.length > 0;
+    page = await log.page(stream, found.at(-1)?.position ?? START, 500)
+  )
+    found.push(...page)
+  return found
+}
+
+/** What the log knows of the cluster, as the role `watch` reads it at its start. */
+async function known(log: EventLog): Promise<{ cluster: ClusterRecord | null; records: Map<string, VmRecord> }> {
+  const records = new Map<string, VmRecord>()
+  let cluster: ClusterRecord | null = null
+  for await (const { key, value } of log.latest('state.fleet')) {
+    if (value === null) continue
+    if (isCluster(value)) cluster = value
+    else records.set(key.slice(key.indexOf('/') + 1), value as VmRecord)
+  }
+  return { cluster, records }
+}
+
+/** One cluster `prod-1` being watched into a log, until it is disposed. */
+export interface Bridge extends AsyncDisposable {
+  readonly watch: ClusterWatch
+  /** Rejects when the watch ended with an error. */
+  readonly done: Promise<void>
+  status(): string
+  /** Facts told so far, over all lives of the log: `created web-1`. */
+  facts(): Promise<readonly string[]>
+  vmEvents(): Promise<readonly Event<VmEventData>[]>
+  clusterEvents(): Promise<readonly Event<ClusterEventData>[]>
+}
+
+export async function startBridge(
+  at: World,
+  log: EventLog,
+  options: { holds?: typeof SHORT; url?: string } = {},
+): Promise<Bridge> {
+  const stop = new AbortController()
+  const client = clientOf(options.url ?? at.server.url)
+  const watch = new ClusterWatch({
+    name: 'prod-1',
+    hub: '',
+    client,
+    log,
+    known: await known(log),
+    holds: options.holds ?? SHORT,
+    now: () => Date.now(),
+    signal: stop.signal,
+    heartbeatMs: 50,
+    reflect: { backoff: BACKOFF, pageSize: 3 },
+  })
+  const done = watch.run()
+  const ended = done.catch(() => undefined)
+  const events = async <T extends object>(stream: Stream): Promise<readonly Event<T>[]> =>
+    (await all(log, stream)).map(stored => stored.value as Event<T>)
+  return {
+    watch,
+    done,
+    status: () => watch.record.status,
+    facts: async () =>
+      (await events<VmEventData>('events.vm')).map(event => `${event.data.fact} ${event.data.vm.name}`),
+    vmEvents: () => events<VmEventData>('events.vm'),
+    clusterEvents: () => events<ClusterEventData>('events.cluster'),
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await ended
+      await client[Symbol.asyncDispose]()
+    },
+  }
+}
+
+/** A log that dies at one of its appends, before or after it is durable: what a kill of the process looks like. */
+export function dying(
+  log: EventLog,
+  die: { readonly when: (entries: readonly Entry[]) => boolean; readonly durable: boolean },
+): EventLog & { readonly died: boolean } {
+  let died = false
+  return {
+    get died() {
+      return died
+    },
+    async append(entries) {
+      died ||= die.when(entries)
+      if (died && !die.durable) throw new LogError('fatal', 'killed')
+      const position = await log.append(entries)
+      if (died) throw new LogError('fatal', 'killed')
+      return position
+    },
+    follow: (stream, from, signal) => log.follow(stream, from, signal),
+    page: (stream, from, limit) => log.page(stream, from, limit),
+    latest: stream => log.latest(stream),
+    end: stream => log.end(stream),
+    health: () => log.health(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  }
+}
+
+/** Remembers each append. */
+export function watched(log: EventLog): EventLog & { readonly appends: (readonly Entry[])[] } {
+  const appends: (readonly Entry[])[] = []
+  return {
+    ...dying(log, { when: () => false, durable: true }),
+    appends,
+    append: entries => {
+      appends.push(entries)
+      return log.append(entries)
+    },
+  }
+}
