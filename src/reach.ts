@@ -11,11 +11,12 @@ export function connectionOf(cluster: ClusterConfig): Connection {
 
 /**
  * How a managed cluster is reached: behind the hub's cluster-proxy, with the hub's own token, which it takes since MCE 2.9
- * (open-cluster-management-io/cluster-proxy, pkg/serviceproxy/readme.md). The token is read anew each time: it is rotated under us.
+ * (open-cluster-management-io/cluster-proxy, pkg/serviceproxy/readme.md). The token is read
+ * anew when it is refused: it is rotated under us.
  */
 export function behindProxy(hub: HubConfig, cluster: string, connection: Connection): Connection {
   const ca = hub.proxy.ca_file === '' ? '' : readFileSync(hub.proxy.ca_file, 'utf8')
-  const token = async (): Promise<string> => bearerOf(await connection.authorize(true), hub.name)
+  const token = async (fresh: boolean): Promise<string> => bearerOf(await connection.authorize(fresh), hub.name)
   return withToken({ url: `${hub.proxy.url.replace(/\/$/, '')}/${cluster}`, ca, token })
 }
 
