@@ -199,6 +199,8 @@ describe('a cluster that can not be seen', () => {
       mend()
       await synced(some)
       expect(await some.facts()).toEqual(['discovered a'])
+      const told = (await clusterFacts(some)).filter(fact => fact !== 'resynced')
+      expect(told).toEqual(['joined', 'unreachable', 'available'])
     },
   )
 
