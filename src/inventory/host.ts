@@ -95,10 +95,16 @@ export function groupsOf(record: VmRecord, labelGroups: readonly string[]): read
   if (seen.os.family !== '') groups.push(groupName('os', seen.os.family))
   if (seen.os.id !== '') groups.push(groupName('os', seen.os.id))
   for (const key of labelGroups) {
-    const value = seen.labels[key]
-    if (value !== undefined && value !== '') groups.push(groupName(`label_${key}`, value))
+    // A label may be called like a member of every object.
+    const value = Object.hasOwn(seen.labels, key) ? (seen.labels[key] ?? '') : ''
+    if (value !== '') groups.push(groupName(labelPrefix(key), value))
   }
   return [...new Set(groups)]
+}
+
+/** What the names of the groups of one label begin with. */
+export function labelPrefix(key: string): string {
+  return groupName('label', key)
 }
 
 function groupName(prefix: string, value: string): string {

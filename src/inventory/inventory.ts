@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FleetView } from '../fleet/index.ts'
 import { hostName, type VmRecord } from '../vm/index.ts'
-import { groupsOf, hostVars, type VerbStatus } from './host.ts'
+import { groupsOf, hostVars, labelPrefix, type VerbStatus } from './host.ts'
 import { type Staleness, type StaleLimits, stalenessOf } from './stale.ts'
 
 export interface InventoryOptions {
@@ -24,8 +24,8 @@ interface Fragment {
   readonly groups: readonly string[]
 }
 
-/** Groups one label key may make; its further values are hosts without that group. */
-const MAX_GROUPS = 2_000
+/** Groups one label key may make; hosts with its further values are without that group. Other groups are as many as there are. */
+export const MAX_LABEL_GROUPS = 2_000
 
 /**
  * The inventory of the whole fleet: each host is rendered when its VM changes, and spliced between the others on read.
@@ -106,6 +106,7 @@ export class InventoryCache implements Disposable {
     const names = [...this.#fragments.keys()].sort()
     const groups = new Map<string, string[]>()
     const hosts: string[] = []
+    const cap = new LabelCap(this.#options.labelGroups)
     for (const name of names) {
       const fragment = this.#fragments.get(name)
       if (fragment === undefined) continue
@@ -113,7 +114,7 @@ export class InventoryCache implements Disposable {
       for (const group of fragment.groups) {
         const members = groups.get(group)
         if (members !== undefined) members.push(name)
-        else if (groups.size < MAX_GROUPS) groups.set(group, [name])
+        else if (cap.admits(group)) groups.set(group, [name])
       }
     }
     const children = [...groups.keys()].sort()
@@ -122,5 +123,25 @@ export class InventoryCache implements Disposable {
     const body = `{"_meta":{"hostvars":{${hosts.join(',')}}},${[all, ...members].join(',')}}`
     const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
     return { kind: 'document', body, etag, hosts: names.length }
+  }
+}
+
+/** Counts the groups that each label key makes. */
+class LabelCap {
+  readonly #prefixes: readonly string[]
+  readonly #made = new Map<string, number>()
+
+  constructor(labelGroups: readonly string[]) {
+    // The longest first: `label_app_tier_` is the key `app/tier`, not a value of `app`.
+    this.#prefixes = labelGroups.map(key => `${labelPrefix(key)}_`).sort((a, b) => b.length - a.length)
+  }
+
+  /** True when one more group of this name may be made; counts it. */
+  admits(group: string): boolean {
+    const prefix = group.startsWith('label_') ? this.#prefixes.find(prefix => group.startsWith(prefix)) : undefined
+    if (prefix === undefined) return true
+    const made = this.#made.get(prefix) ?? 0
+    this.#made.set(prefix, made + 1)
+    return made < MAX_LABEL_GROUPS
   }
 }
