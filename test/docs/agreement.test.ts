@@ -1,0 +1,60 @@
+import { globSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { parseConfig } from '../../src/config/index.ts'
+import { EXIT } from '../../src/cli/program.ts'
+import { createMetrics } from '../../src/telemetry/index.ts'
+import { page, ROOT } from './documents.ts'
+
+/** Matches of a pattern's first group in every file of src, each once. */
+function inSource(pattern: RegExp): readonly string[] {
+  const found = globSync('src/**/*.ts', { cwd: ROOT }).flatMap(file =>
+    [...readFileSync(join(ROOT, file), 'utf8').matchAll(pattern)].map(match => match[1] ?? ''),
+  )
+  return [...new Set(found)].sort()
+}
+
+const operations = page('docs/operations.md')
+
+test('operations.md has every code of a fault', () => {
+  const kinds = inSource(/new ControllerError\(\s*'([a-z_]+)'/g).map(kind => `controller_${kind}`)
+  const codes = [...inSource(/new Fault\(\s*'([a-z_]+)'/g), ...kinds]
+  expect(codes).toContain('log_held')
+  expect(codes.filter(code => !operations.code.includes(code))).toEqual([])
+})
+
+test('operations.md has every code that the API answers', () => {
+  const codes = inSource(/new Problem\(\s*\d{3},\s*'([a-z_]+)'/g)
+  expect(codes).toContain('not_synced')
+  expect(codes.filter(code => !operations.code.includes(code))).toEqual([])
+})
+
+test('operations.md names the metrics of virtbridge, and no other', async () => {
+  const metrics = await createMetrics().registry.getMetricsAsJSON()
+  const ours = metrics.map(metric => metric.name).filter(name => name.startsWith('virtbridge_'))
+  expect(operations.code.filter(span => /^virtbridge_[a-z_]+$/.test(span)).sort()).toEqual(ours.sort())
+})
+
+test('dependencies.md has a line for every dependency, and for nothing else', () => {
+  const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Record<
+    'dependencies' | 'devDependencies',
+    Record<string, string>
+  >
+  const heads = [...page('docs/decisions/dependencies.md').text.matchAll(/^\| (`[^|]+`) \|/gm)].map(match => match[1])
+  const named = heads.flatMap(head => [...(head ?? '').matchAll(/`([^`]+)`/g)].map(match => match[1] ?? ''))
+  expect(named.sort()).toEqual([...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)].sort())
+})
+
+test('the configuration of the README is a valid one', () => {
+  const [, yaml = ''] = /```yaml\n(# virtbridge.yaml\n[\s\S]*?)```/.exec(page('README.md').text) ?? []
+  const config = parseConfig(yaml, 'virtbridge.yaml')
+  expect(config.clusters.map(cluster => cluster.name)).toEqual(['prod-1'])
+  expect(config.verbs.onboard.template).toBe('Day2 | Onboard')
+})
+
+test('the README tells every exit code, and names the command of the tests', () => {
+  const { text } = page('README.md')
+  const [, told = ''] = /Exit codes: ([\s\S]*?)\n\n/.exec(text) ?? []
+  expect(Object.values(EXIT).filter(code => !new RegExp(`(^|\\D)${code} `).test(told))).toEqual([])
+  expect(text).toContain('npm ci && npm test')
+})
