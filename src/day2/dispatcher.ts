@@ -5,12 +5,12 @@ import { until } from '../waiting.ts'
 import { Book, type DispatchReport } from './book.ts'
 import type { Place } from './controller-side.ts'
 import { Follower } from './follower.ts'
-import { runOf } from './intake.ts'
+import { readCommand, runOf } from './intake.ts'
 import { Launcher } from './launcher.ts'
 import type { Ledger } from './ledger.ts'
 import { plan, type Policy, whyNotOnboard } from './plan.ts'
 import { forgotten, planned } from './record.ts'
-import { type Command, newRun, type RunCommand, SELF } from './run.ts'
+import { newRun, type RunCommand, SELF } from './run.ts'
 import type { Patience } from './step.ts'
 
 export interface DispatcherOptions {
@@ -93,8 +93,10 @@ export class Dispatcher {
         key: 'position/commands',
         value: { schema: 1, kind: 'position', position: entry.position },
       }
-      const command = entry.value as Command
-      const entries = command.kind === 'run' && !ledger.runs.has(command.id) ? this.#takeIn(command) : []
+      const command = readCommand(entry.value)
+      const unread = typeof command === 'string'
+      if (unread) this.#book.report('trouble', { message: `command ${entry.key} can not be read: ${command}` })
+      const entries = unread || command === null || ledger.runs.has(command.id) ? [] : this.#takeIn(command)
       await this.#book.append([...entries, position])
     }
   }

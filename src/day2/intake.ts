@@ -5,7 +5,26 @@ import { allOut } from './book.ts'
 import type { LedgerView } from './ledger.ts'
 import { admit, type Policy } from './plan.ts'
 import { finished, planned } from './record.ts'
-import { newRun, type Run, type RunCommand, type RunHost } from './run.ts'
+import { newRun, type Run, type RunCommand, type RunHost, VERBS } from './run.ts'
+
+/** A run's id becomes the marker of its launch. */
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/**
+ * A value of the stream of commands: what a person asked to run, null when it is for somebody else, or, in one phrase, why it can not
+ * be read: another version may have written it, and what can not be understood must not be done.
+ */
+export function readCommand(value: unknown): RunCommand | string | null {
+  const { kind, schema, id, verb, hosts, asked_by, reason } = value as Record<string, unknown>
+  if (kind !== 'run') return null
+  if (schema !== 1) return `its schema is ${String(schema)}, 1 is known`
+  if (typeof id !== 'string' || !UUID.test(id)) return 'its id is no UUID'
+  if (!(VERBS as readonly unknown[]).includes(verb))
+    return `its verb is ${String(verb)}, ${VERBS.join(' and ')} are known`
+  if (!Array.isArray(hosts) || !hosts.every(host => typeof host === 'string')) return 'its hosts are no list of names'
+  if (typeof asked_by !== 'string' || typeof reason !== 'string') return 'it does not say who asks, and why'
+  return value as RunCommand
+}
 
 interface Around {
   readonly fleet: FleetView

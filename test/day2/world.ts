@@ -303,20 +303,22 @@ class DispatchWorld implements Omit<World, 'restart' | typeof Symbol.asyncDispos
   }
 }
 
-/** A log that is cut off after its n-th append: that one is durable, and its caller never hears of it; nothing is written after it. */
-export function cutAfter(appends: number): { logOf: (log: EventLog) => EventLog; readonly cut: boolean } {
-  let left = appends
+/**
+ * A log whose process dies at its n-th append. `durable`: that one is still written, and its caller never hears of it; else it is not.
+ * Nothing is written after it.
+ */
+export function cutAt(append: number, durable: boolean): { logOf: (log: EventLog) => EventLog; readonly cut: boolean } {
+  let left = append
   return {
     get cut() {
       return left <= 0
     },
     logOf: log => ({
       async append(entries: readonly Entry[]) {
-        if (left <= 0) throw new Error('the process is dead')
         left -= 1
-        const position = await log.append(entries)
-        if (left <= 0) throw new Error('the process is dead')
-        return position
+        if (left > 0) return log.append(entries)
+        if (left === 0 && durable) await log.append(entries)
+        throw new Error('the process is dead')
       },
       follow: (stream, from, signal) => log.follow(stream, from, signal),
       page: (stream, from, limit) => log.page(stream, from, limit),

@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest'
+import { guest, hostOf, uuid } from './guest.ts'
+import { names, PATCH, startWorld, type World } from './world.ts'
+
+const old = (name: string) => guest(name, { adopted: true })
+
+async function known(options: Parameters<typeof startWorld>[0] = {}): Promise<World> {
+  const world = await startWorld(options)
+  world.put(old('web-1'), old('web-2'))
+  await world.sync()
+  return world
+}
+
+describe('a person asks', () => {
+  test('and the job runs on the hosts asked for, adopted ones too, with who and why', async () => {
+    await using world = await known()
+    await world.command({ id: uuid(4_001), hosts: names('web-1', 'web-2') })
+    await world.settle()
+    expect(world.launches()).toMatchObject([{ name: PATCH, limit: `${hostOf('web-1')},${hostOf('web-2')}` }])
+    expect(world.run()).toMatchObject({
+      id: uuid(4_001),
+      verb: 'patch',
+      asked_by: 'ops',
+      reason: 'monthly',
+      outcome: 'ok',
+    })
+    expect(world.ledger.verb('uid-web-1', 'patch')).toMatchObject({ status: 'ok', asked_by: 'ops' })
+  })
+
+  test('twice with one id: it is done once, also after a restart', async () => {
+    await using world = await known()
+    await world.command({ id: uuid(4_002), hosts: names('web-1') })
+    await world.command({ id: uuid(4_002), hosts: names('web-2') })
+    await world.settle()
+    await world.command({ id: uuid(4_002), hosts: names('web-2') })
+    await world.restart({ reopen: true })
+    await world.settle()
+    await world.turn()
+    expect(world.runs()).toHaveLength(1)
+    expect(world.launches()).toMatchObject([{ limit: hostOf('web-1') }])
+  })
+
+  test('for hosts of which some may not be launched on: those are left out with the reason, the rest is done', async () => {
+    await using world = await known()
+    world.put(old('off-3'), guest('off-3', { adopted: true, seen: { boot: '' } }))
+    world.put(guest('win-4', { adopted: true, family: 'windows' }))
+    await world.command({ hosts: [...names('web-1', 'off-3', 'win-4', 'web-1'), 'ghost', 'a/b', '', '!all'] })
+    await world.settle()
+    expect(world.launches()).toMatchObject([{ limit: hostOf('web-1') }])
+    expect(world.details()).toMatchObject({
+      [hostOf('off-3')]: 'not ready: stopped',
+      [hostOf('win-4')]: 'its OS (windows) is not one the verb is for',
+      ghost: 'no VM has this host name',
+      'a/b': 'no VM has this host name',
+      '': 'no VM has this host name',
+      '!all': 'no VM has this host name',
+    })
+    expect(world.run().counts).toEqual({ ok: 1, refused: 6 })
+    const facts = (await world.events()).filter(event => event.fact === 'launch_refused')
+    expect(new Set(facts.map(event => event.id)).size).toBe(6)
+  })
+
+  test('for nobody that can be launched on: the run ends at once, refused', async () => {
+    await using world = await known()
+    await world.command({ hosts: ['ghost'] })
+    await world.turn()
+    expect(world.run()).toMatchObject({
+      status: 'finished',
+      outcome: 'refused',
+      message: 'no host could be launched on',
+    })
+    expect(world.jobs()).toEqual([])
+  })
+
+  test('while another run holds the VM: refused, and told which; afterwards it goes', async () => {
+    await using world = await known()
+    await world.command({ hosts: names('web-1') })
+    await world.turn()
+    await world.command({ hosts: names('web-1'), verb: 'onboard' })
+    await world.turn()
+    expect(world.details(world.run(1))).toEqual({ [hostOf('web-1')]: `run ${world.run().id} holds it` })
+    await world.settle()
+    await world.command({ hosts: names('web-1'), verb: 'onboard' })
+    await world.settle()
+    expect(world.outcomes(world.run(2))).toEqual({ [hostOf('web-1')]: 'ok' })
+    expect(world.jobs()).toHaveLength(2)
+  })
+
+  test('two at once for one VM: one of them runs', async () => {
+    await using world = await known()
+    await world.command({ hosts: names('web-1') })
+    await world.command({ hosts: names('web-2', 'web-1') })
+    await world.settle()
+    expect(world.launches().map(job => job.limit)).toEqual([hostOf('web-1'), hostOf('web-2')])
+    expect(world.outcomes(world.run(1))).toEqual({ [hostOf('web-1')]: 'refused', [hostOf('web-2')]: 'ok' })
+  })
+
+  test.each(['eda', 'off'] as const)(
+    'for a verb whose driver is %s: refused, and nothing is launched',
+    async driver => {
+      await using world = await known({ patchDriver: driver, policy: { driver } })
+      await world.command({ hosts: names('web-1') })
+      await world.command({ hosts: names('web-1'), verb: 'onboard' })
+      await world.turn()
+      for (const run of world.runs())
+        expect(world.details(run)).toEqual({ [hostOf('web-1')]: `its driver is ${driver}` })
+      expect(world.runs()).toHaveLength(2)
+      expect(world.jobs()).toEqual([])
+    },
+  )
+
+  test('for more hosts than one limit has room for: refused, and told to split', async () => {
+    await using world = await startWorld()
+    const short = Array.from({ length: 501 }, (_, index) => `web-${index + 1}`)
+    world.put(...short.map(old))
+    await world.sync()
+    await world.command({ hosts: names(...short) })
+    await world.settle()
+    expect(world.jobs()).toEqual([])
+    expect(world.details()[hostOf('web-1')]).toBe('501 hosts are too many for one job, 500 is the most; split them')
+  })
+})
+
+describe('the stream of commands', () => {
+  test.each([
+    ['an id that is no UUID', { id: 'run-1' }],
+    ['a verb of a later version', { verb: 'reboot' }],
+    ['a schema of a later version', { schema: 2 }],
+    ['hosts that are no list', { hosts: 'web-1' }],
+    ['hosts that are no names', { hosts: [1] }],
+    ['no name of who asks', { asked_by: 5 }],
+    ['a reason that is no text', { reason: {} }],
+  ])(
+    'may hold what can not be read, as %s: it is told, passed over, and what comes after it is done',
+    async (_, change) => {
+      await using world = await known()
+      await world.command({ hosts: names('web-2'), ...change } as never)
+      await world.command({ hosts: names('web-1') })
+      await world.settle()
+      expect(world.runs()).toHaveLength(1)
+      expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
+      expect(world.said('trouble')).toEqual([expect.stringMatching(/^command .* can not be read: /)])
+      await world.restart()
+      await world.turn()
+      expect(world.runs()).toHaveLength(1)
+    },
+  )
+
+  test('may hold what is meant for others: passed over without a word', async () => {
+    await using world = await known()
+    await world.log.append([
+      { stream: 'commands', key: 'x', value: { schema: 1, kind: 'confirm', id: 'x', cluster: 'prod-1' } },
+    ])
+    await world.turn()
+    expect(world.runs()).toEqual([])
+    expect(world.said('trouble')).toEqual([])
+  })
+
+  test('is taken in a hundred at a time', async () => {
+    await using world = await known()
+    for (let index = 0; index < 101; index++) await world.command({ hosts: ['ghost'] })
+    await world.turn()
+    expect(world.runs()).toHaveLength(100)
+    await world.turn()
+    expect(world.runs()).toHaveLength(101)
+  })
+})

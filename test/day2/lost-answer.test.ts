@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest'
+import type { RequestFault } from '../../src/simulator/controller/faults.ts'
+import { guest, hostOf } from './guest.ts'
+import { cutAt, LAUNCH, startWorld, type World } from './world.ts'
+
+const QUIET = 45_000
+
+async function known(options: Parameters<typeof startWorld>[0] = {}): Promise<World> {
+  const world = await startWorld(options)
+  world.put(guest('web-1'), guest('web-2'))
+  await world.sync()
+  return world
+}
+
+/** Exactly one launch that was meant, each host with exactly one outcome. */
+async function expectOnce(world: World): Promise<void> {
+  expect(world.launches()).toHaveLength(1)
+  expect(world.launches()[0]?.limit).toBe(`${hostOf('web-1')},${hostOf('web-2')}`)
+  expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok', [hostOf('web-2')]: 'ok' })
+  const told = (await world.events()).map(event => `${event.fact} ${event.host}`)
+  expect(told.filter(each => each.startsWith('host_')).sort()).toEqual([
+    `host_succeeded ${hostOf('web-1')}`,
+    `host_succeeded ${hostOf('web-2')}`,
+  ])
+}
+
+describe('a launch whose answer is lost is settled by its marker, and never makes two jobs', () => {
+  const gateway = (status: 502 | 503 | 504, commit: boolean): RequestFault => ({
+    kind: 'gateway-error',
+    status,
+    commit,
+  })
+  const cases: [string, RequestFault, 'is there' | 'is not there'][] = [
+    ['the connection ends after the commit', { kind: 'commit-then-drop' }, 'is there'],
+    ['the connection ends before it', { kind: 'drop-before-commit' }, 'is not there'],
+    ['the commit comes late', { kind: 'drop-then-commit', afterMs: 30_000 }, 'is there'],
+    ['the commit comes at the last moment', { kind: 'drop-then-commit', afterMs: QUIET }, 'is there'],
+    ['502 after the commit', gateway(502, true), 'is there'],
+    ['503 after the commit', gateway(503, true), 'is there'],
+    ['504 after the commit', gateway(504, true), 'is there'],
+    ['502 before it', gateway(502, false), 'is not there'],
+    ['503 before it', gateway(503, false), 'is not there'],
+    ['504 before it', gateway(504, false), 'is not there'],
+    ['the controller crashes', { kind: 'server-error' }, 'is not there'],
+    ['nobody ever answers', { kind: 'hang' }, 'is not there'],
+    ['the answer takes too long', { kind: 'slow', ms: 3_600_000 }, 'is there'],
+    ['the answer is cut', { kind: 'truncated' }, 'is there'],
+  ]
+
+  test.each(cases)('%s: the job %s', async (...[, fault, there]) => {
+    const waits = fault.kind === 'hang' || fault.kind === 'slow'
+    await using world = await known(waits ? { requestTimeoutMs: 150 } : {})
+    world.controller.faults.add(LAUNCH, fault)
+    await world.until(() => world.runs()[0]?.status === 'searching', 10)
+    const lost = world.clock.now()
+    await world.settle(5_000)
+    await expectOnce(world)
+    const [job] = world.launches()
+    expect(world.run().attempts).toBe(there === 'is there' ? 1 : 2)
+    if (there === 'is not there') expect((job?.created ?? 0) - lost).toBeGreaterThan(QUIET)
+  })
+
+  test('three times: it is given up, nothing ran, and it is told so', async () => {
+    await using world = await known()
+    world.controller.faults.add(LAUNCH, { kind: 'drop-before-commit' }, 3)
+    await world.settle(10_000)
+    expect(world.jobs()).toEqual([])
+    expect(world.run()).toMatchObject({ outcome: 'refused', attempts: 3 })
+    expect(world.details()[hostOf('web-1')]).toMatch(/^gave up after 3 attempts: /)
+  })
+
+  test('and a person launches the job again: the first is ours, the copy is not', async () => {
+    await using world = await known()
+    world.controller.faults.add(LAUNCH, { kind: 'commit-then-drop' })
+    world.controller.faults.afterwards(LAUNCH, () => {
+      const [first] = world.controller.store.jobs.all()
+      if (first !== undefined) world.controller.store.jobs.add({ ...first, id: 500, launch_type: 'relaunch' })
+    })
+    await world.settle()
+    expect(world.run().job?.id).not.toBe(500)
+    await expectOnce(world)
+  })
+
+  test('and only the copy of a person is left: unknown, and never launched again', async () => {
+    await using world = await known()
+    world.controller.faults.add(LAUNCH, { kind: 'commit-then-drop' })
+    world.controller.faults.afterwards(LAUNCH, () => {
+      for (const job of world.controller.store.jobs.all()) job.launch_type = 'relaunch'
+    })
+    await world.settle()
+    expect(world.launches()).toEqual([])
+    expect(world.run()).toMatchObject({ outcome: 'unknown', message: 'it was launched, and its job was deleted' })
+  })
+
+  test('and the search is answered too late: what it missed meanwhile is looked for again', async () => {
+    await using world = await known({
+      controllerOf: client => ({
+        ...client,
+        // The answer of before the commit, given after the quiet period.
+        recover: async (template, request) => {
+          const found = await client.recover(template, request)
+          if (found.kind === 'absent') await world.clock.advance(QUIET + 1)
+          return found
+        },
+      }),
+    })
+    world.controller.faults.add(LAUNCH, { kind: 'drop-then-commit', afterMs: 20_000 })
+    await world.settle(10)
+    await expectOnce(world)
+  })
+
+  test('and the controller can not be searched for long: it is not posted again before it was', async () => {
+    await using world = await known()
+    world.controller.faults.add(LAUNCH, { kind: 'commit-then-drop' })
+    world.controller.faults.add(
+      { method: 'GET', path: /\/jobs\/$/ },
+      { kind: 'gateway-error', status: 503, commit: false },
+      60,
+    )
+    await world.settle(5_000)
+    await expectOnce(world)
+  })
+
+  test('and it can not be searched at all: unknown after its time, and never posted again', async () => {
+    await using world = await known({ patience: { job: 600_000 } })
+    world.controller.faults.add(LAUNCH, { kind: 'commit-then-drop' })
+    world.controller.faults.add({ method: 'GET', path: /\/jobs\/$/ }, { kind: 'server-error' }, 10_000)
+    await world.settle(30_000)
+    expect(world.launches()).toHaveLength(1)
+    expect(world.run()).toMatchObject({ outcome: 'unknown', attempts: 1 })
+    expect(world.said('alarm')).toEqual(['whether it was launched could not be found out'])
+  })
+
+  test('and what was committed late was widened too: it is cancelled', async () => {
+    await using world = await known()
+    world.controller.flipPromptAfterPreflight('Day2 | Onboard', 'limit')
+    world.controller.faults.add(LAUNCH, { kind: 'drop-then-commit', afterMs: 10_000 })
+    await world.settle()
+    expect(world.jobs()).toMatchObject([{ status: 'canceled' }])
+    expect(world.run()).toMatchObject({ outcome: 'unknown' })
+  })
+})
+
+describe('a dispatcher that dies and is started again', () => {
+  /** Appends of the happy path, from the plan to the end. */
+  async function died(after: number, durable: boolean, fault?: RequestFault): Promise<boolean> {
+    const fuse = cutAt(after, durable)
+    await using world = await known({ logOf: fuse.logOf })
+    // Old enough that the controller needs an update first.
+    world.put(guest('web-1', { address: '10.7.7.7' }))
+    if (fault !== undefined) world.controller.faults.add(LAUNCH, fault)
+    const first = await world.settle(15_000).catch((error: unknown) => error)
+    if (!fuse.cut) return false
+    expect(String(first)).toContain('the process is dead')
+    await world.restart({ reopen: durable && fault === undefined })
+    await world.settle(15_000)
+    await expectOnce(world)
+    const ids = (await world.events()).map(event => event.id)
+    expect(new Set(ids).size).toBe(ids.length)
+    return true
+  }
+
+  test.each([
+    ['right after an append', true, undefined],
+    ['right before an append', false, undefined],
+    ['right after an append, when the answer of the launch was lost', true, { kind: 'commit-then-drop' }],
+    ['right before an append, when the answer of the launch was lost', false, { kind: 'drop-before-commit' }],
+    ['right before an append, when the launch commits late', false, { kind: 'drop-then-commit', afterMs: 40_000 }],
+  ] as [string, boolean, RequestFault | undefined][])('goes on wherever it was, %s', async (...[, durable, fault]) => {
+    let appends = 0
+    while (await died(appends + 1, durable, fault)) appends += 1
+    expect(appends).toBeGreaterThanOrEqual(6)
+  })
+
+  test('and dies again each time it searches: the quiet period is waited out all the same', async () => {
+    await using world = await known()
+    world.controller.faults.add(LAUNCH, { kind: 'drop-then-commit', afterMs: 44_000 })
+    await world.until(() => world.runs()[0]?.status === 'searching', 10)
+    for (let times = 0; times < 4; times++) {
+      await world.clock.advance(10_000)
+      await world.restart()
+      await world.turn()
+    }
+    await world.settle()
+    await expectOnce(world)
+  })
+})
