@@ -1,0 +1,368 @@
+import fc from 'fast-check'
+import { marker, type Controller } from '../../src/aap/index.ts'
+import type { RunHost } from '../../src/day2/index.ts'
+import type { EventLog } from '../../src/log/index.ts'
+import type { RequestFault } from '../../src/simulator/controller/faults.ts'
+import { isUnfinished } from '../../src/simulator/controller/records.ts'
+import type { VmRecord } from '../../src/vm/index.ts'
+import { guest, hostOf } from './guest.ts'
+import { LAUNCH, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
+
+/** VMs of a schedule. The last two were there before their cluster was adopted. */
+const VMS = 5
+const ADOPTED = 2
+
+export type Step =
+  | { readonly do: 'ready' | 'stop' | 'delete' | 'recreate' | 'address'; readonly vm: number }
+  | { readonly do: 'command'; readonly vms: readonly number[]; readonly again: boolean }
+  | { readonly do: 'fault'; readonly on: keyof typeof PLACES; readonly fault: RequestFault; readonly times: number }
+  | { readonly do: 'race'; readonly vm: number; readonly how: 'recreate' | 'address' | 'stop' }
+  | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' }
+  | { readonly do: 'crash'; readonly appends: number }
+  | { readonly do: 'cleanup' }
+  | { readonly do: 'advance'; readonly ms: number }
+
+/** Where a fault strikes. */
+const PLACES = {
+  launch: LAUNCH,
+  jobs: { method: 'GET', path: /\/jobs\// },
+  update: { method: 'POST', path: /\/update\/$/ },
+  script: { method: 'GET', path: /\/script\/$/ },
+  anywhere: {},
+} as const
+
+const vm = fc.nat(VMS - 1)
+const times = fc.integer({ min: 1, max: 3 })
+const passing = fc.constantFrom<RequestFault>(
+  { kind: 'drop-before-commit' },
+  { kind: 'gateway-error', status: 503, commit: false },
+  { kind: 'unauthorized' },
+  { kind: 'server-error' },
+)
+/** What makes a launch ambiguous: the commit comes sooner than the quiet period ends, as it must at a real controller. */
+const ambiguous = fc.oneof(
+  passing,
+  fc.constantFrom<RequestFault>(
+    { kind: 'commit-then-drop' },
+    { kind: 'truncated' },
+    { kind: 'gateway-error', status: 504, commit: true },
+  ),
+  fc.integer({ min: 100, max: 40_000 }).map((afterMs): RequestFault => ({ kind: 'drop-then-commit', afterMs })),
+)
+
+export const steps: fc.Arbitrary<Step[]> = fc.array(
+  fc.oneof(
+    { weight: 5, arbitrary: fc.record({ do: fc.constant('ready' as const), vm }) },
+    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('stop', 'delete', 'recreate', 'address'), vm }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        do: fc.constant('command' as const),
+        vms: fc.array(fc.nat(VMS), { minLength: 1, maxLength: 3 }),
+        again: fc.boolean(),
+      }),
+    },
+    {
+      weight: 4,
+      arbitrary: fc.record({
+        do: fc.constant('fault' as const),
+        on: fc.constant('launch' as const),
+        fault: ambiguous,
+        times,
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('fault' as const),
+        on: fc.constantFrom('jobs', 'update', 'script', 'anywhere'),
+        fault: passing,
+        times,
+      }),
+    },
+    {
+      weight: 2,
+      arbitrary: fc.record({
+        do: fc.constant('race' as const),
+        vm,
+        how: fc.constantFrom('recreate', 'address', 'stop'),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        do: fc.constant('flip' as const),
+        prompt: fc.constantFrom('limit', 'variables', 'skip_tags'),
+      }),
+    },
+    { weight: 2, arbitrary: fc.record({ do: fc.constant('crash' as const), appends: fc.integer({ min: 1, max: 6 }) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('cleanup' as const) }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.constantFrom(100, 2_000, 20_000, 50_000) }),
+    },
+  ) as fc.Arbitrary<Step>,
+  { minLength: 3, maxLength: 14 },
+)
+
+/** What went on, as seen from outside the dispatcher, and what of it must never be. */
+export class Witness {
+  readonly violations: string[] = []
+  /** Asked hosts of every run, from its first sight. */
+  readonly #asked = new Map<string, readonly RunHost[]>()
+  #world: World | null = null
+
+  see(world: World): void {
+    this.#world = world
+    for (const run of world.runs())
+      if (!this.#asked.has(run.id)) this.#asked.set(run.id, [...run.hosts, ...run.left_out])
+    this.#checkJobs(world)
+  }
+
+  /** Called at the moment of a POST. */
+  atPost(hosts: readonly string[], mark: string): void {
+    const world = this.#world
+    if (world === null) return
+    const run = world.runs().find(each => marker(each.id) === mark)
+    if (run === undefined) return this.#violated(`a launch of ${mark}, of which the ledger knows nothing`)
+    for (const host of hosts) {
+      const ours = world.fleet.byHost(host)
+      const theirs = world.controller.store.hosts.find(row => row.name === host)
+      if (!run.hosts.some(each => each.host === host && each.uid === ours?.uid))
+        this.#violated(`${host} is launched on, and is not the VM that ${run.id} means`)
+      if (ours === undefined || theirs?.variables['kubevirt_uid'] !== ours.uid)
+        this.#violated(`${host} is launched on, and is another VM at the controller`)
+      if (theirs?.variables['ansible_host'] !== ours?.seen.address)
+        this.#violated(`${host} is launched on at another address than ours`)
+      if (run.asked_by === 'bridge' && ours?.adopted === true)
+        this.#violated(`${host} is adopted, and is launched on by itself`)
+    }
+  }
+
+  #checkJobs(world: World): void {
+    const holders = new Map<string, number>()
+    for (const [id, asked] of this.#asked) {
+      const jobs = world.launches().filter(job => job.skip_tags.split(',').includes(marker(id)))
+      if (jobs.length > 1) this.#violated(`two jobs for one intent: ${jobs.map(job => job.id).join(', ')}`)
+      for (const job of jobs) {
+        const limit = job.limit.split(',')
+        // A limit that was dropped is the template's own, which names nobody.
+        if (limit[0] === 'virtbridge-no-default-limit') continue
+        const strangers = limit.filter(host => !asked.some(each => each.host === host))
+        if (strangers.length > 0) this.#violated(`job ${job.id} runs on ${strangers.join()}, which nobody asked for`)
+        if (!isUnfinished(job)) continue
+        for (const { uid } of asked.filter(each => limit.includes(each.host))) {
+          const other = holders.get(uid)
+          if (other !== undefined) this.#violated(`jobs ${other} and ${job.id} are on ${uid} at once`)
+          holders.set(uid, job.id)
+        }
+      }
+    }
+  }
+
+  /** When everything has ended. */
+  async atEnd(world: World): Promise<void> {
+    this.see(world)
+    const events = await world.events()
+    for (const [id, asked] of this.#asked) {
+      const results = world.ledger.results(id).map(result => result.host)
+      const told = events.filter(({ run, fact }) => run === id && /^(host_|launch_refused)/.test(fact))
+      const wanted = asked
+        .map(each => each.host)
+        .sort()
+        .join()
+      if (results.sort().join() !== wanted)
+        this.#violated(`run ${id} asked for ${wanted} and recorded ${results.join()}`)
+      if (
+        told
+          .map(each => each.host)
+          .sort()
+          .join() !== wanted
+      )
+        this.#violated(`run ${id} asked for ${wanted} and told of ${told.map(each => each.host).join()}`)
+    }
+  }
+
+  #violated(what: string): void {
+    if (!this.violations.includes(what)) this.violations.push(what)
+  }
+}
+
+/** A process that can be killed: after that many appends, with all it still had in hand. */
+class Process {
+  readonly #witness: Witness
+  readonly #calls = new Set<Promise<unknown>>()
+  readonly #bypassSearch: boolean
+  left = Infinity
+
+  constructor(witness: Witness, bypassSearch: boolean) {
+    this.#witness = witness
+    this.#bypassSearch = bypassSearch
+  }
+
+  readonly logOf = (log: EventLog): EventLog => ({
+    append: entries => {
+      if (this.left <= 0) return Promise.reject(new Error('the process is dead'))
+      this.left -= 1
+      const appended = this.#track(log.append(entries))
+      return this.left > 0
+        ? appended
+        : appended.then(() => {
+            throw new Error('the process is dead')
+          })
+    },
+    follow: (stream, from, signal) => log.follow(stream, from, signal),
+    page: (stream, from, limit) => log.page(stream, from, limit),
+    latest: stream => log.latest(stream),
+    end: stream => log.end(stream),
+    health: () => log.health(),
+    [Symbol.asyncDispose]: async () => undefined,
+  })
+
+  readonly controllerOf = (client: Controller): Controller => ({
+    ...client,
+    launch: (template, request) => {
+      if (this.left <= 0) return Promise.reject(new Error('the process is dead'))
+      this.#witness.atPost(request.hosts, request.marker)
+      return this.#track(client.launch(template, request))
+    },
+    hosts: inventory => this.#track(client.hosts(inventory)),
+    updateSource: source => this.#track(client.updateSource(source)),
+    recover: (template, request) =>
+      this.#bypassSearch ? Promise.resolve({ kind: 'absent' }) : this.#track(client.recover(template, request)),
+  })
+
+  /** Resolves when nothing of it is under way any more. */
+  async ended(): Promise<void> {
+    do {
+      await Promise.allSettled(this.#calls)
+      await new Promise(resolve => setImmediate(resolve))
+    } while (this.#calls.size > 0)
+  }
+
+  #track<T>(call: Promise<T>): Promise<T> {
+    this.#calls.add(call)
+    const done = (): void => void this.#calls.delete(call)
+    call.then(done, done)
+    return call
+  }
+}
+
+export interface Spoiled {
+  readonly quiet?: number
+  readonly bypassSearch?: boolean
+}
+
+/** Plays a schedule to its end and tells what went wrong. */
+export async function play(schedule: readonly Step[], spoiled: Spoiled = {}): Promise<readonly string[]> {
+  const witness = new Witness()
+  let process = new Process(witness, spoiled.bypassSearch === true)
+  const options: WorldOptions = {
+    policy: { coalesceMs: 1_000, maxHosts: 2, brake: { hosts: 50, perMs: 1_000 } },
+    outcome: host => (host.startsWith('web-2') ? 'failed' : host.startsWith('web-3') ? 'unreachable' : 'ok'),
+    ...(spoiled.quiet === undefined ? {} : { patience: { quiet: spoiled.quiet } }),
+    logOf: log => process.logOf(log),
+    controllerOf: client => process.controllerOf(client),
+  }
+  await using world = await startWorld(options)
+  const vms = new Vms(world)
+  const restart = async (): Promise<void> => {
+    await process.ended()
+    process = new Process(witness, spoiled.bypassSearch === true)
+    await world.restart({ logOf: log => process.logOf(log), controllerOf: client => process.controllerOf(client) })
+  }
+  const turn = async (): Promise<void> => {
+    try {
+      await world.turn()
+    } catch (error) {
+      if (process.left > 0) throw error
+      await restart()
+    }
+    witness.see(world)
+  }
+  for (const step of schedule) {
+    if (step.do === 'crash') process.left = step.appends
+    else await take(step, world, vms)
+    await turn()
+  }
+  if (process.left <= 0) await restart()
+  process.left = Infinity
+  world.controller.faults.clear()
+  for (let turns = 0; turns < 60; turns++) {
+    await turn()
+    if (world.ledger.active().length === 0 && turns > 2) break
+    await world.clock.advance(turns < 5 ? 2_000 : 20_000)
+    witness.see(world)
+  }
+  if (world.ledger.active().length > 0) return [`a run does not end: ${JSON.stringify(world.ledger.active())}`]
+  // What a controller commits late, it has committed by now.
+  await world.clock.advance(60_000)
+  await witness.atEnd(world)
+  return witness.violations
+}
+
+async function take(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms): Promise<void> {
+  switch (step.do) {
+    case 'command':
+      return world.command({
+        hosts: step.vms.map(each => hostOf(`web-${each + 1}`)),
+        ...(step.again ? { id: AGAIN } : {}),
+      })
+    case 'fault':
+      return world.controller.faults.add(PLACES[step.on], step.fault, step.times)
+    case 'race':
+      return world.controller.faults.afterwards(PLACES.script, () => vms.act(step.how, step.vm))
+    case 'flip':
+      return flip(world, step.prompt)
+    case 'cleanup': {
+      const ended = world.jobs().find(job => !isUnfinished(job))
+      if (ended !== undefined) world.controller.deleteJob(ended.id)
+      return
+    }
+    case 'advance':
+      return world.clock.advance(step.ms)
+    default:
+      return vms.act(step.do, step.vm)
+  }
+}
+
+/** One id, asked for again and again. */
+const AGAIN = '99999999-0000-4000-8000-000000000000'
+
+/** Somebody switches a prompt off right after a preflight, and on again when the launch was answered. */
+function flip(world: World, prompt: 'limit' | 'variables' | 'skip_tags'): void {
+  const { controller } = world
+  controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => {
+    for (const name of ['Day2 | Onboard', PATCH]) controller.setPrompt(name, prompt, false)
+  })
+  controller.faults.afterwards(LAUNCH, () => {
+    for (const name of ['Day2 | Onboard', PATCH]) controller.setPrompt(name, prompt, true)
+  })
+}
+
+class Vms {
+  readonly #world: World
+  readonly #records = new Map<number, VmRecord>()
+  #count = 0
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  act(how: 'ready' | 'stop' | 'delete' | 'recreate' | 'address', index: number): void {
+    const name = `web-${index + 1}`
+    const known = this.#records.get(index)
+    if (how === 'delete') {
+      if (known !== undefined) this.#world.gone(known)
+      this.#records.delete(index)
+      return
+    }
+    const anew = known === undefined || how === 'recreate'
+    const uid = anew ? `uid-${name}-${++this.#count}` : known.uid
+    const address = anew || how === 'address' ? `10.2.${++this.#count % 200}.${index + 1}` : known.seen.address
+    const stopped = how === 'stop' ? { seen: { boot: '', phase: '' } } : {}
+    const record = guest(name, { uid, address, adopted: index >= VMS - ADOPTED, ...stopped })
+    this.#records.set(index, { ...record, seen: { ...record.seen, address } })
+    this.#world.put(record)
+  }
+}
