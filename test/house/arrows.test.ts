@@ -1,0 +1,160 @@
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { expect, test } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..', '..', 'src')
+
+/** Importable by all: what faults and waits look like. */
+const COMMON = ['errors.ts', 'waiting.ts']
+
+/** Compose the others, and so see all; none but they may import them. */
+const ROOTS = ['cli', 'check', 'demo']
+
+/** Which folders of src each may import from. The other files right in src compose, as ROOTS do. */
+const ARROWS: Readonly<Record<string, readonly string[]>> = {
+  telemetry: [],
+  config: [],
+  event: [],
+  log: [],
+  kube: [],
+  aap: [],
+  simulator: [],
+  vm: ['event'],
+  cluster: ['kube', 'vm', 'event', 'log'],
+  fleet: ['cluster', 'vm', 'log'],
+  inventory: ['cluster', 'fleet', 'vm'],
+  day2: ['aap', 'cluster', 'event', 'fleet', 'inventory', 'log', 'vm'],
+  http: ['telemetry', 'event', 'log', 'vm', 'cluster', 'fleet', 'inventory', 'day2'],
+}
+
+/** Files by path below src, with their text. */
+type Tree = Readonly<Record<string, string>>
+
+/** Imports that no arrow allows: `vm/change.ts → log/log.ts`. */
+function forbidden(tree: Tree): readonly string[] {
+  return Object.entries(tree).flatMap(([file, text]) =>
+    importsOf(file, text)
+      .filter(to => !isAllowed(partOf(file), partOf(to)))
+      .map(to => `${file} → ${to}`),
+  )
+}
+
+/** The relative imports and exports of a file, also those of types and those that wait. */
+function importsOf(file: string, text: string): readonly string[] {
+  const code = text.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '')
+  const found = [...code.matchAll(/(?:\bfrom|\bimport|\bimport\s*\()\s*['"](\.[^'"]+)['"]/g)]
+  return found.map(match => normalize(join(dirname(file), match[1] ?? '')))
+}
+
+/** A folder of src, or a file right in it. */
+function partOf(file: string): string {
+  return file.split('/')[0] ?? ''
+}
+
+function isAllowed(from: string, to: string): boolean {
+  if (from === to || COMMON.includes(to)) return true
+  if (COMMON.includes(from)) return false
+  return isRoot(from) || (ARROWS[from] ?? []).includes(to)
+}
+
+function isRoot(part: string): boolean {
+  return ROOTS.includes(part) || part.endsWith('.ts')
+}
+
+function source(): Tree {
+  return Object.fromEntries(
+    globSync('**/*.ts', { cwd: ROOT }).map(file => [file, readFileSync(join(ROOT, file), 'utf8')]),
+  )
+}
+
+test('the folders of src import one another only along the arrows', () => {
+  expect(forbidden(source())).toEqual([])
+})
+
+test('every folder of src has its arrows, and no arrow is of a folder that is not there', () => {
+  const folders = new Set(
+    Object.keys(source())
+      .map(partOf)
+      .filter(part => !part.endsWith('.ts')),
+  )
+  expect([...folders].sort()).toEqual([...Object.keys(ARROWS), ...ROOTS].sort())
+})
+
+test('the arrows make no circle', () => {
+  const below = (part: string, path: readonly string[]): readonly string[] => {
+    expect(path).not.toContain(part)
+    return (ARROWS[part] ?? []).flatMap(next => below(next, [...path, part]))
+  }
+  for (const part of Object.keys(ARROWS)) below(part, [])
+})
+
+test.each([
+  [
+    'a folder that points back',
+    { 'vm/change.ts': "import { ClusterFold } from '../cluster/fold.ts'" },
+    ['vm/change.ts → cluster/fold.ts'],
+  ],
+  [
+    'a type that points back',
+    { 'log/log.ts': "import type { VmRecord } from '../vm/record.ts'" },
+    ['log/log.ts → vm/record.ts'],
+  ],
+  [
+    'an export that points back',
+    { 'event/index.ts': "export * from '../vm/index.ts'" },
+    ['event/index.ts → vm/index.ts'],
+  ],
+  ['an import for its effect', { 'kube/a.ts': "import '../telemetry/index.ts'" }, ['kube/a.ts → telemetry/index.ts']],
+  [
+    'an import that waits',
+    { 'aap/a.ts': "const day2 = await import('../day2/index.ts')" },
+    ['aap/a.ts → day2/index.ts'],
+  ],
+  [
+    'one over several lines',
+    { 'vm/a.ts': "import {\n  type A,\n  b,\n} from '../fleet/index.ts'" },
+    ['vm/a.ts → fleet/index.ts'],
+  ],
+  [
+    'one from deep down',
+    { 'log/sqlite/a.ts': "import { x } from '../../kube/index.ts'" },
+    ['log/sqlite/a.ts → kube/index.ts'],
+  ],
+  [
+    'a folder that imports a root',
+    { 'http/app.ts': "import { startService } from '../service.ts'" },
+    ['http/app.ts → service.ts'],
+  ],
+  [
+    'a folder that imports the CLI',
+    { 'day2/run.ts': "import { x } from '../cli/program.ts'" },
+    ['day2/run.ts → cli/program.ts'],
+  ],
+  [
+    'the simulator that knows the bridge',
+    { 'simulator/a.ts': "import { x } from '../kube/index.ts'" },
+    ['simulator/a.ts → kube/index.ts'],
+  ],
+  [
+    'what all may import, and imports back',
+    { 'errors.ts': "import { x } from './vm/index.ts'" },
+    ['errors.ts → vm/index.ts'],
+  ],
+  ['a folder nobody has heard of', { 'new/a.ts': "import { x } from '../vm/index.ts'" }, ['new/a.ts → vm/index.ts']],
+  ['a folder that points ahead', { 'cluster/a.ts': "import { x } from '../vm/index.ts'" }, []],
+  ['a folder within itself', { 'simulator/a/b.ts': "import { x } from '../../simulator/c.ts'" }, []],
+  [
+    'what all may import',
+    { 'vm/a.ts': "import { Fault } from '../errors.ts'\nimport { pause } from '../waiting.ts'" },
+    [],
+  ],
+  ['a package', { 'vm/a.ts': "import ip from 'ipaddr.js'\nimport { x } from 'node:fs'" }, []],
+  ['words in a comment', { 'vm/a.ts': "/** from '../log/log.ts' */\n// import '../log/log.ts'" }, []],
+  [
+    'a root',
+    { 'service.ts': "import { x } from './http/index.ts'", 'cli/a.ts': "import { y } from '../service.ts'" },
+    [],
+  ],
+] as const)('the checker sees %s', (_, tree, found) => {
+  expect(forbidden(tree)).toEqual(found)
+})
