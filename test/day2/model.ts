@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { array, boolean, constant, constantFrom, integer, nat, oneof, record, type Arbitrary } from 'fast-check'
 import { marker, type Controller } from '../../src/aap/index.ts'
 import type { RunHost } from '../../src/day2/index.ts'
 import type { EventLog } from '../../src/log/index.ts'
@@ -31,78 +31,78 @@ const PLACES = {
   anywhere: {},
 } as const
 
-const vm = fc.nat(VMS - 1)
-const times = fc.integer({ min: 1, max: 3 })
-const passing = fc.constantFrom<RequestFault>(
+const vm = nat(VMS - 1)
+const times = integer({ min: 1, max: 3 })
+const passing = constantFrom<RequestFault>(
   { kind: 'drop-before-commit' },
   { kind: 'gateway-error', status: 503, commit: false },
   { kind: 'unauthorized' },
   { kind: 'server-error' },
 )
 /** What makes a launch ambiguous: the commit comes sooner than the quiet period ends, as it must at a real controller. */
-const ambiguous = fc.oneof(
+const ambiguous = oneof(
   passing,
-  fc.constantFrom<RequestFault>(
+  constantFrom<RequestFault>(
     { kind: 'commit-then-drop' },
     { kind: 'truncated' },
     { kind: 'gateway-error', status: 504, commit: true },
   ),
-  fc.integer({ min: 100, max: 40_000 }).map((afterMs): RequestFault => ({ kind: 'drop-then-commit', afterMs })),
+  integer({ min: 100, max: 40_000 }).map((afterMs): RequestFault => ({ kind: 'drop-then-commit', afterMs })),
 )
 
-export const steps: fc.Arbitrary<Step[]> = fc.array(
-  fc.oneof(
-    { weight: 5, arbitrary: fc.record({ do: fc.constant('ready' as const), vm }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constantFrom('stop', 'delete', 'recreate', 'address'), vm }) },
+export const steps: Arbitrary<Step[]> = array(
+  oneof(
+    { weight: 5, arbitrary: record({ do: constant('ready' as const), vm }) },
+    { weight: 2, arbitrary: record({ do: constantFrom('stop', 'delete', 'recreate', 'address'), vm }) },
     {
       weight: 3,
-      arbitrary: fc.record({
-        do: fc.constant('command' as const),
-        vms: fc.array(fc.nat(VMS), { minLength: 1, maxLength: 3 }),
-        again: fc.boolean(),
+      arbitrary: record({
+        do: constant('command' as const),
+        vms: array(nat(VMS), { minLength: 1, maxLength: 3 }),
+        again: boolean(),
       }),
     },
     {
       weight: 4,
-      arbitrary: fc.record({
-        do: fc.constant('fault' as const),
-        on: fc.constant('launch' as const),
+      arbitrary: record({
+        do: constant('fault' as const),
+        on: constant('launch' as const),
         fault: ambiguous,
         times,
       }),
     },
     {
       weight: 1,
-      arbitrary: fc.record({
-        do: fc.constant('fault' as const),
-        on: fc.constantFrom('jobs', 'update', 'script', 'anywhere'),
+      arbitrary: record({
+        do: constant('fault' as const),
+        on: constantFrom('jobs', 'update', 'script', 'anywhere'),
         fault: passing,
         times,
       }),
     },
     {
       weight: 2,
-      arbitrary: fc.record({
-        do: fc.constant('race' as const),
+      arbitrary: record({
+        do: constant('race' as const),
         vm,
-        how: fc.constantFrom('recreate', 'address', 'stop'),
+        how: constantFrom('recreate', 'address', 'stop'),
       }),
     },
     {
       weight: 1,
-      arbitrary: fc.record({
-        do: fc.constant('flip' as const),
-        prompt: fc.constantFrom('limit', 'variables', 'skip_tags'),
+      arbitrary: record({
+        do: constant('flip' as const),
+        prompt: constantFrom('limit', 'variables', 'skip_tags'),
       }),
     },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('crash' as const), appends: fc.integer({ min: 1, max: 6 }) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant('cleanup' as const) }) },
+    { weight: 2, arbitrary: record({ do: constant('crash' as const), appends: integer({ min: 1, max: 6 }) }) },
+    { weight: 1, arbitrary: record({ do: constant('cleanup' as const) }) },
     {
       weight: 5,
-      arbitrary: fc.record({ do: fc.constant('advance' as const), ms: fc.constantFrom(100, 2_000, 20_000, 50_000) }),
+      arbitrary: record({ do: constant('advance' as const), ms: constantFrom(100, 2_000, 20_000, 50_000) }),
     },
-  ) as fc.Arbitrary<Step>,
-  { minLength: 3, maxLength: 14 },
+  ),
+  { minLength: 6, maxLength: 18, size: 'max' },
 )
 
 /** What went on, as seen from outside the dispatcher, and what of it must never be. */
@@ -248,13 +248,28 @@ class Process {
   }
 }
 
+/** What is taken away from the dispatcher, to see that the model notices. */
 export interface Spoiled {
+  readonly expected?: boolean
   readonly quiet?: number
   readonly bypassSearch?: boolean
 }
 
+/** How much of what matters the schedules have reached. */
+export interface Tally {
+  launches: number
+  again: number
+  searched: number
+  deaths: number
+  leftOut: number
+}
+
 /** Plays a schedule to its end and tells what went wrong. */
-export async function play(schedule: readonly Step[], spoiled: Spoiled = {}): Promise<readonly string[]> {
+export async function play(
+  schedule: readonly Step[],
+  spoiled: Spoiled = {},
+  tally: Tally = { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0 },
+): Promise<readonly string[]> {
   const witness = new Witness()
   let process = new Process(witness, spoiled.bypassSearch === true)
   const options: WorldOptions = {
@@ -267,6 +282,7 @@ export async function play(schedule: readonly Step[], spoiled: Spoiled = {}): Pr
   await using world = await startWorld(options)
   const vms = new Vms(world)
   const restart = async (): Promise<void> => {
+    tally.deaths += 1
     await process.ended()
     process = new Process(witness, spoiled.bypassSearch === true)
     await world.restart({ logOf: log => process.logOf(log), controllerOf: client => process.controllerOf(client) })
@@ -279,11 +295,13 @@ export async function play(schedule: readonly Step[], spoiled: Spoiled = {}): Pr
       await restart()
     }
     witness.see(world)
+    tally.searched += world.ledger.active().filter(run => run.status === 'searching').length
   }
   for (const step of schedule) {
     if (step.do === 'crash') process.left = step.appends
     else await take(step, world, vms)
     await turn()
+    await world.clock.advance(700)
   }
   if (process.left <= 0) await restart()
   process.left = Infinity
@@ -298,6 +316,9 @@ export async function play(schedule: readonly Step[], spoiled: Spoiled = {}): Pr
   // What a controller commits late, it has committed by now.
   await world.clock.advance(60_000)
   await witness.atEnd(world)
+  tally.launches += world.launches().length
+  tally.again += world.runs().filter(run => run.attempts > 1).length
+  tally.leftOut += world.runs().filter(run => run.left_out.length > 0 && run.attempts > 0).length
   return witness.violations
 }
 
