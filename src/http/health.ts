@@ -14,6 +14,8 @@ export interface Health {
   readonly checks: readonly Check[]
 }
 
+const WAIT = 'wait a moment: nothing was found wrong with it yet'
+
 /** What works and what does not, each in one line. Only a log that can not be written makes it not ready: one cluster's trouble is not the fleet's. */
 export function healthOf(parts: {
   log: EventLog
@@ -38,7 +40,7 @@ export function healthOf(parts: {
       name: `cluster ${name}`,
       ok,
       reason: ok ? '' : (cluster?.reason ?? 'not read yet'),
-      hint: ok ? '' : (cluster?.hint ?? ''),
+      hint: ok ? '' : cluster?.hint || WAIT,
     })
   }
   checks.push(...parts.extra)

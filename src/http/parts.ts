@@ -30,18 +30,21 @@ export interface AppParts {
   readonly signal: AbortSignal
 }
 
+/** The caller of a request. Throws a Problem 401. */
+export function requireCaller(parts: Pick<AppParts, 'authenticate'>, request: FastifyRequest): Caller {
+  const caller = parts.authenticate(request.headers.authorization)
+  if (caller !== null) return caller
+  throw new Problem(401, 'unauthorized', 'a valid bearer token is needed', {
+    hint: 'send Authorization: Bearer <token>; tokens are configured under http.tokens',
+    headers: { 'www-authenticate': 'Bearer' },
+  })
+}
+
 /** The caller of a request, who must have `right`. Throws a Problem 401 or 403. */
 export function requireRight(parts: Pick<AppParts, 'authenticate'>, request: FastifyRequest, right: Right): Caller {
-  const caller = parts.authenticate(request.headers.authorization)
-  if (caller === null) {
-    throw new Problem(401, 'unauthorized', 'a valid bearer token is needed', {
-      hint: 'send Authorization: Bearer <token>; tokens are configured under http.tokens',
-      headers: { 'www-authenticate': 'Bearer' },
-    })
-  }
-  if (!caller.can.includes(right))
-    throw new Problem(403, 'forbidden', `the token "${caller.name}" may not ${right}`, {
-      hint: `give it ${right} under http.tokens`,
-    })
-  return caller
+  const caller = requireCaller(parts, request)
+  if (caller.can.includes(right)) return caller
+  throw new Problem(403, 'forbidden', `the token "${caller.name}" may not ${right}`, {
+    hint: `give it ${right} under http.tokens`,
+  })
 }

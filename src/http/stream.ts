@@ -1,17 +1,19 @@
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import type { Stored } from '../log/index.ts'
+import type { Position, Stored } from '../log/index.ts'
 
 /** A comment line this often keeps proxies from closing a quiet stream. */
 const KEEPALIVE_MS = 15_000
 
 /**
  * Writes log entries as server-sent events (WHATWG HTML §9.2): `id` is the position to resume from, `event` the CloudEvents type,
- * `data` the event. Waits while the reader does not read, so that a slow one costs no memory. Resolves when it leaves.
+ * `data` the event. The first frame has the position alone, so that who hears nothing more knows where to go on. Waits while the reader
+ * does not read, so that a slow one costs no memory. Resolves when it leaves.
  */
 export async function sendEvents(
   response: ServerResponse,
   entries: AsyncIterable<Stored>,
+  from: Position,
   signal: AbortSignal,
 ): Promise<void> {
   response.writeHead(200, {
@@ -19,8 +21,11 @@ export async function sendEvents(
     'cache-control': 'no-cache',
     'x-accel-buffering': 'no',
   })
-  response.write('retry: 2000\n\n')
-  const keepalive = setInterval(() => response.write(': alive\n\n'), KEEPALIVE_MS)
+  response.write(`retry: 2000\nid: ${from}\n\n`)
+  const keepalive = setInterval(() => {
+    // A reader that does not read is alive or is not: more for it to read does not tell.
+    if (!response.writableNeedDrain) response.write(': alive\n\n')
+  }, KEEPALIVE_MS)
   try {
     for await (const entry of entries) {
       const event: { type?: string } | null = entry.value

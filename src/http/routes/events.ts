@@ -38,26 +38,33 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
     requireRight(parts, request, 'read')
     const stream = STREAMS[request.query.stream] ?? 'events.vm'
     const from = startOf(request, parts, stream)
-    if (request.query.follow === undefined && !request.headers.accept?.includes('text/event-stream')) {
+    if (!wantsStream(request)) {
       const entries = await parts.log.page(stream, from, request.query.limit)
       return { events: entries.map(entry => entry.value), next: entries.at(-1)?.position ?? from }
     }
     if (followers >= MAX_FOLLOWERS)
       throw new Problem(503, 'too_many_followers', `${MAX_FOLLOWERS} readers follow already`, {
+        hint: 'come back when some have left; a rulebook or a page needs one stream, not many',
         headers: { 'retry-after': '10' },
       })
     followers += 1
     const left = new AbortController()
-    request.raw.once('close', () => left.abort())
+    reply.raw.once('close', () => left.abort())
     const signal = AbortSignal.any([left.signal, parts.signal])
     reply.hijack()
     try {
-      await sendEvents(reply.raw, parts.log.follow(stream, from, signal), signal)
+      await sendEvents(reply.raw, parts.log.follow(stream, from, signal), from, signal)
     } finally {
       followers -= 1
     }
     return reply
   })
+}
+
+/** HEAD asks for headers alone: a stream would hold its connection for nothing. */
+function wantsStream(request: FastifyRequest<{ Querystring: EventQuery }>): boolean {
+  if (request.method === 'HEAD') return false
+  return request.query.follow !== undefined || request.headers.accept?.includes('text/event-stream') === true
 }
 
 function startOf(request: FastifyRequest<{ Querystring: EventQuery }>, parts: AppParts, stream: EventStream): Position {

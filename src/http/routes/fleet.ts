@@ -54,7 +54,9 @@ export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
         hint: 'GET /api/v1/clusters lists them',
       })
     if (cluster.status !== 'held')
-      throw new Problem(409, 'not_held', `"${name}" waits for nothing (it is ${cluster.status})`)
+      throw new Problem(409, 'not_held', `"${name}" waits for nothing (it is ${cluster.status})`, {
+        hint: 'only a cluster that is held because many VMs are missing is confirmed',
+      })
     const command = {
       schema: 1,
       kind: 'confirm',

@@ -18,7 +18,7 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
     void reply.headers({ etag: inventory.etag, 'cache-control': 'no-cache', vary: 'authorization, accept-encoding' })
     if (matches(request.headers['if-none-match'], inventory.etag)) return reply.status(304).send()
     void reply.type('application/json; charset=utf-8')
-    if (!/\bgzip\b/.test(request.headers['accept-encoding']?.toString() ?? '')) return reply.send(inventory.body)
+    if (!takesGzip(request.headers['accept-encoding']?.toString())) return reply.send(inventory.body)
     // Compressed once for each content, however many ask.
     if (packed?.etag !== inventory.etag) packed = { etag: inventory.etag, body: compress(inventory.body) }
     return reply.header('content-encoding', 'gzip').send(await packed.body)
@@ -32,6 +32,12 @@ function closed(clusters: readonly string[]): Problem {
     more: { clusters },
     headers: { 'retry-after': RETRY_AFTER },
   })
+}
+
+/** RFC 9110 §12.5.3, as far as gzip goes: `q=0` says no. */
+function takesGzip(header = ''): boolean {
+  const [, quality = '1'] = /(?:^|,)\s*gzip\s*(?:;\s*q=([0-9.]+))?\s*(?:,|$)/i.exec(header) ?? [undefined, '0']
+  return Number(quality) > 0
 }
 
 /** RFC 9110 §13.1.2: a list of entity tags, compared weakly, or `*`. */

@@ -39,6 +39,7 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
     refuseImpossible(parts, verb, hosts)
     const key = request.headers['idempotency-key']?.toString() ?? ''
     const id = key === '' ? parts.newId() : uuid5(JSON.stringify([caller.name, key]), KEYS)
+    refuseOtherWish(parts.ledger.runs.get(id), request.body)
     const command: RunCommand = {
       schema: 1,
       kind: 'run',
@@ -65,6 +66,17 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
         hint: 'it may not have been taken in yet; GET /api/v1/runs lists them',
       })
     return { ...run, results: parts.ledger.results(run.id) }
+  })
+}
+
+/** The same key is the same wish: another one must not be answered with a run that does something else. */
+function refuseOtherWish(run: Run | undefined, wish: Wish): void {
+  if (run === undefined) return
+  const asked = new Set([...run.hosts, ...run.left_out].map(host => host.host))
+  if (run.verb === wish.verb && asked.size === wish.hosts.length && wish.hosts.every(host => asked.has(host))) return
+  throw new Problem(409, 'key_used', `this idempotency key was used for run ${run.id}, which is another one`, {
+    hint: 'use a key of its own for each wish',
+    more: { run: run.id },
   })
 }
 

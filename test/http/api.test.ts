@@ -1,0 +1,269 @@
+import { gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { guest } from '../day2/guest.ts'
+import { bearer, type Desk, NOW, openDesk, TOKENS } from './desk.ts'
+
+let desk: Desk
+beforeAll(async () => {
+  desk = await openDesk()
+})
+afterAll(() => desk[Symbol.asyncDispose]())
+
+type Method = 'GET' | 'POST' | 'DELETE'
+
+const RUN = { verb: 'patch', hosts: ['web-1.shop.prod-1'] }
+
+describe('what goes wrong has one shape: a code for programs, a sentence and a next step for people', () => {
+  test.each<
+    [what: string, method: Method, path: string, ...rest: [body: unknown, token: string, status: number, code: string]]
+  >([
+    ['no token', 'GET', '/api/v1/inventory', null, '', 401, 'unauthorized'],
+    ['a wrong token', 'GET', '/api/v1/vms', null, 'wrong', 401, 'unauthorized'],
+    ['no token, before what is asked is looked at', 'GET', '/api/v1/events?limit=x', null, '', 401, 'unauthorized'],
+    ['no token, before the body is looked at', 'POST', '/api/v1/runs', '{', '', 401, 'unauthorized'],
+    ['a token that may only read', 'POST', '/api/v1/runs', RUN, TOKENS.reader, 403, 'forbidden'],
+    ['a token that may not confirm', 'POST', '/api/v1/clusters/prod-1/confirm', {}, TOKENS.runner, 403, 'forbidden'],
+    ['no such path', 'GET', '/api/v2/inventory', null, TOKENS.reader, 404, 'not_found'],
+    ['no such method', 'DELETE', '/api/v1/inventory', null, TOKENS.admin, 404, 'not_found'],
+    ['no such VM', 'GET', '/api/v1/vms/nobody.shop.prod-1', null, TOKENS.reader, 404, 'no_host'],
+    ['no such VM to explain', 'GET', '/api/v1/explain/nobody', null, TOKENS.reader, 404, 'no_host'],
+    [
+      'a host name as long as they may be',
+      'GET',
+      `/api/v1/vms/${'n'.repeat(250)}.${'s'.repeat(63)}.${'c'.repeat(63)}`,
+      null,
+      TOKENS.reader,
+      404,
+      'no_host',
+    ],
+    ['no such run', 'GET', '/api/v1/runs/nothing', null, TOKENS.reader, 404, 'no_run'],
+    ['no such cluster', 'POST', '/api/v1/clusters/nowhere/confirm', {}, TOKENS.admin, 404, 'no_cluster'],
+    ['a query that is none', 'GET', '/api/v1/events?limit=0', null, TOKENS.reader, 400, 'bad_request'],
+    ['an unknown query', 'GET', '/api/v1/vms?color=red', null, TOKENS.reader, 400, 'bad_request'],
+    ['an unknown stream', 'GET', '/api/v1/events?stream=commands', null, TOKENS.reader, 400, 'bad_request'],
+    ['a body that is no JSON', 'POST', '/api/v1/runs', '{"verb":', TOKENS.admin, 400, 'bad_request'],
+    ['a wish with an unknown key', 'POST', '/api/v1/runs', { ...RUN, force: true }, TOKENS.admin, 400, 'bad_request'],
+    ['no hosts', 'POST', '/api/v1/runs', { verb: 'patch', hosts: [] }, TOKENS.admin, 400, 'bad_request'],
+    [
+      'too many hosts',
+      'POST',
+      '/api/v1/runs',
+      { verb: 'patch', hosts: Array.from({ length: 501 }, (_, n) => `h${n}`) },
+      TOKENS.admin,
+      400,
+      'bad_request',
+    ],
+    [
+      'a body that is too large',
+      'POST',
+      '/api/v1/runs',
+      { verb: 'patch', hosts: ['x'.repeat(1_048_576)] },
+      TOKENS.admin,
+      413,
+      'too_large',
+    ],
+    [
+      'unknown hosts',
+      'POST',
+      '/api/v1/runs',
+      { verb: 'patch', hosts: ['web-1.shop.prod-1', 'nobody'] },
+      TOKENS.admin,
+      422,
+      'unknown_hosts',
+    ],
+    [
+      'a verb that a rulebook drives',
+      'POST',
+      '/api/v1/runs',
+      { ...RUN, verb: 'onboard' },
+      TOKENS.admin,
+      409,
+      'other_driver',
+    ],
+    ['a cluster that waits for nobody', 'POST', '/api/v1/clusters/dev-1/confirm', {}, TOKENS.admin, 409, 'not_held'],
+    ['an inventory that is not known yet', 'GET', '/api/v1/inventory', null, TOKENS.reader, 503, 'not_synced'],
+  ])('%s', async (_what, method, path, ...[body, token, status, code]) => {
+    desk.put(guest('web-1'))
+    desk.cluster('dev-1')
+    const headers = {
+      ...(token === '' ? {} : bearer(token)),
+      ...(body === null ? {} : { 'content-type': 'application/json' }),
+    }
+    const payload = typeof body === 'string' ? body : JSON.stringify(body)
+    const answer = await desk.app.inject({ method, url: path, headers, ...(body === null ? {} : { payload }) })
+    expect(answer.statusCode).toBe(status)
+    expect(answer.headers['content-type']).toContain('application/json')
+    const { error } = answer.json<{ error: { code: string; message: string; hint: string } }>()
+    expect(error).toMatchObject({
+      code,
+      message: expect.stringMatching(/.{5,}/) as string,
+      hint: expect.stringMatching(/.{5,}/) as string,
+    })
+    expect(await commands()).toBe(0)
+  })
+
+  test('each says what else is known: the scheme, when to come back, which hosts and clusters', async () => {
+    expect((await desk.get('/api/v1/vms', {})).headers['www-authenticate']).toBe('Bearer')
+    const closed = await desk.get('/api/v1/inventory')
+    expect(closed.headers['retry-after']).toBe('5')
+    expect(closed.json()).toMatchObject({ error: { clusters: ['prod-1'] } })
+    expect(
+      (await desk.post('/api/v1/runs', { verb: 'patch', hosts: ['web-1.shop.prod-1', 'a', 'b'] })).json(),
+    ).toMatchObject({ error: { hosts: ['a', 'b'] } })
+  })
+
+  test('what is our own fault says nothing of the inside, and is logged', async () => {
+    const answer = await desk.get('/api/v1/explain/web-1.shop.prod-1')
+    expect(answer.statusCode).toBe(500)
+    expect(answer.json()).toMatchObject({ error: { code: 'internal' } })
+    expect(answer.body).not.toContain('not asked for here')
+    expect(desk.logged.join('')).toContain('not asked for here')
+  })
+})
+
+test('without a controller nothing can be launched, and it says so', async () => {
+  await using bare = await openDesk({ controllerConfigured: false })
+  expect((await bare.post('/api/v1/runs', RUN)).json()).toMatchObject({
+    error: { code: 'no_controller', hint: expect.stringContaining('controller:') as string },
+  })
+})
+
+describe('the inventory', () => {
+  let open: Desk
+  beforeAll(async () => {
+    open = await openDesk()
+    open.cluster('prod-1')
+    open.put(guest('web-1'), guest('web-2'))
+  })
+  afterAll(() => open[Symbol.asyncDispose]())
+
+  test('has a strong ETag, and answers 304 without a body while it is the same', async () => {
+    const first = await open.get('/api/v1/inventory')
+    const etag = String(first.headers.etag)
+    expect(first.statusCode).toBe(200)
+    expect(first.headers).toMatchObject({
+      'content-type': 'application/json; charset=utf-8',
+      'cache-control': 'no-cache',
+    })
+    expect(etag).toMatch(/^"[^"]+"$/)
+    for (const header of [etag, `W/${etag}`, `"x", ${etag}`, '*']) {
+      const again = await open.get('/api/v1/inventory', { ...bearer(TOKENS.reader), 'if-none-match': header })
+      expect([again.statusCode, again.body, again.headers.etag]).toEqual([304, '', etag])
+    }
+    expect((await open.get('/api/v1/inventory', { ...bearer(TOKENS.reader), 'if-none-match': '"x"' })).statusCode).toBe(
+      200,
+    )
+    expect((await open.get('/api/v1/inventory', { 'if-none-match': etag })).statusCode).toBe(401)
+  })
+
+  test.each([
+    ['gzip', 'gzip'],
+    ['br, gzip;q=0.5', 'gzip'],
+    ['gzip;q=0', undefined],
+    ['identity', undefined],
+    ['', undefined],
+  ])('for Accept-Encoding %j comes as %s, the same in content', async (accept, encoding) => {
+    const plain = await open.get('/api/v1/inventory')
+    const answer = await open.get('/api/v1/inventory', { ...bearer(TOKENS.reader), 'accept-encoding': accept })
+    expect(answer.headers['content-encoding']).toBe(encoding)
+    const body = encoding === 'gzip' ? gunzipSync(answer.rawPayload).toString() : answer.body
+    expect(body).toBe(plain.body)
+  })
+
+  test('answers HEAD with the headers of GET and no body', async () => {
+    const got = await open.get('/api/v1/inventory')
+    const head = await open.app.inject({ method: 'HEAD', url: '/api/v1/inventory', headers: bearer(TOKENS.reader) })
+    expect([head.statusCode, head.body, head.headers.etag]).toEqual([200, '', got.headers.etag])
+  })
+
+  test('changes its ETag when a host changes, and gzip goes with it', async () => {
+    const before = await open.get('/api/v1/inventory')
+    open.put(guest('web-2', { seen: { node: 'n9' } }))
+    const after = await open.get('/api/v1/inventory', { ...bearer(TOKENS.reader), 'accept-encoding': 'gzip' })
+    expect(after.headers.etag).not.toBe(before.headers.etag)
+    expect(gunzipSync(after.rawPayload).toString()).toContain('n9')
+  })
+})
+
+describe('runs', () => {
+  const headers = { ...bearer(TOKENS.runner), 'idempotency-key': 'k1' }
+
+  test('are taken in as a command; the same key gives the same run, another caller or key another', async () => {
+    await using own = await openDesk()
+    own.put(guest('web-1'), guest('web-2'))
+    const first = await own.post('/api/v1/runs', { ...RUN, reason: 'cve' }, headers)
+    expect(first.statusCode).toBe(202)
+    const { id } = first.json<{ id: string }>()
+    expect(first.headers.location).toBe(`/api/v1/runs/${id}`)
+    expect((await own.log.page('commands', '0', 10)).map(entry => entry.value)).toEqual([
+      { schema: 1, kind: 'run', id, ...RUN, asked_by: 'runner', reason: 'cve', at: NOW },
+    ])
+    expect((await own.post('/api/v1/runs', { ...RUN, reason: 'cve' }, headers)).json()).toMatchObject({ id })
+    const others = [
+      await own.post('/api/v1/runs', RUN, { ...bearer(TOKENS.admin), 'idempotency-key': 'k1' }),
+      await own.post('/api/v1/runs', RUN, { ...headers, 'idempotency-key': 'k2' }),
+      await own.post('/api/v1/runs', RUN),
+      await own.post('/api/v1/runs', RUN),
+    ]
+    expect(new Set([id, ...others.map(answer => answer.json<{ id: string }>().id)]).size).toBe(5)
+  })
+
+  test('a key that was used for something else is refused, not answered with the other run', async () => {
+    await using own = await openDesk()
+    own.put(guest('web-1'), guest('web-2'))
+    const { id } = (await own.post('/api/v1/runs', RUN, headers)).json<{ id: string }>()
+    own.run({ id, verb: 'patch', hosts: [{ host: 'web-1.shop.prod-1', key: '', uid: '', address: '' }] })
+    const other = await own.post('/api/v1/runs', { verb: 'patch', hosts: ['web-2.shop.prod-1'] }, headers)
+    expect([other.statusCode, other.json<{ error: object }>().error]).toMatchObject([
+      409,
+      { code: 'key_used', run: id },
+    ])
+    expect((await own.post('/api/v1/runs', RUN, headers)).statusCode).toBe(202)
+    expect(await own.log.page('commands', '0', 10)).toHaveLength(1)
+  })
+
+  test('are listed newest first, a bounded number of them', async () => {
+    await using own = await openDesk()
+    for (let n = 0; n < 600; n += 1) own.run({ id: `r${n}`, created_at: n })
+    const { runs } = (await own.get('/api/v1/runs')).json<{ runs: { id: string }[] }>()
+    expect([runs.length, runs[0]?.id]).toEqual([500, 'r599'])
+  })
+})
+
+test('VMs come in pages that go on where the last ended, and can be narrowed to a cluster and a namespace', async () => {
+  await using own = await openDesk()
+  own.put(...Array.from({ length: 7 }, (_, n) => guest(`web-${n}`, { cluster: n < 4 ? 'prod-1' : 'dev-1' })), {
+    ...guest('db-1'),
+    namespace: 'data',
+  })
+  const found: string[] = []
+  for (let after: string | null = ''; after !== null;) {
+    const page: { vms: { host: string }[]; next: string } = (
+      await own.get(`/api/v1/vms?limit=3&after=${encodeURIComponent(after)}`)
+    ).json()
+    found.push(...page.vms.map(vm => vm.host))
+    expect(page.vms.length).toBeLessThanOrEqual(3)
+    after = page.next === '' ? null : page.next
+  }
+  expect(found).toHaveLength(8)
+  expect(new Set(found).size).toBe(8)
+  const hosts = async (query: string): Promise<number> =>
+    (await own.get(`/api/v1/vms?${query}`)).json<{ vms: object[] }>().vms.length
+  expect([await hosts('cluster=prod-1'), await hosts('namespace=data'), await hosts('cluster=nowhere')]).toEqual([
+    5, 1, 0,
+  ])
+})
+
+test('a held cluster is confirmed by a command that says who did', async () => {
+  await using own = await openDesk()
+  own.cluster('prod-1', { status: 'held', missing: 7 })
+  const answer = await own.post('/api/v1/clusters/prod-1/confirm', {})
+  expect([answer.statusCode, answer.json()]).toEqual([202, { id: 'id-1', missing: 7 }])
+  expect((await own.log.page('commands', '0', 10)).map(entry => entry.value)).toEqual([
+    { schema: 1, kind: 'confirm', id: 'id-1', cluster: 'prod-1', asked_by: 'admin', at: NOW },
+  ])
+})
+
+async function commands(): Promise<number> {
+  return (await desk.log.page('commands', '0', 10)).length
+}

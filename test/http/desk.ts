@@ -1,0 +1,132 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
+import { pino } from 'pino'
+import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
+import { Ledger, type Run } from '../../src/day2/index.ts'
+import { Fleet } from '../../src/fleet/index.ts'
+import { type AppParts, buildApp, createAuthenticator } from '../../src/http/index.ts'
+import { InventoryCache } from '../../src/inventory/index.ts'
+import { type EventLog, openSqliteLog, type Position } from '../../src/log/index.ts'
+import { createMetrics } from '../../src/telemetry/index.ts'
+import { type VmRecord, vmKey } from '../../src/vm/index.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+
+export const NOW = Date.UTC(2026, 10, 21)
+export const TOKENS = { reader: 'reader-token-of-16', runner: 'runner-token-of-16', admin: 'admin-token-of-16' }
+
+/** The HTTP face of virtbridge over a log of its own, with a fleet and a ledger that the test fills. */
+export interface Desk extends AsyncDisposable {
+  readonly app: FastifyInstance
+  readonly log: EventLog
+  readonly fleet: Fleet
+  readonly ledger: Ledger
+  /** What it logged, a JSON line each. */
+  readonly logged: string[]
+  /** What it thinks the time is. */
+  clock: number
+  /** Values of the tokens, by name. */
+  readonly tokens: Record<string, string>
+  put(...records: readonly VmRecord[]): void
+  cluster(name: string, wish?: Partial<ClusterRecord>): void
+  run(wish: Partial<Run>): void
+  /** Appends events `{ n }` and gives the last position. */
+  events(count: number, filler?: string): Promise<Position>
+  listen(): Promise<string>
+  get(path: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+  post(path: string, body: unknown, headers?: Record<string, string>): Promise<LightMyRequestResponse>
+}
+
+export function bearer(token: string): Record<string, string> {
+  return { authorization: `Bearer ${token}` }
+}
+
+export async function openDesk(more: Partial<AppParts> = {}): Promise<Desk> {
+  await using stack = new AsyncDisposableStack()
+  const folder = stack.use(await temporaryFolder())
+  const log = stack.use(await openSqliteLog({ file: `${folder.path}/v.db`, retentionMs: 1e12, auditRetentionMs: 1e12 }))
+  const closing = new AbortController()
+  const [fleet, ledger, logged] = [new Fleet(), new Ledger(), [] as string[]]
+  const tokens: Record<string, string> = { ...TOKENS }
+  let ids = 0
+  let sent = 0
+  const desk = { clock: NOW }
+  const now = (): number => desk.clock
+  const limits = { staleAfterMs: 60_000, disableAfterMs: 3_600_000 }
+  const verbsOf = (): { onboard: string; patch: string } => ({ onboard: '', patch: '' })
+  const inventory = stack.use(
+    new InventoryCache({ fleet, expected: ['prod-1'], limits, labelGroups: [], verbsOf, now }),
+  )
+  const source = (
+    name: string,
+    can: readonly ('read' | 'run' | 'admin')[],
+  ): Parameters<typeof createAuthenticator>[0][number] => {
+    return { name, can, read: () => tokens[name] ?? '' }
+  }
+  const app = buildApp({
+    log,
+    fleet,
+    ledger,
+    inventory,
+    explain: () => {
+      throw new Error('not asked for here')
+    },
+    drivers: { onboard: 'eda', patch: 'bridge' },
+    controllerConfigured: true,
+    expected: ['prod-1'],
+    checks: () => [],
+    authenticate: createAuthenticator(
+      [source('reader', ['read']), source('runner', ['read', 'run']), source('admin', ['read', 'run', 'admin'])],
+      now,
+    ),
+    metrics: createMetrics(),
+    logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
+    version: '0.0.0-test',
+    now,
+    newId: () => `id-${(ids += 1)}`,
+    signal: closing.signal,
+    ...more,
+  })
+  stack.defer(() => app.close())
+  stack.defer(() => closing.abort())
+  const owned = stack.move()
+  return Object.assign(desk, {
+    app,
+    log,
+    fleet,
+    ledger,
+    logged,
+    tokens,
+    put: (...records: readonly VmRecord[]) =>
+      records.forEach(record => fleet.apply({ key: vmKey(record), value: record })),
+    cluster: (name: string, wish: Partial<ClusterRecord> = {}) => {
+      fleet.apply({
+        key: name,
+        value: { ...newCluster(name, ''), status: 'synced', reason: '', adopted_at: 1, heartbeat: NOW, ...wish },
+      })
+    },
+    run: (wish: Partial<Run>) =>
+      ledger.apply({
+        key: `run/${wish.id}`,
+        value: { schema: 1, kind: 'run', status: 'planned', hosts: [], left_out: [], ...wish },
+      }),
+    async events(count: number, filler = ''): Promise<Position> {
+      const entries = Array.from({ length: count }, () => ({
+        stream: 'events.vm' as const,
+        key: 'k',
+        value: { type: 'io.virtbridge.vm.started.v1', n: (sent += 1), filler },
+      }))
+      return log.append(entries)
+    },
+    listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
+    get: (path: string, headers: Record<string, string> = bearer(TOKENS.reader)) =>
+      app.inject({ method: 'GET', url: path, headers }),
+    post: (path: string, body: unknown, headers: Record<string, string> = bearer(TOKENS.admin)) => {
+      return app.inject({
+        method: 'POST',
+        url: path,
+        headers: { 'content-type': 'application/json', ...headers },
+        payload: typeof body === 'string' ? body : JSON.stringify(body),
+      })
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  })
+}

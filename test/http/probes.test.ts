@@ -1,0 +1,166 @@
+import { expect, test } from 'vitest'
+import { createAuthenticator } from '../../src/http/index.ts'
+import type { EventLog } from '../../src/log/index.ts'
+import { bearer, openDesk, TOKENS } from './desk.ts'
+
+interface Ready {
+  readonly status: string
+  readonly checks: readonly {
+    readonly name: string
+    readonly ok: boolean
+    readonly reason: string
+    readonly hint: string
+  }[]
+}
+
+test('it is alive whatever else is wrong, and asks nobody who they are', async () => {
+  await using desk = await openDesk()
+  const answer = await desk.get('/livez', {})
+  expect([answer.statusCode, answer.json()]).toEqual([200, { status: 'alive', version: '0.0.0-test' }])
+})
+
+test('it is ready, degraded by one cluster, or not ready without a log; each trouble is one line with a next step', async () => {
+  await using desk = await openDesk({ checks: () => [] })
+  const ready = async (): Promise<[number, Ready]> => {
+    const answer = await desk.get('/readyz', {})
+    return [answer.statusCode, answer.json<Ready>()]
+  }
+  const [, before] = await ready()
+  expect(before.status).toBe('degraded')
+  expect(before.checks).toContainEqual({
+    name: 'cluster prod-1',
+    ok: false,
+    reason: 'not read yet',
+    hint: expect.stringMatching(/.{5,}/) as string,
+  })
+
+  desk.cluster('prod-1')
+  expect(await ready()).toEqual([
+    200,
+    {
+      status: 'ready',
+      checks: [
+        { name: 'log', ok: true, reason: '', hint: '' },
+        { name: 'cluster prod-1', ok: true, reason: '', hint: '' },
+      ],
+    },
+  ])
+
+  desk.cluster('dev-1', { status: 'unavailable', reason: 'connect ECONNREFUSED', hint: 'check the URL' })
+  const [status, { checks, ...rest }] = await ready()
+  expect([status, rest.status, checks[1]]).toEqual([
+    200,
+    'degraded',
+    { name: 'cluster dev-1', ok: false, reason: 'connect ECONNREFUSED', hint: 'check the URL' },
+  ])
+})
+
+test('a log that can not be written makes it not ready, and says why', async () => {
+  await using base = await openDesk()
+  const log: EventLog = Object.assign(Object.create(base.log) as EventLog, {
+    health: () => ({
+      writable: false,
+      reason: 'the log can not be written: database or disk is full',
+      waitingBytes: 0,
+      holder: '',
+    }),
+  })
+  await using desk = await openDesk({ log })
+  desk.cluster('prod-1')
+  const answer = await desk.get('/readyz', {})
+  expect(answer.statusCode).toBe(503)
+  expect(answer.json()).toMatchObject({
+    status: 'not_ready',
+    checks: [
+      {
+        name: 'log',
+        ok: false,
+        reason: expect.stringContaining('disk is full') as string,
+        hint: expect.stringContaining('make room') as string,
+      },
+      { ok: true },
+    ],
+  })
+  expect((await desk.get('/metrics', {})).body).toContain('virtbridge_log_writable 0')
+})
+
+test('metrics are Prometheus text: each sample of a metric that was declared, and no VM among the labels', async () => {
+  await using desk = await openDesk()
+  desk.cluster('prod-1', { vms: 7 })
+  await desk.get('/api/v1/vms/secret-vm.shop.prod-1')
+  await desk.get('/no/such/path')
+  const answer = await desk.get('/metrics', {})
+  expect(answer.headers['content-type']).toContain('text/plain; version=0.0.4')
+  const lines = answer.body.split('\n').filter(line => line !== '' && !line.startsWith('# HELP '))
+  const declared = new Set(
+    lines.flatMap(line => /^# TYPE (\S+) (?:counter|gauge|histogram|summary)$/.exec(line)?.[1] ?? []),
+  )
+  const samples = lines.filter(line => !line.startsWith('# TYPE '))
+  const SAMPLE =
+    /^[a-z_:][a-z0-9_:]*(\{[a-z_]+="[^"]*"(,[a-z_]+="[^"]*")*,?\})? ([-+]?[0-9.]+(e[-+]?[0-9]+)?|[-+]?inf|nan)$/i
+  expect(samples.filter(line => !SAMPLE.test(line))).toEqual([])
+  const names = samples.map(line => /^[^{ ]+/.exec(line)?.[0] ?? '')
+  expect(names.filter(name => !declared.has(name) && !declared.has(name.replace(/_(bucket|sum|count)$/, '')))).toEqual(
+    [],
+  )
+  expect(answer.body).toContain('virtbridge_vms{cluster="prod-1"} 7')
+  expect(answer.body).toContain('virtbridge_cluster_status{cluster="prod-1",status="synced"} 1')
+  expect(answer.body).toContain('route="/api/v1/vms/:host"')
+  expect(answer.body).toContain('route="unknown"')
+  expect(answer.body).not.toContain('secret-vm')
+})
+
+test('a rotated token counts without a restart, the old one no longer, and one that can not be read matches nobody', () => {
+  let value: string | null = 'the-first-token'
+  let now = 0
+  const read = (): string => {
+    if (value === null) throw new Error('gone')
+    return value
+  }
+  const authenticate = createAuthenticator([{ name: 'a', can: ['read'], read }], () => now)
+  const who = (token: string): string | undefined => authenticate(`Bearer ${token}`)?.name
+  expect(who('the-first-token')).toBe('a')
+  value = 'the-second-token'
+  now += 10_000
+  expect([who('the-first-token'), who('the-second-token')]).toEqual([undefined, 'a'])
+  value = null
+  now += 10_000
+  expect([who('the-second-token'), who(''), authenticate('Bearer ')?.name]).toEqual([undefined, undefined, undefined])
+  value = ''
+  now += 10_000
+  expect([who(''), authenticate('Bearer ')?.name, authenticate(undefined)]).toEqual([undefined, undefined, null])
+})
+
+test('a header that is not exactly a bearer token is nobody', async () => {
+  await using desk = await openDesk()
+  const { reader } = TOKENS
+  const odd = [
+    '',
+    'Bearer',
+    'bearer  x',
+    'Basic cmVhZGVy',
+    `Token ${reader}`,
+    `Bearer ${reader} x`,
+    `Bearer ${'x'.repeat(5_000)}`,
+    `Bearer ${reader.toUpperCase()}`,
+  ]
+  const answers = await Promise.all(odd.map(authorization => desk.get('/api/v1/vms', { authorization })))
+  expect(answers.map(answer => answer.statusCode)).toEqual(odd.map(() => 401))
+  expect((await desk.get('/api/v1/vms', { authorization: `bearer ${reader}` })).statusCode).toBe(200)
+})
+
+test('no value of a token is in an answer or in the log, whatever is asked with it', async () => {
+  await using desk = await openDesk()
+  const answers = [
+    await desk.get('/api/v1/inventory'),
+    await desk.get(`/api/v1/vms/${TOKENS.reader}`, {}),
+    await desk.get('/api/v1/explain/x'),
+    await desk.get('/api/v1/vms', bearer('wrong-token-of-somebody')),
+    await desk.post('/api/v1/runs', { verb: 'patch', hosts: ['x'] }, bearer(TOKENS.reader)),
+    await desk.post('/api/v1/runs', '{', bearer(TOKENS.admin)),
+    await desk.get('/readyz', {}),
+    await desk.get('/metrics', {}),
+  ]
+  const told = [...answers.map(answer => answer.body + JSON.stringify(answer.headers)), ...desk.logged].join('\n')
+  for (const secret of [...Object.values(TOKENS), 'wrong-token-of-somebody']) expect(told).not.toContain(secret)
+})
