@@ -4,6 +4,8 @@ import {
   isCluster,
   type ManagedCluster,
   newCluster,
+  notReadYet,
+  outOfScope,
   watchHub,
 } from './cluster/index.ts'
 import type { ClusterConfig, Config, HubConfig } from './config/index.ts'
@@ -40,6 +42,7 @@ export class WatchRole {
   async run(): Promise<void> {
     const { config, signal } = this.#parts
     const ended = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
+    await this.#retire()
     for (const cluster of config.clusters)
       await this.#try(cluster, () => this.#start(cluster.name, '', connectionOf(cluster)))
     const hubs = config.hubs.map(hub => this.#watchHub(hub))
@@ -53,6 +56,44 @@ export class WatchRole {
     } finally {
       await Promise.all([...this.#leaving.values(), ...[...this.#running.values()].map(running => running.done)])
     }
+  }
+
+  /**
+   * Clusters that the configuration no longer has are out of scope, as are those of a hub that it no longer has. What was synced in
+   * another life is not so now: nothing is launched on a cluster before it was read again.
+   */
+  async #retire(): Promise<void> {
+    const { config, log } = this.#parts
+    const named = new Set([...config.clusters, ...config.hubs].map(({ name }) => name))
+    for (const record of await this.#known()) {
+      if (!named.has(record.name) && !named.has(record.hub))
+        await this.#release(record, 'the configuration no longer names it')
+      else if (record.status === 'synced' || record.status === 'held') {
+        await log.append([{ stream: 'state.fleet', key: record.name, value: notReadYet(record) }])
+      }
+    }
+  }
+
+  /** Clusters of a hub that it did not select, although it did in another life. */
+  async #releaseUnselected(hub: string): Promise<void> {
+    for (const record of await this.#known()) {
+      if (record.hub === hub && !this.#running.has(record.name))
+        await this.#release(record, 'it left the selection of its hub')
+    }
+  }
+
+  /** Every cluster on record that is not out of scope already. */
+  async #known(): Promise<readonly ClusterRecord[]> {
+    const records: ClusterRecord[] = []
+    for await (const { value } of this.#parts.log.latest('state.fleet')) {
+      if (value !== null && isCluster(value) && value.status !== 'out_of_scope') records.push(value)
+    }
+    return records
+  }
+
+  async #release(record: ClusterRecord, reason: string): Promise<void> {
+    this.#parts.logger.warn({ cluster: record.name }, `out of scope: ${reason}`)
+    await this.#parts.log.append([{ stream: 'state.fleet', key: record.name, value: outOfScope(record, reason) }])
   }
 
   async #try(cluster: ClusterConfig, start: () => Promise<void>): Promise<void> {
@@ -114,6 +155,7 @@ export class WatchRole {
         heartbeatMs: config.watch.heartbeat_seconds * 1000,
         onSelected: cluster => this.#select(nameOf(cluster), hub, cluster, connection),
         onLeft: cluster => this.#leave(nameOf(cluster)),
+        onListed: () => this.#releaseUnselected(hub.name),
       })
     })
   }
@@ -134,12 +176,15 @@ export class WatchRole {
 
   /** Out of scope: no longer watched, nothing of it is forgotten, and its hosts grow stale. */
   #leave(name: string): void {
-    this.#parts.logger.warn({ cluster: name }, 'a cluster left the selection: it is held as it was')
     const running = this.#running.get(name)
     if (running === undefined) return
     running.stop.abort()
     this.#running.delete(name)
-    this.#leaving.set(name, running.done)
+    const left = running.done.then(() => this.#release(running.watch.record, 'it left the selection of its hub'))
+    this.#leaving.set(
+      name,
+      left.catch((error: unknown) => this.#lost.reject(error)),
+    )
   }
 
   async #followConfirmations(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { EventLog } from '../log/index.ts'
-import { HINTS, type KubeClient, type Observed, PATHS, reflect, type ReflectOptions } from '../kube/index.ts'
+import { HINTS, type KubeClient, KubeError, type Observed, PATHS, reflect, type ReflectOptions } from '../kube/index.ts'
 import { isSelected, type ManagedCluster, projectManagedCluster } from './managed.ts'
 import { type ClusterRecord, newCluster } from './record.ts'
 
@@ -19,6 +19,8 @@ export interface HubOptions {
    */
   readonly onSelected: (cluster: ManagedCluster) => Promise<void>
   readonly onLeft: (cluster: ManagedCluster) => void
+  /** Told, and awaited, when the selection is known as a whole. */
+  readonly onListed: () => Promise<void>
 }
 
 /**
@@ -36,6 +38,8 @@ export async function watchHub(options: HubOptions): Promise<void> {
   const verify = async (inner: AbortSignal): Promise<void> => {
     const uid = await client.identity(inner)
     if (record.uid === '') record = { ...record, uid }
+    if (record.uid === uid) return
+    throw new KubeError('replaced', `another hub answers (its kube-system is ${uid}, ours was ${record.uid})`)
   }
   const resource = {
     path: PATHS.managedclusters,
@@ -51,6 +55,7 @@ export async function watchHub(options: HubOptions): Promise<void> {
       continue
     }
     await apply(observed, selected, options)
+    if (observed.kind === 'listed') await options.onListed()
     const now = options.now()
     const synced = {
       ...record,

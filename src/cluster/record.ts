@@ -1,10 +1,11 @@
 import type { KubeErrorKind } from '../kube/index.ts'
 
 /**
- * `joining`: never read as a whole. `synced`: read, and watched. `held`: read, but so many VMs are missing that a person must confirm.
- * `unavailable`: it can not be read now; what is known of its VMs is held.
+ * `joining`: not read as a whole yet, ever or since the start. `synced`: read, and watched. `held`: read, but so many VMs are missing
+ * that a person must confirm. `unavailable`: it can not be read now. `out_of_scope`: nobody watches it any more. In the last two what
+ * is known of its VMs is held. Jobs are launched on VMs of a synced cluster alone.
  */
-export type ClusterStatus = 'joining' | 'synced' | 'held' | 'unavailable'
+export type ClusterStatus = 'joining' | 'synced' | 'held' | 'unavailable' | 'out_of_scope'
 
 /** What is kept of one cluster, on `state.fleet` under its name. */
 export interface ClusterRecord {
@@ -46,6 +47,17 @@ export function newCluster(name: string, hub: string): ClusterRecord {
     missing: 0,
     last_event: '',
   }
+}
+
+/** The record of a cluster that was read in another life of the bridge, and not yet in this one. */
+export function notReadYet(record: ClusterRecord): ClusterRecord {
+  return { ...record, status: 'joining', reason: 'not read since the start', hint: '', cause: '' }
+}
+
+/** The record of a cluster that left the selection: held as it was, and said so. */
+export function outOfScope(record: ClusterRecord, reason: string): ClusterRecord {
+  const hint = 'nothing of it is forgotten: its VMs are told as they were, grow stale, and come back with it'
+  return { ...record, status: 'out_of_scope', reason, hint, cause: '' }
 }
 
 /** True for a value of `state.fleet` that is a cluster, not a VM. */

@@ -24,7 +24,7 @@ import { pause } from '../waiting.ts'
 import { clusterEvent } from './event.ts'
 import { ClusterFold, type Inbound, type Staged } from './fold.ts'
 import { Inbox } from './inbox.ts'
-import { type ClusterRecord, newCluster } from './record.ts'
+import { type ClusterRecord, newCluster, notReadYet } from './record.ts'
 
 /** What a cluster's watch works with. Time and waiting come in as arguments. */
 export interface WatchOptions {
@@ -79,6 +79,7 @@ export class ClusterWatch {
 
   async run(): Promise<void> {
     const { signal } = this.#options
+    await this.#begin()
     await this.#identify()
     if (signal.aborted) return
     const stop = new AbortController()
@@ -93,6 +94,13 @@ export class ClusterWatch {
       stop.abort()
       await Promise.all(reflectors)
     }
+  }
+
+  /** What was synced when the bridge stopped is not so now: nothing is launched there before it was read again. */
+  async #begin(): Promise<void> {
+    const { status, adopted_at } = this.#record
+    if (adopted_at === 0 || status === 'unavailable' || this.#options.signal.aborted) return
+    await this.#become(notReadYet(this.#record))
   }
 
   /** Binds the cluster's name to the uid of its kube-system namespace, and waits while it does not answer or another one does. */
@@ -232,7 +240,7 @@ export class ClusterWatch {
       await this.#become({ ...this.#healthy(now), adopted_at: now }, 'joined')
     } else if (this.#record.status === 'unavailable') await this.#become(this.#healthy(now), 'available')
     else if (observed.kind === 'listed')
-      await this.#become(this.#healthy(now), this.#record.status === 'synced' ? 'resynced' : undefined)
+      await this.#become(this.#healthy(now), this.#record.status === 'held' ? undefined : 'resynced')
     else if (this.#record.status !== 'synced' && watched) await this.#become(this.#healthy(now))
   }
 

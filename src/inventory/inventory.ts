@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { ClusterRecord } from '../cluster/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { hostName, type VmRecord } from '../vm/index.ts'
 import { groupsOf, hostVars, labelPrefix, type VerbStatus } from './host.ts'
@@ -69,7 +70,7 @@ export class InventoryCache implements Disposable {
   #unread(): readonly string[] {
     const { clusters } = this.#options.fleet
     const expected = new Set([...this.#options.expected, ...clusters.keys()])
-    return [...expected].filter(name => (clusters.get(name)?.adopted_at ?? 0) === 0).sort()
+    return [...expected].filter(name => isUnread(clusters.get(name))).sort()
   }
 
   /** Clusters grow stale by time alone: their hosts are rendered again when they cross a limit. */
@@ -144,4 +145,9 @@ class LabelCap {
     this.#made.set(prefix, made + 1)
     return made < MAX_LABEL_GROUPS
   }
+}
+
+/** A cluster that left the selection before it was ever read has no hosts to miss. */
+function isUnread(cluster: ClusterRecord | undefined): boolean {
+  return cluster === undefined || (cluster.adopted_at === 0 && cluster.status !== 'out_of_scope')
 }
