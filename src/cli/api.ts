@@ -4,8 +4,12 @@ import { Fault, messageOf } from '../errors.ts'
 export interface Api {
   get(path: string, signal?: AbortSignal): Promise<unknown>
   post(path: string, body: object, headers?: Record<string, string>): Promise<unknown>
-  /** The lines of a server-sent stream, as `{ id, data }`. */
-  follow(path: string, signal: AbortSignal): AsyncIterable<{ readonly id: string; readonly data: string }>
+  /** The events of a server-sent stream. `opened` is told where the stream stands before any came. */
+  follow(
+    path: string,
+    signal: AbortSignal,
+    opened?: (position: string) => void,
+  ): AsyncIterable<{ readonly id: string; readonly data: string }>
 }
 
 export interface ApiOptions {
@@ -40,19 +44,32 @@ export function openApi(options: ApiOptions): Api {
     if (response.ok) return response
     throw await faultOf(response)
   }
+  async function ask(path: string, init: Request): Promise<unknown> {
+    const response = await send(path, init)
+    try {
+      return await response.json()
+    } catch (error) {
+      if (init.signal?.aborted === true) throw error
+      throw new Fault('not_virtbridge', `what answers at ${base} is not virtbridge: ${path} is no JSON`, {
+        hint: '--url or VIRTBRIDGE_URL is where `virtbridge serve` listens',
+      })
+    }
+  }
   return {
-    get: async (path, signal) => (await send(path, signal === undefined ? {} : { signal })).json(),
-    post: async (path, body, headers = {}) =>
-      (
-        await send(path, {
-          method: 'POST',
-          body: JSON.stringify(body),
-          headers: { 'content-type': 'application/json', ...headers },
-        })
-      ).json(),
-    async *follow(path, signal) {
+    get: (path, signal) => ask(path, signal === undefined ? {} : { signal }),
+    post: (path, body, headers = {}) =>
+      ask(path, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json', ...headers },
+      }),
+    async *follow(path, signal, opened) {
       const response = await send(path, { signal, headers: { accept: 'text/event-stream' } })
-      if (response.body !== null) yield* events(response.body)
+      if (response.body === null) return
+      for await (const frame of frames(response.body)) {
+        if (frame.data !== '') yield frame
+        else if (frame.id !== '') opened?.(frame.id)
+      }
     },
   }
 }
@@ -65,8 +82,8 @@ async function faultOf(response: Response): Promise<Fault> {
   return new Fault(code, message, { hint })
 }
 
-/** Server-sent events (WHATWG HTML §9.2.6), as far as the bridge writes them: one `data` line an event. */
-async function* events(body: ReadableStream<Uint8Array>): AsyncIterable<{ id: string; data: string }> {
+/** Server-sent events (WHATWG HTML §9.2.6), as far as the bridge writes them: one `data` line an event, or none. */
+async function* frames(body: ReadableStream<Uint8Array>): AsyncIterable<{ id: string; data: string }> {
   const decoder = new TextDecoder()
   let rest = ''
   for await (const chunk of body) {
@@ -79,8 +96,7 @@ async function* events(body: ReadableStream<Uint8Array>): AsyncIterable<{ id: st
           .map(line => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trimStart()]),
       )
       rest = rest.slice(end + 2)
-      const data = fields.get('data')
-      if (data !== undefined) yield { id: fields.get('id') ?? '', data }
+      yield { id: fields.get('id') ?? '', data: fields.get('data') ?? '' }
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { ClusterEventData, Day2EventData, Event, VmEventData } from '../event/index.ts'
+import { Fault } from '../errors.ts'
 import { pause } from '../waiting.ts'
 import type { Api } from './api.ts'
 import { paint, type Terminal } from './terminal.ts'
@@ -30,22 +31,29 @@ export async function printEvents(
     return
   }
   let after = options.after
-  let came = false
+  let opened = false
   while (!signal.aborted) {
     try {
-      for await (const { id, data } of api.follow(`/api/v1/events${query(after)}`, signal)) {
+      const follow = api.follow(`/api/v1/events${query(after)}`, signal, position => {
+        after = position
+        opened = true
+      })
+      for await (const { id, data } of follow) {
         after = id || after
-        came = true
         print(JSON.parse(data) as Event)
       }
     } catch (error) {
       if (signal.aborted) return
       // The first attempt tells what is wrong; later ones wait for the bridge to come back.
-      if (!came) throw error
-      terminal.err(paint(terminal, 'dim', 'the stream broke off; taking it up again'))
+      if (!opened || refuses(error)) throw error
     }
     await pause(AGAIN_MS, signal)
   }
+}
+
+/** True for what waiting does not mend: a token that is no longer good. */
+function refuses(error: unknown): boolean {
+  return error instanceof Fault && (error.code === 'unauthorized' || error.code === 'forbidden')
 }
 
 /** One event on one line. */

@@ -214,9 +214,14 @@ function connect(options: Asking, context: ProgramContext): Api {
 }
 
 function tokenOf(options: Asking, env: ProgramContext['env']): string {
-  if (options.tokenFile !== undefined) return readSecret({ file: options.tokenFile }, env)
-  const token = env['VIRTBRIDGE_TOKEN']
+  const token =
+    options.tokenFile === undefined ? env['VIRTBRIDGE_TOKEN']?.trim() : readSecret({ file: options.tokenFile }, env)
   if (token === undefined || token === '')
     throw new Fault('no_token', 'no token is given', { hint: 'set VIRTBRIDGE_TOKEN, or give --token-file' })
+  // What can not stand in a header would be repeated in the message of who refuses it there.
+  if (!/^[\x21-\x7e]+$/.test(token))
+    throw new Fault('bad_token', 'the token has characters that none has', {
+      hint: 'give the token alone, on one line',
+    })
   return token
 }

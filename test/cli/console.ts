@@ -1,0 +1,55 @@
+import { randomUUID } from 'node:crypto'
+import { runProgram } from '../../src/cli/program.ts'
+
+/** What one command line printed, and how it ended. */
+export interface Outcome {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+}
+
+/** A command line that runs in this process, on a terminal that remembers. */
+export interface Running extends AsyncDisposable {
+  readonly lines: string[]
+  readonly errors: string[]
+  readonly done: Promise<number>
+}
+
+/** Runs a command line to its end. `yes` is what is answered when it asks. */
+export async function virtbridge(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  yes = false,
+): Promise<Outcome> {
+  const running = start(args, env, yes)
+  const code = await running.done
+  return { code, out: running.lines.join('\n'), err: running.errors.join('\n') }
+}
+
+/** Starts a command line that goes on until it is disposed. */
+export function start(args: readonly string[], env: Record<string, string> = {}, yes = false): Running {
+  const [lines, errors, stop] = [[] as string[], [] as string[], new AbortController()]
+  const done = runProgram(args, {
+    env,
+    signal: stop.signal,
+    now: () => Date.now(),
+    newId: () => randomUUID(),
+    terminal: {
+      out: text => void lines.push(text),
+      err: text => void errors.push(text),
+      colours: false,
+      interactive: false,
+      ask: () => Promise.resolve(yes),
+    },
+  })
+  done.catch(() => undefined)
+  return {
+    lines,
+    errors,
+    done,
+    async [Symbol.asyncDispose]() {
+      stop.abort()
+      await done.catch(() => undefined)
+    },
+  }
+}

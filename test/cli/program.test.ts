@@ -1,0 +1,116 @@
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { fileIn, temporaryFolder } from '../support/bridge.ts'
+import { virtbridge } from './console.ts'
+
+const TOKEN = { VIRTBRIDGE_TOKEN: 'a-token-of-sixteen' }
+
+test('help lists every command, the exit codes and the environment', async () => {
+  const { code, out } = await virtbridge(['--help'])
+  expect(code).toBe(0)
+  for (const command of [
+    'serve',
+    'check',
+    'vms',
+    'clusters',
+    'inventory',
+    'explain',
+    'events',
+    'cluster',
+    'run',
+    'runs',
+    'demo',
+  ]) {
+    expect(out).toMatch(new RegExp(`^ {2}${command}\\b`, 'm'))
+  }
+  expect(out).toMatch(/Exit codes: 0 well, 1 a fault.*2 wrong usage/s)
+  expect(out).toContain('VIRTBRIDGE_URL and VIRTBRIDGE_TOKEN')
+  expect((await virtbridge(['run', '--help'])).out).toContain('--limit <hosts>')
+  expect((await virtbridge(['--version'])).out).toMatch(/^\d+\.\d+\.\d+/)
+})
+
+test.each([
+  [[]],
+  [['srve']],
+  [['serve', '--fast']],
+  [['run', 'patch']],
+  [['events', '--stream', 'commands']],
+  [['explain']],
+])('wrong usage (%j) ends with 2 and says where help is', async args => {
+  const { code, out, err } = await virtbridge(args, TOKEN)
+  expect([code, out]).toEqual([2, ''])
+  expect(err).toMatch(/error: |Usage: /)
+  expect(err).toMatch(/--help/)
+})
+
+describe('a fault is one sentence and a next step, and ends with 1', () => {
+  test.each([
+    ['no token', ['vms'], {}, /no token is given/, /VIRTBRIDGE_TOKEN/],
+    ['a token that is none', ['vms'], { VIRTBRIDGE_TOKEN: 'se\ncret' }, /characters that none has/, /on one line/],
+    [
+      'a token file that is not there',
+      ['vms', '--token-file', '/nowhere'],
+      {},
+      /\/nowhere can not be read/,
+      /create it/,
+    ],
+    [
+      'nobody there',
+      ['vms', '--url', 'http://127.0.0.1:9'],
+      TOKEN,
+      /does not answer at http:\/\/127\.0\.0\.1:9/,
+      /virtbridge serve/,
+    ],
+    ['no URL', ['vms', '--url', 'nowhere'], TOKEN, /does not answer at nowhere/, /--url/],
+    [
+      'nobody to follow',
+      ['events', '--follow', '--url', 'http://127.0.0.1:9'],
+      TOKEN,
+      /does not answer/,
+      /virtbridge serve/,
+    ],
+    [
+      'no configuration',
+      ['serve', '-c', '/nowhere.yaml'],
+      {},
+      /\/nowhere\.yaml can not be read/,
+      /virtbridge\.example\.yaml/,
+    ],
+    [
+      'no configuration to check',
+      ['check', '-c', '/nowhere.yaml'],
+      {},
+      /\/nowhere\.yaml can not be read/,
+      /virtbridge\.example\.yaml/,
+    ],
+    ['no host', ['run', 'patch', '--limit', ' , '], TOKEN, /names no host/, /--limit web-1/],
+    ['a person who says no', ['run', 'patch', '--limit', 'a'], TOKEN, /nothing was started/, /--yes/],
+  ] as const)('%s', async (_what, args, env, message, hint) => {
+    const { code, out, err } = await virtbridge(args, { ...env })
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toMatch(message)
+    expect(err).toMatch(hint)
+    expect(err).not.toMatch(/ at .*\.ts|se\ncret|a-token-of-sixteen/)
+  })
+
+  test('every fault of a configuration, each on a line', async () => {
+    await using folder = await temporaryFolder()
+    const file = await fileIn(folder.path, 'v.yaml', 'clusters: [{name: A}]\nhtpp: {}\n')
+    const { code, err } = await virtbridge(['serve', '-c', file])
+    expect(code).toBe(1)
+    expect(err).toContain(`${file} has 2 faults:`)
+    expect(err).toMatch(/^ {2}clusters\.0\.name: is not well formed/m)
+    expect(err).toMatch(/^ {2}htpp: unknown key/m)
+  })
+
+  test('something else that answers there', async () => {
+    const server = createServer((_, response) => void response.end('<html>hello</html>'))
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const { code, err } = await virtbridge(['inventory', '--url', url], TOKEN)
+    server.closeAllConnections()
+    server.close()
+    expect([code, err]).toEqual([1, expect.stringContaining('is not virtbridge')])
+  })
+})
