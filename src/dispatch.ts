@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type Controller, openController } from './aap/index.ts'
 import { type Config, type ControllerConfig, readSecret } from './config/index.ts'
 import { Dispatcher, type DispatchReport, loadLedger, PATIENCE, type Policy } from './day2/index.ts'
+import { Fault, messageOf } from './errors.ts'
 import type { Check } from './http/index.ts'
 import type { RoleParts, Surroundings } from './role.ts'
 
@@ -9,18 +10,21 @@ import type { RoleParts, Surroundings } from './role.ts'
 export class DispatchRole {
   readonly #parts: RoleParts
   readonly #settings: ControllerConfig
+  readonly #controller: Controller
   #trouble = ''
 
+  /** Throws a Fault when the settings can not be used; sends nothing yet. */
   constructor(parts: RoleParts, settings: ControllerConfig) {
     this.#parts = parts
     this.#settings = settings
+    this.#controller = connectController(settings, parts.env)
   }
 
   /** Works until the signal aborts; rejects only when the log is lost. */
   async run(): Promise<void> {
-    const { config, log, fleet, now, newId, env, signal } = this.#parts
+    const { config, log, fleet, now, newId, signal } = this.#parts
     const settings = this.#settings
-    await using controller = connectController(settings, env)
+    await using controller = this.#controller
     const { ledger } = await loadLedger(log)
     const dispatcher = new Dispatcher({
       log,
@@ -84,6 +88,17 @@ export function connectController(settings: ControllerConfig, env: Surroundings[
     token: () => readSecret(settings.token, env),
     requestTimeoutMs: settings.request_timeout_seconds * 1000,
     ...(settings.token_description === '' ? {} : { tokenDescription: settings.token_description }),
-    ...(settings.ca_file === '' ? {} : { ca: readFileSync(settings.ca_file, 'utf8') }),
+    ...(settings.ca_file === '' ? {} : { ca: readAuthority(settings.ca_file) }),
   })
+}
+
+function readAuthority(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new Fault('ca_file', `controller.ca_file can not be read: ${messageOf(error)}`, {
+      hint: 'name the PEM file of the authority that signed its certificate',
+      cause: error,
+    })
+  }
 }

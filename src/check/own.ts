@@ -1,4 +1,4 @@
-import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Config, readSecret } from '../config/index.ts'
 import { Fault } from '../errors.ts'
@@ -12,18 +12,14 @@ const ROOM_BYTES = 512 * 1024 * 1024
 export async function* checkLog(config: Config): AsyncIterable<Finding> {
   const what = `log ${config.log.path}`
   try {
-    mkdirSync(dirname(config.log.path), { recursive: true })
-    accessSync(dirname(config.log.path), constants.W_OK)
-    const { bavail, bsize } = statfsSync(dirname(config.log.path))
-    await using log = await openSqliteLog({
-      file: config.log.path,
-      retentionMs: Number.MAX_SAFE_INTEGER,
-      auditRetentionMs: Number.MAX_SAFE_INTEGER,
-    })
+    const folder = dirname(config.log.path)
+    accessSync(folder, constants.W_OK)
+    const { bavail, bsize } = statfsSync(folder)
+    // A log that is not there yet is left for the start to make.
+    if (existsSync(config.log.path)) await tryLog(config.log.path)
     const room = bavail * bsize
     const free = `${Math.round(room / 1024 / 1024)} MB free`
-    if (!log.health().writable) yield { what, result: 'fail', detail: log.health().reason, hint: '' }
-    else if (room < ROOM_BYTES)
+    if (room < ROOM_BYTES)
       yield { what, result: 'warn', detail: `writable, but only ${free}`, hint: 'give its disk more room' }
     else yield { what, result: 'ok', detail: `writable, ${free}`, hint: '' }
   } catch (error) {
@@ -36,6 +32,13 @@ export async function* checkLog(config: Config): AsyncIterable<Finding> {
       }
     else yield failure(what, error)
   }
+}
+
+async function tryLog(file: string): Promise<void> {
+  const forever = Number.MAX_SAFE_INTEGER
+  await using log = await openSqliteLog({ file, retentionMs: forever, auditRetentionMs: forever })
+  const { writable, reason } = log.health()
+  if (!writable) throw new Fault('log_open', reason, { hint: 'make room on its disk, or mend its permissions' })
 }
 
 /** The tokens of the API can be read, and are no trivial ones. */
