@@ -30,7 +30,10 @@ export interface Stored {
   readonly at: number
 }
 
-/** Where a reader stands. `'0'` is before everything. Opaque: compare with `isAfter` only. */
+/**
+ * Where a reader of one stream stands. `'0'` is before everything. Opaque: compare with `isAfter` only. A number of the whole log, or
+ * the offsets of a stream's partitions: `k`, then each in base 36.
+ */
 export type Position = string
 
 export const START: Position = '0'
@@ -81,9 +84,23 @@ export class LogError extends Error {
   }
 }
 
-/** True when `a` is a later position than `b`. */
+/** What a position looks like, for those who take one from outside. */
+export const POSITION_PATTERN = '([0-9]{1,15}|k[0-9a-z]{1,11}([.][0-9a-z]{1,11}){0,255})'
+
+/** True when `a` is a later position than `b`: it has all that `b` has, and more. */
 export function isAfter(a: Position, b: Position): boolean {
-  return a.length === b.length ? a > b : a.length > b.length
+  const [theirs, ours] = [offsetsOf(b), offsetsOf(a)]
+  const width = Math.max(theirs.length, ours.length)
+  const steps = Array.from({ length: width }, (_, index) => (ours[index] ?? 0) - (theirs[index] ?? 0))
+  return steps.every(step => step >= 0) && steps.some(step => step > 0)
+}
+
+function offsetsOf(position: Position): readonly number[] {
+  if (!position.startsWith('k')) return [Number(position)]
+  return position
+    .slice(1)
+    .split('.')
+    .map(offset => Number.parseInt(offset, 36))
 }
 
 /** True for the streams of which only the latest value of each key counts. */

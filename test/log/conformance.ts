@@ -20,6 +20,8 @@ export interface Engine {
   readonly boundBytes: number
   /** Arguments of `node` for a program that opens the log in a folder and appends to `events.vm` for ever, a position a line. */
   readonly appender: (folder: string) => readonly string[]
+  /** Whether the engine itself forgets what is past its time; of Kafka the brokers do. */
+  readonly prunes: boolean
 }
 
 export interface Retention {
@@ -207,7 +209,7 @@ function follows({ open }: Engine): void {
   })
 }
 
-function keeps({ open, appender }: Engine): void {
+function keeps({ open, appender, prunes }: Engine): void {
   test('what was acknowledged is there after the log was closed and opened again, and positions go on', async () => {
     await using folder = await temporaryFolder()
     let last = START
@@ -220,7 +222,8 @@ function keeps({ open, appender }: Engine): void {
     await using log = await open(folder.path)
     expect(numbers(await all(log, 'events.vm'))).toEqual([0, 1, 2])
     expect(numbers(await latest(log, 'state.fleet'))).toEqual([2])
-    expect(log.end('state.fleet')).toBe(last)
+    // A marker of the engine may lie after it.
+    expect(isAfter(last, log.end('state.fleet'))).toBe(false)
   })
 
   test('what is being appended when the log is closed is durable or refused, and nothing waits for ever', async () => {
@@ -257,6 +260,10 @@ function keeps({ open, appender }: Engine): void {
     expect(isAfter(position, stored.at(-1)?.position ?? '')).toBe(true)
   })
 
+  if (prunes) forgets(open)
+}
+
+function forgets(open: Engine['open']): void {
   test('events past their time and old tombstones go, the audit and the state stay, and no position comes twice', async () => {
     await using folder = await temporaryFolder()
     let last = START
@@ -302,12 +309,9 @@ function bounds({ open, boundBytes }: Engine): void {
   test('an append that is larger than all that may wait is let in alone', async () => {
     await using folder = await temporaryFolder()
     await using log = await open(folder.path)
-    const filler = 'x'.repeat(boundBytes + 1)
-    await Promise.all([
-      log.append([event(0)]),
-      log.append([{ ...event(1), value: { n: 1, filler } }]),
-      log.append([event(2)]),
-    ])
-    expect(numbers(await all(log, 'events.vm'))).toEqual([0, 1, 2])
+    const filler = 'x'.repeat(boundBytes / 8)
+    const large = Array.from({ length: 9 }, (_, n) => ({ ...event(0), value: { n: n + 1, filler } }))
+    await Promise.all([log.append([event(0)]), log.append(large), log.append([event(10)])])
+    expect(numbers(await all(log, 'events.vm'))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
   })
 }

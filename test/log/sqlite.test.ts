@@ -37,7 +37,7 @@ async function faultOf(opening: Promise<EventLog>): Promise<Fault> {
   return error as Fault
 }
 
-conformance('SQLite', { open, boundBytes: OUTBOX_BYTES, appender: folder => [APPENDER, folder] })
+conformance('SQLite', { open, boundBytes: OUTBOX_BYTES, appender: folder => [APPENDER, folder], prunes: true })
 
 test('a log of a newer virtbridge is refused in one sentence, and not changed', async () => {
   await using folder = await temporaryFolder()

@@ -1,0 +1,264 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { Fault, messageOf } from '../../errors.ts'
+import { pause, until } from '../../waiting.ts'
+import {
+  type Entry,
+  type EventLog,
+  type LogHealth,
+  LogError,
+  type Position,
+  type StateStream,
+  type Stored,
+  type Stream,
+} from '../log.ts'
+import { inspectTopics } from './admin.ts'
+import type { Claim } from './claim.ts'
+import { COMPRESSION, type Connection } from './driver.ts'
+import { isRefused } from './errors.ts'
+import { Lane } from './lane.ts'
+import { bytesOf, Outbox } from './outbox.ts'
+import { Library } from './library.ts'
+import { fromPosition, toPosition } from './position.ts'
+import { MAX_RECORD_BYTES, type OutgoingRecord, toRecord } from './record.ts'
+import type { TailRecord } from './ring.ts'
+import type { Placed } from './session.ts'
+import { Tail } from './tail.ts'
+import { STREAMS, type TopicPlan } from './topics.ts'
+
+export interface KafkaLogOptions {
+  readonly connection: Connection
+  readonly topics: TopicPlan
+  /** Neighbouring partitions of one cluster; divides `topics.partitions`. */
+  readonly perCluster: number
+  readonly compression: keyof typeof COMPRESSION
+  /** Told when the log stops or starts to accept writes. */
+  readonly onHealth?: (health: LogHealth) => void
+}
+
+/** How long a start may wait for brokers that are just starting too. */
+const OPEN_MS = 60_000
+/** A transaction that stays open for longer is aborted by the broker: a paused writer holds readers up for no longer. */
+const TRANSACTION_MS = 30_000
+const PAGE = 500
+const AGAIN_MS = 200
+
+/**
+ * Opens the log on Kafka and takes it over: from here on whoever wrote it before can not.
+ *
+ * Throws a Fault: `log_kafka` when Kafka can not be reached or refuses, `log_topics` when a topic is not as it has to be.
+ */
+export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
+  const { connection, topics } = options
+  const reports = await inspectTopics(connection, topics)
+  const faults = reports.flatMap(report => report.faults)
+  if (faults.length > 0) {
+    throw new Fault('log_topics', `the topics of the log are not as they have to be: ${faults.join('; ')}`, {
+      hint: 'virtbridge topics shows each, virtbridge topics --create makes those that are missing; none is changed by itself',
+    })
+  }
+  const log = new KafkaLog(options)
+  try {
+    await log.open()
+    return log
+  } catch (error) {
+    await log[Symbol.asyncDispose]()
+    if (error instanceof Fault) throw error
+    throw new Fault('log_kafka', `can not write to Kafka at ${connection.brokers.join(', ')}: ${messageOf(error)}`, {
+      hint: isRefused(error)
+        ? 'virtbridge topics --acls prints the rights that its user needs'
+        : 'are all brokers up, and enough replicas in sync?',
+      cause: error,
+    })
+  }
+}
+
+class KafkaLog implements EventLog {
+  readonly #options: KafkaLogOptions
+  readonly #claim: Claim
+  readonly #closing = new AbortController()
+  readonly #outbox = new Outbox(this.#closing.signal)
+  readonly #lane: Lane
+  readonly #library: Library
+  /** Of each stream and partition, the offset after the newest record of ours. */
+  readonly #acked = new Map<Stream, number[]>()
+  #tail: Tail | null = null
+  #tailing: Promise<void> = Promise.resolve()
+  #trouble = ''
+
+  constructor(options: KafkaLogOptions) {
+    const { connection, topics, perCluster, compression } = options
+    const { prefix, partitions } = topics
+    this.#options = options
+    this.#claim = {
+      schema: 1,
+      writer: randomUUID(),
+      host: hostname(),
+      pid: process.pid,
+      since: new Date().toISOString(),
+      partitions,
+      per_cluster: perCluster,
+    }
+    const reading = { connection, prefix, partitions }
+    this.#library = new Library(reading, this.#closing.signal)
+    this.#lane = new Lane({
+      ...reading,
+      transactionalId: `${prefix}.writer`,
+      compression: COMPRESSION[compression],
+      transactionTimeoutMs: TRANSACTION_MS,
+      claim: this.#claim,
+      outbox: this.#outbox,
+      closing: this.#closing.signal,
+      onPlaced: placed => this.#place(placed),
+      onTrouble: trouble => this.#say(trouble),
+    })
+  }
+
+  async open(): Promise<void> {
+    const { connection, topics } = this.#options
+    await this.#lane.open(OPEN_MS)
+    const ends = await this.#library.ends()
+    for (const stream of STREAMS) this.#acked.set(stream, [...(ends.get(stream) ?? [])])
+    const reading = { connection, prefix: topics.prefix, partitions: topics.partitions }
+    this.#tail = new Tail(reading, ends, () => undefined)
+    this.#tailing = this.#tail.run(this.#closing.signal)
+  }
+
+  async append(entries: readonly Entry[]): Promise<Position> {
+    this.#refuseIfOver()
+    const spread = { partitions: this.#options.topics.partitions, perCluster: this.#options.perCluster }
+    const records = entries.map(entry => checked(toRecord(entry, spread)))
+    await this.#outbox.room(bytesOf(records))
+    this.#refuseIfOver()
+    const durable = this.#outbox.add(records)
+    this.#lane.wake()
+    await durable
+    return toPosition(this.#ackedOf(entries.at(-1)?.stream ?? 'events.vm'))
+  }
+
+  async *follow(stream: Stream, from: Position, signal: AbortSignal): AsyncIterable<Stored> {
+    const stop = AbortSignal.any([signal, this.#closing.signal])
+    const at = fromPosition(from, this.#options.topics.partitions)
+    while (!stop.aborted) {
+      const { ring } = this.#tailOf(stream)
+      const start = ring.startOf(at)
+      const records = start === null ? this.#catchUp(stream, at, stop) : this.#keepUp(stream, start, stop)
+      for await (const record of records) {
+        if (record.offset < (at[record.partition] ?? 0)) continue
+        at[record.partition] = record.offset + 1
+        yield stored(record, toPosition(at))
+        if (stop.aborted) return
+      }
+    }
+  }
+
+  /** From the log itself, a page; when there is nothing after these offsets, they become those that the ring begins at. */
+  async *#catchUp(stream: Stream, at: number[], stop: AbortSignal): AsyncIterable<TailRecord> {
+    const gone = [...this.#tailOf(stream).ring.gone]
+    try {
+      const records = await this.#library.page(stream, at, PAGE, this.#ackedOf(stream))
+      if (records.length === 0)
+        for (const [partition, offset] of gone.entries()) at[partition] = Math.max(at[partition] ?? 0, offset)
+      yield* records
+    } catch (error) {
+      if (!(error instanceof LogError) || error.reaction !== 'retry') throw error
+      await pause(AGAIN_MS, stop)
+    }
+  }
+
+  /** From what the tail brings; ends when it is too slow for it. */
+  async *#keepUp(stream: Stream, start: number, stop: AbortSignal): AsyncIterable<TailRecord> {
+    const { ring, tail } = this.#tailOf(stream)
+    for (let number = start; !stop.aborted;) {
+      const came = tail.came
+      const record = ring.at(number)
+      if (record !== undefined) {
+        number += 1
+        yield record
+      } else if (number < ring.first) return
+      else await until(came, stop)
+    }
+  }
+
+  async page(stream: Stream, from: Position, limit: number): Promise<readonly Stored[]> {
+    const at = fromPosition(from, this.#options.topics.partitions)
+    const records = await this.#library.page(stream, at, Math.min(limit, PAGE), this.#ackedOf(stream))
+    return records.map(record => {
+      at[record.partition] = record.offset + 1
+      return stored(record, toPosition(at))
+    })
+  }
+
+  async *latest(stream: StateStream): AsyncIterable<Stored> {
+    for await (const record of this.#library.latest(stream, this.#ackedOf(stream))) {
+      const at = Array.from({ length: record.partition + 1 }, () => 0)
+      at[record.partition] = record.offset + 1
+      yield stored(record, toPosition(at))
+    }
+  }
+
+  end(stream: Stream): Position {
+    const seen = this.#tail?.ring(stream).next ?? []
+    return toPosition(this.#ackedOf(stream).map((offset, partition) => Math.max(offset, seen[partition] ?? 0)))
+  }
+
+  health(): LogHealth {
+    const reason = this.#lane.ended?.message ?? this.#trouble
+    const { brokers } = this.#options.connection
+    return {
+      writable: reason === '',
+      reason,
+      waitingBytes: this.#outbox.bytes,
+      holder: `process ${this.#claim.pid} on ${this.#claim.host}, topics ${this.#options.topics.prefix}.* at ${brokers.join(', ')}`,
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    if (this.#trouble === '') await this.#lane.idle()
+    this.#closing.abort()
+    await this.#lane.close()
+    await Promise.all([this.#tailing, this.#library[Symbol.asyncDispose]()])
+  }
+
+  #refuseIfOver(): void {
+    if (this.#lane.ended !== null) throw this.#lane.ended
+    if (this.#closing.signal.aborted) throw new LogError('fatal', 'the log is closed')
+  }
+
+  #place(placed: readonly Placed[]): void {
+    for (const { stream, partition, next } of placed) {
+      const acked = this.#acked.get(stream)
+      if (acked !== undefined) acked[partition] = Math.max(acked[partition] ?? 0, next)
+    }
+  }
+
+  #ackedOf(stream: Stream): readonly number[] {
+    return this.#acked.get(stream) ?? []
+  }
+
+  #tailOf(stream: Stream): { tail: Tail; ring: ReturnType<Tail['ring']> } {
+    if (this.#tail === null) throw new LogError('fatal', 'the log is not open')
+    return { tail: this.#tail, ring: this.#tail.ring(stream) }
+  }
+
+  #say(trouble: string): void {
+    if (trouble === this.#trouble) return
+    this.#trouble = trouble
+    this.#options.onHealth?.(this.health())
+  }
+}
+
+function stored(record: TailRecord, position: Position): Stored {
+  const { stream, key, value, at } = record
+  return { stream, key, value, position, at }
+}
+
+function checked(record: OutgoingRecord): OutgoingRecord {
+  if (record.bytes <= MAX_RECORD_BYTES) return record
+  const { stream, key, bytes } = record
+  throw new LogError(
+    'fatal',
+    `${stream} takes no record of ${bytes} bytes, at most ${MAX_RECORD_BYTES} (key ${key.toString()})`,
+  )
+}

@@ -1,0 +1,208 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '../../errors.ts'
+import { pause } from '../../waiting.ts'
+import { LogError, type StateStream, STATE_STREAMS } from '../log.ts'
+import { CLAIM_KEY, type Claim, claimOf, claimRecord } from './claim.ts'
+import { reactionTo } from './errors.ts'
+import type { Commit, Outbox } from './outbox.ts'
+import { Reader } from './reader.ts'
+import type { OutgoingRecord } from './record.ts'
+import { CommitError, type Placed, Session, type SessionOptions } from './session.ts'
+
+export interface LaneOptions extends SessionOptions {
+  readonly claim: Claim
+  readonly outbox: Outbox
+  /** Aborts when the log is closed: what waits then is refused. */
+  readonly closing: AbortSignal
+  /** Told of everything that became durable, before those who appended it. */
+  readonly onPlaced: (placed: readonly Placed[]) => void
+  /** Told what keeps it from writing; with an empty text that it writes again. */
+  readonly onTrouble: (trouble: string) => void
+}
+
+const BACKOFF_MS = { first: 50, most: 5_000 }
+/** No commit takes longer, whatever hangs: its session is given up, and with it every connection. */
+const WATCHDOG_MS = 30_000
+/** Where a successor is looked for: it claims every partition of both state streams. */
+const CLAIMED: { stream: StateStream; partition: number } = { stream: 'state.fleet', partition: 0 }
+
+/**
+ * The writer: one transaction at a time, each with all that waited meanwhile (group commit), in order.
+ *
+ * It goes on over every failure that can pass. A failed commit is never guessed at: a new session (which aborts what was open, or
+ * finishes what was decided) tells whether it counts, and only if not the same records are sent again. The same look tells whether
+ * somebody else took over: then nothing more is ever written, and everybody who waits hears `fenced`.
+ */
+export class Lane {
+  readonly #options: LaneOptions
+  #session: Session | null = null
+  #draining: Promise<void> | null = null
+  /** The offset after the newest record of ours that may be in the claimed partition and was acknowledged. */
+  #known = 0
+  #lastAt = 0
+  #ended: LogError | null = null
+
+  constructor(options: LaneOptions) {
+    this.#options = options
+  }
+
+  /** Why nothing will ever be written again; null while it may. */
+  get ended(): LogError | null {
+    return this.#ended
+  }
+
+  /** Takes the log over from whoever had it. Throws when it can not within `deadlineMs`. */
+  async open(deadlineMs: number): Promise<void> {
+    const { claim, partitions, closing } = this.#options
+    const claims = STATE_STREAMS.flatMap(stream =>
+      Array.from({ length: partitions }, (_, partition) => claimRecord(claim, stream, partition)),
+    )
+    const deadline = performance.now() + deadlineMs
+    for (let wait = BACKOFF_MS.first; ; wait = Math.min(wait * 2, 1_000)) {
+      try {
+        this.#session = await Session.open(this.#options)
+        this.#note(await this.#session.commit(claims, this.#timestamp()))
+        return
+      } catch (error) {
+        this.#drop()
+        if (performance.now() > deadline || closing.aborted) throw error
+        await pause(wait, closing)
+      }
+    }
+  }
+
+  /** Something was put into the outbox. */
+  wake(): void {
+    this.#draining ??= this.#drain()
+  }
+
+  /** Resolves when nothing is on its way any more. */
+  async idle(): Promise<void> {
+    await this.#draining
+  }
+
+  async close(): Promise<void> {
+    await this.#draining
+    await this.#session?.[Symbol.asyncDispose]()
+  }
+
+  /** What comes in while a commit is on its way is the next one. */
+  async #drain(): Promise<void> {
+    const { outbox } = this.#options
+    // Appends of the same turn go together.
+    await Promise.resolve()
+    for (let commit = outbox.next(); commit !== null; commit = outbox.next()) {
+      try {
+        if (this.#ended !== null) throw this.#ended
+        const placed = await this.#write(commit.records)
+        this.#options.onPlaced(placed)
+        commit.resolve()
+      } catch (error) {
+        this.#refuse(commit, error)
+      }
+    }
+    this.#draining = null
+  }
+
+  #refuse(commit: Commit, error: unknown): void {
+    const refusal = error instanceof LogError ? error : new LogError('fatal', messageOf(error), { cause: error })
+    if (refusal.reaction === 'fenced') this.#ended = refusal
+    commit.reject(refusal)
+  }
+
+  async #write(records: readonly OutgoingRecord[]): Promise<readonly Placed[]> {
+    const { closing, onTrouble } = this.#options
+    const timestamp = this.#timestamp()
+    let doubt: readonly Placed[] = []
+    for (let wait = BACKOFF_MS.first; ; wait = Math.min(wait * 2, BACKOFF_MS.most)) {
+      try {
+        if (this.#session?.worn === true) this.#drop()
+        const decided = this.#session === null ? await this.#recover(doubt) : null
+        const placed = decided ?? (await watched(this.#need().commit(records, timestamp)))
+        this.#note(placed)
+        onTrouble('')
+        return placed
+      } catch (error) {
+        this.#drop()
+        const reaction = reactionTo(error)
+        if (reaction === 'fenced' || reaction === 'fatal') throw error
+        if (error instanceof CommitError && error.placed.length > 0) doubt = error.placed
+        if (closing.aborted) throw new LogError('fatal', 'the log is closed', { cause: error })
+        onTrouble(`Kafka does not take writes: ${messageOf(error)}`)
+        await pause(wait, closing)
+      }
+    }
+  }
+
+  /** Begins anew after a failure. Resolves with what was in doubt if it turned out to be durable, else with null. */
+  async #recover(doubt: readonly Placed[]): Promise<readonly Placed[] | null> {
+    const session = await Session.open(this.#options)
+    this.#session = session
+    await using reader = await Reader.open(this.#options)
+    const rival = await this.#rival(reader)
+    if (rival !== null) {
+      const { claim } = this.#options
+      const message = `${describe(rival)} took over the log of ${describe(claim)}`
+      throw new LogError('fenced', message)
+    }
+    const [first] = doubt
+    if (first === undefined) return null
+    const [found] = await reader.fetch([{ stream: first.stream, partition: first.partition, offset: first.first }], 0)
+    return found?.records[0]?.offset === first.first ? doubt : null
+  }
+
+  /** Who claimed the log after us. Whoever does so must begin a session first, which ends ours: so nobody can between this and a write. */
+  async #rival(reader: Reader): Promise<Claim | null> {
+    const { next } = await reader.ends(CLAIMED.stream)
+    const end = next[CLAIMED.partition] ?? 0
+    for (let offset = this.#known; offset < end;) {
+      const [found] = await reader.fetch([{ ...CLAIMED, offset }], 0)
+      for (const record of found?.records ?? []) {
+        const claim = record.key?.toString() === CLAIM_KEY ? claimOf(record.value) : null
+        if (claim !== null && claim.writer !== this.#options.claim.writer) return claim
+      }
+      if (found === undefined || found.nextOffset === offset) await sleep(5)
+      else offset = found.nextOffset
+    }
+    return null
+  }
+
+  #note(placed: readonly Placed[]): void {
+    for (const { stream, partition, next } of placed) {
+      if (stream === CLAIMED.stream && partition === CLAIMED.partition) this.#known = Math.max(this.#known, next)
+    }
+  }
+
+  /** Grows with every commit, so that times order commits over all partitions. */
+  #timestamp(): number {
+    this.#lastAt = Math.max(Date.now(), this.#lastAt + 1)
+    return this.#lastAt
+  }
+
+  #drop(): void {
+    void this.#session?.[Symbol.asyncDispose]()
+    this.#session = null
+  }
+
+  #need(): Session {
+    if (this.#session === null) throw new Error('there is no session')
+    return this.#session
+  }
+}
+
+function describe(claim: Claim): string {
+  return `process ${claim.pid} on ${claim.host}`
+}
+
+async function watched<T>(work: Promise<T>): Promise<T> {
+  const stop = new AbortController()
+  const dog = sleep(WATCHDOG_MS, undefined, { signal: stop.signal, ref: false }).then(() => {
+    throw new Error(`no answer within ${WATCHDOG_MS / 1000} s`)
+  })
+  dog.catch(() => undefined)
+  try {
+    return await Promise.race([work, dog])
+  } finally {
+    stop.abort()
+  }
+}

@@ -1,0 +1,165 @@
+import { messageOf } from '../../errors.ts'
+import { pause } from '../../waiting.ts'
+import { LogError, type StateStream, type Stream } from '../log.ts'
+import type { FetchedRecord } from './fetch-response.ts'
+import { type Found, Reader, type ReaderOptions } from './reader.ts'
+import { isOwn, valueOf } from './record.ts'
+import type { TailRecord } from './ring.ts'
+import { STREAMS } from './topics.ts'
+
+/** How long a read is tried again before its caller is told, in ms. */
+const PATIENCE_MS = 20_000
+const AGAIN_MS = 100
+/** Between two looks for a commit of ours whose markers are still being written, in ms. */
+const SETTLE_MS = 2
+
+/** Reads of what lies in the log already: a page from anywhere, and the whole of a compacted stream. One reader for all. */
+export class Library implements AsyncDisposable {
+  readonly #options: ReaderOptions
+  readonly #closing: AbortSignal
+  #reader: Promise<Reader> | null = null
+
+  constructor(options: ReaderOptions, closing: AbortSignal) {
+    this.#options = options
+    this.#closing = closing
+  }
+
+  /** Of every stream, the offsets after the last decided records. */
+  async ends(): Promise<ReadonlyMap<Stream, readonly number[]>> {
+    const ends = new Map<Stream, readonly number[]>()
+    for (const stream of STREAMS) ends.set(stream, (await this.#read(reader => reader.ends(stream))).next)
+    return ends
+  }
+
+  /**
+   * Up to `limit` records after the offsets `at`, in the order of their commits; none only when there is none, of `acked` neither.
+   *
+   * It costs one Fetch of every partition, of up to a megabyte each, of which what is beyond the limit is thrown away: meant for
+   * catching up by hundreds, not for reading one by one.
+   */
+  async page(
+    stream: Stream,
+    at: readonly number[],
+    limit: number,
+    acked: readonly number[],
+  ): Promise<readonly TailRecord[]> {
+    const from = [...at]
+    for (;;) {
+      const wanted = from.map((offset, partition) => ({ stream, partition, offset }))
+      const found = await this.#read(reader => reader.fetch(wanted, 0))
+      const page = firstOf(found, limit, acked)
+      if (page.records.length > 0 || page.complete) return page.records
+      let moved = false
+      for (const { partition, nextOffset, records } of found) {
+        if (records.some(record => !isOwn(record)) || nextOffset <= (from[partition] ?? 0)) continue
+        from[partition] = nextOffset
+        moved = true
+      }
+      if (!moved) await pause(SETTLE_MS, this.#closing)
+      if (this.#closing.aborted) return []
+    }
+  }
+
+  /**
+   * The latest record of each key, without tombstones, up to what is decided now and all of `acked`. A key is in one partition only,
+   * so one partition's keys are in memory at a time.
+   */
+  async *latest(stream: StateStream, acked: readonly number[]): AsyncIterable<TailRecord> {
+    const { first, next } = await this.#read(reader => reader.ends(stream))
+    for (const [partition, start] of first.entries()) {
+      const end = Math.max(next[partition] ?? 0, acked[partition] ?? 0)
+      const records = new Map<string, FetchedRecord>()
+      for (let offset = start; offset < end;) {
+        const [found] = await this.#read(reader => reader.fetch([{ stream, partition, offset }], 0))
+        for (const record of found?.records ?? []) {
+          if (record.offset >= end || isOwn(record)) continue
+          const key = record.key?.toString() ?? ''
+          if (record.value === null) records.delete(key)
+          // Copies, as views would keep the whole response.
+          else records.set(key, { ...record, key: Buffer.from(key), value: Buffer.from(record.value) })
+        }
+        if (found === undefined || found.nextOffset === offset) await pause(SETTLE_MS, this.#closing)
+        else offset = found.nextOffset
+        if (this.#closing.aborted) throw new LogError('fatal', 'the log is closed')
+      }
+      for (const record of records.values()) yield tailRecord(stream, partition, record)
+    }
+  }
+
+  /** Asks with a reader, and with a new one when that failed, until it works, patience ends or the log is closed. */
+  async #read<T>(ask: (reader: Reader) => Promise<T>): Promise<T> {
+    const deadline = performance.now() + PATIENCE_MS
+    for (;;) {
+      const opening = (this.#reader ??= Reader.open(this.#options))
+      try {
+        return await ask(await opening)
+      } catch (error) {
+        if (this.#reader === opening) this.#reader = null
+        void opening.then(
+          reader => reader[Symbol.asyncDispose](),
+          () => undefined,
+        )
+        if (this.#closing.aborted) throw new LogError('fatal', 'the log is closed', { cause: error })
+        const message = `Kafka does not answer reads: ${messageOf(error)}`
+        if (performance.now() > deadline) throw new LogError('retry', message, { cause: error })
+        await pause(AGAIN_MS, this.#closing)
+      }
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const reader = await this.#reader?.catch(() => null)
+    await reader?.[Symbol.asyncDispose]()
+  }
+}
+
+/**
+ * The first records by the time of their commit. A partition of which there is more than was found hides how its next ones lie
+ * between the others', so nothing after its last found record is given.
+ */
+function firstOf(
+  found: readonly Found[],
+  limit: number,
+  acked: readonly number[],
+): { records: readonly TailRecord[]; complete: boolean } {
+  let horizon = Infinity
+  let complete = true
+  const all: TailRecord[] = []
+  for (const { stream, partition, records, nextOffset, stableOffset } of found) {
+    const theirs = records.filter(record => !isOwn(record))
+    for (const record of theirs) all.push(lazy(stream, partition, record))
+    if (nextOffset >= stableOffset && stableOffset >= (acked[partition] ?? 0)) continue
+    complete = false
+    horizon = Math.min(horizon, theirs.at(-1)?.timestamp ?? -Infinity)
+  }
+  const first = all.filter(record => record.at <= horizon).sort((a, b) => a.at - b.at || a.partition - b.partition)
+  return { records: first.slice(0, limit).map(record => ({ ...record, value: record.value })), complete }
+}
+
+function tailRecord(stream: Stream, partition: number, record: FetchedRecord): TailRecord {
+  const { offset, timestamp } = record
+  return {
+    stream,
+    partition,
+    offset,
+    key: record.key?.toString() ?? '',
+    value: valueOf(record),
+    at: timestamp,
+    bytes: 0,
+  }
+}
+
+/** Parsed only when it is among those that are given. */
+function lazy(stream: Stream, partition: number, record: FetchedRecord): TailRecord {
+  return {
+    stream,
+    partition,
+    offset: record.offset,
+    key: record.key?.toString() ?? '',
+    get value() {
+      return valueOf(record)
+    },
+    at: record.timestamp,
+    bytes: 0,
+  }
+}

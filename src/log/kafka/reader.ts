@@ -1,0 +1,165 @@
+import type { Stream } from '../log.ts'
+import { type Broker, type Client, type Connection, createClient, errorOf, fetchRaw } from './driver.ts'
+import { type FetchedPartition, readFetchResponse } from './fetch-response.ts'
+import { STREAMS, topicOf } from './topics.ts'
+
+export interface ReaderOptions {
+  readonly connection: Connection
+  readonly prefix: string
+  readonly partitions: number
+}
+
+/** A partition and the offset to read from. */
+export interface Wanted {
+  readonly stream: Stream
+  readonly partition: number
+  readonly offset: number
+}
+
+/** What a fetch found of one partition. */
+export interface Found extends FetchedPartition {
+  readonly stream: Stream
+}
+
+const EARLIEST = -2
+const LATEST = -1
+const NOTHING_WRONG = 0
+const OFFSET_OUT_OF_RANGE = 1
+/** Bytes of one response: of one partition, and of all. */
+const PARTITION_BYTES = 1_048_576
+const RESPONSE_BYTES = 8_388_608
+
+/**
+ * Reads partitions by offset, with single requests on connections of its own: no consumer group, nothing to rebalance, nothing that
+ * is left behind. Only committed records are seen. Over at its first failure; whoever uses it opens a new one.
+ */
+export class Reader implements AsyncDisposable {
+  readonly #options: ReaderOptions
+  readonly #client: Client
+  readonly #streams = new Map<string, Stream>()
+  readonly #leaders = new Map<string, readonly number[]>()
+  readonly #brokers = new Map<number, Broker>()
+
+  static async open(options: ReaderOptions): Promise<Reader> {
+    const reader = new Reader(options)
+    try {
+      await reader.#begin()
+      return reader
+    } catch (error) {
+      await reader[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  private constructor(options: ReaderOptions) {
+    this.#options = options
+    this.#client = createClient(options.connection)
+    for (const stream of STREAMS) this.#streams.set(topicOf(options.prefix, stream), stream)
+  }
+
+  async #begin(): Promise<void> {
+    await this.#client.cluster.connect()
+    await this.#client.cluster.addMultipleTargetTopics([...this.#streams.keys()])
+    for (const topic of this.#streams.keys()) {
+      const metadata = [...this.#client.cluster.findTopicPartitionMetadata(topic)]
+      metadata.sort((a, b) => a.partitionId - b.partitionId)
+      this.#leaders.set(
+        topic,
+        metadata.map(({ leader }) => leader),
+      )
+    }
+    for (const nodeId of new Set([...this.#leaders.values()].flat())) {
+      this.#brokers.set(nodeId, await this.#client.cluster.findBroker({ nodeId }))
+    }
+  }
+
+  /** The brokers that lead something. */
+  get leaders(): readonly number[] {
+    return [...this.#brokers.keys()]
+  }
+
+  leaderOf(stream: Stream, partition: number): number {
+    return this.#leaders.get(topicOf(this.#options.prefix, stream))?.[partition] ?? -1
+  }
+
+  /** Reads what there is from each offset on, waiting up to `waitMs` when there is nothing at all. One request for each leader. */
+  async fetch(wanted: readonly Wanted[], waitMs: number): Promise<readonly Found[]> {
+    const byLeader = new Map<number, Wanted[]>()
+    for (const one of wanted) {
+      const leader = this.leaderOf(one.stream, one.partition)
+      byLeader.set(leader, [...(byLeader.get(leader) ?? []), one])
+    }
+    const found = await Promise.all([...byLeader].map(([leader, wanted]) => this.#fetchFrom(leader, wanted, waitMs)))
+    return found.flat()
+  }
+
+  async #fetchFrom(leader: number, wanted: readonly Wanted[], waitMs: number): Promise<readonly Found[]> {
+    const topics = new Map<string, { partition: number; fetchOffset: number; maxBytes: number }[]>()
+    const offsets = new Map<string, number>()
+    for (const { stream, partition, offset } of wanted) {
+      const topic = topicOf(this.#options.prefix, stream)
+      const partitions = topics.get(topic) ?? []
+      partitions.push({ partition, fetchOffset: offset, maxBytes: PARTITION_BYTES })
+      topics.set(topic, partitions)
+      offsets.set(`${topic}/${partition}`, offset)
+    }
+    const raw = await fetchRaw(this.#broker(leader), {
+      replicaId: -1,
+      isolationLevel: 1,
+      maxWaitTime: waitMs,
+      minBytes: 1,
+      maxBytes: RESPONSE_BYTES,
+      topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+    })
+    const from = (topic: string, partition: number): number => offsets.get(`${topic}/${partition}`) ?? 0
+    return readFetchResponse(raw, from).map(found => this.#judge(found))
+  }
+
+  /** An offset that is not there any more (retention) leads to the first one that is. */
+  #judge(found: FetchedPartition): Found {
+    const stream = this.#streams.get(found.topic)
+    if (stream === undefined) throw new Error(`${found.topic} was not asked for`)
+    if (found.errorCode === OFFSET_OUT_OF_RANGE && found.startOffset > found.nextOffset) {
+      return { ...found, stream, nextOffset: found.startOffset, errorCode: NOTHING_WRONG }
+    }
+    if (found.errorCode !== NOTHING_WRONG) throw errorOf(found.errorCode)
+    return { ...found, stream }
+  }
+
+  /** Offsets of every partition of a stream: its first, and the one after its last decided record. */
+  async ends(stream: Stream): Promise<{ first: readonly number[]; next: readonly number[] }> {
+    const [first, next] = await Promise.all([this.#offsets(stream, EARLIEST), this.#offsets(stream, LATEST)])
+    return { first, next }
+  }
+
+  async #offsets(stream: Stream, timestamp: number): Promise<readonly number[]> {
+    const topic = topicOf(this.#options.prefix, stream)
+    const offsets = Array.from({ length: this.#options.partitions }, () => 0)
+    const leaders = this.#leaders.get(topic) ?? []
+    const ask = async (leader: number): Promise<void> => {
+      const partitions = offsets.flatMap((_, partition) =>
+        leaders[partition] === leader ? [{ partition, timestamp }] : [],
+      )
+      const { responses } = await this.#broker(leader).listOffsets({
+        isolationLevel: 1,
+        topics: [{ topic, partitions }],
+      })
+      for (const { partition, errorCode, offset } of responses[0]?.partitions ?? []) {
+        if (errorCode !== NOTHING_WRONG) throw errorOf(errorCode)
+        offsets[partition] = Number(offset)
+      }
+    }
+    await Promise.all([...new Set(leaders)].map(ask))
+    return offsets
+  }
+
+  #broker(leader: number): Broker {
+    const broker = this.#brokers.get(leader)
+    if (broker === undefined) throw new Error(`no broker leads it now (${leader})`)
+    return broker
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.close()
+  }
+}

@@ -1,0 +1,59 @@
+import { type Entry, isState, LogError, type Stream, type Value } from '../log.ts'
+import type { FetchedRecord } from './fetch-response.ts'
+import { partitionOf, type Spread } from './partition.ts'
+
+/** An entry as it goes to Kafka, but for its time. */
+export interface OutgoingRecord {
+  readonly stream: Stream
+  readonly partition: number
+  readonly key: Buffer
+  readonly value: Buffer | null
+  readonly headers: Readonly<Record<string, string>>
+  readonly bytes: number
+}
+
+/** Keys that begin so are the engine's own: no reader of the log sees them. A cluster's name is a DNS label, so none collides. */
+const OWN = '__'
+const OVERHEAD_BYTES = 256
+
+/** The largest record. Kafka's limit is of a batch of the topic; this leaves room for what surrounds a record. */
+export const MAX_RECORD_BYTES = 2_000_000
+
+/** Encodes an entry. Throws a LogError that names the key when it can not be stored. */
+export function toRecord(entry: Entry, spread: Spread): OutgoingRecord {
+  const { stream, key: name } = entry
+  if (entry.value === null && !isState(stream)) {
+    throw new LogError('fatal', `${stream} takes no tombstone (key ${name})`)
+  }
+  if (name.startsWith(OWN)) throw new LogError('fatal', `${stream} takes no key that begins with ${OWN} (key ${name})`)
+  const key = Buffer.from(name)
+  const value = entry.value === null ? null : Buffer.from(JSON.stringify(entry.value))
+  const bytes = key.length + (value?.length ?? 0) + OVERHEAD_BYTES
+  return { stream, partition: partitionOf(name, spread), key, value, headers: headersOf(entry), bytes }
+}
+
+/**
+ * CloudEvents of a structured JSON message (https://github.com/cloudevents/spec, Kafka binding §3.3), with the attributes mirrored for
+ * those who route by header. None is ever null: that ends an ansible-rulebook activation.
+ */
+function headersOf({ value }: Entry): Readonly<Record<string, string>> {
+  const event = value as Partial<Record<string, unknown>> | null
+  if (event === null || typeof event['specversion'] !== 'string') return { 'content-type': 'application/json' }
+  const headers: Record<string, string> = { 'content-type': 'application/cloudevents+json; charset=UTF-8' }
+  for (const name of ['specversion', 'id', 'source', 'type', 'subject', 'time', 'dataschema']) {
+    const attribute = event[name]
+    if (typeof attribute === 'string') headers[`ce_${name}`] = attribute
+  }
+  if (typeof event['id'] === 'string') headers['message_uuid'] = event['id']
+  return headers
+}
+
+/** True for a record of the engine itself. */
+export function isOwn(record: FetchedRecord): boolean {
+  return record.key === null || (record.key[0] === 0x5f && record.key[1] === 0x5f)
+}
+
+/** The value of a record, null for a tombstone. */
+export function valueOf(record: FetchedRecord): Value | null {
+  return record.value === null ? null : (JSON.parse(record.value.toString()) as Value)
+}

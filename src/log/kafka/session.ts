@@ -1,0 +1,252 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Stream } from '../log.ts'
+import { type Broker, type Client, type Connection, createClient, TRANSACTION_COORDINATOR } from './driver.ts'
+import type { OutgoingRecord } from './record.ts'
+import { STREAMS, topicOf } from './topics.ts'
+
+export interface SessionOptions {
+  readonly connection: Connection
+  readonly prefix: string
+  readonly partitions: number
+  /** Who writes: a newer session of the same id makes this one's writes impossible (KIP-98). */
+  readonly transactionalId: string
+  readonly compression: number
+  /** The broker aborts a transaction that stays open for longer, in ms. */
+  readonly transactionTimeoutMs: number
+}
+
+/** Where the records of one partition were put: the offsets of the first and after the last. */
+export interface Placed {
+  readonly stream: Stream
+  readonly partition: number
+  readonly first: number
+  readonly next: number
+}
+
+/** A commit that failed. `placed` is what was written before it did: whether it counts is known when the next session has begun. */
+export class CommitError extends Error {
+  readonly placed: readonly Placed[]
+
+  constructor(cause: unknown, placed: readonly Placed[]) {
+    super(cause instanceof Error ? cause.message : String(cause), { cause })
+    this.placed = placed
+  }
+}
+
+/** Bytes of one produce request for one partition. */
+const CHUNK_BYTES = 1_048_576
+/** The broker answers so while it still writes the markers of the transaction before. */
+const CONCURRENT = 'CONCURRENT_TRANSACTIONS'
+const CONCURRENT_DEADLINE_MS = 10_000
+/** Sequence numbers are 32 bits and kafkajs' users are not to find out what comes after: a session ends long before. */
+const MAX_SEQUENCE = 1_000_000_000
+
+type Ask<T> = () => Promise<T>
+
+/**
+ * One producer's life: made by InitProducerId, which fences every earlier one of the same id and aborts what it left open, and over
+ * at its first failure of any kind. There is no retry inside, so no sequence number is ever used twice and no error is guessed at:
+ * whoever uses it makes a new one and sends the same records again.
+ */
+export class Session implements AsyncDisposable {
+  readonly #options: SessionOptions
+  readonly #client: Client
+  #coordinator: Broker | null = null
+  readonly #leaders = new Map<string, readonly number[]>()
+  readonly #brokers = new Map<number, Broker>()
+  readonly #sequences = new Map<string, number>()
+  #producerId = ''
+  #producerEpoch = 0
+  #worn = false
+
+  static async open(options: SessionOptions): Promise<Session> {
+    const session = new Session(options)
+    try {
+      await session.#begin()
+      return session
+    } catch (error) {
+      await session[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  private constructor(options: SessionOptions) {
+    this.#options = options
+    this.#client = createClient(options.connection)
+  }
+
+  /** True when a new session should take over soon, before numbers run out. */
+  get worn(): boolean {
+    return this.#worn
+  }
+
+  async #begin(): Promise<void> {
+    const { prefix, transactionalId, transactionTimeoutMs } = this.#options
+    await this.#client.cluster.connect()
+    await this.#client.cluster.addMultipleTargetTopics(STREAMS.map(stream => topicOf(prefix, stream)))
+    for (const stream of STREAMS) {
+      const metadata = [...this.#client.cluster.findTopicPartitionMetadata(topicOf(prefix, stream))]
+      metadata.sort((a, b) => a.partitionId - b.partitionId)
+      const leaders = metadata.map(partition => partition.leader)
+      this.#leaders.set(topicOf(prefix, stream), leaders)
+      for (const nodeId of leaders) {
+        if (!this.#brokers.has(nodeId)) this.#brokers.set(nodeId, await this.#client.cluster.findBroker({ nodeId }))
+      }
+    }
+    const coordinator = await this.#client.cluster.findGroupCoordinator({
+      groupId: transactionalId,
+      coordinatorType: TRANSACTION_COORDINATOR,
+    })
+    const { producerId, producerEpoch } = await undisturbed(() =>
+      coordinator.initProducerId({ transactionalId, transactionTimeout: transactionTimeoutMs }),
+    )
+    this.#coordinator = coordinator
+    this.#producerId = producerId
+    this.#producerEpoch = producerEpoch
+  }
+
+  /** Writes the records in one transaction and resolves when it is decided. Throws a CommitError; the session is over then. */
+  async commit(records: readonly OutgoingRecord[], timestamp: number): Promise<readonly Placed[]> {
+    const placed: Placed[] = []
+    try {
+      const coordinator = this.#need()
+      const rest = this.#byPartition(records)
+      await undisturbed(() =>
+        coordinator.addPartitionsToTxn({ ...this.#identity(), topics: partitionsOf([...rest.values()]) }),
+      )
+      while (rest.size > 0) await this.#produce(takeChunks(rest), timestamp, placed)
+      await coordinator.endTxn({ ...this.#identity(), transactionResult: true })
+      return placed
+    } catch (error) {
+      throw new CommitError(error, placed)
+    }
+  }
+
+  #byPartition(records: readonly OutgoingRecord[]): Map<string, Lane> {
+    const lanes = new Map<string, Lane>()
+    for (const record of records) {
+      const topic = topicOf(this.#options.prefix, record.stream)
+      const id = `${topic}/${record.partition}`
+      const lane = lanes.get(id)
+      if (lane === undefined) {
+        lanes.set(id, { id, topic, stream: record.stream, partition: record.partition, records: [record] })
+      } else lane.records.push(record)
+    }
+    return lanes
+  }
+
+  /** One request for each leader, each partition once in it; all of them answered well, or it throws. */
+  async #produce(chunks: readonly Lane[], timestamp: number, placed: Placed[]): Promise<void> {
+    const byLeader = new Map<number, Lane[]>()
+    for (const chunk of chunks) {
+      const leader = this.#leaders.get(chunk.topic)?.[chunk.partition]
+      if (leader === undefined) throw new Error(`${chunk.topic} has no partition ${chunk.partition}`)
+      byLeader.set(leader, [...(byLeader.get(leader) ?? []), chunk])
+    }
+    const answers = await Promise.allSettled(
+      [...byLeader].map(([leader, lanes]) => this.#produceTo(leader, lanes, timestamp, placed)),
+    )
+    for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
+  }
+
+  async #produceTo(leader: number, lanes: readonly Lane[], timestamp: number, placed: Placed[]): Promise<void> {
+    const broker = this.#brokers.get(leader)
+    if (broker === undefined) throw new Error(`broker ${leader} is not known`)
+    const topics = new Map<string, Lane[]>()
+    for (const lane of lanes) topics.set(lane.topic, [...(topics.get(lane.topic) ?? []), lane])
+    const { topics: answered } = await broker.produce({
+      ...this.#identity(),
+      acks: -1,
+      timeout: this.#options.connection.requestTimeoutMs,
+      compression: this.#options.compression,
+      topicData: [...topics].map(([topic, lanes]) => ({
+        topic,
+        partitions: lanes.map(lane => ({
+          partition: lane.partition,
+          firstSequence: this.#take(lane),
+          messages: lane.records.map(({ key, value, headers }) => ({ key, value, headers, timestamp })),
+        })),
+      })),
+    })
+    const offsets = new Map<string, number>()
+    for (const { topicName, partitions } of answered) {
+      for (const { partition, errorCode, baseOffset } of partitions) {
+        if (errorCode === 0) offsets.set(`${topicName}/${partition}`, Number(baseOffset))
+      }
+    }
+    for (const { id, stream, partition, records } of lanes) {
+      const first = offsets.get(id)
+      if (first === undefined) throw new Error(`broker ${leader} did not say that it has the records of ${id}`)
+      placed.push({ stream, partition, first, next: first + records.length })
+    }
+  }
+
+  /** The sequence number of a lane's first record. */
+  #take({ id, records }: Lane): number {
+    const first = this.#sequences.get(id) ?? 0
+    this.#sequences.set(id, first + records.length)
+    if (first > MAX_SEQUENCE) this.#worn = true
+    return first
+  }
+
+  #identity(): { transactionalId: string; producerId: string; producerEpoch: number } {
+    return {
+      transactionalId: this.#options.transactionalId,
+      producerId: this.#producerId,
+      producerEpoch: this.#producerEpoch,
+    }
+  }
+
+  #need(): Broker {
+    if (this.#coordinator === null) throw new Error('the session has not begun')
+    return this.#coordinator
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#client.close()
+  }
+}
+
+interface Lane {
+  readonly id: string
+  readonly topic: string
+  readonly stream: Stream
+  readonly partition: number
+  readonly records: OutgoingRecord[]
+}
+
+function partitionsOf(lanes: readonly Lane[]): readonly { topic: string; partitions: readonly number[] }[] {
+  const topics = new Map<string, number[]>()
+  for (const { topic, partition } of lanes) topics.set(topic, [...(topics.get(topic) ?? []), partition])
+  return [...topics].map(([topic, partitions]) => ({ topic, partitions }))
+}
+
+/** Takes of each lane as many records as one request may carry, at least one, and leaves the rest. */
+function takeChunks(lanes: Map<string, Lane>): readonly Lane[] {
+  return [...lanes.values()].map(lane => {
+    let bytes = 0
+    let count = 0
+    for (const record of lane.records) {
+      if (count > 0 && bytes + record.bytes > CHUNK_BYTES) break
+      bytes += record.bytes
+      count += 1
+    }
+    const records = lane.records.splice(0, count)
+    if (lane.records.length === 0) lanes.delete(lane.id)
+    return { ...lane, records }
+  })
+}
+
+/** Asks again, quickly, while the transaction before is being finished by the broker. */
+async function undisturbed<T>(ask: Ask<T>): Promise<T> {
+  const deadline = performance.now() + CONCURRENT_DEADLINE_MS
+  for (let wait = 1; ; wait = Math.min(wait * 1.5, 50)) {
+    try {
+      return await ask()
+    } catch (error) {
+      const type = error instanceof Error && 'type' in error ? error.type : ''
+      if (type !== CONCURRENT || performance.now() > deadline) throw error
+      await sleep(wait)
+    }
+  }
+}

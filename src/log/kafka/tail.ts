@@ -1,0 +1,120 @@
+import type { Stream } from '../log.ts'
+import { pause } from '../../waiting.ts'
+import { Reader, type ReaderOptions, type Found, type Wanted } from './reader.ts'
+import { isOwn, valueOf } from './record.ts'
+import { Ring } from './ring.ts'
+import { STREAMS } from './topics.ts'
+
+/** How long the broker may keep a fetch that finds nothing, in ms: what an idle log costs, and never what a record waits. */
+const WAIT_MS = 500
+const RETRY_MS = 200
+
+/**
+ * The one reader of this process that keeps up with the end of every stream, for all who follow any: each record is fetched and
+ * parsed once. It goes on for ever, over every failure; `onTrouble` is told what keeps it, and with an empty text that it goes on.
+ */
+export class Tail {
+  readonly #options: ReaderOptions
+  readonly #rings = new Map<Stream, Ring>()
+  readonly #at = new Map<Stream, number[]>()
+  readonly #onTrouble: (trouble: string) => void
+  #came = Promise.withResolvers<void>()
+
+  constructor(
+    options: ReaderOptions,
+    ends: ReadonlyMap<Stream, readonly number[]>,
+    onTrouble: (trouble: string) => void,
+  ) {
+    this.#options = options
+    this.#onTrouble = onTrouble
+    for (const stream of STREAMS) {
+      const offsets = ends.get(stream) ?? []
+      this.#rings.set(stream, new Ring(offsets))
+      this.#at.set(stream, [...offsets])
+    }
+  }
+
+  ring(stream: Stream): Ring {
+    const ring = this.#rings.get(stream)
+    if (ring === undefined) throw new Error(`${stream} is no stream`)
+    return ring
+  }
+
+  /** Resolves when something more has come to any stream. Take it before looking. */
+  get came(): Promise<void> {
+    return this.#came.promise
+  }
+
+  /** Works until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await this.#keepUp(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        this.#onTrouble(error instanceof Error ? error.message : String(error))
+        await pause(RETRY_MS, signal)
+      }
+    }
+  }
+
+  /** One loop for each broker, as a fetch is answered when its broker has something, whatever the others do. */
+  async #keepUp(signal: AbortSignal): Promise<void> {
+    const reader = await Reader.open(this.#options)
+    const failed = new AbortController()
+    const stop = AbortSignal.any([signal, failed.signal])
+    const close = (): void => void reader[Symbol.asyncDispose]()
+    stop.addEventListener('abort', close, { once: true })
+    this.#onTrouble('')
+    const loops = reader.leaders.map(async leader => {
+      try {
+        while (!stop.aborted) this.#take(await reader.fetch(this.#wanted(reader, leader), WAIT_MS))
+      } finally {
+        failed.abort()
+      }
+    })
+    try {
+      for (const loop of await Promise.allSettled(loops)) if (loop.status === 'rejected') throw loop.reason
+    } finally {
+      stop.removeEventListener('abort', close)
+      await reader[Symbol.asyncDispose]()
+    }
+  }
+
+  #wanted(reader: Reader, leader: number): readonly Wanted[] {
+    const wanted: Wanted[] = []
+    for (const [stream, offsets] of this.#at) {
+      for (const [partition, offset] of offsets.entries()) {
+        if (reader.leaderOf(stream, partition) === leader) wanted.push({ stream, partition, offset })
+      }
+    }
+    return wanted
+  }
+
+  #take(found: readonly Found[]): void {
+    const records = found.flatMap(({ stream, partition, records }) =>
+      records.filter(record => !isOwn(record)).map(record => ({ stream, partition, record })),
+    )
+    // Those of different partitions came together; their times are those of their commits, which have an order.
+    records.sort((a, b) => a.record.timestamp - b.record.timestamp)
+    for (const { stream, partition, record } of records) {
+      this.ring(stream).push({
+        stream,
+        partition,
+        offset: record.offset,
+        key: record.key?.toString() ?? '',
+        value: valueOf(record),
+        at: record.timestamp,
+        bytes: (record.key?.length ?? 0) + (record.value?.length ?? 0) * 2 + 128,
+      })
+    }
+    for (const { stream, partition, nextOffset } of found) {
+      const offsets = this.#at.get(stream)
+      if (offsets !== undefined) offsets[partition] = Math.max(nextOffset, offsets[partition] ?? 0)
+    }
+    if (records.length === 0) return
+    const came = this.#came
+    this.#came = Promise.withResolvers<void>()
+    came.resolve()
+  }
+}
