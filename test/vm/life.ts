@@ -77,8 +77,7 @@ class Cluster {
 }
 
 /** Plays the steps on an empty cluster, with a look after each but those a gap hides. */
-export function played(all: readonly Step[]): Story {
-  const story = new Story()
+export function played(all: readonly Step[], story = new Story()): Story {
   const cluster = new Cluster()
   const look = (origin: 'live' | 'sync'): unknown =>
     story.look(cluster.vm, cluster.vmi, { origin, gap: origin === 'sync' })

@@ -1,0 +1,72 @@
+import { isDeepStrictEqual } from 'node:util'
+import { describe, expect, test, vi } from 'vitest'
+import { startWorld } from '../kube/world.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+import { all, type Bridge, openLog, startBridge } from '../cluster/bridge.ts'
+import type { Event, VmEventData } from '../../src/event/index.ts'
+import { believed, happen, mortal, randomOf, trouble, truth } from './chaos.ts'
+
+const PATIENT = { timeout: 10_000, interval: 5 }
+const TURNS = 20
+
+/** Waits until the events say the truth, or the bridge is dead. */
+async function settled(bridge: Bridge, isTrue: () => Promise<boolean>): Promise<void> {
+  let dead = false
+  void bridge.done.then(
+    () => (dead = true),
+    () => (dead = true),
+  )
+  await vi.waitUntil(async () => dead || (await isTrue()), PATIENT)
+}
+
+describe('Nothing is lost: a net change of a VM is published at least once, whatever crashes; order per VM name is kept.', () => {
+  test.each([1, 2, 3])(
+    'seed %i: after all that goes wrong, who heard only the events knows what the API server has',
+    async seed => {
+      const random = randomOf(seed)
+      await using stack = new AsyncDisposableStack()
+      const folder = stack.use(await temporaryFolder())
+      const at = stack.use(await startWorld())
+      const log = stack.use(await openLog(folder.path))
+      at.addVm('vm-0')
+      let bridge: Bridge = await startBridge(at, mortal(log, random))
+      stack.defer(() => bridge[Symbol.asyncDispose]())
+      for (let turn = 0; turn < TURNS; turn += 1) {
+        const mend = random() < 0.4 ? await trouble(at, random) : () => Promise.resolve()
+        for (let count = Math.floor(random() * 3); count > 0; count -= 1) happen(at, random)
+        await mend()
+        if (random() < 0.6) {
+          await bridge[Symbol.asyncDispose]()
+          bridge = await startBridge(at, random() < 0.7 ? mortal(log, random) : log)
+        }
+        if (random() < 0.5) await settled(bridge, async () => isDeepStrictEqual(await believed(log), truth(at)))
+      }
+      await bridge[Symbol.asyncDispose]()
+      at.server.faults.clear()
+      bridge = await startBridge(at, log)
+      await expect.poll(() => believed(log), PATIENT).toEqual(truth(at))
+      expect((await all(log, 'events.vm')).length).toBeGreaterThan(10)
+    },
+  )
+
+  test('what a gap hid is marked, and nothing in between is invented', async () => {
+    await using stack = new AsyncDisposableStack()
+    const folder = stack.use(await temporaryFolder())
+    const at = stack.use(await startWorld())
+    const log = stack.use(await openLog(folder.path))
+    at.addVm('vm-0', { turn: '0' })
+    const first = await startBridge(at, log)
+    await expect.poll(() => first.status(), PATIENT).toBe('synced')
+    await first[Symbol.asyncDispose]()
+    for (const turn of ['1', '2', '3']) at.relabel('vm-0', { turn })
+    at.boot('vm-0')
+    at.halt('vm-0')
+    stack.use(await startBridge(at, log))
+    await expect.poll(() => believed(log), PATIENT).toEqual(truth(at))
+    const told = (await all(log, 'events.vm')).map(({ value }) => (value as Event<VmEventData>).data)
+    expect(told.map(data => [data.fact, data.gap, data.vm.labels['turn']])).toEqual([
+      ['discovered', false, '0'],
+      ['labels_changed', true, '3'],
+    ])
+  })
+})

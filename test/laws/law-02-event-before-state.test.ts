@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { EventLog } from '../../src/log/index.ts'
+import { type Bridge, dying, openLog, startBridge, watched } from '../cluster/bridge.ts'
+import { SOON, startWorld, type World } from '../kube/world.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+
+let stack: AsyncDisposableStack
+let at: World
+let log: EventLog
+beforeEach(async () => {
+  stack = new AsyncDisposableStack()
+  const folder = stack.use(await temporaryFolder())
+  at = stack.use(await startWorld())
+  log = stack.use(await openLog(folder.path))
+})
+afterEach(() => stack.disposeAsync())
+
+async function adopted(): Promise<void> {
+  const bridge = await startBridge(at, log)
+  await expect.poll(() => bridge.status(), SOON).toBe('synced')
+  await bridge[Symbol.asyncDispose]()
+}
+
+async function started(own: EventLog): Promise<Bridge> {
+  return stack.use(await startBridge(at, own))
+}
+
+describe('Event before state, both before memory. A crash between repeats the same fact with the same id.', () => {
+  test('each event of a VM and of a cluster stands before the state it led to, in the same append', async () => {
+    const seen = watched(log)
+    const bridge = await started(seen)
+    await expect.poll(() => bridge.status(), SOON).toBe('synced')
+    at.addVm('a')
+    at.boot('a')
+    await expect.poll(() => bridge.facts(), SOON).toContain('reachable a')
+    at.removeVm('a')
+    await expect.poll(() => bridge.facts(), SOON).toContain('deleted a')
+    const events = seen.appends.flatMap(entries =>
+      entries.flatMap((entry, index) =>
+        entry.stream.startsWith('events.')
+          ? [{ entry, before: entries.slice(0, index), after: entries.slice(index + 1) }]
+          : [],
+      ),
+    )
+    expect(events.map(({ entry }) => entry.stream)).toEqual(
+      expect.arrayContaining(['events.vm', 'events.cluster']) as unknown,
+    )
+    for (const { entry, before, after } of events) {
+      const state = (other: { stream: string; key: string }): boolean =>
+        other.stream === 'state.fleet' && other.key === entry.key
+      expect([before.some(state), after.some(state)]).toEqual([false, true])
+    }
+  })
+
+  test('a crash after the event and before the state repeats the fact with its id', async () => {
+    await adopted()
+    // What an engine does that does not know appends of several entries: the first is durable, the rest is not.
+    const torn: EventLog = {
+      ...dying(log, { when: () => false, durable: true }),
+      append: async entries => {
+        const [first] = entries
+        if (first?.stream !== 'events.vm') return log.append(entries)
+        await log.append([first])
+        return dying(log, { when: () => true, durable: false }).append([])
+      },
+    }
+    const crashed = await started(torn)
+    await expect.poll(() => crashed.status(), SOON).toBe('synced')
+    at.addVm('a')
+    await expect(crashed.done).rejects.toThrow('killed')
+    const again = await started(log)
+    await expect.poll(() => again.facts(), SOON).toEqual(['created a', 'created a'])
+    const [one, other] = await again.vmEvents()
+    expect(other?.id).toBe(one?.id)
+  })
+
+  test('memory does not move before what it moved for is durable', async () => {
+    await adopted()
+    const durable = Promise.withResolvers<void>()
+    let asked = 0
+    const slow: EventLog = {
+      ...dying(log, { when: () => false, durable: true }),
+      append: async entries => {
+        asked += 1
+        await durable.promise
+        return log.append(entries)
+      },
+    }
+    const bridge = await started(slow)
+    const before = bridge.watch.record
+    await at.server.down()
+    await expect.poll(() => asked, SOON).toBe(1)
+    expect(bridge.watch.record).toMatchObject({ ...before, uid: expect.any(String) as string })
+    await at.server.up()
+    durable.resolve()
+    await expect.poll(() => bridge.watch.record.last_event, SOON).not.toBe(before.last_event)
+  })
+})

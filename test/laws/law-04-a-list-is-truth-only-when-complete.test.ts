@@ -1,0 +1,110 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import type { EventLog } from '../../src/log/index.ts'
+import { laterPages, onPlural } from '../../src/simulator/kube/faults.ts'
+import { type Bridge, openLog, startBridge } from '../cluster/bridge.ts'
+import { SOON, startWorld, type World } from '../kube/world.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+
+const NAMES = Array.from({ length: 8 }, (_, index) => `vm-${index}`)
+
+let stack: AsyncDisposableStack
+let at: World
+let log: EventLog
+beforeEach(async () => {
+  stack = new AsyncDisposableStack()
+  const folder = stack.use(await temporaryFolder())
+  at = stack.use(await startWorld())
+  log = stack.use(await openLog(folder.path))
+  for (const name of NAMES) at.addVm(name)
+  const bridge = await started()
+  await vi.waitUntil(() => bridge.status() === 'synced', SOON)
+  await bridge[Symbol.asyncDispose]()
+})
+afterEach(() => stack.disposeAsync())
+
+async function started(): Promise<Bridge> {
+  return stack.use(await startBridge(at, log))
+}
+
+async function gone(bridge: Bridge): Promise<readonly string[]> {
+  return (await bridge.facts()).filter(fact => fact.startsWith('deleted')).sort()
+}
+
+async function keptVms(): Promise<number> {
+  let count = 0
+  for await (const { key } of log.latest('state.fleet')) if (key.includes('/')) count += 1
+  return count
+}
+
+/** As often as the cluster was asked in vain. */
+function asked(): number {
+  return [...at.server.requests.values()].reduce((sum, count) => sum + count, 0)
+}
+
+describe('A list is truth only when complete.', () => {
+  test.each([
+    ['a page fails', () => at.server.faults.plant({ kind: 'status', code: 500 }, laterPages), 'server'],
+    ['a page’s token expires', () => at.server.faults.plant({ kind: 'status', code: 410 }, laterPages), 'expired'],
+    [
+      'the resource is forbidden (403)',
+      () => at.server.faults.plant({ kind: 'forbidden' }, onPlural('virtualmachines')),
+      'forbidden',
+    ],
+    [
+      'the API group is gone (404)',
+      () => at.server.faults.plant({ kind: 'absent' }, onPlural('virtualmachines')),
+      'absent',
+    ],
+    ['credentials are refused (401)', () => at.server.faults.plant({ kind: 'status', code: 401 }), 'unauthorized'],
+    ['no answer comes', () => at.server.faults.plant({ kind: 'drop' }), 'unreachable'],
+    ['another cluster answers', () => at.store.replaceIdentity(), 'replaced'],
+  ] as const)('no deletion is inferred when %s', async (_, spoil, cause) => {
+    spoil()
+    at.removeVm('vm-0')
+    const bridge = await started()
+    await expect.poll(() => bridge.watch.record.cause, SOON).toBe(cause)
+    const before = asked()
+    await expect.poll(asked, SOON).toBeGreaterThan(before + 10)
+    expect([bridge.status(), await gone(bridge), await keptVms()]).toEqual(['unavailable', [], 8])
+  })
+
+  test('when a resync finds too many gone it asks again, and then waits for a person', async () => {
+    for (const name of NAMES) at.removeVm(name)
+    const lists = at.server.requests.get('list virtualmachines') ?? 0
+    const bridge = await started()
+    await expect.poll(() => bridge.status(), SOON).toBe('held')
+    expect([at.server.requests.get('list virtualmachines'), await gone(bridge), await keptVms()]).toEqual([
+      lists + 2,
+      [],
+      8,
+    ])
+    bridge.watch.confirm()
+    await expect.poll(() => gone(bridge), SOON).toEqual(NAMES.map(name => `deleted ${name}`))
+    await expect.poll(() => bridge.status(), SOON).toBe('synced')
+  })
+
+  test('what is held stays held over a restart', async () => {
+    for (const name of NAMES) at.removeVm(name)
+    const first = await started()
+    await expect.poll(() => first.status(), SOON).toBe('held')
+    await first[Symbol.asyncDispose]()
+    const second = await started()
+    const lists = at.server.requests.get('list virtualmachines') ?? 0
+    await expect.poll(() => at.server.requests.get('list virtualmachines'), SOON).toBeGreaterThanOrEqual(lists + 2)
+    await expect.poll(() => [second.status(), second.watch.record.missing], SOON).toEqual(['held', 8])
+    expect(await gone(second)).toEqual([])
+  })
+
+  test('live deletions in such a burst are told at once, and marked', async () => {
+    const bridge = await started()
+    await expect
+      .poll(async () => (await bridge.clusterEvents()).map(event => event.data.fact), SOON)
+      .toContain('resynced')
+    for (const name of NAMES) at.removeVm(name)
+    await expect.poll(() => gone(bridge), SOON).toHaveLength(8)
+    const marks = (await bridge.vmEvents())
+      .filter(event => event.data.fact === 'deleted')
+      .map(event => event.data.burst)
+    expect(marks).toEqual([false, false, false, false, false, true, true, true])
+  })
+})
