@@ -50,12 +50,7 @@ describe('8. One job at a time per VM; one intent per launch. The intent is dura
     await world.command({ id: uuid(8_002), hosts: names('web-1') })
     await world.command({ id: uuid(8_003), hosts: names('web-2') })
     await world.settle(10_000)
-    expect(
-      world
-        .runs()
-        .map(run => run.attempts)
-        .sort(),
-    ).toEqual([1, 2])
+    expect(world.runs().reduce((sum, run) => sum + run.attempts, 0)).toBe(3)
     const markers = world.launches().map(job => job.skip_tags)
     expect(markers.sort()).toEqual([8_002, 8_003].map(number => `virtbridge-${uuid(number).replaceAll('-', '')}`))
   })
