@@ -16,7 +16,7 @@ export interface CheckOptions {
 /** Tries everything a service with this configuration would need, one finding at a time; changes nothing outside. */
 export async function* check(options: CheckOptions): AsyncIterable<Finding> {
   const { config, signal } = options
-  yield* checkLog(config)
+  yield* checkLog(options)
   yield* checkTokens(options)
   for (const cluster of config.clusters) yield* checkCluster(cluster, signal)
   for (const hub of config.hubs) yield* checkHub(hub, signal)

@@ -1,7 +1,8 @@
 import type { Config } from './config/index.ts'
 import { DispatchRole } from './dispatch.ts'
 import { followFleet, loadFleet } from './fleet/index.ts'
-import { type EventLog, openSqliteLog } from './log/index.ts'
+import type { LogHealth } from './log/index.ts'
+import { openLog } from './open-log.ts'
 import type { RoleParts, Surroundings } from './role.ts'
 import { startServe } from './serve.ts'
 import { createMetrics, type Logger } from './telemetry/index.ts'
@@ -17,8 +18,6 @@ export interface Service extends AsyncDisposable {
   readonly ended: Promise<void>
 }
 
-const DAY_MS = 86_400_000
-
 /**
  * The whole of virtbridge, put together. Three roles, and all that passes between them is the log:
  *
@@ -33,7 +32,7 @@ export async function startService(config: Config, around: Surroundings): Promis
   await using stack = new AsyncDisposableStack()
   const closing = new AbortController()
   const { signal } = closing
-  const log = stack.use(await openLog(config, around.logger))
+  const log = stack.use(await openLog(config.log, around.env, health => tellHealth(health, around.logger)))
   const tasks = stack.adopt(new Tasks(), async running => {
     closing.abort()
     await running.settled()
@@ -53,17 +52,9 @@ export async function startService(config: Config, around: Surroundings): Promis
   return { url: serve.url, ended: tasks.ended, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-/** The embedded log of the configuration. Throws a Fault that says why it can not be had. */
-function openLog(config: Config, logger: Logger): Promise<EventLog> {
-  return openSqliteLog({
-    file: config.log.path,
-    retentionMs: config.log.retention_days * DAY_MS,
-    auditRetentionMs: config.log.audit_retention_days * DAY_MS,
-    onHealth: ({ writable, reason }) => {
-      if (writable) logger.info('the log is written again')
-      else logger.error({ reason }, 'the log can not be written')
-    },
-  })
+function tellHealth({ writable, reason }: LogHealth, logger: Logger): void {
+  if (writable) logger.info('the log is written again')
+  else logger.error({ reason }, 'the log can not be written')
 }
 
 /** What runs beside each other until the service closes. The first that fails is the end of all. */

@@ -1,15 +1,41 @@
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type Config, readSecret } from '../config/index.ts'
+import { type Config, type KafkaConfig, type LogConfig, readSecret } from '../config/index.ts'
 import { Fault } from '../errors.ts'
 import { openSqliteLog } from '../log/index.ts'
+import { inspectTopics } from '../log/kafka/index.ts'
+import { connectionOf, topicsOf } from '../open-log.ts'
 import { failure, type Finding } from './finding.ts'
 
 /** Less room than this on the log's disk is warned of. */
 const ROOM_BYTES = 512 * 1024 * 1024
 
+interface CheckOptions {
+  readonly config: Config
+  readonly env: Readonly<Record<string, string | undefined>>
+}
+
 /** The log can be opened and written, or is held by a virtbridge that runs. */
-export async function* checkLog(config: Config): AsyncIterable<Finding> {
+export async function* checkLog({ config, env }: CheckOptions): AsyncIterable<Finding> {
+  if (config.log.kafka === undefined) yield* checkFile(config)
+  else yield* checkTopics(config.log, config.log.kafka, env)
+}
+
+/** The brokers answer and the topics are as they have to be. It is not opened: that would take it from the virtbridge that runs. */
+async function* checkTopics(log: LogConfig, kafka: KafkaConfig, env: CheckOptions['env']): AsyncIterable<Finding> {
+  const what = `log on Kafka at ${kafka.brokers.join(', ')}`
+  try {
+    const reports = await inspectTopics(connectionOf(kafka, env), topicsOf(log, kafka))
+    const faults = reports.flatMap(report => report.faults)
+    const hint = 'virtbridge topics shows each; --create makes those that are missing'
+    if (faults.length > 0) yield { what, result: 'fail', detail: faults.join('; '), hint }
+    else yield { what, result: 'ok', detail: `${reports.length} topics are as they have to be`, hint: '' }
+  } catch (error) {
+    yield failure(what, error)
+  }
+}
+
+async function* checkFile(config: Config): AsyncIterable<Finding> {
   const what = `log ${config.log.path}`
   try {
     const folder = dirname(config.log.path)
@@ -42,10 +68,7 @@ async function tryLog(file: string): Promise<void> {
 }
 
 /** The tokens of the API can be read, and are no trivial ones. */
-export async function* checkTokens(options: {
-  config: Config
-  env: Readonly<Record<string, string | undefined>>
-}): AsyncIterable<Finding> {
+export async function* checkTokens(options: CheckOptions): AsyncIterable<Finding> {
   const { tokens } = options.config.http
   if (tokens.length === 0)
     yield {

@@ -12,6 +12,7 @@ import { printEvents } from './events.ts'
 import { confirmCluster, listClusters, listVms, printExplanation, printInventory } from './fleet.ts'
 import { listRuns, showRun, startRun } from './run.ts'
 import { paint, type Terminal } from './terminal.ts'
+import { showTopics } from './topics.ts'
 
 /** What a program run is given by the process. */
 export interface ProgramContext {
@@ -56,6 +57,7 @@ function build(context: ProgramContext, setCode: SetCode): Command {
     .configureOutput({ writeOut: text => terminal.out(text.trimEnd()), writeErr: text => terminal.err(text.trimEnd()) })
     .addHelpText('after', HELP)
   serveCommands(program, context, setCode)
+  topicsCommand(program, context, setCode)
   fleetCommands(program, context)
   runCommands(program, context, setCode)
   return program
@@ -115,6 +117,21 @@ function serveCommands(program: Command, context: ProgramContext, setCode: SetCo
       }
       if (json) terminal.out(JSON.stringify(findings))
       if (findings.some(finding => finding.result === 'fail')) setCode(EXIT.found)
+    })
+}
+
+function topicsCommand(program: Command, { terminal, env }: ProgramContext, setCode: SetCode): void {
+  program
+    .command('topics')
+    .description('show the topics of a log on Kafka, and what is wrong with them')
+    .addOption(new Option('-c, --config <file>', 'the configuration').default('virtbridge.yaml'))
+    .option('--create', 'create those that are missing; those that exist are never changed')
+    .option('--acls', 'print the commands that give its user the rights it needs')
+    .option('--json', 'for programs')
+    .action(async (options: { config: string; create?: boolean; acls?: boolean; json?: boolean }) => {
+      const { create = false, acls = false, json = false } = options
+      const ok = await showTopics(loadConfig(options.config).log, { create, acls, json }, env, terminal)
+      if (!ok) setCode(EXIT.found)
     })
 }
 

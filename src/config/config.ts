@@ -1,6 +1,6 @@
 /** The configuration after validation, with every default filled in. Durations are in the unit their key names. */
 export interface Config {
-  readonly log: { readonly path: string; readonly retention_days: number; readonly audit_retention_days: number }
+  readonly log: LogConfig
   readonly http: { readonly listen: string; readonly tokens: readonly TokenConfig[] }
   readonly clusters: readonly ClusterConfig[]
   readonly hubs: readonly HubConfig[]
@@ -10,6 +10,34 @@ export interface Config {
   readonly verbs: { readonly onboard: VerbConfig; readonly patch: VerbConfig }
   readonly dispatch: DispatchConfig
   readonly telemetry: { readonly log_level: 'debug' | 'info' | 'warn' | 'error' }
+}
+
+/** With `kafka` the log is there, and `path` is not used. */
+export interface LogConfig {
+  readonly path: string
+  readonly retention_days: number
+  readonly audit_retention_days: number
+  readonly kafka?: KafkaConfig
+}
+
+export interface KafkaConfig {
+  readonly brokers: readonly string[]
+  readonly topic_prefix: string
+  readonly partitions: number
+  readonly partitions_per_cluster: number
+  readonly replicas: number
+  readonly compression: 'none' | 'gzip' | 'zstd'
+  readonly tls: {
+    readonly enabled: boolean
+    readonly ca_file: string
+    readonly cert_file: string
+    readonly key_file: string
+  }
+  readonly sasl?: {
+    readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+    readonly username: string
+    readonly password: Secret
+  }
 }
 
 /** A secret never stands in the file: it comes from the environment or from a file of its own. */

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { Ajv, type ErrorObject } from 'ajv'
 import { parseDocument } from 'yaml'
 import { Fault, messageOf } from '../errors.ts'
-import type { Config, Secret } from './config.ts'
+import type { Config, KafkaConfig, Secret } from './config.ts'
 import { CONFIG_SCHEMA } from './schema.ts'
 
 /** One thing that is wrong with a configuration: where, what, and what to do. */
@@ -148,7 +148,7 @@ function join(path: string, key: string): string {
 
 /** What the schema can not say. */
 function contradictions(config: Config): readonly ConfigFault[] {
-  return [...clusterFaults(config), ...httpFaults(config.http), ...timeFaults(config)]
+  return [...clusterFaults(config), ...httpFaults(config.http), ...timeFaults(config), ...kafkaFaults(config.log.kafka)]
 }
 
 function clusterFaults({ clusters, hubs }: Config): readonly ConfigFault[] {
@@ -201,6 +201,28 @@ function timeFaults({ watch, inventory }: Config): readonly ConfigFault[] {
   return faults
 }
 
+function kafkaFaults(kafka: KafkaConfig | undefined): readonly ConfigFault[] {
+  if (kafka === undefined) return []
+  const faults: ConfigFault[] = []
+  const { partitions, partitions_per_cluster: perCluster, tls, sasl } = kafka
+  if (partitions % perCluster !== 0) {
+    const message = `${partitions} partitions can not be shared out by ${perCluster}`
+    faults.push({ path: 'log.kafka.partitions_per_cluster', message, hint: 'it must divide log.kafka.partitions' })
+  }
+  if ((tls.cert_file === '') !== (tls.key_file === '')) {
+    const message = 'a certificate and its key are written together'
+    faults.push({ path: 'log.kafka.tls', message, hint: 'set both cert_file and key_file, or none' })
+  }
+  if (!tls.enabled && (tls.ca_file !== '' || tls.cert_file !== '')) {
+    faults.push({ path: 'log.kafka.tls.enabled', message: 'TLS is off, but has files', hint: 'enabled: true' })
+  }
+  if (!tls.enabled && sasl?.mechanism === 'plain') {
+    const message = 'plain sends the password as it is, and TLS is off'
+    faults.push({ path: 'log.kafka.sasl.mechanism', message, hint: 'turn log.kafka.tls.enabled on, or use SCRAM' })
+  }
+  return faults
+}
+
 interface Named {
   readonly name: string
 }
@@ -225,10 +247,16 @@ function entries<T extends Named>(path: string, named: readonly T[]): readonly (
 function absolute(config: Config, base: string): Config {
   const at = (path: string): string => (path === '' ? '' : resolve(base, path))
   const secretAt = (secret: Secret): Secret => ('file' in secret ? { file: at(secret.file) } : secret)
+  const kafkaAt = ({ tls, sasl, ...kafka }: KafkaConfig): KafkaConfig => ({
+    ...kafka,
+    tls: { ...tls, ca_file: at(tls.ca_file), cert_file: at(tls.cert_file), key_file: at(tls.key_file) },
+    ...(sasl === undefined ? {} : { sasl: { ...sasl, password: secretAt(sasl.password) } }),
+  })
   const { controller, ...rest } = config
+  const { kafka } = config.log
   return {
     ...rest,
-    log: { ...config.log, path: at(config.log.path) },
+    log: { ...config.log, path: at(config.log.path), ...(kafka === undefined ? {} : { kafka: kafkaAt(kafka) }) },
     http: { ...config.http, tokens: config.http.tokens.map(token => ({ ...token, token: secretAt(token.token) })) },
     clusters: config.clusters.map(cluster => ({ ...cluster, kubeconfig: at(cluster.kubeconfig) })),
     hubs: config.hubs.map(hub => ({

@@ -16,6 +16,7 @@ export const CONFIG_SCHEMA = {
       ),
       retention_days: whole(7, 1, 3650, 'Days that events and commands are kept.'),
       audit_retention_days: whole(400, 1, 3650, 'Days that day-2 events are kept: who did what to which VM.'),
+      kafka: kafka(),
     }),
     http: object('The API, the inventory and the probes.', {
       listen: {
@@ -138,6 +139,48 @@ function secret(description: string): Schema {
     one('file', 'The file that holds it; read again when it changes.'),
   ]
   return { title: 'secret', description, oneOf: places }
+}
+
+function kafka(): Schema {
+  const brokers = {
+    type: 'array',
+    description: 'Some of the brokers, as host:port; they tell the others.',
+    minItems: 1,
+    maxItems: 100,
+    items: { type: 'string', pattern: '^(\\[[0-9a-fA-F:]+\\]|[^:\\s]+):[0-9]{1,5}$' },
+  }
+  const tls = {
+    enabled: flag('Talk TLS to the brokers.'),
+    ca_file: optionalText('The PEM file of the authority that signed their certificates, when no public one did.'),
+    cert_file: optionalText('The PEM file of our own certificate, where the brokers want one.'),
+    key_file: optionalText('The PEM file of its key.'),
+  }
+  const sasl = {
+    mechanism: choice(['plain', 'scram-sha-256', 'scram-sha-512'], 'scram-sha-512', 'How the password is proved.'),
+    username: { type: 'string', minLength: 1, description: 'The user of the brokers.' },
+    password: secret('Its password.'),
+  }
+  const properties = {
+    brokers,
+    topic_prefix: {
+      type: 'string',
+      pattern: '^[a-zA-Z0-9][a-zA-Z0-9._-]{0,99}$',
+      default: 'virtbridge',
+      description: 'What the names of all topics begin with, and who writes them: one bridge for each prefix.',
+    },
+    partitions: whole(12, 1, 256, 'Partitions of each topic. For good: another number would put old keys elsewhere.'),
+    partitions_per_cluster: whole(1, 1, 256, 'Neighbouring partitions that one cluster is spread over; divides them.'),
+    replicas: whole(3, 1, 9, 'Copies of each partition; of more than one, two must have each record.'),
+    compression: choice(
+      ['none', 'gzip', 'zstd'],
+      'none',
+      'How batches are compressed. Every consumer must be able to read it.',
+    ),
+    tls: object('TLS to the brokers.', tls),
+    sasl: part('The user of the brokers, where they want one.', sasl, ['username', 'password']),
+  }
+  const description = 'Keep it on Kafka instead of in a file; the topics are made by virtbridge topics --create.'
+  return part(description, properties, ['brokers'])
 }
 
 function token(): Schema {

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { START, type EventStream, type Position } from '../../log/index.ts'
+import { START, type EventStream, type Position, POSITION_PATTERN } from '../../log/index.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { sendEvents } from '../stream.ts'
@@ -9,6 +9,7 @@ const STREAMS: Readonly<Record<string, EventStream>> = {
   cluster: 'events.cluster',
   day2: 'events.day2',
 }
+const ONE_POSITION = new RegExp(`^${POSITION_PATTERN}$`)
 const PAGE = 100
 const MAX_PAGE = 500
 /** Readers that follow at the same time. */
@@ -29,7 +30,7 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
     additionalProperties: false,
     properties: {
       stream: { type: 'string', enum: Object.keys(STREAMS), default: 'vm' },
-      after: { type: 'string', pattern: '^([0-9]{1,15}|now)$', default: START },
+      after: { type: 'string', pattern: `^(${POSITION_PATTERN}|now)$`, default: START },
       limit: { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: PAGE },
       follow: { type: 'string' },
     },
@@ -69,6 +70,6 @@ function wantsStream(request: FastifyRequest<{ Querystring: EventQuery }>): bool
 
 function startOf(request: FastifyRequest<{ Querystring: EventQuery }>, parts: AppParts, stream: EventStream): Position {
   const last = request.headers['last-event-id']?.toString()
-  if (last !== undefined && /^[0-9]{1,15}$/.test(last)) return last
+  if (last !== undefined && ONE_POSITION.test(last)) return last
   return request.query.after === 'now' ? parts.log.end(stream) : request.query.after
 }

@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs'
+import { type KafkaConfig, type LogConfig, readSecret } from './config/index.ts'
+import { type EventLog, type LogHealth, openKafkaLog, openSqliteLog } from './log/index.ts'
+import type { Connection, TopicPlan } from './log/kafka/index.ts'
+import { VERSION } from './version.ts'
+
+type Env = Readonly<Record<string, string | undefined>>
+
+export const DAY_MS = 86_400_000
+const CONNECT_MS = 5_000
+const REQUEST_MS = 15_000
+
+/** The log of a configuration: on Kafka when it names brokers, else in a file. Throws a Fault that says why it can not be had. */
+export function openLog(config: LogConfig, env: Env, onHealth: (health: LogHealth) => void): Promise<EventLog> {
+  const { kafka } = config
+  const retention = {
+    retentionMs: config.retention_days * DAY_MS,
+    auditRetentionMs: config.audit_retention_days * DAY_MS,
+  }
+  if (kafka === undefined) return openSqliteLog({ file: config.path, ...retention, onHealth })
+  return openKafkaLog({
+    connection: connectionOf(kafka, env),
+    topics: topicsOf(config, kafka),
+    perCluster: kafka.partitions_per_cluster,
+    compression: kafka.compression,
+    onHealth,
+  })
+}
+
+/** How the brokers are reached. Certificates and password are read for each new connection, so that rotated ones count. */
+export function connectionOf(kafka: KafkaConfig, env: Env): Connection {
+  const { brokers, tls, sasl } = kafka
+  return {
+    brokers,
+    clientId: `virtbridge/${VERSION}`,
+    connectTimeoutMs: CONNECT_MS,
+    requestTimeoutMs: REQUEST_MS,
+    get tls() {
+      if (!tls.enabled) return null
+      const file = (key: string, path: string): object => (path === '' ? {} : { [key]: readFileSync(path) })
+      return { ...file('ca', tls.ca_file), ...file('cert', tls.cert_file), ...file('key', tls.key_file) }
+    },
+    get sasl() {
+      if (sasl === undefined) return null
+      return { mechanism: sasl.mechanism, username: sasl.username, password: readSecret(sasl.password, env) }
+    },
+  }
+}
+
+/** What the topics of a configuration are to be. */
+export function topicsOf(config: LogConfig, kafka: KafkaConfig): TopicPlan {
+  return {
+    prefix: kafka.topic_prefix,
+    partitions: kafka.partitions,
+    replicas: kafka.replicas,
+    retentionMs: config.retention_days * DAY_MS,
+    auditRetentionMs: config.audit_retention_days * DAY_MS,
+  }
+}
