@@ -263,9 +263,7 @@ describe('the right guest', () => {
   test('is not launched on at all when nobody is left', async () => {
     await using world = await startWorld()
     world.put(guest('web-1'))
-    world.controller.setOrigin('virtbridge', () => {
-      throw new Error('the bridge can not be reached')
-    })
+    world.breakSource(true)
     await world.settle()
     expect(world.jobs()).toEqual([])
     expect(world.run()).toMatchObject({ outcome: 'refused' })

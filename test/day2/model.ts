@@ -19,6 +19,7 @@ export type Step =
   | { readonly do: 'race'; readonly vm: number; readonly how: 'recreate' | 'address' | 'stop' }
   | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' }
   | { readonly do: 'crash'; readonly appends: number }
+  | { readonly do: 'source'; readonly broken: boolean }
   | { readonly do: 'cleanup' }
   | { readonly do: 'advance'; readonly ms: number }
 
@@ -96,6 +97,7 @@ export const steps: Arbitrary<Step[]> = array(
       }),
     },
     { weight: 2, arbitrary: record({ do: constant('crash' as const), appends: integer({ min: 1, max: 6 }) }) },
+    { weight: 1, arbitrary: record({ do: constant('source' as const), broken: boolean() }) },
     { weight: 1, arbitrary: record({ do: constant('cleanup' as const) }) },
     {
       weight: 5,
@@ -335,6 +337,8 @@ async function take(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms
       return world.controller.faults.afterwards(PLACES.script, () => vms.act(step.how, step.vm))
     case 'flip':
       return flip(world, step.prompt)
+    case 'source':
+      return world.breakSource(step.broken)
     case 'cleanup': {
       const ended = world.jobs().find(job => !isUnfinished(job))
       if (ended !== undefined) world.controller.deleteJob(ended.id)

@@ -70,6 +70,8 @@ export interface World extends AsyncDisposable {
   readonly reports: Report[]
   readonly ledger: Ledger
   readonly dispatcher: Dispatcher
+  /** While it is broken, inventory updates fail and change nothing. */
+  breakSource(broken: boolean): void
   put(...records: readonly VmRecord[]): void
   gone(record: VmRecord): void
   /** Brings the controller's inventory up to the fleet. */
@@ -111,6 +113,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       now: () => clock.now(),
     }),
   )
+  const source = { broken: false }
   const objects = loadObjects(SHIPPED)
   options.objects?.(objects)
   const controller = stack.use(
@@ -121,7 +124,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       origins: {
         virtbridge: () => {
           const document = inventory.read(clock.now())
-          if (document.kind === 'closed') throw new Error('not synced')
+          if (source.broken || document.kind === 'closed') throw new Error('the bridge can not be reached')
           return JSON.parse(document.body) as unknown
         },
       },
@@ -140,6 +143,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const world = new DispatchWorld(options, { clock, fleet, controller, client, log })
   await world.begin(options)
   return Object.assign(world, {
+    breakSource: (broken: boolean) => void (source.broken = broken),
     async restart(more: Parameters<World['restart']>[0] = {}): Promise<void> {
       if (more.reopen === true) world.log = await reopenedLog()
       await world.begin(more)
@@ -158,7 +162,7 @@ interface Parts {
 
 let ids = 0
 
-class DispatchWorld implements Omit<World, 'restart' | typeof Symbol.asyncDispose> {
+class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Symbol.asyncDispose> {
   readonly clock: VirtualClock
   readonly fleet: Fleet
   readonly controller: SimulatedController

@@ -32,9 +32,7 @@ describe('7. The right guest. Before a launch the controller’s own host variab
     await using world = await startWorld()
     world.put(guest('web-1', wish))
     await world.sync()
-    world.controller.setOrigin('virtbridge', () => {
-      throw new Error('an update that brings nothing')
-    })
+    world.breakSource(true)
     world.put(guest('web-1'))
     await world.settle()
     expect(world.jobs()).toEqual([])
