@@ -34,12 +34,15 @@ export function healthOf(parts: {
   ]
   const names = new Set([...parts.expected, ...parts.fleet.clusters.keys()])
   for (const name of [...names].sort()) {
+    // One that can not even be tried is told by who tried.
+    if (parts.extra.some(check => check.name.startsWith(`cluster ${name} (`))) continue
     const cluster = parts.fleet.clusters.get(name)
-    const ok = cluster?.status === 'synced'
+    const ok = cluster?.status === 'synced' || cluster?.status === 'out_of_scope'
+    // Why one is out of scope is told too, but it is no trouble: somebody took it out.
     checks.push({
       name: `cluster ${name}`,
       ok,
-      reason: ok ? '' : (cluster?.reason ?? 'not read yet'),
+      reason: cluster?.reason ?? 'not read yet',
       hint: ok ? '' : cluster?.hint || WAIT,
     })
   }
