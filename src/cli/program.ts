@@ -69,6 +69,15 @@ Exit codes: 0 well, 1 a fault (one sentence says which), 2 wrong usage, 3 check 
 
 Commands that ask a running bridge take --url and --token-file, or VIRTBRIDGE_URL and VIRTBRIDGE_TOKEN.`
 
+interface DemoArguments {
+  readonly fresh?: boolean
+  readonly exitWhenDone?: boolean
+  readonly dir: string
+  readonly port: string
+  readonly speed: string
+  readonly kafka: string
+}
+
 function serveCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
   const { terminal, env, signal, now, newId } = context
   const file = new Option('-c, --config <file>', 'the configuration').default('virtbridge.yaml')
@@ -91,10 +100,12 @@ function serveCommands(program: Command, context: ProgramContext, setCode: SetCo
     .option('--dir <dir>', 'where it remembers', '.demo')
     .option('--port <port>', 'where virtbridge listens, if it is free', '8080')
     .option('--speed <factor>', '2 is twice as fast', '1')
-    .action(async (options: { fresh?: boolean; exitWhenDone?: boolean; dir: string; port: string; speed: string }) => {
+    .option('--kafka <brokers>', 'keep the log on these brokers (host:port, separated by commas), not in a file', '')
+    .action(async (options: DemoArguments) => {
       const logger = createLogger({ level: 'warn', people: true })
       const { dir, fresh = false, exitWhenDone = false } = options
-      const settings = { dir, fresh, exitWhenDone, port: Number(options.port), speed: Number(options.speed) }
+      const kafka = options.kafka === '' ? [] : options.kafka.split(',')
+      const settings = { dir, fresh, exitWhenDone, kafka, port: Number(options.port), speed: Number(options.speed) }
       await runDemo(settings, { env, logger, now, newId, terminal, signal })
     })
   program

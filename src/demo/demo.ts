@@ -4,6 +4,8 @@ import { describe } from '../cli/events.ts'
 import { paint, type Terminal } from '../cli/terminal.ts'
 import { loadConfig } from '../config/index.ts'
 import type { Event } from '../event/index.ts'
+import { createTopics } from '../log/kafka/index.ts'
+import { connectionOf, topicsOf } from '../open-log.ts'
 import { startService, type Surroundings } from '../service.ts'
 import { until } from '../waiting.ts'
 import { openPlace } from './place.ts'
@@ -16,6 +18,8 @@ export interface DemoOptions {
   readonly exitWhenDone: boolean
   readonly port: number
   readonly speed: number
+  /** Brokers that the log is kept on; none keeps it in a file. */
+  readonly kafka: readonly string[]
 }
 
 /**
@@ -39,6 +43,8 @@ export async function runDemo(
   )
   await using world = await startWorld(place, options)
   const config = loadConfig(world.configFile)
+  const { kafka } = config.log
+  if (kafka !== undefined) await createTopics(connectionOf(kafka, around.env), topicsOf(config.log, kafka))
   await using service = await startService(config, around)
   const api = openApi({ url: service.url, token: world.tokens.operator.value })
   const ending = new AbortController()

@@ -19,8 +19,14 @@ export interface World extends AsyncDisposable {
 const ACCOUNT = 'virtbridge'
 const OBJECTS = new URL('../../deploy/aap/', import.meta.url)
 
+interface WorldOptions {
+  readonly port: number
+  readonly speed: number
+  readonly kafka: readonly string[]
+}
+
 /** Starts hub, clusters and controller, or goes on with those in the folder, and writes the bridge's configuration. */
-export async function startWorld(place: Place, options: { port: number; speed: number }): Promise<World> {
+export async function startWorld(place: Place, options: WorldOptions): Promise<World> {
   await using stack = new AsyncDisposableStack()
   const operator = secretFile(place, 'token')
   const aap = secretFile(place, 'token-aap')
@@ -42,7 +48,7 @@ export async function startWorld(place: Place, options: { port: number; speed: n
     }),
   )
   writeFileSync(join(place.dir, 'bridge', 'hub.kubeconfig'), kubeconfig(fleet), { mode: 0o600 })
-  writeFileSync(place.configFile, config(fleet, controller, port))
+  writeFileSync(place.configFile, config(fleet, controller, { port, kafka: kafkaOf(place, options.kafka) }))
   const owned = stack.move()
   return {
     fleet,
@@ -82,10 +88,21 @@ function kubeconfig(fleet: SimulatedFleet): string {
   })
 }
 
+/** Topics of this demo alone, which `--fresh` leaves behind and forgets. */
+function kafkaOf(place: Place, brokers: readonly string[]): object {
+  if (brokers.length === 0) return {}
+  const name = secretFile(place, 'topics').value.slice(0, 8)
+  return { kafka: { brokers, topic_prefix: `virtbridge-demo-${name}`, partitions: 3, replicas: 1 } }
+}
+
 /** Nothing in it is special to the demo but short times, so that there is something to see. */
-function config(fleet: SimulatedFleet, controller: SimulatedController, port: number): string {
+function config(
+  fleet: SimulatedFleet,
+  controller: SimulatedController,
+  { port, kafka }: { port: number; kafka: object },
+): string {
   return stringify({
-    log: { path: 'virtbridge.db' },
+    log: { path: 'virtbridge.db', ...kafka },
     http: {
       listen: `127.0.0.1:${port}`,
       tokens: [
