@@ -49,6 +49,24 @@ describe('Nothing is lost: a net change of a VM is published at least once, what
     },
   )
 
+  test('however its watches end, a bridge that goes on misses nothing, and lists nothing anew', async () => {
+    const random = randomOf(5)
+    await using stack = new AsyncDisposableStack()
+    const folder = stack.use(await temporaryFolder())
+    const at = stack.use(await startWorld())
+    const log = stack.use(await openLog(folder.path))
+    const bridge = stack.use(await startBridge(at, log))
+    await expect.poll(() => bridge.status(), PATIENT).toBe('synced')
+    const lists = at.server.requests.get('list virtualmachines')
+    for (let turn = 0; turn < 30; turn += 1) {
+      const end = (['cut', 'end', 'truncateNext'] as const)[Math.floor(random() * 3)] ?? 'cut'
+      for (const watch of at.server.watches) watch[end]()
+      happen(at, random)
+      await expect.poll(() => believed(log), PATIENT).toEqual(truth(at))
+    }
+    expect(at.server.requests.get('list virtualmachines')).toBe(lists)
+  })
+
   test('what a gap hid is marked, and nothing in between is invented', async () => {
     await using stack = new AsyncDisposableStack()
     const folder = stack.use(await temporaryFolder())
