@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { type Config, type KafkaConfig, type LogConfig, readSecret } from '../config/index.ts'
 import { Fault } from '../errors.ts'
@@ -38,7 +38,7 @@ async function* checkTopics(log: LogConfig, kafka: KafkaConfig, env: CheckOption
 async function* checkFile(config: Config): AsyncIterable<Finding> {
   const what = `log ${config.log.path}`
   try {
-    const folder = dirname(config.log.path)
+    const folder = nearest(dirname(config.log.path))
     accessSync(folder, constants.W_OK)
     const { bavail, bsize } = statfsSync(folder)
     // A log that is not there yet is left for the start to make.
@@ -56,8 +56,19 @@ async function* checkFile(config: Config): AsyncIterable<Finding> {
         detail: error.message,
         hint: 'a second `virtbridge serve` on it would refuse to start',
       }
-    else yield failure(what, error)
+    else yield { ...failure(what, error), hint: hintOf(error) }
   }
+}
+
+/** The start makes the folders that are missing: what counts is the one that they would be made in. */
+function nearest(folder: string): string {
+  if (!existsSync(folder)) return nearest(dirname(folder))
+  if (statSync(folder).isDirectory()) return folder
+  throw new Error(`${folder} is no folder`)
+}
+
+function hintOf(error: unknown): string {
+  return error instanceof Fault ? error.hint : 'log.path must name a file in a folder this process may write'
 }
 
 async function tryLog(file: string): Promise<void> {

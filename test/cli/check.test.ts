@@ -1,0 +1,218 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import type { Finding } from '../../src/check.ts'
+import { onPlural } from '../../src/simulator/kube/faults.ts'
+import { VIEW } from '../../src/simulator/kube/access.ts'
+import { type Clusters, kubeconfig, startClusters } from '../service/clusters.ts'
+import { fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
+import { type Outcome, virtbridge } from './console.ts'
+
+const SECRET = 'a-token-of-sixteen-and-more'
+const TOKENS = [{ name: 'controller', token: { env: 'INVENTORY_TOKEN' } }]
+
+let stack: AsyncDisposableStack
+let folder: string
+let clusters: Clusters
+beforeAll(async () => {
+  stack = new AsyncDisposableStack()
+  folder = stack.use(await temporaryFolder()).path
+  clusters = stack.use(await startClusters(folder, 'prod-1', 'dev-1'))
+  for (const world of Object.values(clusters.worlds))
+    world.server.access.grant('viewer', { user: 'viewer', rules: VIEW })
+})
+afterAll(() => stack.disposeAsync())
+
+async function check(config: Record<string, unknown>, ...more: readonly string[]): Promise<Outcome> {
+  const merged = {
+    log: { path: './check.db' },
+    http: { tokens: TOKENS },
+    clusters: clusters.config.slice(0, 1),
+    ...config,
+  }
+  const file = await fileIn(folder, 'check.yaml', stringify(merged))
+  return virtbridge(['check', '-c', file, ...more], { INVENTORY_TOKEN: SECRET })
+}
+
+function failures(outcome: Outcome): readonly string[] {
+  return outcome.out.split('\n').filter(line => line.startsWith('FAIL'))
+}
+
+test('when all is well every line is ok or a warning, and it ends with 0', async () => {
+  const outcome = await check({})
+  expect(outcome).toMatchObject({ code: 0, err: '' })
+  const lines = outcome.out.split('\n').filter(line => !line.startsWith(' '))
+  expect(lines).toEqual([
+    expect.stringMatching(/^ok {4}log .*check\.db: writable, \d+ MB free$/),
+    'ok    http token controller: may read',
+    expect.stringMatching(/^ok {4}cluster prod-1: http:\/\/127\.0\.0\.1:\d+, Kubernetes v\S+, identity [0-9a-f-]{36}$/),
+    'ok    cluster prod-1: virtualmachines: may be listed and watched',
+    'ok    cluster prod-1: virtualmachineinstances: may be listed and watched',
+    'warn  controller: none is configured: events and inventory only, nothing is launched',
+  ])
+  expect(outcome.out).not.toContain(SECRET)
+})
+
+test('for programs it is one JSON array, with the same exit code', async () => {
+  const good = await check({}, '--json')
+  const findings = JSON.parse(good.out) as Finding[]
+  expect(good.code).toBe(0)
+  expect(findings.length).toBeGreaterThan(4)
+  for (const finding of findings) expect(Object.keys(finding).sort()).toEqual(['detail', 'hint', 'result', 'what'])
+  const bad = await check({ clusters: [{ name: 'x', kubeconfig: 'nowhere' }] }, '--json')
+  expect([bad.code, (JSON.parse(bad.out) as Finding[]).filter(finding => finding.result === 'fail')]).toEqual([
+    3,
+    [expect.objectContaining({ what: 'cluster x' })],
+  ])
+})
+
+test.each<
+  [what: string, arrange: () => Promise<Record<string, unknown>> | Record<string, unknown>, line: RegExp, hint: RegExp]
+>([
+  [
+    'a resource that is forbidden',
+    () =>
+      withToken('nobody-may', {
+        user: 'n',
+        rules: [
+          { groups: [''], resources: ['namespaces'], verbs: ['get'] },
+          { groups: ['kubevirt.io'], resources: ['virtualmachines'], verbs: ['list', 'watch'] },
+        ],
+      }),
+    /^FAIL {2}cluster dev-1: virtualmachineinstances: may not list and watch$/,
+    /ClusterRole/,
+  ],
+  ['a wrong token', () => withToken('wrong', null), /^FAIL {2}cluster dev-1: Unauthorized$/, /renew the credentials/],
+  [
+    'a cluster that is not there',
+    async () => kubeconfigOf('http://127.0.0.1:9', 'x'),
+    /^FAIL {2}cluster dev-1: .*ECONNREFUSED/,
+    /check the URL/,
+  ],
+  [
+    'a cluster without KubeVirt',
+    () => withFault(),
+    /^FAIL {2}cluster dev-1: virtualmachines: /,
+    /install OpenShift Virtualization or KubeVirt/,
+  ],
+  [
+    'a kubeconfig that is broken',
+    async () => broken('clusters: ['),
+    /^FAIL {2}cluster dev-1: kubeconfig /,
+    /valid YAML|check the path|context/,
+  ],
+  [
+    'a certificate that nobody vouches for',
+    async () => kubeconfigOf(await untrusted(), 'x'),
+    /^FAIL {2}cluster dev-1: .*certificate/i,
+    /certificate-authority-data/,
+  ],
+  [
+    'a token of the API that is not there',
+    () => ({ http: { tokens: [{ name: 'gone', token: { file: 'nowhere' } }] } }),
+    /^FAIL {2}http token gone: the secret file .*nowhere can not be read/,
+    /create it/,
+  ],
+  [
+    'a controller that does not answer',
+    () => ({ controller: { url: 'http://127.0.0.1:9', token: { env: 'INVENTORY_TOKEN' } } }),
+    /^FAIL {2}controller http:\/\/127\.0\.0\.1:9: /,
+    /Check the address/,
+  ],
+  [
+    'a controller whose authority is not there',
+    () => ({ controller: { url: 'https://127.0.0.1:9', token: { env: 'INVENTORY_TOKEN' }, ca_file: 'nowhere.pem' } }),
+    /^FAIL {2}controller .*nowhere\.pem/,
+    /./,
+  ],
+  [
+    'a log below a file',
+    () => ({ log: { path: './kubeconfig/v.db' } }),
+    /^FAIL {2}log .*kubeconfig\/v\.db: .*is no folder/,
+    /./,
+  ],
+  [
+    'a log that is damaged',
+    async () => ({ log: { path: await fileIn(folder, 'damaged.db', 'not a database '.repeat(500)) } }),
+    /^FAIL {2}log .*damaged\.db: .*not a database/,
+    /backup/,
+  ],
+])('%s is one FAIL line with a next step, and it ends with 3', async (_what, arrange, line, hint) => {
+  const outcome = await check(await arrange())
+  expect(failures(outcome)).toEqual([expect.stringMatching(line)])
+  const all = outcome.out.split('\n')
+  const index = all.findIndex(one => one.startsWith('FAIL'))
+  expect(all[index + 1]).toMatch(/^ {6}\S/)
+  expect(all[index + 1]).toMatch(hint)
+  expect([outcome.code, outcome.err]).toEqual([3, ''])
+  expect(outcome.out).toContain('controller')
+})
+
+test('a folder that the start would make is no fault, and is not made', async () => {
+  const { code, out } = await check({ log: { path: './later/on/v.db' } })
+  expect([code, out]).toEqual([0, expect.stringMatching(/^ok {4}log .*later\/on\/v\.db: writable/) as string])
+  expect(existsSync(join(folder, 'later'))).toBe(false)
+})
+
+test('a log that is held by a virtbridge that runs is well, and says by whom', async () => {
+  await using own = await temporaryFolder()
+  await using bridge = await startBridge(own.path, { clusters: [{ name: 'x', kubeconfig: 'nowhere' }] })
+  expect(bridge.url).toContain('http')
+  const { code, out } = await check({ log: { path: join(own.path, 'virtbridge.db') } })
+  expect([code, out]).toEqual([
+    0,
+    expect.stringMatching(new RegExp(`^ok .*is held by process ${process.pid} on `)) as string,
+  ])
+})
+
+test('a short token is warned of, and not shown', async () => {
+  const { code, out } = await check({
+    http: { tokens: [{ name: 'short', token: { file: await fileIn(folder, 'short', 'hunter2') } }] },
+  })
+  expect([code, out]).toEqual([
+    0,
+    expect.stringMatching(/^warn {2}http token short: is shorter than 16 characters$/m) as string,
+  ])
+  expect(out).not.toContain('hunter2')
+})
+
+async function kubeconfigOf(url: string, token: string): Promise<Record<string, unknown>> {
+  await fileIn(folder, 'other', kubeconfig([{ name: 'dev-1', url, token }]))
+  return { clusters: [...clusters.config.slice(0, 1), { name: 'dev-1', kubeconfig: 'other', context: 'dev-1' }] }
+}
+
+async function withToken(
+  token: string,
+  identity: Parameters<Clusters['worlds'][string]['server']['access']['grant']>[1] | null,
+): Promise<Record<string, unknown>> {
+  const world = clusters.worlds['dev-1']
+  if (identity !== null) world?.server.access.grant(token, identity)
+  return kubeconfigOf(world?.server.url ?? '', token)
+}
+
+function withFault(): Promise<Record<string, unknown>> {
+  const world = clusters.worlds['dev-1']
+  world?.server.faults.plant({ kind: 'absent' }, onPlural('virtualmachines'))
+  return kubeconfigOf(world?.server.url ?? '', 'viewer')
+}
+
+async function broken(content: string): Promise<Record<string, unknown>> {
+  await fileIn(folder, 'broken', content)
+  return { clusters: [...clusters.config.slice(0, 1), { name: 'dev-1', kubeconfig: 'broken', context: 'dev-1' }] }
+}
+
+/** An API server whose certificate nobody vouches for. */
+async function untrusted(): Promise<string> {
+  const pem = (name: string): string =>
+    readFileSync(new URL(`../fixtures/awx-client/tls/${name}.pem`, import.meta.url), 'utf8')
+  const server = createServer({ key: pem('key'), cert: pem('certificate') }, (_, response) => void response.end('{}'))
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  stack.defer(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return `https://localhost:${(server.address() as AddressInfo).port}`
+}

@@ -1,0 +1,68 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { fileIn, temporaryFolder } from '../support/bridge.ts'
+
+const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
+const SOON = { timeout: 10_000, interval: 20 }
+
+/** `virtbridge serve` as a process of its own. */
+interface Served extends AsyncDisposable {
+  readonly child: ChildProcess
+  readonly said: () => string
+  /** Its exit code, or the signal that ended it. */
+  readonly ended: Promise<number | string>
+}
+
+function serve(config: string): Served {
+  const child = spawn(process.execPath, [MAIN, 'serve', '-c', config], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const chunks: string[] = []
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => void chunks.push(chunk.toString()))
+  const ended = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string)
+  return {
+    child,
+    said: () => chunks.join(''),
+    ended,
+    async [Symbol.asyncDispose]() {
+      child.kill('SIGKILL')
+      await ended
+    },
+  }
+}
+
+const config = (listen: string, log: string): string =>
+  `log: {path: ${log}}\nhttp: {listen: "${listen}"}\nclusters: [{name: a, kubeconfig: nowhere}]\n`
+
+test('a second serve on one log refuses and names who holds it; a port in use is said; SIGTERM ends well and soon', async () => {
+  await using folder = await temporaryFolder()
+  const file = await fileIn(folder.path, 'v.yaml', config('127.0.0.1:0', 'v.db'))
+  const blocker = createServer()
+  await new Promise<void>(resolve => blocker.listen(0, '127.0.0.1', resolve))
+  const { port } = blocker.address() as AddressInfo
+  const other = await fileIn(folder.path, 'w.yaml', config(`127.0.0.1:${port}`, 'w.db'))
+
+  await using first = serve(file)
+  await using blocked = serve(other)
+  await expect.poll(first.said, SOON).toContain('"msg":"listening"')
+  await using second = serve(file)
+
+  expect(await second.ended).toBe(1)
+  expect(second.said()).toMatch(
+    new RegExp(`^virtbridge: .*v\\.db is held by process ${first.child.pid} on .*\n {2}stop that process first`),
+  )
+  expect(second.said().trim().split('\n')).toHaveLength(2)
+
+  expect(await blocked.ended).toBe(1)
+  expect(blocked.said()).toContain(`virtbridge: 127.0.0.1:${port} is in use by another process\n  stop that process`)
+  blocker.close()
+
+  const began = performance.now()
+  first.child.kill('SIGTERM')
+  expect(await first.ended).toBe(0)
+  expect(performance.now() - began).toBeLessThan(5_000)
+  expect(first.said()).not.toMatch(/ at .*\.ts/)
+})
