@@ -71,7 +71,7 @@ describe('A list is truth only when complete.', () => {
   test('nor when another cluster takes the place of one that is being watched', async () => {
     await adopted(2)
     const bridge = await started()
-    await expect.poll(() => bridge.status(), SOON).toBe('synced')
+    await expect.poll(() => at.server.watches.size, SOON).toBe(2)
     await at.server.down()
     at.store.replaceIdentity()
     at.removeVm('vm-0')
