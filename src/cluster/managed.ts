@@ -9,13 +9,12 @@ export interface ManagedCluster {
   readonly joined: boolean
 }
 
-/** A ManagedCluster as the hub sends it → the fields we keep. */
+/** A ManagedCluster as the hub sends it → the fields we keep. Never throws: what is missing or odd is empty. */
 export function projectManagedCluster(object: unknown): ManagedCluster {
   const cluster = dict(object)
   const meta = dict(cluster['metadata'])
-  const conditions = Array.isArray(dict(cluster['status'])['conditions'])
-    ? (dict(cluster['status'])['conditions'] as Json[])
-    : []
+  const said = dict(cluster['status'])['conditions']
+  const conditions = Array.isArray(said) ? said.map(dict) : []
   return {
     name: text(meta['name']),
     uid: text(meta['uid']),
