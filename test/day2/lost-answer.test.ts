@@ -58,7 +58,7 @@ describe('a launch whose answer is lost is settled by its marker, and never make
     world.controller.faults.add(LAUNCH, fault)
     await world.until(() => world.runs()[0]?.status === 'searching', 10)
     const lost = world.clock.now()
-    await world.settle(5_000)
+    await world.settle(12_000)
     expect(await seen(world)).toEqual(ONCE)
     const [job] = world.launches()
     expect(world.run().attempts).toBe(there === 'is there' ? 1 : 2)
@@ -120,9 +120,9 @@ describe('a launch whose answer is lost is settled by its marker, and never make
     world.controller.faults.add(
       { method: 'GET', path: /\/jobs\/$/ },
       { kind: 'gateway-error', status: 503, commit: false },
-      60,
+      20,
     )
-    await world.settle(5_000)
+    await world.settle(12_000)
     expect(await seen(world)).toEqual(ONCE)
   })
 
@@ -154,11 +154,11 @@ describe('a dispatcher that dies and is started again', () => {
     // Old enough that the controller needs an update first.
     world.put(guest('web-1', { address: '10.7.7.7' }))
     if (fault !== undefined) world.controller.faults.add(LAUNCH, fault)
-    const first = await world.settle(15_000).catch((error: unknown) => error)
+    const first = await world.settle(20_000).catch((error: unknown) => error)
     if (!fuse.cut) return false
     expect(String(first)).toContain('the process is dead')
-    await world.restart({ reopen: durable && fault === undefined })
-    await world.settle(15_000)
+    await world.restart({ reopen: fault === undefined && after % 3 === 0 })
+    await world.settle(20_000)
     expect(await seen(world)).toEqual(ONCE)
     const ids = (await world.events()).map(event => event.id)
     expect(new Set(ids).size).toBe(ids.length)
