@@ -9,6 +9,7 @@ import {
   type Stored,
   type Stream,
 } from '../../src/log/index.ts'
+import { vi } from 'vitest'
 import type { VmRecord } from '../../src/vm/index.ts'
 import { BACKOFF, clientOf, type World } from '../kube/world.ts'
 
@@ -62,12 +63,13 @@ export async function startBridge(
 ): Promise<Bridge> {
   const stop = new AbortController()
   const client = clientOf(options.url ?? at.server.url)
+  const before = await known(log)
   const watch = new ClusterWatch({
     name: 'prod-1',
     hub: '',
     client,
     log,
-    known: await known(log),
+    known: before,
     holds: options.holds ?? SHORT,
     now: () => Date.now(),
     signal: stop.signal,
@@ -75,7 +77,13 @@ export async function startBridge(
     reflect: { backoff: BACKOFF, pageSize: 3 },
   })
   const done = watch.run()
-  const ended = done.catch(() => undefined)
+  let over = false
+  const ended = done.then(
+    () => (over = true),
+    () => (over = true),
+  )
+  // What was stored as synced is not so now: a test that waits for it means this life.
+  await vi.waitUntil(() => over || watch.record.status !== 'synced' || watch.record !== before.cluster, { interval: 1 })
   const events = async <T extends object>(stream: Stream): Promise<readonly Event<T>[]> =>
     (await all(log, stream)).map(stored => stored.value as Event<T>)
   return {

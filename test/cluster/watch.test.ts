@@ -279,7 +279,8 @@ describe('a mass loss', () => {
     }
     const some = await bridge()
     await expect.poll(() => clusterFacts(some), SOON).toEqual(['joined', 'resynced'])
-    expect([wrong, some.status(), some.watch.record.missing, (await some.facts()).length]).toEqual([0, 'synced', 0, 8])
+    await synced(some)
+    expect([wrong, some.watch.record.missing, (await some.facts()).length]).toEqual([0, 0, 8])
   })
 
   test('seen live is told at once and marked as a burst', async () => {

@@ -6,8 +6,8 @@ import { all, type Bridge, openLog, startBridge } from '../cluster/bridge.ts'
 import type { Event, VmEventData } from '../../src/event/index.ts'
 import { believed, happen, mortal, randomOf, trouble, truth } from './chaos.ts'
 
-const PATIENT = { timeout: 10_000, interval: 5 }
-const TURNS = 20
+const PATIENT = { timeout: 10_000, interval: 10 }
+const TURNS = 12
 
 /** Waits until the events say the truth, or the bridge is dead. */
 async function settled(bridge: Bridge, isTrue: () => Promise<boolean>): Promise<void> {
@@ -58,7 +58,7 @@ describe('Nothing is lost: a net change of a VM is published at least once, what
     const bridge = stack.use(await startBridge(at, log))
     await expect.poll(() => bridge.status(), PATIENT).toBe('synced')
     const lists = at.server.requests.get('list virtualmachines')
-    for (let turn = 0; turn < 30; turn += 1) {
+    for (let turn = 0; turn < 20; turn += 1) {
       const end = (['cut', 'end', 'truncateNext'] as const)[Math.floor(random() * 3)] ?? 'cut'
       for (const watch of at.server.watches) watch[end]()
       happen(at, random)
