@@ -9,7 +9,7 @@ import { readCommand, runOf } from './intake.ts'
 import { Launcher } from './launcher.ts'
 import type { Ledger } from './ledger.ts'
 import { plan, type Policy, whyNotOnboard } from './plan.ts'
-import { forgotten, planned } from './record.ts'
+import { buried, forgotten, planned } from './record.ts'
 import { newRun, type RunCommand, SELF } from './run.ts'
 import type { Patience } from './step.ts'
 
@@ -29,6 +29,10 @@ export interface DispatcherOptions {
 
 /** Commands taken in at one go. */
 const COMMANDS_AT_ONCE = 100
+/** What a verb did to a VM is kept this long after the VM is gone; looked at this often; so many are forgotten at one go. */
+const KEEP_GONE_MS = 30 * 86_400_000
+const TIDY_EVERY_MS = 600_000
+const TIDIED_AT_ONCE = 500
 
 /**
  * The one who launches. Level based: at every turn it looks at fleet, ledger and commands, decides, and moves each run one step on.
@@ -41,6 +45,7 @@ export class Dispatcher {
   readonly #follower: Follower
   readonly #waitingSince = new Map<string, number>()
   #recovered = false
+  #tidied = 0
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -71,7 +76,18 @@ export class Dispatcher {
       ...runs.filter(run => run.status !== 'following').map(run => this.#launcher.step(run, signal)),
       this.#follower.turn(runs.filter(run => run.status === 'following')),
     ])
-    await this.#book.append(forgotten(this.#options.ledger.expired(), this.#options.ledger))
+    await this.#tidy()
+  }
+
+  /** Keeps the ledger bounded: runs beyond those that are kept, and now and then the verbs of VMs that are long gone. */
+  async #tidy(): Promise<void> {
+    const { fleet, ledger } = this.#options
+    const now = this.#options.now()
+    await this.#book.append(forgotten(ledger.expired(), ledger))
+    if (now - this.#tidied < TIDY_EVERY_MS) return
+    this.#tidied = now
+    const alive = new Set([...fleet.vms.values()].map(record => record.uid))
+    await this.#book.append(buried(ledger.outlived(uid => alive.has(uid), now - KEEP_GONE_MS).slice(0, TIDIED_AT_ONCE)))
   }
 
   /** A run that was being posted when its dispatcher died may have a job: it is searched for, from now on for a whole quiet period. */

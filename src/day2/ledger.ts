@@ -69,6 +69,11 @@ export class Ledger implements LedgerView {
     return finished.sort((a, b) => a.finished_at - b.finished_at).slice(0, finished.length - KEPT_RUNS)
   }
 
+  /** What verbs did to incarnations that are no longer `alive` and on which nothing was done since `before`, in ms. */
+  outlived(alive: (uid: string) => boolean, before: number): readonly VerbRecord[] {
+    return [...this.#verbs.values()].filter(verb => verb.at < before && !alive(verb.uid))
+  }
+
   /** Takes in one entry of `state.runs`. */
   apply(entry: Pick<Stored, 'key' | 'value'>): void {
     const [kind = '', id = '', ...more] = entry.key.split('/')

@@ -94,6 +94,11 @@ export function forgotten(runs: readonly Run[], ledger: LedgerView): readonly En
   ])
 }
 
+/** The entries that forget what verbs did to VMs that are long gone; the day-2 stream still tells it. */
+export function buried(verbs: readonly VerbRecord[]): readonly Entry[] {
+  return verbs.map(({ uid, verb }) => ({ stream: 'state.runs', key: `vm/${uid}/${verb}`, value: null }))
+}
+
 /**
  * What a verb came to on one host. Of a refusal only the run that was planned on the VM speaks, and it leaves what ran there before: an
  * incarnation that was onboarded stays so. Refusals are counted for what starts by itself alone.
