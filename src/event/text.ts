@@ -6,5 +6,5 @@ const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u20
 
 /** Guest- or user-supplied text made harmless to print and to store: no control or direction characters, at most 256 characters. */
 export function plainText(value: unknown): string {
-  return typeof value === 'string' ? value.replace(CONTROL, ' ').slice(0, MAX_TEXT).trim() : ''
+  return typeof value === 'string' ? value.slice(0, MAX_TEXT).replace(CONTROL, ' ').trim() : ''
 }

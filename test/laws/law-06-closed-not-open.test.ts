@@ -1,0 +1,108 @@
+import { describe, expect, test } from 'vitest'
+import { onPlural } from '../../src/simulator/kube/faults.ts'
+import { bearer, NOW, openDesk, TOKENS } from '../http/desk.ts'
+import { guest } from '../day2/guest.ts'
+import { startClusters } from '../service/clusters.ts'
+import { type Bridge, SHORT_HOLDS, startBridge, temporaryFolder } from '../support/bridge.ts'
+
+const SOON = { timeout: 10_000, interval: 10 }
+
+interface Answer {
+  readonly status: number
+  readonly hosts: readonly string[]
+  readonly clusters: readonly string[]
+}
+
+async function ask(bridge: Bridge): Promise<Answer> {
+  const answer = await fetch(`${bridge.url}/api/v1/inventory`, { headers: bearer(bridge.token) })
+  const body = (await answer.json()) as { _meta?: { hostvars: object }; error?: { clusters: string[] } }
+  return { status: answer.status, hosts: Object.keys(body._meta?.hostvars ?? {}), clusters: body.error?.clusters ?? [] }
+}
+
+describe('Closed, not open.', () => {
+  test('before every cluster was read as a whole once, not one host is listed, and it is said for whom is waited', async () => {
+    await using folder = await temporaryFolder()
+    await using clusters = await startClusters(folder.path, 'prod-1', 'dev-1')
+    const dev = clusters.worlds['dev-1']
+    if (dev === undefined) throw new Error('no cluster')
+    for (let n = 0; n < 40; n += 1) dev.addVm(`vm-${n}`)
+    // Its VMs are listed, its VMIs are not: half of what is known of a VM is nothing that an inventory may say.
+    const allow = dev.server.faults.plant({ kind: 'forbidden' }, onPlural('virtualmachineinstances'))
+    await using bridge = await startBridge(folder.path, { clusters: clusters.config })
+    const seen: Answer[] = []
+    await expect
+      .poll(async () => {
+        seen.push(await ask(bridge))
+        return bridge.facts('web-1.shop.prod-1')
+      }, SOON)
+      .toEqual(['discovered'])
+    await expect.poll(async () => (await ask(bridge)).clusters, SOON).toEqual(['dev-1'])
+    allow()
+    await expect
+      .poll(async () => {
+        seen.push(await ask(bridge))
+        return seen.at(-1)?.status
+      }, SOON)
+      .toBe(200)
+    expect(seen.at(-1)?.hosts).toHaveLength(42)
+    for (const answer of seen.slice(0, -1)) expect(answer).toMatchObject({ status: 503, hosts: [] })
+  })
+
+  test('a cluster once read stays in it when it can no longer be seen, across a restart: marked, then disabled, never fewer hosts', async () => {
+    await using folder = await temporaryFolder()
+    await using clusters = await startClusters(folder.path, 'prod-1', 'dev-1')
+    const dev = clusters.worlds['dev-1']
+    const config = {
+      clusters: clusters.config,
+      watch: { ...SHORT_HOLDS, heartbeat_seconds: 0.1 },
+      inventory: { stale_after_seconds: 0.4, disable_stale_after_seconds: 0.8 },
+    }
+    const hosts = ['web-1.shop.dev-1', 'web-1.shop.prod-1']
+    const vars = async (bridge: Bridge): Promise<unknown> => {
+      const inventory = (await bridge.api.get('/api/v1/inventory')) as {
+        _meta: { hostvars: Record<string, Record<string, unknown>> }
+      }
+      expect(Object.keys(inventory._meta.hostvars)).toEqual(hosts)
+      const { kubevirt_stale, kubevirt_enabled } = inventory._meta.hostvars['web-1.shop.dev-1'] ?? {}
+      return { kubevirt_stale, kubevirt_enabled }
+    }
+    {
+      await using bridge = await startBridge(folder.path, config)
+      await expect.poll(async () => (await ask(bridge)).status, SOON).toBe(200)
+      await dev?.server.down()
+      await expect.poll(() => vars(bridge), SOON).toEqual({ kubevirt_stale: true, kubevirt_enabled: false })
+    }
+    await using bridge = await startBridge(folder.path, config)
+    await expect.poll(() => vars(bridge), SOON).toEqual({ kubevirt_stale: true, kubevirt_enabled: false })
+    expect(await bridge.facts('web-1.shop.dev-1')).toEqual(['discovered'])
+  })
+
+  test('whatever a cluster is said to be, the list is closed or complete, and what is not known to be gone is in it', async () => {
+    const said = [
+      { status: 'joining', adopted_at: 0 },
+      { status: 'unavailable', adopted_at: 0 },
+      { status: 'unavailable' },
+      { status: 'held', missing: 3 },
+      { status: 'joining' },
+      { status: 'synced', heartbeat: 0 },
+      { status: 'synced' },
+    ] as const
+    await using desk = await openDesk()
+    desk.put(guest('web-1'), guest('web-2'), guest('web-3', { cluster: 'dev-1' }))
+    desk.cluster('dev-1')
+    const counts: number[] = []
+    for (const wish of said) {
+      desk.cluster('prod-1', wish)
+      for (const age of [0, 60_001, 3_600_001]) {
+        desk.clock = NOW + age
+        const answer = await desk.get('/api/v1/inventory', bearer(TOKENS.reader))
+        counts.push(
+          answer.statusCode === 200
+            ? Object.keys(answer.json<{ _meta: { hostvars: object } }>()._meta.hostvars).length
+            : -answer.statusCode,
+        )
+      }
+    }
+    expect(counts).toEqual([...Array<number>(6).fill(-503), ...Array<number>(15).fill(3)])
+  })
+})

@@ -1,0 +1,188 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { jsonLines } from '../../src/kube/lines.ts'
+import { plainText } from '../../src/event/index.ts'
+import { projectVm, projectVmi } from '../../src/vm/index.ts'
+import { openDesk } from '../http/desk.ts'
+import { clientOf, startScripted } from '../kube/world.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+const HERE = 'laws/law-12-everything-is-bounded'
+
+/**
+ * Every bound in the code: its file and name, its value, and where it is proven: a test file, and words of the test. A few
+ * of the controller's client have none yet: they are named below, and their list may only get shorter.
+ */
+const BOUNDS: readonly [file: string, name: string, value: number, proof: string, title: string][] = [
+  // What waits to become durable, and what is read back.
+  ['log/sqlite/outbox', 'OUTBOX_BYTES', 8_388_608, 'log/conformance', 'what waits is bounded in bytes'],
+  ['log/sqlite/outbox', 'BATCH_BYTES', 1_048_576, 'log/conformance', 'what waits is bounded in bytes'],
+  ['log/sqlite/outbox', 'BATCH_ROWS', 500, 'log/conformance', 'appends are durable in the order of the calls'],
+  ['log/sqlite/reader', 'PAGE', 500, 'log/conformance', 'a follower gets everything after its position exactly once'],
+  ['log/sqlite/engine', 'PRUNE_ROWS', 5_000, 'log/conformance', 'events past their time and old tombstones go'],
+  // What a cluster may send, and what is kept of it.
+  ['kube/lines', 'MAX_LINE', 4_194_304, HERE, 'a line of a watch'],
+  ['kube/client', 'MAX_BODY', 67_108_864, HERE, 'a body of an answer'],
+  ['kube/reflector', 'PAGE_SIZE', 500, 'cluster/watch', 'a thousand VMs are read in appends of bounded size'],
+  ['cluster/watch', 'INBOX_LIMIT', 500, 'cluster/inbox', 'holds no more than its limit'],
+  ['cluster/watch', 'APPEND_LIMIT', 400, 'cluster/watch', 'a thousand VMs are read in appends of bounded size'],
+  ['vm/project', 'MAX_LABELS', 64, 'vm/project', 'keeps 64 labels at most'],
+  ['vm/project', 'MAX_ADDRESSES', 16, 'vm/project', 'keeps 16 addresses at most'],
+  ['event/text', 'MAX_TEXT', 256, HERE, 'a text that a guest wrote'],
+  ['event/envelope', 'MAX_EVENT_BYTES', 16_384, 'vm/publish', 'MAX_EVENT_BYTES'],
+  // What is told, and to how many.
+  ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
+  ['http/app', 'BODY_LIMIT', 1_048_576, 'http/api', 'a body that is too large'],
+  ['http/app', 'MAX_PARAM', 1_200, 'http/api', 'a host name as long as they may be'],
+  ['http/routes/events', 'MAX_FOLLOWERS', 200, 'http/stream', 'so many follow at once and no more'],
+  ['http/routes/events', 'PAGE', 100, 'http/stream', 'a page gives so many'],
+  ['http/routes/events', 'MAX_PAGE', 500, HERE, 'a page of events'],
+  ['http/routes/fleet', 'PAGE', 500, 'http/api', 'VMs come in pages'],
+  ['http/routes/fleet', 'MAX_PAGE', 5_000, HERE, 'a page of VMs'],
+  ['http/routes/runs', 'MAX_HOSTS', 500, 'http/api', 'too many hosts'],
+  // What is asked of a controller.
+  ['aap/limit', 'MAX_HOSTS', 500, 'aap/limit', '500 hosts are not too many'],
+  ['aap/limit', 'MAX_LIMIT_BYTES', 61_440, 'aap/limit', 'one byte too many'],
+  ['aap/launch-request', 'MAX_EXTRA_VARS_BYTES', 1_048_576, 'aap/launch', 'with variables beyond a megabyte'],
+  ['aap/wire', 'MAX_ANSWER_BYTES', 67_108_864, '', ''],
+  ['aap/wire', 'MAX_CONNECTIONS', 8, 'aap/ambiguity', 'are at most eight, however many questions there are'],
+  ['aap/page', 'PAGE_SIZE', 200, 'aap/follow', 'pages are followed'],
+  ['aap/page', 'MAX_PAGES', 100, 'aap/follow', 'a list without an end is given up'],
+  ['aap/session', 'REMEMBERED_TOKENS', 4, '', ''],
+  ['aap/complaint', 'MAX_COMPLAINT', 300, '', ''],
+  ['aap/marker', 'MAX_SKIP_TAGS', 1_024, 'aap/launch', 'with skip tags beyond their column'],
+  ['aap/job', 'AT_ONCE', 4, '', ''],
+  ['aap/cancel', 'ATTEMPTS', 3, '', ''],
+  ['day2/step', 'MAX_ATTEMPTS', 3, 'day2/step', 'three times at most'],
+  ['day2/step', 'MAX_UPDATES', 1, 'day2/dispatcher', 'is brought to the controller by one update'],
+  ['day2/plan', 'MAX_REFUSALS', 6, 'day2/plan', 'after six refusals it is left to a person'],
+  ['day2/ledger', 'KEPT_RUNS', 1_000, 'day2/ledger', 'KEPT_RUNS'],
+  ['day2/dispatcher', 'TIDIED_AT_ONCE', 500, '', ''],
+  ['day2/dispatcher', 'COMMANDS_AT_ONCE', 100, 'day2/commands', 'is taken in a hundred at a time'],
+]
+
+/** What a bound is called: other numbers are times, codes and versions. The Kafka engine keeps its own table. */
+const BOUND =
+  /^(?:export )?const ((?:MAX|KEPT|REMEMBERED)_[A-Z_]+|[A-Z_]*(?:_LIMIT|_BYTES|_ROWS|_PAGE|PAGE|PAGE_SIZE|AT_ONCE|ATTEMPTS)) = ([0-9_* ]+)$/gm
+/** Bounds of what is warned of, not of what is held. */
+const NONE = new Set(['check/own ROOM_BYTES'])
+
+describe('Everything is bounded.', () => {
+  test('each bound in the code is in the table of this test, with its value and its proof', () => {
+    const found = sources().flatMap(file => {
+      const text = readFileSync(join(root, 'src', `${file}.ts`), 'utf8')
+      return [...text.matchAll(BOUND)].map(([, name = '', value = '']) => `${file} ${name} = ${product(value)}`)
+    })
+    const known = BOUNDS.map(([file, name, value]) => `${file} ${name} = ${value}`)
+    expect(found.filter(bound => !NONE.has(bound.split(' =')[0] ?? '')).sort()).toEqual(known.sort())
+  })
+
+  test('each proof is there: a test with these words in its title', () => {
+    const missing = BOUNDS.filter(([, , , proof, title]) => proof !== '' && !proofOf(proof).includes(title))
+    expect(missing).toEqual([])
+    const unproven = BOUNDS.filter(([, , , proof]) => proof === '').map(([file, name]) => `${file} ${name}`)
+    expect(unproven).toEqual([
+      'aap/wire MAX_ANSWER_BYTES',
+      'aap/session REMEMBERED_TOKENS',
+      'aap/complaint MAX_COMPLAINT',
+      'aap/job AT_ONCE',
+      'aap/cancel ATTEMPTS',
+      'day2/dispatcher TIDIED_AT_ONCE',
+    ])
+  })
+
+  test('a line of a watch that has no end is refused when 4 MB of it came', async () => {
+    let sent = 0
+    async function* endless(): AsyncIterable<Uint8Array> {
+      for (;;) {
+        sent += 1_048_576
+        yield Buffer.alloc(1_048_576, 'x')
+        await Promise.resolve()
+      }
+    }
+    const read = async (): Promise<void> => {
+      for await (const line of jsonLines(endless())) expect(line).toBeUndefined()
+    }
+    await expect(read()).rejects.toMatchObject({ kind: 'invalid' })
+    expect(sent).toBeLessThanOrEqual(6_291_456)
+  })
+
+  test('a body of an answer that has no end is refused when 64 MB of it came', async () => {
+    let sent = 0
+    const chunk = Buffer.alloc(4_194_304, ' ')
+    await using server = await startScripted((_path, response) => {
+      const write = (): void => {
+        if (response.destroyed) return
+        sent += chunk.length
+        if (response.write(chunk)) setImmediate(write)
+        else response.once('drain', write)
+      }
+      write()
+    })
+    await using client = clientOf(server.url, undefined, 20_000)
+    await expect(client.get('/endless', new AbortController().signal)).rejects.toMatchObject({ name: 'KubeError' })
+    expect(sent).toBeGreaterThan(67_000_000)
+    expect(sent).toBeLessThan(100_000_000)
+  })
+
+  test('a text that a guest wrote is cut, and what is kept of a VM is small, whatever it is given', () => {
+    const long = 'x'.repeat(1_000_000)
+    expect(plainText(long)).toHaveLength(256)
+    const many = Array.from({ length: 10_000 }, (_, n) => `${n}`)
+    const vm = projectVm({
+      metadata: {
+        namespace: 'shop',
+        name: 'web',
+        labels: Object.fromEntries(many.map(n => [`${n}${long.slice(0, 300)}`, long])),
+      },
+      spec: { instancetype: { name: long } },
+      status: { printableStatus: long },
+    })
+    const vmi = projectVmi({
+      metadata: {},
+      status: {
+        nodeName: long,
+        guestOSInfo: { id: long, name: long, versionId: long },
+        interfaces: many.map(n => ({
+          name: long,
+          interfaceName: long,
+          ipAddress: `10.0.${Number(n) % 250}.${n.length}`,
+        })),
+      },
+    })
+    expect(JSON.stringify(vm).length).toBeLessThan(64 * 2 * 300 + 2_000)
+    expect(JSON.stringify(vmi).length).toBeLessThan(16 * 2 * 300 + 4_000)
+  })
+
+  test.each(['/api/v1/events?limit=501', '/api/v1/vms?limit=5001'])(
+    'a page of events or a page of VMs is bounded: %s is refused',
+    async path => {
+      await using desk = await openDesk()
+      expect((await desk.get(path)).statusCode).toBe(400)
+    },
+  )
+})
+
+function sources(): readonly string[] {
+  const files = readdirSync(join(root, 'src'), { recursive: true, encoding: 'utf8' })
+  return files
+    .filter(file => file.endsWith('.ts') && !/^(simulator|demo|log\/kafka)\//.test(file))
+    .map(file => file.slice(0, -3))
+}
+
+function proofOf(proof: string): string {
+  const tests = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+  return tests
+    .filter(file => file === `${proof}.ts` || file === `${proof}.test.ts`)
+    .map(file => readFileSync(join(root, 'test', file), 'utf8'))
+    .join('\n')
+}
+
+function product(value: string): number {
+  return value
+    .replaceAll('_', '')
+    .split('*')
+    .map(Number)
+    .reduce((a, b) => a * b, 1)
+}
