@@ -19,6 +19,12 @@ async function ask(bridge: Bridge): Promise<Answer> {
   return { status: answer.status, hosts: Object.keys(body._meta?.hostvars ?? {}), clusters: body.error?.clusters ?? [] }
 }
 
+interface Body {
+  readonly _meta: {
+    readonly hostvars: Readonly<Record<string, { kubevirt_stale: boolean; kubevirt_enabled: boolean }>>
+  }
+}
+
 describe('Closed, not open.', () => {
   test('before every cluster was read as a whole once, not one host is listed, and it is said for whom is waited', async () => {
     await using folder = await temporaryFolder()
@@ -90,19 +96,23 @@ describe('Closed, not open.', () => {
     await using desk = await openDesk()
     desk.put(guest('web-1'), guest('web-2'), guest('web-3', { cluster: 'dev-1' }))
     desk.cluster('dev-1')
-    const counts: number[] = []
+    const told: string[] = []
     for (const wish of said) {
       desk.cluster('prod-1', wish)
       for (const age of [0, 60_001, 3_600_001]) {
         desk.clock = NOW + age
         const answer = await desk.get('/api/v1/inventory', bearer(TOKENS.reader))
-        counts.push(
-          answer.statusCode === 200
-            ? Object.keys(answer.json<{ _meta: { hostvars: object } }>()._meta.hostvars).length
-            : -answer.statusCode,
+        const hosts = answer.statusCode === 200 ? answer.json<Body>()._meta.hostvars : {}
+        told.push(
+          [
+            answer.statusCode,
+            ...Object.values(hosts).map(vars => `${vars.kubevirt_stale} ${vars.kubevirt_enabled}`),
+          ].join(', '),
         )
       }
     }
-    expect(counts).toEqual([...Array<number>(6).fill(-503), ...Array<number>(15).fill(3)])
+    const open = ['false true', 'true true', 'true false'].map(each => `200, ${each}, ${each}, ${each}`)
+    const unseen = ['false true', 'true true', 'true false'].map(each => `200, true false, true false, ${each}`)
+    expect(told).toEqual([...Array<string>(6).fill('503'), ...open, ...open, ...open, ...unseen, ...open])
   })
 })
