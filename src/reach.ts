@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import type { ClusterConfig, HubConfig } from './config/index.ts'
 import { Fault } from './errors.ts'
-import { type Connection, fromKubeconfig, inCluster, withToken } from './kube/index.ts'
+import { type Connection, withToken } from './kube/index.ts'
+import { fromKubeconfig, inCluster } from './kube/kubeconfig.ts'
 
 /** How a configured cluster or hub is reached. Throws a Fault. */
 export function connectionOf(cluster: ClusterConfig): Connection {

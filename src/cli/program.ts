@@ -1,10 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import { loadConfig, readSecret } from '../config/index.ts'
 import { Fault } from '../errors.ts'
-import { check } from '../check.ts'
-import { runDemo } from '../demo/demo.ts'
-import { startService } from '../service.ts'
-import { createLogger } from '../telemetry/index.ts'
 import { VERSION } from '../version.ts'
 import { until } from '../waiting.ts'
 import { type Api, openApi } from './api.ts'
@@ -12,7 +8,6 @@ import { printEvents } from './events.ts'
 import { confirmCluster, listClusters, listVms, printExplanation, printInventory } from './fleet.ts'
 import { listRuns, showRun, startRun } from './run.ts'
 import { paint, type Terminal } from './terminal.ts'
-import { showTopics } from './topics.ts'
 
 /** What a program run is given by the process. */
 export interface ProgramContext {
@@ -46,6 +41,9 @@ export async function runProgram(argv: readonly string[], context: ProgramContex
 }
 
 type SetCode = (code: number) => void
+
+// The service and what it needs take most of a second to load: only the commands that run it wait for that.
+const telemetry = (): Promise<typeof import('../telemetry/index.ts')> => import('../telemetry/index.ts')
 
 function build(context: ProgramContext, setCode: SetCode): Command {
   const { terminal } = context
@@ -87,6 +85,7 @@ function serveCommands(program: Command, context: ProgramContext, setCode: SetCo
     .addOption(file)
     .action(async ({ config: path }: { config: string }) => {
       const config = loadConfig(path)
+      const [{ startService }, { createLogger }] = await Promise.all([import('../service.ts'), telemetry()])
       const logger = createLogger({ level: config.telemetry.log_level, people: terminal.interactive })
       await using service = await startService(config, { env, logger, now, newId })
       await Promise.race([until(null, signal), service.ended])
@@ -102,6 +101,7 @@ function serveCommands(program: Command, context: ProgramContext, setCode: SetCo
     .option('--speed <factor>', '2 is twice as fast', '1')
     .option('--kafka <brokers>', 'keep the log on these brokers (host:port, separated by commas), not in a file', '')
     .action(async (options: DemoArguments) => {
+      const [{ runDemo }, { createLogger }] = await Promise.all([import('../demo/demo.ts'), telemetry()])
       const logger = createLogger({ level: 'warn', people: true })
       const { dir, fresh = false, exitWhenDone = false } = options
       const kafka = options.kafka === '' ? [] : options.kafka.split(',')
@@ -115,6 +115,7 @@ function serveCommands(program: Command, context: ProgramContext, setCode: SetCo
     .option('--json', 'for programs')
     .action(async ({ config: path, json = false }: { config: string; json?: boolean }) => {
       const findings = []
+      const { check } = await import('../check.ts')
       for await (const finding of check({ config: loadConfig(path), env, now, signal })) {
         findings.push(finding)
         if (json) continue
@@ -141,6 +142,7 @@ function topicsCommand(program: Command, { terminal, env }: ProgramContext, setC
     .option('--json', 'for programs')
     .action(async (options: { config: string; create?: boolean; acls?: boolean; json?: boolean }) => {
       const { create = false, acls = false, json = false } = options
+      const { showTopics } = await import('./topics.ts')
       const ok = await showTopics(loadConfig(options.config).log, { create, acls, json }, env, terminal)
       if (!ok) setCode(EXIT.found)
     })
