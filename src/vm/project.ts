@@ -116,7 +116,8 @@ function addresses(interfaces: readonly Json[], pod: ReadonlySet<string>): reado
 function usable(raw: string): string {
   const [bare = ''] = raw.split('/')
   if (!ipaddr.isValid(bare)) return ''
-  const parsed = ipaddr.parse(bare)
+  // An IPv4 address in IPv6 clothes is that address: ::ffff:127.0.0.1 is this machine.
+  const parsed = ipaddr.process(bare)
   return ['linkLocal', 'loopback', 'unspecified', 'multicast', 'broadcast'].includes(parsed.range())
     ? ''
     : parsed.toString()
