@@ -1,8 +1,25 @@
 import { defineConfig } from 'vitest/config'
 
+/** Tests of several parts together, over HTTP and with a log on disk: too slow for the quick loop. */
+const PARTS = [
+  'test/aap/protocol.test.ts',
+  'test/cli/**/*.test.ts',
+  'test/cluster/watch.test.ts',
+  'test/day2/{commands,dispatcher,lost-answer,model}.test.ts',
+  'test/http/**/*.test.ts',
+  'test/kube/**/*.test.ts',
+  'test/laws/**/*.test.ts',
+  'test/log/**/*.test.ts',
+  'test/servers/**/*.test.ts',
+  'test/service/**/*.test.ts',
+  'test/simulator/**/*.test.ts',
+  'test/watch/**/*.test.ts',
+]
+const REAL = ['test/integration/**', 'test/guests/**', 'test/long/**']
+
 /**
- * Four suites. `unit` needs Node alone; `integration` starts real servers (built once into a cache, see docs/testing.md);
- * `guests` needs root; `long` is the long form of chaos and soak.
+ * Five suites. `unit` (the quick loop) and `parts` need Node alone; `integration` starts real servers (built once into a cache, see
+ * docs/testing.md); `guests` needs root; `long` is the long form of chaos and soak.
  */
 export default defineConfig({
   test: {
@@ -11,10 +28,19 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/integration/**', 'test/guests/**', 'test/long/**'],
-          testTimeout: 20_000,
+          exclude: [...REAL, ...PARTS],
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          name: 'parts',
+          include: PARTS,
+          testTimeout: 30_000,
           // More than there are cores: many of these tests wait for a clock or a socket.
           maxWorkers: 4,
+          // One after the other: groups with different worker counts cannot run together.
+          sequence: { groupOrder: 1 },
         },
       },
       {
@@ -25,8 +51,7 @@ export default defineConfig({
           testTimeout: 90_000,
           hookTimeout: 120_000,
           maxWorkers: 2,
-          // After the unit suite: groups with different worker counts cannot run together.
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
