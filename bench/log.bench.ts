@@ -17,6 +17,8 @@ const MEASURE_MS = 6_000
 /** 1 KB as it is stored. */
 const FILLER = 'x'.repeat(960)
 const BATCH = 500
+const APPENDS = 1_600
+const WARM = 800
 const YEAR_MS = 31_536_000_000
 
 /** Both engines: events a second against the barest program, what an append waits, what a follower waits, what idling costs. */
@@ -104,18 +106,18 @@ async function latencies(log: EventLog): Promise<{ append: readonly number[]; se
     }
   })()
   const appends: Promise<void>[] = []
-  for (let n = 0; n < 800; n += 1) {
+  for (let n = 0; n < APPENDS; n += 1) {
     const at = performance.now()
     began.set(n, at)
     appends.push(log.append([entry(n)]).then(() => void append.push(performance.now() - at)))
     await sleep(10)
   }
   await Promise.all(appends)
-  while (seen.length < 800) await sleep(10)
+  while (seen.length < APPENDS) await sleep(10)
   stop.abort()
   await following
-  // The first ones warm up.
-  return { append: append.slice(100).sort((a, b) => a - b), seen: seen.slice(100).sort((a, b) => a - b) }
+  // The first ones warm up this process and the broker's.
+  return { append: append.slice(WARM).sort((a, b) => a - b), seen: seen.slice(WARM).sort((a, b) => a - b) }
 }
 
 function at(sorted: readonly number[], share: number): number {

@@ -1,18 +1,14 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTopics } from '../../src/log/kafka/index.ts'
 import { Session } from '../../src/log/kafka/session.ts'
 import { eventOf, judge, load, promises } from '../chaos/load.ts'
+import { killAgainAndAgain, startWriter } from '../chaos/lives.ts'
 import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 
-const WRITER = join(import.meta.dirname, '..', 'chaos', 'writer.ts')
 const SOON = { timeout: 30_000, interval: 20 }
 
 let kafka: KafkaServer
@@ -20,31 +16,6 @@ beforeAll(async () => {
   kafka = await startKafka()
 })
 afterAll(() => kafka[Symbol.asyncDispose]())
-
-interface Writer {
-  readonly process: ChildProcess
-  readonly lines: readonly string[]
-  readonly printed: (line: string) => Promise<void>
-}
-
-/** A writer in a process of its own, gone with the test. */
-function startWriter(folder: string, keys: string): Writer {
-  const stdio = ['ignore', 'pipe', 'inherit'] as const
-  const child = spawn(process.execPath, [WRITER, folder, kafka.brokers.join(','), keys], { stdio: [...stdio] })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  const lines: string[] = []
-  if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', line => lines.push(line))
-  const printed = async (line: string): Promise<void> => {
-    await expect.poll(() => lines, SOON).toContain(line)
-  }
-  return { process: child, lines, printed }
-}
-
-/** Numbers from 0 to 1, the same for the same seed (MINSTD). */
-function randoms(seed: number): () => number {
-  let state = (seed % 2_147_483_646) + 1
-  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
-}
 
 function node(): KafkaServer['nodes'][number] {
   const [one] = kafka.nodes
@@ -94,7 +65,7 @@ test('a broker killed in the middle of a load, and one that hangs for longer tha
 test('a writer that slept while another took over writes nothing when it wakes up, and hears that it is fenced', async () => {
   await using folder = await temporaryFolder()
   const keys = promises(3)
-  const child = startWriter(folder.path, keys.map(({ key }) => key).join(','))
+  const child = startWriter(folder.path, kafka.brokers, keys.map(({ key }) => key).join(','))
   const left = once(child.process, 'exit')
   await expect.poll(() => child.lines.length, SOON).toBeGreaterThan(100)
   child.process.kill('SIGSTOP')
@@ -127,23 +98,8 @@ test('a writer that slept while another took over writes nothing when it wakes u
 
 test('a writer killed at any moment: what was acknowledged is there, once and in order, and the next one goes on', async () => {
   await using folder = await temporaryFolder()
-  const promised = promises(4).map(({ key }) => ({ key, attempted: Infinity, acknowledged: 0 }))
-  const keys = promised.map(({ key }) => key).join(',')
   const seed = Number(process.env['CHAOS_SEED'] ?? Date.now() % 100_000)
-  const delays = randoms(seed)
-  for (let life = 0; life < 4; life += 1) {
-    const child = startWriter(folder.path, keys)
-    const left = once(child.process, 'exit')
-    await child.printed('open')
-    await sleep(delays() * 1_000)
-    child.process.kill('SIGKILL')
-    await left
-    for (const line of child.lines) {
-      const [key, n] = line.split(' ')
-      const one = promised.find(one => one.key === key)
-      if (one !== undefined) one.acknowledged = Number(n)
-    }
-  }
+  const promised = await killAgainAndAgain(folder.path, kafka.brokers, { seed, lives: 4 })
   await using log = await openIn(folder.path, kafka.brokers)
   const { wrong, repeated, events } = await judge(log, promised)
   expect({ seed, wrong, repeated }).toEqual({ seed, wrong: [], repeated: 0 })

@@ -1,9 +1,16 @@
-import { join } from 'node:path'
-import { afterAll, beforeAll } from 'vitest'
+import { randomUUID } from 'node:crypto'
+import { basename, join } from 'node:path'
+import { type Admin, type EachMessagePayload, Kafka, logLevel } from 'kafkajs'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { runProgram } from '../../src/cli/program.ts'
+import type { Stored } from '../../src/log/index.ts'
+import { createTopics, openKafkaLog } from '../../src/log/kafka/index.ts'
 import { OUTBOX_BYTES } from '../../src/log/kafka/outbox.ts'
-import { conformance } from '../log/conformance.ts'
-import { openIn } from '../log/kafka/place.ts'
+import { all, conformance } from '../log/conformance.ts'
+import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
+import { fileIn, temporaryFolder } from '../support/bridge.ts'
 
 const APPENDER = join(import.meta.dirname, '..', 'log', 'kafka', 'appender.ts')
 
@@ -18,4 +25,139 @@ conformance('Kafka', {
   boundBytes: OUTBOX_BYTES,
   appender: folder => [APPENDER, folder, kafka.brokers.join(',')],
   prunes: false,
+})
+
+async function admin(): Promise<Admin & AsyncDisposable> {
+  const client = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin()
+  await client.connect()
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.disconnect() })
+}
+
+test('what retention took is passed over: pages and followers begin with what is left', async () => {
+  await using folder = await temporaryFolder()
+  await using log = await openIn(folder.path, kafka.brokers)
+  for (let n = 0; n < 6; n += 1) await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n } }])
+  const stored = await all(log, 'events.vm')
+  await using client = await admin()
+  const topic = `${basename(folder.path)}.events.vm`
+  const { partition = 0 } = (await client.fetchTopicOffsets(topic)).find(({ high }) => high !== '0') ?? {}
+  // Each commit is a record and its marker: the seventh offset is the fourth record.
+  await client.deleteTopicRecords({ topic, partitions: [{ partition, offset: '6' }] })
+  expect(await all(log, 'events.vm')).toEqual(stored.slice(3))
+  await using again = await openIn(folder.path, kafka.brokers)
+  const stop = new AbortController()
+  const heard: Stored[] = []
+  for await (const entry of again.follow('events.vm', stored[0]?.position ?? '', stop.signal)) {
+    heard.push(entry)
+    if (heard.length === 3) stop.abort()
+  }
+  expect(heard).toEqual(stored.slice(3))
+})
+
+test('a log that has lost records says so instead of going on in silence', async () => {
+  await using folder = await temporaryFolder()
+  await using log = await openIn(folder.path, kafka.brokers)
+  const position = await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: {} }])
+  const beyond = `${position}zz`
+  const read = log.page('events.vm', beyond, 10)
+  await expect(read).rejects.toMatchObject({
+    reaction: 'fatal',
+    message: expect.stringContaining('has lost records') as string,
+  })
+})
+
+test('events carry the headers of CloudEvents, none of them null, and an ordinary consumer reads them', async () => {
+  await using folder = await temporaryFolder()
+  await using log = await openIn(folder.path, kafka.brokers)
+  const event = {
+    specversion: '1.0',
+    id: '6a6a1f7e-0000-5000-8000-000000000001',
+    source: '/hubs/hub1/clusters/prod-1',
+    type: 'io.virtbridge.vm.started.v1',
+    subject: 'prod-1/shop/wéb-1',
+    time: '2026-11-21T10:00:00Z',
+    data: {},
+  }
+  await log.append([
+    { stream: 'events.vm', key: 'prod-1/shop/wéb-1', value: event },
+    { stream: 'state.fleet', key: 'prod-1/shop/wéb-1', value: { schema: 1 } },
+  ])
+  const consumer = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).consumer({
+    groupId: folder.path,
+  })
+  await consumer.connect()
+  const heard: EachMessagePayload[] = []
+  await consumer.subscribe({ topics: [`${basename(folder.path)}.events.vm`], fromBeginning: true })
+  await consumer.run({ eachMessage: message => Promise.resolve(void heard.push(message)) })
+  await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(1)
+  await consumer.disconnect()
+  const { key, value, headers } = heard[0]?.message ?? {}
+  expect(key?.toString()).toBe('prod-1/shop/wéb-1')
+  expect(JSON.parse(value?.toString() ?? '')).toEqual(event)
+  expect(Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name, value?.toString()]))).toEqual({
+    'content-type': 'application/cloudevents+json; charset=UTF-8',
+    ce_specversion: '1.0',
+    ce_id: event.id,
+    ce_source: event.source,
+    ce_type: event.type,
+    ce_subject: event.subject,
+    ce_time: event.time,
+    message_uuid: event.id,
+  })
+})
+
+test('a topic that is not as it has to be is a fault that names it and the command that shows it; nothing is changed', async () => {
+  await using folder = await temporaryFolder()
+  const prefix = basename(folder.path)
+  const plan = planOf(prefix, 1)
+  await createTopics(connectionTo(kafka.brokers), plan)
+  const opening = openIn(folder.path, kafka.brokers, {
+    topics: { ...plan, partitions: 6, retentionMs: plan.retentionMs * 2 },
+  })
+  await expect(opening).rejects.toMatchObject({
+    code: 'log_topics',
+    hint: expect.stringContaining('virtbridge topics') as string,
+    message: expect.stringMatching(/events\.vm has 3 partitions, not 6; .*retention\.ms is 604800000/) as string,
+  })
+  await using log = await openIn(folder.path, kafka.brokers)
+  expect(log.health().writable).toBe(true)
+})
+
+test('brokers that do not answer are a fault that names them', async () => {
+  const connection = { ...connectionTo(['127.0.0.1:1']), connectTimeoutMs: 200 }
+  const opening = openKafkaLog({ connection, topics: planOf('x', 1), perCluster: 1, compression: 'none' })
+  await expect(opening).rejects.toMatchObject({
+    code: 'log_kafka',
+    message: expect.stringContaining('127.0.0.1:1') as string,
+  })
+})
+
+test('virtbridge topics creates what is missing, then finds all well; check covers the same', async () => {
+  await using folder = await temporaryFolder()
+  const log = { kafka: { brokers: kafka.brokers, topic_prefix: basename(folder.path), partitions: 2, replicas: 1 } }
+  const config = await fileIn(
+    folder.path,
+    'virtbridge.yaml',
+    stringify({ log, clusters: [{ name: 'c', in_cluster: true }] }),
+  )
+  const program = async (...argv: string[]): Promise<{ code: number; text: string }> => {
+    const lines: string[] = []
+    const say = (line: string): void => void lines.push(line)
+    const terminal = { out: say, err: say, colours: false, interactive: false, ask: () => Promise.resolve(false) }
+    const around = { env: {}, now: () => Date.now(), newId: () => randomUUID() }
+    const context = { ...around, signal: new AbortController().signal, terminal }
+    const code = await runProgram([...argv, '--config', config], context)
+    return { code, text: lines.join('\n') }
+  }
+  const before = await program('topics')
+  expect(before).toMatchObject({ code: 3, text: expect.stringContaining('state.runs does not exist') as string })
+  expect((await program('check')).text).toMatch(/FAIL {2}log on Kafka.*does not exist/)
+  expect(await program('topics', '--create')).toMatchObject({
+    code: 0,
+    text: expect.stringContaining('(created)') as string,
+  })
+  const after = await program('topics')
+  expect(after).toMatchObject({ code: 0, text: expect.not.stringMatching(/FAIL|created/) as string })
+  expect((await program('check')).text).toMatch(/ok {4}log on Kafka at .*7 topics are as they have to be/)
+  expect((await program('topics', '--acls')).text).toContain(`--transactional-id '${basename(folder.path)}.writer'`)
 })

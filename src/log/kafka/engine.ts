@@ -40,6 +40,8 @@ export interface KafkaLogOptions {
 const OPEN_MS = 60_000
 /** A transaction that stays open for longer is aborted by the broker: a paused writer holds readers up for no longer. */
 const TRANSACTION_MS = 30_000
+/** What is on its way when the log is closed has so long to become durable. */
+const DRAIN_MS = 20_000
 const PAGE = 500
 const AGAIN_MS = 200
 
@@ -176,6 +178,7 @@ class KafkaLog implements EventLog {
         number += 1
         yield record
       } else if (number < ring.first) return
+      else if (tail.ended !== null) throw tail.ended
       else await until(came, stop)
     }
   }
@@ -215,7 +218,7 @@ class KafkaLog implements EventLog {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return
-    if (this.#trouble === '') await this.#lane.idle()
+    if (this.#trouble === '') await until(this.#lane.idle(), this.#closing.signal, DRAIN_MS)
     this.#closing.abort()
     await this.#lane.close()
     await Promise.all([this.#tailing, this.#library[Symbol.asyncDispose]()])

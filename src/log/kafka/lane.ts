@@ -117,7 +117,7 @@ export class Lane {
     for (let wait = BACKOFF_MS.first; ; wait = Math.min(wait * 2, BACKOFF_MS.most)) {
       try {
         if (this.#session?.worn === true) this.#drop()
-        const decided = this.#session === null ? await this.#recover(doubt) : null
+        const decided = this.#session === null ? await watched(this.#recover(doubt)) : null
         const placed = decided ?? (await watched(this.#need().commit(records, timestamp)))
         this.#note(placed)
         onTrouble('')

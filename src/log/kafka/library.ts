@@ -100,6 +100,7 @@ export class Library implements AsyncDisposable {
           () => undefined,
         )
         if (this.#closing.aborted) throw new LogError('fatal', 'the log is closed', { cause: error })
+        if (error instanceof LogError) throw error
         const message = `Kafka does not answer reads: ${messageOf(error)}`
         if (performance.now() > deadline) throw new LogError('retry', message, { cause: error })
         await pause(AGAIN_MS, this.#closing)

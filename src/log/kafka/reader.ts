@@ -1,4 +1,4 @@
-import type { Stream } from '../log.ts'
+import { LogError, type Stream } from '../log.ts'
 import { type Broker, type Client, type Connection, createClient, errorOf, fetchRaw } from './driver.ts'
 import { type FetchedPartition, readFetchResponse } from './fetch-response.ts'
 import { STREAMS, topicOf } from './topics.ts'
@@ -112,18 +112,23 @@ export class Reader implements AsyncDisposable {
       topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
     })
     const from = (topic: string, partition: number): number => offsets.get(`${topic}/${partition}`) ?? 0
-    return readFetchResponse(raw, from).map(found => this.#judge(found))
+    const found: Found[] = []
+    for (const one of readFetchResponse(raw, from)) found.push(await this.#judge(one))
+    return found
   }
 
-  /** An offset that is not there any more (retention) leads to the first one that is. */
-  #judge(found: FetchedPartition): Found {
-    const stream = this.#streams.get(found.topic)
-    if (stream === undefined) throw new Error(`${found.topic} was not asked for`)
-    if (found.errorCode === OFFSET_OUT_OF_RANGE && found.startOffset > found.nextOffset) {
-      return { ...found, stream, nextOffset: found.startOffset, errorCode: NOTHING_WRONG }
-    }
-    if (found.errorCode !== NOTHING_WRONG) throw errorOf(found.errorCode)
-    return { ...found, stream }
+  /** An offset that retention took leads to the first one that is left. One after the end means that records are gone. */
+  async #judge(found: FetchedPartition): Promise<Found> {
+    const { topic, partition, errorCode } = found
+    const stream = this.#streams.get(topic)
+    if (stream === undefined) throw new Error(`${topic} was not asked for`)
+    if (errorCode === NOTHING_WRONG) return { ...found, stream }
+    if (errorCode !== OFFSET_OUT_OF_RANGE) throw errorOf(errorCode)
+    const { first, next } = await this.ends(stream)
+    const [start, end] = [first[partition] ?? 0, next[partition] ?? 0]
+    if (found.nextOffset < start) return { ...found, stream, nextOffset: start, stableOffset: end, startOffset: start }
+    const message = `${topic} has lost records: partition ${partition} ends at ${end}, and ${found.nextOffset} was there before`
+    throw new LogError('fatal', message)
   }
 
   /** Offsets of every partition of a stream: its first, and the one after its last decided record. */

@@ -1,4 +1,4 @@
-import type { Stream } from '../log.ts'
+import { LogError, type Stream } from '../log.ts'
 import { pause } from '../../waiting.ts'
 import { Reader, type ReaderOptions, type Found, type Wanted } from './reader.ts'
 import { isOwn, valueOf } from './record.ts'
@@ -18,6 +18,7 @@ export class Tail {
   readonly #rings = new Map<Stream, Ring>()
   readonly #at = new Map<Stream, number[]>()
   readonly #onTrouble: (trouble: string) => void
+  #ended: LogError | null = null
   #came = Promise.withResolvers<void>()
 
   constructor(
@@ -45,13 +46,25 @@ export class Tail {
     return this.#came.promise
   }
 
-  /** Works until the signal aborts. */
+  /** Why nothing more will come; null while something may. */
+  get ended(): LogError | null {
+    return this.#ended
+  }
+
+  #end(error: LogError): void {
+    this.#ended = error
+    this.#onTrouble(error.message)
+    this.#came.resolve()
+  }
+
+  /** Works until the signal aborts, or the log turns out to have lost records. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         await this.#keepUp(signal)
       } catch (error) {
         if (signal.aborted) return
+        if (error instanceof LogError) return this.#end(error)
         this.#onTrouble(error instanceof Error ? error.message : String(error))
         await pause(RETRY_MS, signal)
       }
