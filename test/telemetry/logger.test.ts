@@ -9,7 +9,7 @@ function logged(people: boolean, statements: string): { lines: Record<string, un
   const program = `import { createLogger } from ${JSON.stringify(LOGGER)}
     const logger = createLogger({ level: 'info', people: ${people} })
     ${statements}`
-  const text = execFileSync(process.execPath, ['--input-type=module', '-e', `${program}`], {
+  const text = execFileSync(process.execPath, ['--input-type=module', '-e', program], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],
   })
