@@ -93,7 +93,7 @@ test('whatever is appended, followed, read and opened again in whatever order, t
         await run.close()
       }
     }),
-    { numRuns: 15, ...seedOf(process.env['FC_SEED']) },
+    { numRuns: 8, ...seedOf(process.env['FC_SEED']) },
   )
 })
 

@@ -224,8 +224,6 @@ test('the inventory opens when each cluster was read once, stays open when one g
   // Started again while it is away: what is known of it stands, and the inventory is open from the first answer.
   await using bridge = await startBridge(folder.path, { clusters: clusters.config, ...limits })
   expect(await hosts(bridge)).toEqual(both)
-  await dev.server.up()
-  await expect.poll(() => inventory(bridge), SOON).toEqual(both)
   expect(await bridge.facts('web-1.shop.dev-1')).toEqual(['discovered'])
 })
 
