@@ -39,6 +39,13 @@ async function faultOf(opening: Promise<EventLog>): Promise<Fault> {
 
 conformance('SQLite', { open, boundBytes: OUTBOX_BYTES, appender: folder => [APPENDER, folder], prunes: true })
 
+test('a position of a log on Kafka is the start here: read again, never passed over', async () => {
+  await using folder = await temporaryFolder()
+  await using log = await open(folder.path)
+  await log.append([{ stream: 'events.vm', key: 'k', value: {} }])
+  expect(await log.page('events.vm', 'k1.2.3', 10)).toHaveLength(1)
+})
+
 test('a log of a newer virtbridge is refused in one sentence, and not changed', async () => {
   await using folder = await temporaryFolder()
   const file = join(folder.path, 'virtbridge.db')

@@ -20,7 +20,7 @@ export interface LaneOptions extends SessionOptions {
   readonly onTrouble: (trouble: string) => void
 }
 
-const BACKOFF_MS = { first: 50, most: 5_000 }
+const BACKOFF_MS = { first: 50, most: 1_000 }
 /** No commit takes longer, whatever hangs: its session is given up, and with it every connection. */
 const WATCHDOG_MS = 30_000
 /** Where a successor is looked for: it claims every partition of both state streams. */

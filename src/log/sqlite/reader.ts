@@ -30,7 +30,7 @@ export function openReader(file: string): Reader {
 
   function page(stream: Stream, from: Position, limit: number): readonly Stored[] {
     const statement = isState(stream) ? states : events
-    return rows(statement, stream, Number(from), limit).map(row => stored(stream, row))
+    return rows(statement, stream, numberOf(from), limit).map(row => stored(stream, row))
   }
 
   async function* latest(stream: StateStream): AsyncIterable<Stored> {
@@ -53,6 +53,12 @@ export function openReader(file: string): Reader {
     },
     [Symbol.dispose]: () => db.close(),
   }
+}
+
+/** What is no position of this engine is the start: what is read again has the same ids, what is passed over would be lost. */
+function numberOf(position: Position): number {
+  const number = Number(position)
+  return Number.isSafeInteger(number) ? number : 0
 }
 
 function rows(statement: StatementSync, stream: Stream, from: number, limit: number): Row[] {
