@@ -4,9 +4,11 @@ import { type Admin, type EachMessagePayload, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { runProgram } from '../../src/cli/program.ts'
-import type { Stored } from '../../src/log/index.ts'
+import { parseConfig } from '../../src/config/index.ts'
+import type { EventLog, Stored } from '../../src/log/index.ts'
 import { createTopics, openKafkaLog } from '../../src/log/kafka/index.ts'
 import { OUTBOX_BYTES } from '../../src/log/kafka/outbox.ts'
+import { openLog } from '../../src/open-log.ts'
 import { all, conformance } from '../log/conformance.ts'
 import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
@@ -14,9 +16,11 @@ import { fileIn, temporaryFolder } from '../support/bridge.ts'
 
 const APPENDER = join(import.meta.dirname, '..', 'log', 'kafka', 'appender.ts')
 
+const CLUSTERS = [{ name: 'c', in_cluster: true }]
+
 let kafka: KafkaServer
 beforeAll(async () => {
-  kafka = await startKafka()
+  kafka = await startKafka({ secure: true })
 })
 afterAll(() => kafka[Symbol.asyncDispose]())
 
@@ -135,11 +139,7 @@ test('brokers that do not answer are a fault that names them', async () => {
 test('virtbridge topics creates what is missing, then finds all well; check covers the same', async () => {
   await using folder = await temporaryFolder()
   const log = { kafka: { brokers: kafka.brokers, topic_prefix: basename(folder.path), partitions: 2, replicas: 1 } }
-  const config = await fileIn(
-    folder.path,
-    'virtbridge.yaml',
-    stringify({ log, clusters: [{ name: 'c', in_cluster: true }] }),
-  )
+  const config = await fileIn(folder.path, 'virtbridge.yaml', stringify({ log, clusters: CLUSTERS }))
   const program = async (...argv: string[]): Promise<{ code: number; text: string }> => {
     const lines: string[] = []
     const say = (line: string): void => void lines.push(line)
@@ -160,4 +160,26 @@ test('virtbridge topics creates what is missing, then finds all well; check cove
   expect(after).toMatchObject({ code: 0, text: expect.not.stringMatching(/FAIL|created/) as string })
   expect((await program('check')).text).toMatch(/ok {4}log on Kafka at .*7 topics are as they have to be/)
   expect((await program('topics', '--acls')).text).toContain(`--transactional-id '${basename(folder.path)}.writer'`)
+})
+
+test('over TLS with a private authority and SCRAM: in with the right password, refused with a wrong one or an unknown authority', async () => {
+  await using folder = await temporaryFolder()
+  const { brokers, ca, username } = kafka.secure
+  const files = {
+    ca: await fileIn(folder.path, 'ca.pem', ca),
+    password: await fileIn(folder.path, 'password', kafka.secure.password),
+    wrong: await fileIn(folder.path, 'wrong', 'not the password'),
+  }
+  const open = (caFile: string, passwordFile: string): Promise<EventLog> => {
+    const sasl = { username, password: { file: passwordFile } }
+    const settings = { brokers, topic_prefix: basename(folder.path), partitions: 2, replicas: 1, sasl }
+    const config = { log: { kafka: { ...settings, tls: { enabled: true, ca_file: caFile } } }, clusters: CLUSTERS }
+    return openLog(parseConfig(stringify(config), '/nowhere/virtbridge.yaml').log, {}, () => undefined)
+  }
+  await createTopics(connectionTo(kafka.brokers), planOf(basename(folder.path), 1, 2))
+  await expect(open(files.ca, files.wrong)).rejects.toMatchObject({ code: 'log_kafka' })
+  await expect(open('', files.password)).rejects.toMatchObject({ code: 'log_kafka' })
+  await using log = await open(files.ca, files.password)
+  await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n: 1 } }])
+  expect((await all(log, 'events.vm')).map(entry => entry.value)).toEqual([{ n: 1 }])
 })

@@ -1,5 +1,5 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { Kafka, logLevel } from 'kafkajs'
 import { commonProperties, kafkaJars } from './kafka-jars.ts'
@@ -25,35 +25,52 @@ export interface KafkaNode {
 export interface KafkaServer extends AsyncDisposable {
   readonly brokers: readonly string[]
   readonly nodes: readonly KafkaNode[]
+  /** How a client with a password gets in over TLS, when the server was started `secure`. */
+  readonly secure: SecureListener
   /** Resolves when every node that runs answers, and knows all the others that run. */
   ready(): Promise<void>
 }
 
+/** A listener that talks TLS and asks for a user (SCRAM-SHA-512): its brokers, the authority of its certificate, and the user. */
+export interface SecureListener {
+  readonly brokers: readonly string[]
+  readonly ca: string
+  readonly username: string
+  readonly password: string
+}
+
 /** Starts a Kafka of one node (1 s, 150 MB) or three (6 s; replication factor 3, `min.insync.replicas` 2). */
-export async function startKafka(options: { nodes?: 1 | 3 } = {}): Promise<KafkaServer> {
+export async function startKafka(options: { nodes?: 1 | 3; secure?: boolean } = {}): Promise<KafkaServer> {
   const [libs, program] = await Promise.all([kafkaJars(), javaProgram()])
   const amount = options.nodes ?? 1
-  return withFreePorts(amount * 2, async ports => {
+  const secure = options.secure ?? false
+  return withFreePorts(amount * 3, async ports => {
     const folder = await mkdtemp(join(tmpdir(), 'virtbridge-kafka-'))
     const all = Array.from({ length: amount }, (_, index) => ({
       id: index + 1,
-      port: ports[index * 2] ?? 0,
-      controllerPort: ports[index * 2 + 1] ?? 0,
+      port: ports[index * 3] ?? 0,
+      controllerPort: ports[index * 3 + 1] ?? 0,
+      securePort: secure ? (ports[index * 3 + 2] ?? 0) : 0,
     }))
+    const ca = secure ? await makeKeys(program, folder) : ''
     const classPath = ['-cp', join(libs, '*')]
     const nodes = await Promise.all(
       all.map(async place => {
         const home = join(folder, String(place.id))
         const file = join(home, 'server.properties')
         await mkdir(home)
-        await writeFile(file, `${await commonProperties()}\n${propertiesOf(place, all, home)}\n`)
-        const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file]
+        await writeFile(
+          file,
+          `${await commonProperties()}\n${propertiesOf(place, all, { home, keys: join(folder, 'keys.p12') })}\n`,
+        )
+        const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file, ...scram(secure)]
         await run(program, [...jvm, '-Xmx64m', ...classPath, ...format], { env: { PATH: process.env['PATH'] } })
         const args = [...jvm, '-Xms64m', '-Xmx256m', ...classPath, 'kafka.Kafka', file]
         return new Node(place.id, `127.0.0.1:${place.port}`, { program, args, folder: home })
       }),
     )
-    const server = new Server(nodes, folder)
+    const listener = { brokers: all.map(place => `127.0.0.1:${place.securePort}`), ca, username, password }
+    const server = new Server(nodes, listener, folder)
     try {
       for (const node of nodes) node.start()
       await server.ready()
@@ -69,15 +86,19 @@ interface Place {
   readonly id: number
   readonly port: number
   readonly controllerPort: number
+  /** 0: it has none. */
+  readonly securePort: number
 }
 
-function propertiesOf(place: Place, all: readonly Place[], home: string): string {
+function propertiesOf(place: Place, all: readonly Place[], { home, keys }: { home: string; keys: string }): string {
   const replicas = all.length
+  const secure = place.securePort === 0 ? '' : `,SASL_SSL://127.0.0.1:${place.securePort}`
   const synced = replicas === 1 ? 1 : 2
   return [
     `node.id=${place.id}`,
-    `listeners=PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${place.port}`,
+    `listeners=PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}${secure}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${place.port}${secure}`,
+    ...(secure === '' ? [] : secureProperties(keys)),
     `controller.quorum.voters=${all.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(',')}`,
     `log.dirs=${join(home, 'data')}`,
     `default.replication.factor=${replicas}`,
@@ -88,6 +109,46 @@ function propertiesOf(place: Place, all: readonly Place[], home: string): string
     `share.coordinator.state.topic.replication.factor=${replicas}`,
     `share.coordinator.state.topic.min.isr=${synced}`,
   ].join('\n')
+}
+
+const username = 'app'
+const password = 'app-password'
+const storePassword = 'only-for-tests'
+
+function secureProperties(keys: string): readonly string[] {
+  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
+  return [
+    'sasl.enabled.mechanisms=SCRAM-SHA-512',
+    `listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=${scram}`,
+    `ssl.keystore.location=${keys}`,
+    `ssl.keystore.password=${storePassword}`,
+    'ssl.keystore.type=PKCS12',
+  ]
+}
+
+function scram(secure: boolean): readonly string[] {
+  return secure ? ['-S', `SCRAM-SHA-512=[name=${username},password=${password}]`] : []
+}
+
+/** Makes a key and a certificate that signs itself, and gives the certificate as PEM. */
+async function makeKeys(java: string, folder: string): Promise<string> {
+  const keytool = java === 'java' ? 'keytool' : join(dirname(java), 'keytool')
+  const store = ['-keystore', join(folder, 'keys.p12'), '-storetype', 'PKCS12', '-storepass', storePassword]
+  const env = { PATH: process.env['PATH'] }
+  const who = [
+    '-alias',
+    'kafka',
+    '-keyalg',
+    'EC',
+    '-dname',
+    'CN=kafka',
+    '-ext',
+    'SAN=IP:127.0.0.1',
+    '-ext',
+    'BC=ca:true',
+  ]
+  await run(keytool, ['-genkeypair', ...who, ...store], { env })
+  return run(keytool, ['-exportcert', '-rfc', '-alias', 'kafka', ...store], { env })
 }
 
 class Node implements KafkaNode, AsyncDisposable {
@@ -123,10 +184,12 @@ class Node implements KafkaNode, AsyncDisposable {
 
 class Server implements KafkaServer {
   readonly nodes: readonly Node[]
+  readonly secure: SecureListener
   readonly #folder: string
 
-  constructor(nodes: readonly Node[], folder: string) {
+  constructor(nodes: readonly Node[], secure: SecureListener, folder: string) {
     this.nodes = nodes
+    this.secure = secure
     this.#folder = folder
   }
 
