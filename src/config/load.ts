@@ -169,8 +169,19 @@ function clusterFaults({ clusters, hubs }: Config): readonly ConfigFault[] {
   return [...twice(named, 'names are unique over all hubs'), ...faults]
 }
 
+/** Who asked, of a run that nobody asked for (src/day2/run.ts). */
+const SELF = 'bridge'
+
 function httpFaults({ listen, tokens }: Config['http']): readonly ConfigFault[] {
   const faults = [...twice(entries('http.tokens', tokens), 'runs are recorded under the name')]
+  for (const [index, { name }] of tokens.entries()) {
+    if (name !== SELF) continue
+    faults.push({
+      path: `http.tokens.${index}.name`,
+      message: `"${SELF}" is what runs that start by themselves are recorded under`,
+      hint: 'take another name',
+    })
+  }
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(listen) ?? []
   if (Number(port) > 65_535) faults.push({ path: 'http.listen', message: `${port} is no port`, hint: 'at most 65535' })
   const local = ['127.0.0.1', 'localhost', '[::1]'].includes(host)

@@ -68,6 +68,13 @@ test.each<[why: string, source: string, path: string, message: RegExp, hint: Reg
     /clusters\.0 too/,
     /unique/,
   ],
+  [
+    'a token with the name of runs that start by themselves',
+    `${CLUSTERS}\nhttp: {tokens: [{name: bridge, token: {env: A}}]}`,
+    'http.tokens.0.name',
+    /start by themselves/,
+    /another name/,
+  ],
   ['open to everybody', `${CLUSTERS}\nhttp: {listen: "0.0.0.0:80"}`, 'http.tokens', /to everybody/, /add a token/],
   ['a port that is none', `${CLUSTERS}\nhttp: {listen: "127.0.0.1:70000"}`, 'http.listen', /no port/, /65535/],
   [
