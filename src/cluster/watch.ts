@@ -8,9 +8,9 @@ import {
   type VmPart,
   type VmiPart,
 } from '../vm/index.ts'
+import type { ClusterFact } from '../event/index.ts'
 import type { Entry, EventLog } from '../log/index.ts'
 import {
-  HINTS,
   type KubeClient,
   KubeError,
   list,
@@ -25,6 +25,7 @@ import { clusterEvent } from './event.ts'
 import { ClusterFold, type Inbound, type Staged } from './fold.ts'
 import { Inbox } from './inbox.ts'
 import { type ClusterRecord, newCluster, notReadYet } from './record.ts'
+import { settled, unavailable } from './standing.ts'
 
 /** What a cluster's watch works with. Time and waiting come in as arguments. */
 export interface WatchOptions {
@@ -222,47 +223,22 @@ export class ClusterWatch {
   async #settle(observed: Observed<unknown>): Promise<void> {
     const fold = this.#need()
     if (!fold.complete) return
-    const now = this.#options.now()
-    const watched = this.#watching.vm && this.#watching.vmi
-    // One of the two that answers again does not make the cluster available.
-    if (this.#record.status === 'unavailable' && !watched) return
-    if (fold.held) {
-      const missing = fold.missing.length
-      await this.#become({
-        ...this.#healthy(now),
-        status: 'held',
-        cause: 'missing_vms',
-        missing,
-        ...heldBecause(this.#record.name, missing, fold.size),
-      })
-    } else if (this.#record.adopted_at === 0) {
-      fold.adopt()
-      await this.#become({ ...this.#healthy(now), adopted_at: now }, 'joined')
-    } else if (this.#record.status === 'unavailable') await this.#become(this.#healthy(now), 'available')
-    else if (observed.kind === 'listed')
-      await this.#become(this.#healthy(now), this.#record.status === 'held' ? undefined : 'resynced')
-    else if (this.#record.status !== 'synced' && watched) await this.#become(this.#healthy(now))
-  }
-
-  #healthy(now: number): ClusterRecord {
-    return {
-      ...this.#record,
-      status: 'synced',
-      reason: '',
-      hint: '',
-      cause: '',
-      missing: 0,
-      vms: this.#need().size,
-      heartbeat: now,
+    const sight = {
+      watched: this.#watching.vm && this.#watching.vmi,
+      listed: observed.kind === 'listed',
+      vms: fold.size,
+      missing: fold.missing.length,
+      held: fold.held,
     }
+    const next = settled(this.#record, sight, this.#options.now())
+    if (next === null) return
+    if (next.fact === 'joined') fold.adopt()
+    await this.#become(next.record, next.fact)
   }
 
   async #unavailable(error: KubeError): Promise<void> {
-    const was = this.#record
-    if (was.status === 'unavailable' && was.reason === error.message) return
-    const fact = was.status === 'unavailable' || was.uid === '' || was.adopted_at === 0 ? undefined : 'unreachable'
-    const status = was.adopted_at === 0 ? 'joining' : 'unavailable'
-    await this.#become({ ...was, status, reason: error.message, hint: HINTS[error.kind], cause: error.kind }, fact)
+    const next = unavailable(this.#record, error)
+    if (next !== null) await this.#become(next.record, next.fact)
   }
 
   async #beat(): Promise<void> {
@@ -270,10 +246,10 @@ export class ClusterWatch {
     await this.#become({ ...this.#record, heartbeat: this.#options.now(), vms: this.#need().size })
   }
 
-  async #become(record: ClusterRecord, fact?: Parameters<typeof clusterEvent>[1]): Promise<void> {
+  async #become(record: ClusterRecord, fact: ClusterFact | null = null): Promise<void> {
     const entries: Entry[] = []
     let next = record
-    if (fact !== undefined) {
+    if (fact !== null) {
       const event = clusterEvent(record, fact, this.#options.now())
       next = { ...record, last_event: event.id }
       entries.push({ stream: 'events.cluster', key: record.name, value: event })
@@ -312,12 +288,5 @@ export class ClusterWatch {
   #need(): ClusterFold {
     if (this.#fold === null) throw new Error('the cluster is not identified yet')
     return this.#fold
-  }
-}
-
-function heldBecause(cluster: string, missing: number, known: number): { reason: string; hint: string } {
-  return {
-    reason: `${missing} of ${known} VMs are missing from its list: more than is believed without asking`,
-    hint: `look at the cluster; if they are really gone: virtbridge cluster confirm ${cluster}`,
   }
 }
