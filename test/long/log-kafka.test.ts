@@ -44,7 +44,7 @@ async function under(hurt: (more: () => Promise<void>, prefix: string) => Promis
   await more()
   stop.abort()
   await loading
-  return judge(log, promised)
+  return await judge(log, promised)
 }
 
 const CLEAN = { wrong: [], repeated: 0 }
