@@ -116,12 +116,9 @@ test('a send that fails in part loses the next record with an ordinary idempoten
   stack.defer(() => admin.disconnect())
   stack.defer(() => producer.disconnect())
   await admin.connect()
+  const configEntries = [{ name: 'max.message.bytes', value: '1000' }]
+  await admin.createTopics({ topics: [{ topic: `${small}.events.day2`, numPartitions: 3, configEntries }] })
   await createTopics(connectionTo(kafka.brokers), planOf(small, 1))
-  const tight = [{ name: 'max.message.bytes', value: '1000' }]
-  await admin.alterConfigs({
-    validateOnly: false,
-    resources: [{ type: 2, name: `${small}.events.day2`, configEntries: tight }],
-  })
   await producer.connect()
   const value = 'x'.repeat(2_000)
   const messages = (value: string): { partition: number; value: string }[] => [{ partition: 0, value }]

@@ -146,9 +146,7 @@ export class Lane {
       throw new LogError('fenced', message)
     }
     const [first] = doubt
-    if (first === undefined) return null
-    const [found] = await reader.fetch([{ stream: first.stream, partition: first.partition, offset: first.first }], 0)
-    return found?.records[0]?.offset === first.first ? doubt : null
+    return first !== undefined && (await counts(reader, first)) ? doubt : null
   }
 
   /** Who claimed the log after us. Whoever does so must begin a session first, which ends ours: so nobody can between this and a write. */
@@ -187,6 +185,15 @@ export class Lane {
   #need(): Session {
     if (this.#session === null) throw new Error('there is no session')
     return this.#session
+  }
+}
+
+/** Whether what was placed there was committed. A broker that just came back says so only when it knows its own end again. */
+async function counts(reader: Reader, { stream, partition, first }: Placed): Promise<boolean> {
+  for (;;) {
+    const [found] = await reader.fetch([{ stream, partition, offset: first }], 0)
+    if (found !== undefined && found.stableOffset > first) return found.records[0]?.offset === first
+    await sleep(5)
   }
 }
 
