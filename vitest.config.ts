@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests of several parts together, over HTTP and with a log on disk: too slow for the quick loop. */
 const PARTS = [
-  'test/aap/protocol.test.ts',
+  'test/aap/{ambiguity,follow,inventory,launch,lookup,protocol,redaction,token-expiry,trust}.test.ts',
   'test/cli/**/*.test.ts',
   'test/cluster/watch.test.ts',
   'test/day2/{commands,dispatcher,lost-answer,model}.test.ts',
