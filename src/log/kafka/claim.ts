@@ -19,6 +19,8 @@ export interface Claim {
 }
 
 export const CLAIM_KEY = '__writer'
+/** Written to be read back; it says nothing. */
+export const BARRIER_KEY = '__barrier'
 
 export function claimRecord(claim: Claim, stream: StateStream, partition: number): OutgoingRecord {
   const key = Buffer.from(CLAIM_KEY)

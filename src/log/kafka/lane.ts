@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { messageOf } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
 import { LogError, type StateStream, STATE_STREAMS } from '../log.ts'
-import { CLAIM_KEY, type Claim, claimOf, claimRecord } from './claim.ts'
+import { BARRIER_KEY, CLAIM_KEY, type Claim, claimOf, claimRecord } from './claim.ts'
 import { reactionTo } from './errors.ts'
 import type { Commit, Outbox } from './outbox.ts'
 import { Reader } from './reader.ts'
@@ -139,7 +139,7 @@ export class Lane {
     const session = await Session.open(this.#options)
     this.#session = session
     await using reader = await Reader.open(this.#options)
-    const rival = await this.#rival(reader)
+    const rival = await this.#rival(reader, await this.#barrier(session))
     if (rival !== null) {
       const { claim } = this.#options
       const message = `${describe(rival)} took over the log of ${describe(claim)}`
@@ -149,10 +149,24 @@ export class Lane {
     return first !== undefined && (await counts(reader, first)) ? doubt : null
   }
 
+  /**
+   * Writes a record that is not one of the log, and gives the offset after it. What comes before it can be read when it can: a broker
+   * that just came back may name an end that is behind.
+   */
+  async #barrier(session: Session): Promise<number> {
+    const { claim } = this.#options
+    const record = { ...claimRecord(claim, CLAIMED.stream, CLAIMED.partition), key: Buffer.from(BARRIER_KEY) }
+    try {
+      const [placed] = await session.commit([record], this.#timestamp())
+      return placed?.next ?? 0
+    } catch (error) {
+      // Not a CommitError: where this was put says nothing of the commit that is in doubt.
+      throw new Error(messageOf(error), { cause: error })
+    }
+  }
+
   /** Who claimed the log after us. Whoever does so must begin a session first, which ends ours: so nobody can between this and a write. */
-  async #rival(reader: Reader): Promise<Claim | null> {
-    const { next } = await reader.ends(CLAIMED.stream)
-    const end = next[CLAIMED.partition] ?? 0
+  async #rival(reader: Reader, end: number): Promise<Claim | null> {
     for (let offset = this.#known; offset < end;) {
       const [found] = await reader.fetch([{ ...CLAIMED, offset }], 0)
       for (const record of found?.records ?? []) {
