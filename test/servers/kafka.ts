@@ -5,7 +5,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { commonProperties, kafkaJars } from './kafka-jars.ts'
 import { withFreePorts } from './ports.ts'
 import { run } from './run.ts'
-import { ServerProcess } from './server-process.ts'
+import { type ServerCommand, ServerProcess } from './server-process.ts'
 import { java, requireTools } from './toolchain.ts'
 
 const clusterId = '4L6g3nShT-eMCtK--X86sw'
@@ -66,7 +66,7 @@ export async function startKafka(options: { nodes?: 1 | 3; secure?: boolean } = 
         const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file, ...scram(secure)]
         await run(program, [...jvm, '-Xmx64m', ...classPath, ...format], { env: { PATH: process.env['PATH'] } })
         const args = [...jvm, '-Xms64m', '-Xmx256m', ...classPath, 'kafka.Kafka', file]
-        return new Node(place.id, `127.0.0.1:${place.port}`, { program, args, folder: home })
+        return new Node(place.id, `127.0.0.1:${place.port}`, { program, args, folder, logFile: join(home, 'log') })
       }),
     )
     const listener = { brokers: all.map(place => `127.0.0.1:${place.securePort}`), ca, username, password }
@@ -154,11 +154,11 @@ async function makeKeys(java: string, folder: string): Promise<string> {
 class Node implements KafkaNode, AsyncDisposable {
   readonly id: number
   readonly broker: string
-  readonly #command: { program: string; args: readonly string[]; folder: string }
+  readonly #command: ServerCommand
   #process: ServerProcess | null = null
   #ended: Promise<void>[] = []
 
-  constructor(id: number, broker: string, command: { program: string; args: readonly string[]; folder: string }) {
+  constructor(id: number, broker: string, command: ServerCommand) {
     this.id = id
     this.broker = broker
     this.#command = command
@@ -170,7 +170,7 @@ class Node implements KafkaNode, AsyncDisposable {
 
   start(): void {
     if (this.#process !== null) this.#ended.push(this.#process[Symbol.asyncDispose]())
-    this.#process = new ServerProcess({ ...this.#command, logFile: join(this.#command.folder, 'log') })
+    this.#process = new ServerProcess(this.#command)
   }
 
   async signal(signal: NodeJS.Signals): Promise<void> {
