@@ -17,7 +17,7 @@ import type { Claim } from './claim.ts'
 import { COMPRESSION, type Connection } from './driver.ts'
 import { isRefused } from './errors.ts'
 import { Lane } from './lane.ts'
-import { bytesOf, Outbox } from './outbox.ts'
+import { createOutbox } from './outbox.ts'
 import { Library } from './library.ts'
 import { fromPosition, toPosition } from './position.ts'
 import { MAX_RECORD_BYTES, type OutgoingRecord, toRecord } from './record.ts'
@@ -79,7 +79,7 @@ class KafkaLog implements EventLog {
   readonly #options: KafkaLogOptions
   readonly #claim: Claim
   readonly #closing = new AbortController()
-  readonly #outbox = new Outbox(this.#closing.signal)
+  readonly #outbox = createOutbox(this.#closing.signal)
   readonly #lane: Lane
   readonly #library: Library
   /** Of each stream and partition, the offset after the newest record of ours. */
@@ -130,7 +130,7 @@ class KafkaLog implements EventLog {
     this.#refuseIfOver()
     const spread = { partitions: this.#options.topics.partitions, perCluster: this.#options.perCluster }
     const records = entries.map(entry => checked(toRecord(entry, spread)))
-    await this.#outbox.room(bytesOf(records))
+    await this.#outbox.room(records)
     this.#refuseIfOver()
     const durable = this.#outbox.add(records)
     this.#lane.wake()

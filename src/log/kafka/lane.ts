@@ -4,14 +4,14 @@ import { pause } from '../../waiting.ts'
 import { LogError, type StateStream, STATE_STREAMS } from '../log.ts'
 import { BARRIER_KEY, CLAIM_KEY, type Claim, claimOf, claimRecord } from './claim.ts'
 import { reactionTo } from './errors.ts'
-import type { Commit, Outbox } from './outbox.ts'
+import type { Commit, Outbox } from '../outbox.ts'
 import { Reader } from './reader.ts'
 import type { OutgoingRecord } from './record.ts'
 import { CommitError, type Placed, Session, type SessionOptions } from './session.ts'
 
 export interface LaneOptions extends SessionOptions {
   readonly claim: Claim
-  readonly outbox: Outbox
+  readonly outbox: Outbox<OutgoingRecord, void>
   /** Aborts when the log is closed: what waits then is refused. */
   readonly closing: AbortSignal
   /** Told of everything that became durable, before those who appended it. */
@@ -94,7 +94,7 @@ export class Lane {
     for (let commit = outbox.next(); commit !== null; commit = outbox.next()) {
       try {
         if (this.#ended !== null) throw this.#ended
-        const placed = await this.#write(commit.records)
+        const placed = await this.#write(commit.items)
         this.#options.onPlaced(placed)
         commit.resolve()
       } catch (error) {
@@ -104,7 +104,7 @@ export class Lane {
     this.#draining = null
   }
 
-  #refuse(commit: Commit, error: unknown): void {
+  #refuse(commit: Commit<OutgoingRecord, void>, error: unknown): void {
     const refusal = error instanceof LogError ? error : new LogError('fatal', messageOf(error), { cause: error })
     if (refusal.reaction === 'fenced') this.#ended = refusal
     commit.reject(refusal)

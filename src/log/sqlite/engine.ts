@@ -16,7 +16,8 @@ import {
 } from '../log.ts'
 import { takeLock } from './lock.ts'
 import { openReader, type Reader } from './reader.ts'
-import { type Batch, Outbox } from './outbox.ts'
+import type { Commit } from '../outbox.ts'
+import { createOutbox } from './outbox.ts'
 import type { Row, WriterAnswer, WriterRequest } from './writer.ts'
 
 export interface SqliteLogOptions {
@@ -108,13 +109,16 @@ function answerOf(worker: Worker): Promise<WriterAnswer> {
   })
 }
 
+type PruneRequest = Extract<WriterRequest, { kind: 'prune' }>
+
 class SqliteLog implements EventLog {
   readonly #options: SqliteLogOptions
   readonly #worker: Worker
   readonly #reader: Reader
   readonly #resources: AsyncDisposableStack
-  readonly #outbox = new Outbox()
   readonly #closing = new AbortController()
+  readonly #outbox = createOutbox(this.#closing.signal)
+  readonly #chores: PruneRequest[] = []
   #appended = Promise.withResolvers<void>()
   #trouble = ''
   #fatal: LogError | null = null
@@ -132,7 +136,7 @@ class SqliteLog implements EventLog {
     this.#refuseWhenLost()
     if (this.#closing.signal.aborted) throw new LogError('fatal', 'the log is closed')
     const rows = entries.map(toRow)
-    await this.#outbox.room(rows, this.#closing.signal)
+    await this.#outbox.room(rows)
     this.#refuseWhenLost()
     const position = this.#outbox.add(rows)
     this.#draining ??= this.#drain()
@@ -194,31 +198,45 @@ class SqliteLog implements EventLog {
     this.#pruned = now
     for (const stream of [...EVENT_STREAMS, ...STATE_STREAMS]) {
       const keep = stream === 'events.day2' ? this.#options.auditRetentionMs : this.#options.retentionMs
-      this.#outbox.push({ kind: 'prune', stream, before: now - keep, limit: PRUNE_ROWS })
+      this.#chores.push({ kind: 'prune', stream, before: now - keep, limit: PRUNE_ROWS })
     }
     this.#draining ??= this.#drain()
   }
 
-  /** One batch at a time: what comes in while it is written is the next one (group commit). */
+  /** One transaction at a time: what comes in while it is written is the next one (group commit). Chores wait for a quiet moment. */
   async #drain(): Promise<void> {
-    for (let batch = this.#outbox.next(); batch !== null; batch = this.#outbox.next()) await this.#write(batch)
+    for (;;) {
+      const commit = this.#outbox.next()
+      const chore = commit === null ? this.#chores.shift() : undefined
+      if (commit !== null) await this.#commit(commit)
+      else if (chore !== undefined) await this.#do(chore)
+      else break
+    }
     this.#draining = null
     if (Date.now() - this.#pruned > PRUNE_EVERY_MS && !this.#closing.signal.aborted) this.prune()
   }
 
-  /** Once a batch is lost, those behind it are too: nothing is durable that came after something that is not. */
-  async #write(batch: Batch): Promise<void> {
-    const { request } = batch
+  async #commit(commit: Commit<Row, Position>): Promise<void> {
+    const last = await this.#write({ kind: 'append', rows: commit.items, at: Date.now() })
+    if (last === null) return commit.reject(this.#fatal ?? new LogError('fatal', 'the log is lost'))
+    commit.resolve(String(last))
+    this.#appended.resolve()
+    this.#appended = Promise.withResolvers<void>()
+  }
+
+  /** A chore that did all it may at one go has more to do. */
+  async #do(chore: PruneRequest): Promise<void> {
+    const done = await this.#write(chore)
+    if (done === chore.limit && !this.#closing.signal.aborted) this.#chores.push(chore)
+  }
+
+  /** What the writer said, or null: once a transaction is lost, those behind it are too. Nothing is durable that came after a loss. */
+  async #write(request: WriterRequest): Promise<number | null> {
     while (this.#fatal === null) {
       const answer = await this.#ask(request)
       if (answer.kind === 'done') {
         this.#say('')
-        if (request.kind === 'prune' && answer.last === request.limit && !this.#closing.signal.aborted)
-          this.#outbox.push(request)
-        batch.resolve(String(answer.last))
-        this.#appended.resolve()
-        this.#appended = Promise.withResolvers<void>()
-        return
+        return answer.last
       }
       const message = answer.kind === 'failed' ? answer.message : 'an unexpected answer'
       if (answer.kind === 'failed' && PASSING.has(answer.code & PRIMARY) && !this.#closing.signal.aborted) {
@@ -229,7 +247,7 @@ class SqliteLog implements EventLog {
       this.#fatal = new LogError('fatal', `the log can not be written: ${message}`)
       this.#say(this.#fatal.message)
     }
-    batch.reject(this.#fatal)
+    return null
   }
 
   async #ask(request: WriterRequest): Promise<WriterAnswer> {
