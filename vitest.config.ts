@@ -47,6 +47,8 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          // Servers of others on a machine that may be busy: one second look, which the report names (see docs/testing.md).
+          retry: 1,
           globalSetup: ['test/servers/setup.ts'],
           testTimeout: 90_000,
           hookTimeout: 120_000,

@@ -119,6 +119,12 @@ test('a send that fails in part loses the next record with an ordinary idempoten
   const configEntries = [{ name: 'max.message.bytes', value: '1000' }]
   await admin.createTopics({ topics: [{ topic: `${small}.events.day2`, numPartitions: 3, configEntries }] })
   await createTopics(connectionTo(kafka.brokers), planOf(small, 1))
+  // A topic is there before its partitions have their leaders.
+  for (const stream of ['events.vm', 'events.day2']) {
+    const led = async (): Promise<number> =>
+      (await admin.fetchTopicOffsets(`${small}.${stream}`).catch(() => [])).length
+    await expect.poll(led, { timeout: 20_000 }).toBe(3)
+  }
   await producer.connect()
   const value = 'x'.repeat(2_000)
   const messages = (value: string): { partition: number; value: string }[] => [{ partition: 0, value }]
