@@ -25,6 +25,9 @@ export class WatchRole {
   /** Watches that were told to stop: a cluster that comes back waits for its old one, so that it never has two writers. */
   readonly #leaving = new Map<string, Promise<void>>()
   readonly #faults = new Map<string, Fault>()
+  /** What was on record at the start of clusters that were not begun since: each is taken once, then the log is read again. */
+  #stock = new Map<string, Known>()
+  readonly #taken = new Set<string>()
   #lost = Promise.withResolvers<never>()
 
   constructor(parts: RoleParts) {
@@ -43,6 +46,7 @@ export class WatchRole {
     const { config, signal } = this.#parts
     const ended = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
     await this.#retire()
+    this.#stock = await load(this.#parts.log)
     for (const cluster of config.clusters)
       await this.#try(cluster, () => this.#start(cluster.name, '', connectionOf(cluster)))
     const hubs = config.hubs.map(hub => this.#watchHub(hub))
@@ -92,6 +96,8 @@ export class WatchRole {
   }
 
   async #release(record: ClusterRecord, reason: string): Promise<void> {
+    this.#taken.add(record.name)
+    this.#stock.delete(record.name)
     this.#parts.logger.warn({ cluster: record.name }, `out of scope: ${reason}`)
     await this.#parts.log.append([{ stream: 'state.fleet', key: record.name, value: outOfScope(record, reason) }])
   }
@@ -108,7 +114,7 @@ export class WatchRole {
 
   async #start(name: string, hub: string, connection: Connection): Promise<void> {
     const { config, log, now, signal } = this.#parts
-    const known = await load(log, name)
+    const known = await this.#knownOf(name)
     if (known.cluster === null) await log.append([{ stream: 'state.fleet', key: name, value: newCluster(name, hub) }])
     const stop = new AbortController()
     const client = new KubeClient({ connection, userAgent: USER_AGENT })
@@ -127,6 +133,14 @@ export class WatchRole {
     this.#running.set(name, { watch, stop, done })
   }
 
+  async #knownOf(name: string): Promise<Known> {
+    const found = this.#taken.has(name) ? await load(this.#parts.log) : this.#stock
+    const known = found.get(name) ?? { cluster: null, records: new Map<string, VmRecord>() }
+    this.#taken.add(name)
+    this.#stock.delete(name)
+    return known
+  }
+
   async #finish(watch: ClusterWatch, client: KubeClient): Promise<void> {
     try {
       await watch.run()
@@ -138,11 +152,11 @@ export class WatchRole {
   }
 
   async #watchHub(hub: HubConfig): Promise<void> {
-    const { config, log, now, signal } = this.#parts
+    const { log, now, signal } = this.#parts
     await this.#try(hub, async () => {
       const connection = connectionOf(hub)
       await using client = new KubeClient({ connection, userAgent: USER_AGENT })
-      const known = (await load(log, hub.name)).cluster
+      const known = (await this.#knownOf(hub.name)).cluster
       const nameOf = (cluster: ManagedCluster): string => hub.aliases[cluster.name] ?? cluster.name
       await watchHub({
         name: hub.name,
@@ -152,7 +166,6 @@ export class WatchRole {
         labels: hub.labels,
         now,
         signal,
-        heartbeatMs: config.watch.heartbeat_seconds * 1000,
         onSelected: cluster => this.#select(nameOf(cluster), hub, cluster, connection),
         onLeft: cluster => this.#leave(nameOf(cluster)),
         onListed: () => this.#releaseUnselected(hub.name),
@@ -198,19 +211,23 @@ export class WatchRole {
   }
 }
 
-/** What the log knows of one cluster. */
-async function load(
-  log: EventLog,
-  name: string,
-): Promise<{ cluster: ClusterRecord | null; records: Map<string, VmRecord> }> {
-  const records = new Map<string, VmRecord>()
-  let cluster: ClusterRecord | null = null
+interface Known {
+  readonly cluster: ClusterRecord | null
+  readonly records: Map<string, VmRecord>
+}
+
+/** What the log knows of each cluster, by one reading of it. */
+async function load(log: EventLog): Promise<Map<string, Known>> {
+  const found = new Map<string, Known>()
   for await (const { key, value } of log.latest('state.fleet')) {
     if (value === null) continue
-    if (key === name && isCluster(value)) cluster = value
-    else if (key.startsWith(`${name}/`)) records.set(key.slice(name.length + 1), value as VmRecord)
+    const slash = key.indexOf('/')
+    const name = slash < 0 ? key : key.slice(0, slash)
+    const known = found.get(name) ?? { cluster: null, records: new Map<string, VmRecord>() }
+    if (slash >= 0) known.records.set(key.slice(slash + 1), value as VmRecord)
+    found.set(name, slash < 0 && isCluster(value) ? { ...known, cluster: value } : known)
   }
-  return { cluster, records }
+  return found
 }
 
 function holdsOf(config: Config): { stopped: number; reachable: number; unreachable: number; address: number } {

@@ -11,7 +11,6 @@ export interface HubOptions {
   readonly labels: Readonly<Record<string, string>>
   readonly now: () => number
   readonly signal: AbortSignal
-  readonly heartbeatMs: number
   readonly reflect?: Partial<Pick<ReflectOptions, 'pageSize' | 'stallMs' | 'backoff' | 'random'>>
   /**
    * Told of each cluster that comes into the selection or leaves it. Leaving is out of scope, never gone. Awaited before the hub

@@ -1,4 +1,4 @@
-type Json = Record<string, unknown>
+import { dict, list, text } from '../vm/raw.ts'
 
 /** What is kept of a ManagedCluster (cluster.open-cluster-management.io/v1). */
 export interface ManagedCluster {
@@ -13,8 +13,7 @@ export interface ManagedCluster {
 export function projectManagedCluster(object: unknown): ManagedCluster {
   const cluster = dict(object)
   const meta = dict(cluster['metadata'])
-  const said = dict(cluster['status'])['conditions']
-  const conditions = Array.isArray(said) ? said.map(dict) : []
+  const conditions = list(dict(cluster['status'])['conditions']).map(dict)
   return {
     name: text(meta['name']),
     uid: text(meta['uid']),
@@ -31,12 +30,4 @@ export function isSelected(cluster: ManagedCluster, labels: Readonly<Record<stri
   return (
     cluster.accepted && cluster.joined && Object.entries(labels).every(([key, value]) => cluster.labels[key] === value)
   )
-}
-
-function dict(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {}
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }

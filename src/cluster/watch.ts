@@ -100,7 +100,7 @@ export class ClusterWatch {
   /** What was synced when the bridge stopped is not so now: nothing is launched there before it was read again. */
   async #begin(): Promise<void> {
     const { status, adopted_at } = this.#record
-    if (adopted_at === 0 || status === 'unavailable' || this.#options.signal.aborted) return
+    if (adopted_at === 0 || status === 'unavailable' || status === 'joining' || this.#options.signal.aborted) return
     await this.#become(notReadYet(this.#record))
   }
 

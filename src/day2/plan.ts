@@ -98,12 +98,21 @@ export function whyNotOnboard(
   if (done !== undefined && done.refusals >= MAX_REFUSALS) return `refused ${done.refusals} times: ${done.detail}`
   if (done !== undefined && now < done.at + retryAfter(done.refusals))
     return `refused, tried again later: ${done.detail}`
-  const cluster = world.fleet.clusters.get(record.cluster)
-  if (cluster?.status !== 'synced') return `its cluster is ${cluster?.status ?? 'unknown'}`
-  const holder = world.ledger.holder(record.uid)
-  if (holder !== undefined) return `run ${holder.id} holds it`
-  if (!isReady(record)) return `not ready: ${unreachableReason(record, 'fresh') || 'its address is settling'}`
-  return ''
+  return unsynced(record, world.fleet.clusters) || held(record, world.ledger) || unready(record)
+}
+
+function unsynced(record: VmRecord, clusters: FleetView['clusters']): string {
+  const status = clusters.get(record.cluster)?.status ?? 'unknown'
+  return status === 'synced' ? '' : `its cluster is ${status}`
+}
+
+function held(record: VmRecord, ledger: LedgerView, own?: string): string {
+  const holder = ledger.holder(record.uid)
+  return holder === undefined || holder.id === own ? '' : `run ${holder.id} holds it`
+}
+
+function unready(record: VmRecord): string {
+  return isReady(record) ? '' : `not ready: ${unreachableReason(record, 'fresh') || 'its address is settling'}`
 }
 
 function retryAfter(refusals: number): number {
@@ -148,12 +157,12 @@ interface Surroundings {
 
 /** Why nothing may be launched on a VM now, whoever asks; empty when it may. */
 export function whyNotNow(record: VmRecord, world: Surroundings): string {
-  const cluster = world.clusters.get(record.cluster)
-  if (cluster?.status !== 'synced') return `its cluster is ${cluster?.status ?? 'unknown'}`
   const { family } = record.seen.os
-  if (world.os !== undefined && !world.os.includes(family))
-    return `its OS (${family || 'unknown'}) is not one the verb is for`
-  if (!isReady(record)) return `not ready: ${unreachableReason(record, 'fresh') || 'its address is settling'}`
-  const holder = world.ledger.holder(record.uid)
-  return holder === undefined || holder.id === world.own ? '' : `run ${holder.id} holds it`
+  const wrongOs = world.os !== undefined && !world.os.includes(family)
+  return (
+    unsynced(record, world.clusters) ||
+    (wrongOs ? `its OS (${family || 'unknown'}) is not one the verb is for` : '') ||
+    unready(record) ||
+    held(record, world.ledger, world.own)
+  )
 }

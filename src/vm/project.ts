@@ -1,8 +1,7 @@
 import ipaddr from 'ipaddr.js'
 import { plainText } from '../event/index.ts'
 import { type Address, type GuestOs, NO_OS, type VmiPart, type VmPart } from './part.ts'
-
-type Json = Record<string, unknown>
+import { dict, type Json, list, text } from './raw.ts'
 
 /** Labels kept of a VM, in the order of their keys; the rest is left out so that a record stays near 1 KB. */
 const MAX_LABELS = 64
@@ -134,16 +133,4 @@ function labels(value: unknown): Readonly<Record<string, string>> {
 
 function unique(values: readonly string[]): readonly string[] {
   return [...new Set(values)]
-}
-
-function dict(value: unknown): Json {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {}
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
-}
-
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : ''
 }
