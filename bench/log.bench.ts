@@ -57,7 +57,7 @@ async function* sqlite(): AsyncIterable<Measure> {
 }
 
 async function* kafka(): AsyncIterable<Measure> {
-  await using server = await startKafka()
+  await using server = await startKafka({ asShipped: true })
   const connection = connectionTo(server.brokers)
   const topics = planOf('bench', 1, PARTITIONS)
   await createTopics(connection, topics)
