@@ -38,9 +38,28 @@ export type Position = string
 
 export const START: Position = '0'
 
+/**
+ * Records of a stream that the log had and no longer has, found when it was opened: a topic that was deleted, a file that was put back
+ * from a copy. Kept in the log itself and told at every open until a person confirms it; at most one of a stream, the newest.
+ *
+ * Of `state.fleet`: VMs that are seen again are no news. Of `state.runs`: what was launched is not known, so nothing is. A copy that is
+ * put back is both: what became of the fleet and of the runs after it was made is gone.
+ */
+export interface Loss {
+  /** Another for each loss, so that a confirmation never meets one that its person did not know of. */
+  readonly id: string
+  readonly stream: Stream
+  /** What is gone and what shows it, in one sentence. */
+  readonly reason: string
+  /** When it was found, in ms since the epoch; the same at every open. What was done before then may be unknown. */
+  readonly at: number
+}
+
 export interface LogHealth {
   readonly writable: boolean
-  /** Why not, in one sentence; empty when writable. */
+  /** Whether those who follow get what comes. */
+  readonly readable: boolean
+  /** Why it is not both, in one sentence; empty when it is. */
   readonly reason: string
   /** Bytes that wait to become durable. */
   readonly waitingBytes: number
@@ -69,6 +88,12 @@ export interface EventLog extends AsyncDisposable {
   end(stream: Stream): Position
 
   health(): LogHealth
+
+  /** What is gone and was not confirmed. */
+  losses(): readonly Loss[]
+
+  /** A person knows of a loss: it is told no more. Durable when it resolves. An id that is not among `losses` is nothing to do. */
+  confirmLoss(id: string): Promise<void>
 }
 
 /** What the caller must do about it: `retry` later, `recreate` the client, stop as somebody else took over, or give up. */

@@ -124,6 +124,8 @@ export function dying(
     latest: stream => log.latest(stream),
     end: stream => log.end(stream),
     health: () => log.health(),
+    losses: () => log.losses(),
+    confirmLoss: id => log.confirmLoss(id),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   }
 }

@@ -218,6 +218,8 @@ class Process {
     latest: stream => log.latest(stream),
     end: stream => log.end(stream),
     health: () => log.health(),
+    losses: () => log.losses(),
+    confirmLoss: id => log.confirmLoss(id),
     [Symbol.asyncDispose]: async () => undefined,
   })
 

@@ -329,6 +329,8 @@ export function cutAt(append: number, durable: boolean): { logOf: (log: EventLog
       latest: stream => log.latest(stream),
       end: stream => log.end(stream),
       health: () => log.health(),
+      losses: () => log.losses(),
+      confirmLoss: id => log.confirmLoss(id),
       [Symbol.asyncDispose]: async () => undefined,
     }),
   }

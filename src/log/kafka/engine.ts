@@ -7,6 +7,7 @@ import {
   type EventLog,
   type LogHealth,
   LogError,
+  type Loss,
   type Position,
   type StateStream,
   type Stored,
@@ -210,10 +211,19 @@ class KafkaLog implements EventLog {
     const { brokers } = this.#options.connection
     return {
       writable: reason === '',
+      readable: true,
       reason,
       waitingBytes: this.#outbox.bytes,
       holder: `process ${this.#claim.pid} on ${this.#claim.host}, topics ${this.#options.topics.prefix}.* at ${brokers.join(', ')}`,
     }
+  }
+
+  losses(): readonly Loss[] {
+    return []
+  }
+
+  confirmLoss(_id: string): Promise<void> {
+    return Promise.resolve()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -10,6 +10,7 @@ import {
   EVENT_STREAMS,
   type LogHealth,
   LogError,
+  type Loss,
   type Position,
   STATE_STREAMS,
   type Stored,
@@ -178,10 +179,19 @@ class SqliteLog implements EventLog {
     const reason = this.#fatal?.message ?? this.#trouble
     return {
       writable: reason === '',
+      readable: true,
       reason,
       waitingBytes: this.#outbox.bytes,
       holder: `process ${process.pid} on ${hostname()}`,
     }
+  }
+
+  losses(): readonly Loss[] {
+    return []
+  }
+
+  confirmLoss(_id: string): Promise<void> {
+    return Promise.resolve()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
