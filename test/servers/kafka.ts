@@ -33,6 +33,8 @@ export interface KafkaServer extends AsyncDisposable {
   readonly nodes: readonly KafkaNode[]
   /** How a client with a password gets in over TLS, when the server was started `secure`. */
   readonly secure: SecureListener
+  /** For a server that was started `proxied`: a listener of each node whose clients are sent to another port, on which nobody listens yet. */
+  readonly proxied: readonly ProxiedListener[]
   /** Resolves when every node that runs answers, and knows all the others that run. */
   ready(): Promise<void>
 }
@@ -45,24 +47,35 @@ export interface SecureListener {
   readonly password: string
 }
 
+/** Where a node listens, and where it tells its clients to go instead: whoever listens there stands between. Ports of the loopback. */
+export interface ProxiedListener {
+  readonly port: number
+  readonly told: number
+}
+
 /**
  * Starts a Kafka of one node (1 s, 150 MB) or three (6 s; replication factor 3, `min.insync.replicas` 2). `asShipped` starts it with the
  * memory and garbage collector that its own start script gives it.
  */
 export async function startKafka(
-  options: { nodes?: 1 | 3; secure?: boolean; asShipped?: boolean } = {},
+  options: { nodes?: 1 | 3; secure?: boolean; asShipped?: boolean; proxied?: boolean } = {},
 ): Promise<KafkaServer> {
   const [libs, program] = await Promise.all([kafkaJars(), javaProgram()])
   const amount = options.nodes ?? 1
   const secure = options.secure ?? false
   const { jvm, heap } = options.asShipped === true ? shipped : small
-  return withFreePorts(amount * 3, async ports => {
+  const perNode = 5
+  return withFreePorts(amount * perNode, async ports => {
     const folder = await mkdtemp(join(tmpdir(), 'virtbridge-kafka-'))
     const all = Array.from({ length: amount }, (_, index) => ({
       id: index + 1,
-      port: ports[index * 3] ?? 0,
-      controllerPort: ports[index * 3 + 1] ?? 0,
-      securePort: secure ? (ports[index * 3 + 2] ?? 0) : 0,
+      port: ports[index * perNode] ?? 0,
+      controllerPort: ports[index * perNode + 1] ?? 0,
+      securePort: secure ? (ports[index * perNode + 2] ?? 0) : 0,
+      proxied:
+        options.proxied === true
+          ? { port: ports[index * perNode + 3] ?? 0, told: ports[index * perNode + 4] ?? 0 }
+          : null,
     }))
     const ca = secure ? await makeKeys(program, folder) : ''
     const classPath = ['-cp', join(libs, '*')]
@@ -82,7 +95,8 @@ export async function startKafka(
       }),
     )
     const listener = { brokers: all.map(place => `127.0.0.1:${place.securePort}`), ca, username, password }
-    const server = new Server(nodes, listener, folder)
+    const proxied = all.flatMap(place => (place.proxied === null ? [] : [place.proxied]))
+    const server = new Server({ nodes, secure: listener, proxied, folder })
     try {
       for (const node of nodes) node.start()
       await server.ready()
@@ -100,16 +114,18 @@ interface Place {
   readonly controllerPort: number
   /** 0: it has none. */
   readonly securePort: number
+  readonly proxied: ProxiedListener | null
 }
 
 function propertiesOf(place: Place, all: readonly Place[], { home, keys }: { home: string; keys: string }): string {
   const replicas = all.length
   const secure = place.securePort === 0 ? '' : `,SASL_SSL://127.0.0.1:${place.securePort}`
   const synced = replicas === 1 ? 1 : 2
+  const at = (port: number | undefined): string => (port === undefined ? '' : `,PROXIED://127.0.0.1:${port}`)
   return [
     `node.id=${place.id}`,
-    `listeners=PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}${secure}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${place.port}${secure}`,
+    `listeners=PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}${secure}${at(place.proxied?.port)}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${place.port}${secure}${at(place.proxied?.told)}`,
     ...(secure === '' ? [] : secureProperties(keys)),
     `controller.quorum.voters=${all.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(',')}`,
     `log.dirs=${join(home, 'data')}`,
@@ -194,14 +210,23 @@ class Node implements KafkaNode, AsyncDisposable {
   }
 }
 
+interface Parts {
+  readonly nodes: readonly Node[]
+  readonly secure: SecureListener
+  readonly proxied: readonly ProxiedListener[]
+  readonly folder: string
+}
+
 class Server implements KafkaServer {
   readonly nodes: readonly Node[]
   readonly secure: SecureListener
+  readonly proxied: readonly ProxiedListener[]
   readonly #folder: string
 
-  constructor(nodes: readonly Node[], secure: SecureListener, folder: string) {
+  constructor({ nodes, secure, proxied, folder }: Parts) {
     this.nodes = nodes
     this.secure = secure
+    this.proxied = proxied
     this.#folder = folder
   }
 
