@@ -1,6 +1,6 @@
 import { isSelected, projectManagedCluster } from '../cluster/index.ts'
 import type { ClusterConfig, HubConfig } from '../config/index.ts'
-import { type Connection, HINTS, KubeClient, list, mayI, PATHS } from '../kube/index.ts'
+import { type Connection, KubeClient, KubeError, list, mayI, PATHS } from '../kube/index.ts'
 import { behindProxy, connectionOf } from '../reach.ts'
 import { USER_AGENT } from '../role.ts'
 import { failure, type Finding } from './finding.ts'
@@ -85,8 +85,7 @@ async function checkResource(
   try {
     const denied: string[] = []
     for (const verb of ['list', 'watch']) if (!(await mayI(client, verb, group, resource, signal))) denied.push(verb)
-    if (denied.length > 0)
-      return { what, result: 'fail', detail: `may not ${denied.join(' and ')}`, hint: HINTS.forbidden }
+    if (denied.length > 0) throw new KubeError('forbidden', `may not ${denied.join(' and ')}`)
     await client.get(`${PATHS[resource]}?limit=1`, signal)
     return { what, result: 'ok', detail: 'may be listed and watched', hint: '' }
   } catch (error) {

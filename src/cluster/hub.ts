@@ -1,5 +1,5 @@
 import type { EventLog } from '../log/index.ts'
-import { HINTS, type KubeClient, KubeError, type Observed, PATHS, reflect, type ReflectOptions } from '../kube/index.ts'
+import { type KubeClient, KubeError, type Observed, PATHS, reflect, type ReflectOptions } from '../kube/index.ts'
 import { isSelected, type ManagedCluster, projectManagedCluster } from './managed.ts'
 import { type ClusterRecord, newCluster } from './record.ts'
 
@@ -47,10 +47,10 @@ export async function watchHub(options: HubOptions): Promise<void> {
   }
   for await (const observed of reflect(client, resource, { ...options.reflect, signal, verify })) {
     if (observed.kind === 'unavailable') {
-      const { message, kind } = observed.error
+      const { message, kind, hint } = observed.error
       if (record.reason === message) continue
       const status = record.adopted_at === 0 ? 'joining' : 'unavailable'
-      await become({ ...record, status, reason: message, hint: HINTS[kind], cause: kind })
+      await become({ ...record, status, reason: message, hint, cause: kind })
       continue
     }
     await apply(observed, selected, options)

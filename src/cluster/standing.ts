@@ -1,5 +1,5 @@
 import type { ClusterFact } from '../event/index.ts'
-import { HINTS, type KubeError } from '../kube/index.ts'
+import type { KubeError } from '../kube/index.ts'
 import type { ClusterRecord } from './record.ts'
 
 /** What is seen of a cluster whose VMs and VMIs have both been listed. */
@@ -49,7 +49,7 @@ export function unavailable(was: ClusterRecord, error: KubeError): Standing | nu
   if (was.status === 'unavailable' && was.reason === error.message) return null
   const known = was.uid !== '' && was.adopted_at > 0
   const status = was.adopted_at === 0 ? 'joining' : 'unavailable'
-  const record = { ...was, status, reason: error.message, hint: HINTS[error.kind], cause: error.kind } as const
+  const record = { ...was, status, reason: error.message, hint: error.hint, cause: error.kind } as const
   return { record, fact: known && was.status !== 'unavailable' ? 'unreachable' : null }
 }
 

@@ -1,5 +1,5 @@
 import { Agent } from 'undici'
-import type { Connection } from './connection.ts'
+import type { Connection, Tls } from './connection.ts'
 import { fromFailure, fromStatus, KubeError } from './error.ts'
 
 export interface ClientOptions {
@@ -15,24 +15,24 @@ const REQUEST_TIMEOUT_MS = 30_000
 
 /** One API server: one connection pool, requests with the caller's signal, errors by what to do about them. */
 export class KubeClient implements AsyncDisposable {
-  readonly url: string
   readonly #connection: Connection
-  readonly #agent: Agent
+  /** The pool of today's certificates, and those of earlier ones on which a watch still goes on. */
+  #agent: Agent
+  #trusted: Tls
+  readonly #retired = new Set<Agent>()
   readonly #userAgent: string
   readonly #timeoutMs: number
 
   constructor(options: ClientOptions) {
-    this.url = options.connection.url
     this.#connection = options.connection
     this.#userAgent = options.userAgent
     this.#timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
-    this.#agent = new Agent({
-      connections: 8,
-      connect: { ...options.connection.tls, timeout: 10_000, keepAlive: true },
-      headersTimeout: this.#timeoutMs,
-      // A quiet watch is normal: bookmarks come about once a minute, and the reflector has its own stall timer.
-      bodyTimeout: 0,
-    })
+    this.#trusted = options.connection.tls
+    this.#agent = this.#pool()
+  }
+
+  get url(): string {
+    return this.#connection.url
   }
 
   /** The parsed JSON of a GET. Rejects with a KubeError. */
@@ -59,7 +59,28 @@ export class KubeClient implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#agent.destroy()
+    await Promise.all([this.#agent, ...this.#retired].map(agent => agent.destroy()))
+  }
+
+  #pool(): Agent {
+    return new Agent({
+      connections: 8,
+      connect: { ...this.#trusted, timeout: 10_000, keepAlive: true },
+      headersTimeout: this.#timeoutMs,
+      // A quiet watch is normal: bookmarks come about once a minute, and the reflector has its own stall timer.
+      bodyTimeout: 0,
+    })
+  }
+
+  /** New connections trust what the connection says now; those that are open end by themselves. */
+  #current(): Agent {
+    if (this.#trusted === this.#connection.tls) return this.#agent
+    const before = this.#agent
+    this.#retired.add(before)
+    void before.close().finally(() => this.#retired.delete(before))
+    this.#trusted = this.#connection.tls
+    this.#agent = this.#pool()
+    return this.#agent
   }
 
   async #json(request: Request): Promise<unknown> {
@@ -74,22 +95,33 @@ export class KubeClient implements AsyncDisposable {
     }
   }
 
-  /** Asks once more with fresh credentials when they are refused: a token may have been rotated under us. */
+  /** Asks once more when who we are is refused, or when by now another CA or address is known: both are rotated under us. */
   async #request(request: Request): Promise<AsyncIterable<Uint8Array>> {
     try {
       return await this.#send(request, false)
     } catch (error) {
-      if (!(error instanceof KubeError) || error.kind !== 'unauthorized') throw error
-      return await this.#send(request, true)
+      if (!(error instanceof KubeError) || request.signal.aborted) throw error
+      if (error.kind === 'unauthorized') return await this.#send(request, true)
+      if ((error.kind === 'untrusted' || error.kind === 'unreachable') && (await this.#moved())) {
+        return await this.#send(request, false)
+      }
+      throw error
     }
   }
 
+  /** Reads the connection anew: is it another one? What can not be read anew is as it was. */
+  async #moved(): Promise<boolean> {
+    const { url, tls } = this.#connection
+    await this.#connection.authorize(true).catch(() => undefined)
+    return this.#connection.url !== url || this.#connection.tls !== tls
+  }
+
   async #send(request: Request, fresh: boolean): Promise<AsyncIterable<Uint8Array>> {
-    const url = new URL(this.url)
-    const prefix = url.pathname.replace(/\/$/, '')
     try {
       const headers = await this.#connection.authorize(fresh)
-      const answer = await this.#agent.request({
+      const url = new URL(this.url)
+      const prefix = url.pathname.replace(/\/$/, '')
+      const answer = await this.#current().request({
         origin: url.origin,
         path: `${prefix}${request.path}`,
         method: request.method,

@@ -20,19 +20,26 @@ export type KubeErrorKind =
 
 export class KubeError extends Error {
   readonly kind: KubeErrorKind
+  /** What to do about it, for people. */
+  readonly hint: string
   /** How long the server asks to wait, in ms; 0 when it does not say. */
   readonly retryAfterMs: number
 
-  constructor(kind: KubeErrorKind, message: string, options: { retryAfterMs?: number; cause?: unknown } = {}) {
+  constructor(
+    kind: KubeErrorKind,
+    message: string,
+    options: { hint?: string; retryAfterMs?: number; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'KubeError'
     this.kind = kind
+    this.hint = options.hint ?? HINTS[kind]
     this.retryAfterMs = options.retryAfterMs ?? 0
   }
 }
 
-/** What to do about it, for people. */
-export const HINTS: Readonly<Record<KubeErrorKind, string>> = {
+/** What to do about each kind, where nothing closer is known. */
+const HINTS: Readonly<Record<KubeErrorKind, string>> = {
   expired: 'nothing: the resource is listed again',
   throttled: 'nothing: the API server asked to slow down',
   unauthorized: 'the token or certificate is wrong or expired: renew the credentials of this cluster',

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { type Cluster, KubeConfig, type User } from '@kubernetes/client-node'
+import { parse } from 'yaml'
 import { Fault, messageOf } from '../errors.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Tls } from './connection.ts'
 import { KubeError } from './error.ts'
 
 /** How long an answer of `authorize` is used: bound tokens are rotated well before they expire. */
@@ -14,7 +15,58 @@ const AUTHORIZATION_MS = 30_000
  * choice, and kubeconfigs come out of Secrets that others may write.
  */
 export function fromKubeconfig(options: KubeconfigOptions): Connection {
-  return connect(() => loadKubeconfig(options))
+  const load = (): Loaded =>
+    loadKubeconfig({
+      ...options,
+      where: `kubeconfig ${options.file}`,
+      into: config => config.loadFromFile(options.file),
+    })
+  return connect(load, load())
+}
+
+/**
+ * The connection of the current context of a kubeconfig that `read` gives, a Secret's perhaps: read when it is first needed, and again
+ * when it no longer does. Whoever may write it must not choose what runs or is read on this machine: programs and files are refused.
+ */
+export function fromKubeconfigText(where: string, read: () => Promise<string>): Connection {
+  const load = async (): Promise<Loaded> => {
+    const text = await read()
+    try {
+      refuseFiles(text, where)
+      return loadKubeconfig({ where, context: '', allowExec: false, into: config => config.loadFromString(text) })
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error
+      throw new KubeError('unauthorized', error.message, { hint: error.hint, cause: error })
+    }
+  }
+  return connect(load, null)
+}
+
+/** Keys of a kubeconfig that name a file of the machine it is read on. */
+const FILE_KEYS = ['certificate-authority', 'client-certificate', 'client-key', 'tokenFile', 'token-file']
+
+function refuseFiles(text: string, where: string): void {
+  const found = new Set<string>()
+  const look = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null) return
+    for (const [key, inner] of Object.entries(value)) {
+      if (FILE_KEYS.includes(key)) found.add(key)
+      look(inner)
+    }
+  }
+  look(parsed(text, where))
+  if (found.size === 0) return
+  throw new Fault('kubeconfig', `${where} names files of this machine (${[...found].join(', ')}), which is refused`, {
+    hint: 'put what is in them inline: certificate-authority-data, client-certificate-data, client-key-data, token',
+  })
+}
+
+function parsed(text: string, where: string): unknown {
+  try {
+    return parse(text, { maxAliasCount: 0 })
+  } catch (error) {
+    throw new Fault('kubeconfig', `${where} can not be read: ${firstLine(error)}`, { hint: 'it must be valid YAML' })
+  }
 }
 
 interface KubeconfigOptions {
@@ -23,11 +75,17 @@ interface KubeconfigOptions {
   readonly allowExec: boolean
 }
 
-function loadKubeconfig(options: KubeconfigOptions): Loaded {
+interface LoadOptions {
+  readonly where: string
+  readonly context: string
+  readonly allowExec: boolean
+  readonly into: (config: KubeConfig) => void
+}
+
+function loadKubeconfig({ where, into, ...options }: LoadOptions): Loaded {
   const config = new KubeConfig()
-  const where = `kubeconfig ${options.file}`
   try {
-    config.loadFromFile(options.file)
+    into(config)
   } catch (error) {
     throw new Fault('kubeconfig', `${where} can not be read: ${firstLine(error)}`, {
       hint: 'check the path and that it is valid YAML',
@@ -60,11 +118,11 @@ function firstLine(error: unknown): string {
   return messageOf(error).split('\n', 1)[0] ?? ''
 }
 
-/** The connection of the service account of the pod this runs in. */
-export function inCluster(): Connection {
-  return connect(() => {
+/** The connection of the service account of the pod this runs in. `root` is where its files lie, for tests. */
+export function inCluster(root = ''): Connection {
+  const load = (): Loaded => {
     const config = new KubeConfig()
-    config.loadFromCluster()
+    config.loadFromCluster(root)
     const cluster = config.getCurrentCluster()
     if (cluster === null || cluster.server.includes('undefined')) {
       throw new Fault('in_cluster', 'in_cluster is set, but this process does not run in a pod', {
@@ -72,7 +130,8 @@ export function inCluster(): Connection {
       })
     }
     return { config, cluster, where: 'the service account of this pod' }
-  })
+  }
+  return connect(load, load())
 }
 
 function refuseExec(user: User, where: string, allowed: boolean): void {
@@ -104,33 +163,45 @@ interface Loaded {
   readonly where: string
 }
 
-/** Reads the credentials anew from where they came when they were refused: tokens are rotated in the file. */
-function connect(load: () => Loaded): Connection {
-  let loaded = load()
+/** Reads all of it anew from where it came when it was refused: tokens and certificates are rotated in the file. */
+function connect(load: () => Loaded | Promise<Loaded>, first: Loaded | null): Connection {
+  let loaded = first
+  let tls: Tls = first === null ? {} : tlsOf(first)
   let known: { headers: Record<string, string>; at: number } | null = null
+  const reload = async (): Promise<Loaded> => {
+    loaded = await load()
+    const next = tlsOf(loaded)
+    if (JSON.stringify(next) !== JSON.stringify(tls)) tls = next
+    return loaded
+  }
   return {
-    url: loaded.cluster.server.replace(/\/$/, ''),
-    tls: tlsOf(loaded),
+    get url() {
+      return loaded?.cluster.server.replace(/\/$/, '') ?? ''
+    },
+    get tls() {
+      return tls
+    },
     async authorize(fresh) {
       if (!fresh && known !== null && performance.now() - known.at < AUTHORIZATION_MS) return known.headers
-      if (fresh) loaded = reload(load)
+      const { config } = fresh || loaded === null ? await readable(reload) : loaded
       const options: { headers: Record<string, string> } = { headers: {} }
-      await loaded.config.applyToHTTPSOptions(options as Parameters<KubeConfig['applyToHTTPSOptions']>[0])
+      await config.applyToHTTPSOptions(options as Parameters<KubeConfig['applyToHTTPSOptions']>[0])
       known = { headers: lowerCased(options.headers), at: performance.now() }
       return known.headers
     },
   }
 }
 
-function reload(load: () => Loaded): Loaded {
+async function readable(reload: () => Promise<Loaded>): Promise<Loaded> {
   try {
-    return load()
+    return await reload()
   } catch (error) {
+    if (error instanceof KubeError) throw error
     throw new KubeError('unauthorized', `the credentials can not be read anew: ${messageOf(error)}`, { cause: error })
   }
 }
 
-function tlsOf({ config, cluster, where }: Loaded): Connection['tls'] {
+function tlsOf({ config, cluster, where }: Loaded): Tls {
   const user = config.getCurrentUser()
   const ca = fileOrData(cluster.caFile, cluster.caData, where)
   const cert = fileOrData(user?.certFile, user?.certData, where)

@@ -1,13 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import type { IncomingHttpHeaders } from 'node:http'
 import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { type Connection, KubeClient, mayI } from '../../src/kube/index.ts'
-import { fromKubeconfig } from '../../src/kube/kubeconfig.ts'
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
+import { stringify } from 'yaml'
+import { type Connection, KubeClient, mayI, type Tls } from '../../src/kube/index.ts'
+import { fromKubeconfig, fromKubeconfigText, inCluster } from '../../src/kube/kubeconfig.ts'
 import { VIEW } from '../../src/simulator/kube/access.ts'
 import { fileIn, temporaryFolder } from '../support/bridge.ts'
-import { ADMIN, kubeconfigIn, startWorld, TOKEN } from './world.ts'
+import { ADMIN, hear, kubeconfigIn, SOON, startWorld, TOKEN } from './world.ts'
 
 let stack: AsyncDisposableStack
 let folder: string
@@ -173,23 +175,125 @@ describe('a connection', () => {
 describe('over https', () => {
   test('a certificate of the right CA is trusted, any other is untrusted, unless nobody is to look', async () => {
     const cert = pem('certificate')
-    const server = createServer({ key: pem('key'), cert }, (_request, response) =>
-      response.end('{"metadata":{"uid":"u"}}'),
-    )
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-    stack.defer(() => void server.close())
-    stack.defer(() => server.closeAllConnections())
-    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const url = await listening(() => undefined)
     const ask = async (cluster: object): Promise<string> =>
       client(open(await kubeconfigIn(folder, { server: url, ...cluster }, { token: 'x' }))).identity(signal)
-    const ca = (pem: string): object => ({ 'certificate-authority-data': Buffer.from(pem).toString('base64') })
-    expect(await ask(ca(cert))).toBe('u')
+    expect(await ask(trusting(cert))).toBe('u')
     expect(await ask({ 'insecure-skip-tls-verify': true })).toBe('u')
     await expect(ask({})).rejects.toMatchObject({ kind: 'untrusted' })
-    await expect(ask(ca(pem('other')))).rejects.toMatchObject({ kind: 'untrusted' })
-    await expect(ask({ ...ca(cert), 'tls-server-name': 'other.example.com' })).rejects.toMatchObject({
+    await expect(ask(trusting(pem('other')))).rejects.toMatchObject({ kind: 'untrusted' })
+    await expect(ask({ ...trusting(cert), 'tls-server-name': 'other.example.com' })).rejects.toMatchObject({
       kind: 'untrusted',
     })
+  })
+
+  test('another CA or address in its file counts at once, and a pod reads its token and CA again where they are mounted', async () => {
+    const seen: (string | undefined)[] = []
+    const url = await listening(({ authorization }) => seen.push(authorization))
+    const at = (name: string): string => join(folder, 'var/run/secrets/kubernetes.io/serviceaccount', name)
+    mkdirSync(at(''), { recursive: true })
+    const mount = (ca: string, token: string): void => {
+      writeFileSync(at('ca.crt'), ca)
+      writeFileSync(at('token'), token)
+    }
+    mount(pem('other'), 'first')
+    const kube = client(inPod(url))
+    await expect(kube.identity(signal)).rejects.toMatchObject({ kind: 'untrusted' })
+    mount(pem('certificate'), 'second')
+    expect(await kube.identity(signal)).toBe('u')
+    expect(seen).toEqual(['Bearer second'])
+
+    const moved = client(open(await kubeconfigIn(folder, { ...SERVER, ...trusting(pem('other')) }, { token: 'x' })))
+    await expect(moved.identity(signal)).rejects.toMatchObject({ kind: 'unreachable' })
+    await kubeconfigIn(folder, { server: url, ...trusting(pem('certificate')) }, { token: 'y' })
+    expect(await moved.identity(signal)).toBe('u')
+    expect(seen.at(-1)).toBe('Bearer y')
+  })
+
+  test('a watch that is open goes on when the CA becomes another', async () => {
+    const at = stack.use(await startWorld())
+    let tls: Tls = {}
+    const connection: Connection = {
+      url: at.server.url,
+      get tls() {
+        return tls
+      },
+      authorize: () => Promise.resolve({ authorization: `Bearer ${TOKEN}` }),
+    }
+    const kube = client(connection)
+    const heard = stack.use(hear(kube))
+    await expect.poll(() => heard.words, SOON).toEqual(['listed', 'watching'])
+    tls = { ca: pem('other') }
+    await kube.identity(signal)
+    at.addVm('web')
+    await expect.poll(() => heard.words, SOON).toEqual(['listed', 'watching', 'changed web'])
+  })
+})
+
+/** An API server over https that knows one namespace. */
+async function listening(heard: (headers: IncomingHttpHeaders) => void): Promise<string> {
+  const server = createServer({ key: pem('key'), cert: pem('certificate') }, (request, response) => {
+    heard(request.headers)
+    response.end('{"metadata":{"uid":"u"}}')
+  })
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  stack.defer(() => void server.close())
+  stack.defer(() => server.closeAllConnections())
+  return `https://127.0.0.1:${(server.address() as AddressInfo).port}`
+}
+
+function trusting(pem: string): object {
+  return { 'certificate-authority-data': Buffer.from(pem).toString('base64') }
+}
+
+/** The connection that a pod whose files lie in `folder` has. */
+function inPod(url: string): Connection {
+  const { hostname, port } = new URL(url)
+  vi.stubEnv('KUBERNETES_SERVICE_HOST', hostname)
+  vi.stubEnv('KUBERNETES_SERVICE_PORT', port)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  return inCluster(folder)
+}
+
+describe('a kubeconfig that a Secret holds', () => {
+  const where = 'the Secret dev-1/kubeconfig'
+  const config = (cluster: object, user: object): string =>
+    stringify({
+      'current-context': 'c',
+      clusters: [{ name: 'c', cluster }],
+      users: [{ name: 'u', user }],
+      contexts: [{ name: 'c', context: { cluster: 'c', user: 'u' } }],
+    })
+
+  test('is read when it is needed, and again when it is refused', async () => {
+    const at = stack.use(await startWorld())
+    let text = config(plain(at.server.url), { token: 'old' })
+    let reads = 0
+    const kube = client(
+      fromKubeconfigText(where, () => {
+        reads += 1
+        return Promise.resolve(text)
+      }),
+    )
+    expect(reads).toBe(0)
+    await expect(kube.identity(signal)).rejects.toMatchObject({ kind: 'unauthorized' })
+    text = config(plain(at.server.url), { token: TOKEN })
+    expect(await kube.identity(signal)).toBe(at.store.identity)
+    expect([await kube.identity(signal), reads]).toEqual([at.store.identity, 3])
+  })
+
+  test.each([
+    ['runs a program', config(SERVER, { exec: { command: 'touch' } }), /runs a program/],
+    ['names a token file', config(SERVER, { tokenFile: '/etc/passwd' }), /names files of this machine \(tokenFile\)/],
+    ['names a CA file', config({ ...SERVER, 'certificate-authority': '/x' }, {}), /\(certificate-authority\)/],
+    ['names a key file', config(SERVER, { 'client-certificate': '/x', 'client-key': '/y' }), /client-key/],
+    ['is no YAML', 'a: [secret-token', /can not be read/],
+    ['is a bomb', 'a: &a [b]\nc: *a', /can not be read/],
+  ])('and %s is refused, and is not told', async (_, text, message) => {
+    const kube = client(fromKubeconfigText(where, () => Promise.resolve(text)))
+    const error = await kube.identity(signal).catch((error: unknown) => error)
+    expect(error).toMatchObject({ kind: 'unauthorized', message: expect.stringMatching(message) as string })
+    expect(String(error)).not.toContain('secret-token')
   })
 })
 
