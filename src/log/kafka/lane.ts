@@ -23,6 +23,8 @@ export interface LaneOptions extends SessionOptions {
 const BACKOFF_MS = { first: 50, most: 1_000 }
 /** No commit takes longer, whatever hangs: its session is given up, and with it every connection. */
 const WATCHDOG_MS = 30_000
+/** A commit that takes longer is trouble, whatever it waits for: health says so before any time-out does. */
+const SLOW_MS = 5_000
 /** Where a successor is looked for: it claims every partition of both state streams. */
 const CLAIMED: { stream: StateStream; partition: number } = { stream: 'state.fleet', partition: 0 }
 
@@ -113,16 +115,18 @@ export class Lane {
   async #write(records: readonly OutgoingRecord[]): Promise<readonly Placed[]> {
     const { closing, onTrouble } = this.#options
     const timestamp = this.#timestamp()
+    using slow = after(SLOW_MS, () => onTrouble(`Kafka does not take writes: no answer within ${SLOW_MS / 1000} s`))
     let doubt: readonly Placed[] = []
     for (let wait = BACKOFF_MS.first; ; wait = Math.min(wait * 2, BACKOFF_MS.most)) {
       try {
         if (this.#session?.worn === true) this.#drop()
-        const decided = this.#session === null ? await watched(this.#recover(doubt)) : null
-        const placed = decided ?? (await watched(this.#need().commit(records, timestamp)))
+        const decided = this.#session === null ? await this.#watched(signal => this.#recover(doubt, signal)) : null
+        const placed = decided ?? (await this.#watched(() => this.#need().commit(records, timestamp)))
         this.#note(placed)
         onTrouble('')
         return placed
       } catch (error) {
+        slow[Symbol.dispose]()
         this.#drop()
         const reaction = reactionTo(error)
         if (reaction === 'fenced' || reaction === 'fatal') throw error
@@ -134,19 +138,22 @@ export class Lane {
     }
   }
 
-  /** Begins anew after a failure. Resolves with what was in doubt if it turned out to be durable, else with null. */
-  async #recover(doubt: readonly Placed[]): Promise<readonly Placed[] | null> {
-    const session = await Session.open(this.#options)
+  /**
+   * Begins anew after a failure. Resolves with what was in doubt if it turned out to be durable, else with null. When the signal aborts
+   * before, nothing of it is left: what it opened then would be taken for a session whose doubt was looked into.
+   */
+  async #recover(doubt: readonly Placed[], signal: AbortSignal): Promise<readonly Placed[] | null> {
+    const session = await Session.open(this.#options, signal)
     this.#session = session
     await using reader = await Reader.open(this.#options)
-    const rival = await this.#rival(reader, await this.#barrier(session))
+    const rival = await this.#rival(reader, await this.#barrier(session), signal)
     if (rival !== null) {
       const { claim } = this.#options
       const message = `${describe(rival)} took over the log of ${describe(claim)}`
       throw new LogError('fenced', message)
     }
     const [first] = doubt
-    return first !== undefined && (await counts(reader, first)) ? doubt : null
+    return first !== undefined && (await counts(reader, first, signal)) ? doubt : null
   }
 
   /**
@@ -166,8 +173,9 @@ export class Lane {
   }
 
   /** Who claimed the log after us. Whoever does so must begin a session first, which ends ours: so nobody can between this and a write. */
-  async #rival(reader: Reader, end: number): Promise<Claim | null> {
+  async #rival(reader: Reader, end: number, signal: AbortSignal): Promise<Claim | null> {
     for (let offset = this.#known; offset < end;) {
+      signal.throwIfAborted()
       const [found] = await reader.fetch([{ ...CLAIMED, offset }], 0)
       for (const record of found?.records ?? []) {
         const claim = record.key?.toString() === CLAIM_KEY ? claimOf(record.value) : null
@@ -196,6 +204,24 @@ export class Lane {
     this.#session = null
   }
 
+  /** Ends what takes too long, and what is under way when the log is closed. It hears so by its signal. */
+  async #watched<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { closing } = this.#options
+    const bite = new AbortController()
+    const signal = AbortSignal.any([closing, bite.signal])
+    const given = Promise.withResolvers<never>()
+    const giveUp = (): void => given.reject(signal.reason)
+    given.promise.catch(() => undefined)
+    using _dog = after(WATCHDOG_MS, () => bite.abort(new Error(`no answer within ${WATCHDOG_MS / 1000} s`)))
+    signal.addEventListener('abort', giveUp, { once: true })
+    if (signal.aborted) giveUp()
+    try {
+      return await Promise.race([work(signal), given.promise])
+    } finally {
+      signal.removeEventListener('abort', giveUp)
+    }
+  }
+
   #need(): Session {
     if (this.#session === null) throw new Error('there is no session')
     return this.#session
@@ -203,8 +229,9 @@ export class Lane {
 }
 
 /** Whether what was placed there was committed. A broker that just came back says so only when it knows its own end again. */
-async function counts(reader: Reader, { stream, partition, first }: Placed): Promise<boolean> {
+async function counts(reader: Reader, { stream, partition, first }: Placed, signal: AbortSignal): Promise<boolean> {
   for (;;) {
+    signal.throwIfAborted()
     const [found] = await reader.fetch([{ stream, partition, offset: first }], 0)
     if (found !== undefined && found.stableOffset > first) return found.records[0]?.offset === first
     await sleep(5)
@@ -215,15 +242,8 @@ function describe(claim: Claim): string {
   return `process ${claim.pid} on ${claim.host}`
 }
 
-async function watched<T>(work: Promise<T>): Promise<T> {
-  const stop = new AbortController()
-  const dog = sleep(WATCHDOG_MS, undefined, { signal: stop.signal, ref: false }).then(() => {
-    throw new Error(`no answer within ${WATCHDOG_MS / 1000} s`)
-  })
-  dog.catch(() => undefined)
-  try {
-    return await Promise.race([work, dog])
-  } finally {
-    stop.abort()
-  }
+/** Does something later, unless it is disposed of before. */
+function after(ms: number, act: () => void): Disposable {
+  const timer = setTimeout(act, ms)
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
 }

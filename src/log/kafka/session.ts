@@ -59,14 +59,20 @@ export class Session implements AsyncDisposable {
   #producerEpoch = 0
   #worn = false
 
-  static async open(options: SessionOptions): Promise<Session> {
+  /** Begins one. Whoever gives up waiting aborts the signal: nothing of it is left then, and it throws. */
+  static async open(options: SessionOptions, signal?: AbortSignal): Promise<Session> {
     const session = new Session(options)
+    const giveUp = (): void => void session[Symbol.asyncDispose]()
+    signal?.addEventListener('abort', giveUp, { once: true })
     try {
       await session.#begin()
+      signal?.throwIfAborted()
       return session
     } catch (error) {
       await session[Symbol.asyncDispose]()
       throw error
+    } finally {
+      signal?.removeEventListener('abort', giveUp)
     }
   }
 
