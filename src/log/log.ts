@@ -71,7 +71,12 @@ export interface EventLog extends AsyncDisposable {
   /**
    * Appends `entries` in their order and resolves when all of them are durable: together, or none of them yet.
    * Calls are durable in the order they were made. Waits while the log is full or can not write (the caller's upstream is then
-   * left unread); rejects only with a `LogError` whose reaction is `fenced` or `fatal`.
+   * left unread); rejects only with a `LogError` whose reaction is `fenced`, `fatal` or `refused`.
+   *
+   * An entry that can not be stored (it has no JSON, or more than `MAX_RECORD_BYTES`) is told on `events.dead` and never tried again.
+   * Was it an event, its dead letter takes its place, durable together with the others, and the append resolves: consumers miss that
+   * one, and people are told. Was it state or a command, its caller would act upon what is not there (a launch whose intent is not on
+   * record): then nothing of the append is stored but the dead letter, and it rejects with `refused`.
    */
   append(entries: readonly Entry[]): Promise<Position>
 
@@ -96,8 +101,11 @@ export interface EventLog extends AsyncDisposable {
   confirmLoss(id: string): Promise<void>
 }
 
-/** What the caller must do about it: `retry` later, `recreate` the client, stop as somebody else took over, or give up. */
-export type Reaction = 'retry' | 'recreate' | 'fenced' | 'fatal'
+/**
+ * What the caller must do about it: `retry` later, `recreate` the client, stop as somebody else took over, give up; or, when it is
+ * `refused`, go on without what it wanted to append: that can never be stored, and the log itself is well.
+ */
+export type Reaction = 'retry' | 'recreate' | 'fenced' | 'fatal' | 'refused'
 
 export class LogError extends Error {
   readonly reaction: Reaction

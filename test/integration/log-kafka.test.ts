@@ -25,7 +25,11 @@ beforeAll(async () => {
 afterAll(() => kafka[Symbol.asyncDispose]())
 
 conformance('Kafka', {
-  open: folder => openIn(folder, kafka.brokers),
+  open: (folder, more) =>
+    openIn(folder, kafka.brokers, {
+      ...(more?.judge && { judge: more.judge }),
+      ...(more?.onDead && { onDead: more.onDead }),
+    }),
   boundBytes: OUTBOX_BYTES,
   appender: folder => [APPENDER, folder, kafka.brokers.join(',')],
   prunes: false,

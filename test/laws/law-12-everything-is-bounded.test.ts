@@ -21,6 +21,11 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['log/sqlite/outbox', 'BATCH_ROWS', 500, 'log/conformance', 'appends are durable in the order of the calls'],
   ['log/sqlite/reader', 'PAGE', 500, 'log/conformance', 'a follower gets everything after its position exactly once'],
   ['log/sqlite/engine', 'PRUNE_ROWS', 5_000, 'log/conformance', 'events past their time and old tombstones go'],
+  ['log/encode', 'MAX_RECORD_BYTES', 2_000_000, 'log/conformance', 'a record of just so many bytes is stored'],
+  ['log/dead-letter', 'MAX_KEY', 512, 'log/dead-letter', 'a dead letter is small and plain'],
+  ['log/dead-letter', 'MAX_REASON', 512, 'log/dead-letter', 'a dead letter is small and plain'],
+  ['log/dead-letter', 'MAX_NAME', 64, 'log/dead-letter', 'a dead letter is small and plain'],
+  ['log/dead-letter', 'MAX_FIELDS', 16, 'log/dead-letter', 'a dead letter is small and plain'],
   // What a cluster may send, and what is kept of it.
   ['kube/lines', 'MAX_LINE', 4_194_304, HERE, 'a line of a watch'],
   ['kube/client', 'MAX_BODY', 67_108_864, HERE, 'a body of an answer'],

@@ -3,10 +3,13 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { describe, expect, test } from 'vitest'
 import {
+  type DeadLetter,
   type EventLog,
   isAfter,
   LogError,
+  MAX_RECORD_BYTES,
   type Position,
+  type RecordOptions,
   START,
   type Stored,
   type Stream,
@@ -15,7 +18,7 @@ import { temporaryFolder } from '../support/bridge.ts'
 
 /** What the suite needs to know of an engine. */
 export interface Engine {
-  readonly open: (folder: string, retention?: Partial<Retention>) => Promise<EventLog>
+  readonly open: (folder: string, more?: Partial<Retention> & RecordOptions) => Promise<EventLog>
   /** The most bytes that may wait to become durable, but for one append that is larger alone. */
   readonly boundBytes: number
   /** Arguments of `node` for a program that opens the log in a folder and appends to `events.vm` for ever, a position a line. */
@@ -38,6 +41,7 @@ export function conformance(name: string, engine: Engine): void {
     follows(engine)
     keeps(engine)
     bounds(engine)
+    deadLetters(engine)
   })
 }
 
@@ -109,7 +113,7 @@ function appends({ open }: Engine): void {
     const refused = log.append([event(1), { stream: 'events.vm', key: 'c/n/x', value: null }])
     await expect(refused).rejects.toThrow(LogError)
     await expect(refused).rejects.toMatchObject({
-      reaction: 'fatal',
+      reaction: 'refused',
       message: expect.stringContaining('c/n/x') as string,
     })
     await log.append([event(2)])
@@ -288,7 +292,7 @@ function bounds({ open, boundBytes }: Engine): void {
   test('what waits is bounded in bytes, and let in in the order of the calls', async () => {
     await using folder = await temporaryFolder()
     await using log = await open(folder.path)
-    const large = { stream: 'events.vm', key: 'large', value: { filler: 'x'.repeat(boundBytes / 4) } } as const
+    const large = { stream: 'events.vm', key: 'large', value: { filler: 'x'.repeat(boundBytes / 5) } } as const
     const order: string[] = []
     const append = async (name: string, entry: Parameters<EventLog['append']>[0][number]): Promise<void> => {
       await log.append([entry])
@@ -313,5 +317,130 @@ function bounds({ open, boundBytes }: Engine): void {
     const large = Array.from({ length: 9 }, (_, n) => ({ ...event(0), value: { n: n + 1, filler } }))
     await Promise.all([log.append([event(0)]), log.append(large), log.append([event(10)])])
     expect(numbers(await all(log, 'events.vm'))).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+  })
+}
+
+/** Values that no log can store, each with why; the secret in them must not be told. */
+function unstorable(): readonly (readonly [what: string, value: object, cause: string, reason: RegExp])[] {
+  const circle: Record<string, unknown> = { password: SECRET }
+  circle['self'] = { deeper: circle }
+  const throwing = {
+    password: SECRET,
+    toJSON: () => {
+      throw new Error(`the password is ${SECRET}`)
+    },
+  }
+  const gate = {
+    get password(): string {
+      throw new TypeError(SECRET)
+    },
+  }
+  return [
+    ['a BigInt', { password: SECRET, n: 1n }, 'not_json', /BigInt/],
+    ['a circle', circle, 'not_json', /contains itself/],
+    ['a toJSON that throws', throwing, 'not_json', /threw Error$/],
+    ['a field that throws', gate, 'not_json', /threw TypeError$/],
+    ['a toJSON that gives nothing', { toJSON: () => undefined }, 'not_json', /no object/],
+    ['a toJSON that gives null', { toJSON: () => null }, 'not_json', /no object/],
+    ['a toJSON that gives a text', { toJSON: () => SECRET }, 'not_json', /no object/],
+    ['more bytes than a record has', { password: SECRET.repeat(60_000) }, 'too_large', /2000000 at most/],
+    ['more bytes than characters', { password: '€'.repeat(700_000) }, 'too_large', /2000000 at most/],
+  ]
+}
+
+const SECRET = 'hunter2-correct-horse-battery-staple'
+
+function deadLetters({ open }: Engine): void {
+  test('an event that can not be stored becomes a dead letter; all beside it is durable with it, in order', async () => {
+    await using folder = await temporaryFolder()
+    const told: DeadLetter[] = []
+    await using log = await open(folder.path, { onDead: letter => void told.push(letter) })
+    const id = '6a6a1f7e-0000-5000-8000-000000000001'
+    const type = 'io.virtbridge.vm.started.v1'
+    let n = 0
+    for (const [what, value] of unstorable()) {
+      const bad = Object.defineProperties({ id, type }, Object.getOwnPropertyDescriptors(value))
+      const position = await log.append([
+        event((n += 1)),
+        { stream: 'events.vm', key: `c/n/${what}`, value: bad },
+        event((n += 1)),
+        { stream: 'state.fleet', key: what, value: { n } },
+      ])
+      expect(isAfter(position, START)).toBe(true)
+    }
+    expect(numbers(await all(log, 'events.vm'))).toEqual(Array.from({ length: n }, (_, index) => index + 1))
+    expect((await latest(log, 'state.fleet')).map(entry => entry.key).sort()).toEqual(
+      unstorable()
+        .map(([what]) => what)
+        .sort(),
+    )
+    const letters = await all(log, 'events.dead')
+    expect(letters.map(entry => entry.key)).toEqual(unstorable().map(([what]) => `c/n/${what}`))
+    for (const [index, [what, , cause, reason]] of unstorable().entries()) {
+      const { value, key } = letters[index] ?? {}
+      const known = { schema: 1, kind: 'dead', stream: 'events.vm', key, id, type, cause }
+      expect([what, value]).toMatchObject([what, { ...known, reason: expect.stringMatching(reason) as string }])
+      expect(Buffer.byteLength(JSON.stringify(value))).toBeLessThan(4_096)
+    }
+    expect(letters.map(entry => entry.value)).toEqual(told)
+    expect(JSON.stringify(letters)).not.toMatch(/hunter2|€/)
+    expect(log.health()).toMatchObject({ writable: true, reason: '', waitingBytes: 0 })
+  })
+
+  test('state or a command that can not be stored refuses its whole append: nothing of it is there but the letter', async () => {
+    await using folder = await temporaryFolder()
+    await using log = await open(folder.path)
+    for (const stream of ['state.fleet', 'state.runs', 'commands'] as const) {
+      const refused = log.append([
+        event(1),
+        { stream: 'state.fleet', key: 'beside', value: {} },
+        { stream, key: 'run/1', value: { n: 1n } },
+      ])
+      await expect(refused).rejects.toMatchObject({
+        reaction: 'refused',
+        message: expect.stringContaining(`${stream} can not store run/1: a value in it is a BigInt`) as string,
+      })
+    }
+    await log.append([event(2)])
+    expect(numbers(await all(log, 'events.vm'))).toEqual([2])
+    expect([...(await latest(log, 'state.fleet')), ...(await latest(log, 'state.runs'))]).toEqual([])
+    expect((await all(log, 'events.dead')).map(({ key, value }) => [key, value])).toEqual(
+      ['state.fleet', 'state.runs', 'commands'].map(stream => [
+        'run/1',
+        expect.objectContaining({ stream, cause: 'not_json', fields: ['n: bigint'] }),
+      ]),
+    )
+  })
+
+  test('a record of just so many bytes is stored, one of a byte more is not, on either engine', async () => {
+    await using folder = await temporaryFolder()
+    await using log = await open(folder.path)
+    const key = 'é'
+    const room = MAX_RECORD_BYTES - Buffer.byteLength(key) - Buffer.byteLength(JSON.stringify({ n: 1, filler: '' }))
+    for (const length of [room, room + 1])
+      await log.append([{ stream: 'events.vm', key, value: { n: length - room + 1, filler: 'x'.repeat(length) } }])
+    expect(numbers(await all(log, 'events.vm'))).toEqual([1])
+    expect(await all(log, 'events.dead')).toHaveLength(1)
+  })
+
+  test('an event that is judged not valid is a dead letter with the reason; state is not judged', async () => {
+    await using folder = await temporaryFolder()
+    const judge = (stream: string, json: string): string => (json.includes('"n":2') ? `${stream}: /n is wrong` : '')
+    await using log = await open(folder.path, { judge })
+    await log.append([event(1), event(2), event(3), { stream: 'state.fleet', key: 'c', value: { n: 2 } }])
+    expect(numbers(await all(log, 'events.vm'))).toEqual([1, 3])
+    expect(await latest(log, 'state.fleet')).toHaveLength(1)
+    expect((await all(log, 'events.dead')).map(entry => entry.value)).toMatchObject([
+      { cause: 'not_valid', reason: 'events.vm: /n is wrong', bytes: 7 },
+    ])
+  })
+
+  test('many that can not be stored among many that can: order, nothing lost, nothing waits', async () => {
+    await using folder = await temporaryFolder()
+    await using log = await open(folder.path)
+    const value = (n: number): object => (n % 3 === 0 ? { n: BigInt(n) } : { n })
+    await Promise.all(Array.from({ length: 300 }, (_, n) => log.append([{ ...event(n), value: value(n) }])))
+    expect(numbers(await all(log, 'events.vm'))).toEqual(Array.from({ length: 300 }, (_, n) => n).filter(n => n % 3))
+    expect(await all(log, 'events.dead')).toHaveLength(100)
   })
 }

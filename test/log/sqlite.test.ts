@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { Fault } from '../../src/errors.ts'
-import { type EventLog, type LogHealth, openSqliteLog } from '../../src/log/index.ts'
+import { type EventLog, type LogHealth, openSqliteLog, type RecordOptions } from '../../src/log/index.ts'
 import { networkFileSystem } from '../../src/log/sqlite/lock.ts'
 import { OUTBOX_BYTES } from '../../src/log/sqlite/outbox.ts'
 import { temporaryFolder } from '../support/bridge.ts'
@@ -18,7 +18,7 @@ const APPENDER = join(import.meta.dirname, 'appender.ts')
 
 function open(
   folder: string,
-  more: Partial<Retention> & { onHealth?: (health: LogHealth) => void } = {},
+  more: Partial<Retention> & RecordOptions & { onHealth?: (health: LogHealth) => void } = {},
 ): Promise<EventLog> {
   return openSqliteLog({
     file: join(folder, 'virtbridge.db'),

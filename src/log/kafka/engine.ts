@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { Fault, messageOf } from '../../errors.ts'
 import { pause, until } from '../../waiting.ts'
+import { encode, type RecordOptions } from '../encode.ts'
 import {
   type Entry,
   type EventLog,
@@ -21,13 +22,13 @@ import { Lane } from './lane.ts'
 import { createOutbox } from './outbox.ts'
 import { Library } from './library.ts'
 import { fromPosition, toPosition } from './position.ts'
-import { MAX_RECORD_BYTES, type OutgoingRecord, toRecord } from './record.ts'
+import { toRecord } from './record.ts'
 import type { TailRecord } from './ring.ts'
 import type { Placed } from './session.ts'
 import { Tail } from './tail.ts'
 import { STREAMS, type TopicPlan } from './topics.ts'
 
-export interface KafkaLogOptions {
+export interface KafkaLogOptions extends RecordOptions {
   readonly connection: Connection
   readonly topics: TopicPlan
   /** Neighbouring partitions of one cluster; divides `topics.partitions`. */
@@ -130,12 +131,14 @@ class KafkaLog implements EventLog {
   async append(entries: readonly Entry[]): Promise<Position> {
     this.#refuseIfOver()
     const spread = { partitions: this.#options.topics.partitions, perCluster: this.#options.perCluster }
-    const records = entries.map(entry => checked(toRecord(entry, spread)))
+    const { records: encoded, refusal } = encode(entries, this.#options, Date.now())
+    const records = encoded.map(one => toRecord(one, spread))
     await this.#outbox.room(records)
     this.#refuseIfOver()
     const durable = this.#outbox.add(records)
     this.#lane.wake()
     await durable
+    if (refusal !== null) throw refusal
     return toPosition(this.#ackedOf(entries.at(-1)?.stream ?? 'events.vm'))
   }
 
@@ -265,13 +268,4 @@ class KafkaLog implements EventLog {
 function stored(record: TailRecord, position: Position): Stored {
   const { stream, key, value, at } = record
   return { stream, key, value, position, at }
-}
-
-function checked(record: OutgoingRecord): OutgoingRecord {
-  if (record.bytes <= MAX_RECORD_BYTES) return record
-  const { stream, key, bytes } = record
-  throw new LogError(
-    'fatal',
-    `${stream} takes no record of ${bytes} bytes, at most ${MAX_RECORD_BYTES} (key ${key.toString()})`,
-  )
 }

@@ -1,4 +1,5 @@
-import { type Entry, isState, LogError, type Stream, type Value } from '../log.ts'
+import type { Encoded } from '../encode.ts'
+import { type Entry, LogError, type Stream, type Value } from '../log.ts'
 import type { FetchedRecord } from './fetch-response.ts'
 import { partitionOf, type Spread } from './partition.ts'
 
@@ -16,18 +17,13 @@ export interface OutgoingRecord {
 const OWN = '__'
 const OVERHEAD_BYTES = 256
 
-/** The largest record. Kafka's limit is of a batch of the topic; this leaves room for what surrounds a record. */
-export const MAX_RECORD_BYTES = 2_000_000
-
-/** Encodes an entry. Throws a LogError that names the key when it can not be stored. */
-export function toRecord(entry: Entry, spread: Spread): OutgoingRecord {
-  const { stream, key: name } = entry
-  if (entry.value === null && !isState(stream)) {
-    throw new LogError('fatal', `${stream} takes no tombstone (key ${name})`)
+/** Lays an encoded entry into its record. Throws a LogError that names the key when it is one of the engine's own. */
+export function toRecord({ entry, stream, key: name, json }: Encoded, spread: Spread): OutgoingRecord {
+  if (name.startsWith(OWN)) {
+    throw new LogError('refused', `${stream} takes no key that begins with ${OWN} (key ${name})`)
   }
-  if (name.startsWith(OWN)) throw new LogError('fatal', `${stream} takes no key that begins with ${OWN} (key ${name})`)
   const key = Buffer.from(name)
-  const value = entry.value === null ? null : Buffer.from(JSON.stringify(entry.value))
+  const value = json === null ? null : Buffer.from(json)
   const bytes = key.length + (value?.length ?? 0) + OVERHEAD_BYTES
   return { stream, partition: partitionOf(name, spread), key, value, headers: headersOf(entry), bytes }
 }

@@ -4,6 +4,7 @@ import { dirname } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Fault, messageOf } from '../../errors.ts'
 import { pause, until } from '../../waiting.ts'
+import { encode, type Encoded, type RecordOptions } from '../encode.ts'
 import {
   type Entry,
   type EventLog,
@@ -21,7 +22,7 @@ import type { Commit } from '../outbox.ts'
 import { createOutbox } from './outbox.ts'
 import type { Row, WriterAnswer, WriterRequest } from './writer.ts'
 
-export interface SqliteLogOptions {
+export interface SqliteLogOptions extends RecordOptions {
   readonly file: string
   /** How long events stay, in ms; day-2 events (the audit) have their own. */
   readonly retentionMs: number
@@ -136,11 +137,14 @@ class SqliteLog implements EventLog {
   async append(entries: readonly Entry[]): Promise<Position> {
     this.#refuseWhenLost()
     if (this.#closing.signal.aborted) throw new LogError('fatal', 'the log is closed')
-    const rows = entries.map(toRow)
+    const { records, refusal } = encode(entries, this.#options, Date.now())
+    const rows = records.map(toRow)
     await this.#outbox.room(rows)
     this.#refuseWhenLost()
-    const position = this.#outbox.add(rows)
+    const durable = this.#outbox.add(rows)
     this.#draining ??= this.#drain()
+    const position = await durable
+    if (refusal !== null) throw refusal
     return position
   }
 
@@ -275,9 +279,6 @@ class SqliteLog implements EventLog {
   }
 }
 
-function toRow(entry: Entry): Row {
-  if (entry.value === null && !(STATE_STREAMS as readonly string[]).includes(entry.stream)) {
-    throw new LogError('fatal', `${entry.stream} takes no tombstone (key ${entry.key})`)
-  }
-  return [entry.stream, entry.key, entry.value === null ? null : JSON.stringify(entry.value)]
+function toRow({ stream, key, json }: Encoded): Row {
+  return [stream, key, json]
 }
