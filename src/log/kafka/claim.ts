@@ -1,13 +1,16 @@
-import type { StateStream } from '../log.ts'
+import type { Loss, StateStream, Stream } from '../log.ts'
 import type { OutgoingRecord } from './record.ts'
 
 /**
  * Who writes the log, as every partition of the state streams says it. Whoever takes over writes its own in its first transaction,
- * so the newest one is the truth: the writer before it finds it and stops for good. It is the barrier record too: that it could be
- * written and read back proves the way there and back.
+ * so the newest one is the truth: the writer before it finds it and stops for good.
+ *
+ * It is also what shows that records are gone: all partitions have the newest one, written in one transaction, and each says how far
+ * the partitions of its number reached then. It is written again now and then, and when the log is closed.
  */
 export interface Claim {
-  readonly schema: 1
+  /** 1 had neither `losses` nor `reached`. */
+  readonly schema: 1 | 2
   /** Unique for each time the log was opened. */
   readonly writer: string
   readonly host: string
@@ -16,6 +19,15 @@ export interface Claim {
   /** How keys were spread. Another spread would put them elsewhere. */
   readonly partitions: number
   readonly per_cluster: number
+  /** What is known to be gone and was not confirmed. */
+  readonly losses?: readonly Loss[]
+  readonly reached?: Reached
+}
+
+/** How far the partitions of one number reached, in every stream, and where this one began: compaction never moves that. */
+export interface Reached {
+  readonly start: number
+  readonly ends: Readonly<Partial<Record<Stream, number>>>
 }
 
 export const CLAIM_KEY = '__writer'
@@ -23,8 +35,13 @@ export const CLAIM_KEY = '__writer'
 export const BARRIER_KEY = '__barrier'
 
 export function claimRecord(claim: Claim, stream: StateStream, partition: number): OutgoingRecord {
-  const key = Buffer.from(CLAIM_KEY)
-  const value = Buffer.from(JSON.stringify(claim))
+  return ownRecord(CLAIM_KEY, JSON.stringify(claim), stream, partition)
+}
+
+/** A record of the engine itself, which no reader of the log sees. */
+export function ownRecord(name: string, text: string, stream: StateStream, partition: number): OutgoingRecord {
+  const key = Buffer.from(name)
+  const value = Buffer.from(text)
   const headers = { 'content-type': 'application/json' }
   return { stream, partition, key, value, headers, bytes: key.length + value.length + 256 }
 }
@@ -37,4 +54,9 @@ export function claimOf(value: Buffer | null): Claim | null {
   } catch {
     return null
   }
+}
+
+/** Who wrote a claim, for people. */
+export function describe(claim: Claim): string {
+  return `process ${claim.pid} on ${claim.host}`
 }

@@ -15,18 +15,21 @@ import {
   type Stream,
 } from '../log.ts'
 import { inspectTopics } from './admin.ts'
-import type { Claim } from './claim.ts'
+import { type Claim, claimRecord } from './claim.ts'
 import { COMPRESSION, type Connection } from './driver.ts'
 import { isRefused } from './errors.ts'
 import { Lane } from './lane.ts'
+import { lossesOf } from './loss.ts'
 import { createOutbox } from './outbox.ts'
 import { Library } from './library.ts'
 import { fromPosition, toPosition } from './position.ts'
-import { toRecord } from './record.ts'
+import { Reader } from './reader.ts'
+import { type OutgoingRecord, toRecord } from './record.ts'
 import type { TailRecord } from './ring.ts'
 import type { Placed } from './session.ts'
+import { type Mark, survey, type Survey } from './survey.ts'
 import { Tail } from './tail.ts'
-import { STREAMS, type TopicPlan } from './topics.ts'
+import { STREAMS, topicOf, type TopicPlan } from './topics.ts'
 
 export interface KafkaLogOptions extends RecordOptions {
   readonly connection: Connection
@@ -46,11 +49,14 @@ const TRANSACTION_MS = 30_000
 const DRAIN_MS = 20_000
 const PAGE = 500
 const AGAIN_MS = 200
+/** How far the streams reached is written down this often: what is lost after that and before the next start may go unnoticed. */
+const CLAIM_EVERY_MS = 60_000
 
 /**
  * Opens the log on Kafka and takes it over: from here on whoever wrote it before can not.
  *
- * Throws a Fault: `log_kafka` when Kafka can not be reached or refuses, `log_topics` when a topic is not as it has to be.
+ * Throws a Fault: `log_kafka` when Kafka can not be reached or refuses, `log_topics` when a topic is not as it has to be, `log_spread`
+ * when the keys that are there were put elsewhere than this configuration would look for them.
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
   const { connection, topics } = options
@@ -88,14 +94,19 @@ class KafkaLog implements EventLog {
   readonly #acked = new Map<Stream, number[]>()
   #tail: Tail | null = null
   #tailing: Promise<void> = Promise.resolve()
+  #losses: readonly Loss[] = []
+  /** Where the state partitions begin. */
+  #starts: readonly Pick<Mark, 'stream' | 'partition' | 'start'>[] = []
+  #claimed = ''
   #trouble = ''
+  #deaf = ''
 
   constructor(options: KafkaLogOptions) {
     const { connection, topics, perCluster, compression } = options
     const { prefix, partitions } = topics
     this.#options = options
     this.#claim = {
-      schema: 1,
+      schema: 2,
       writer: randomUUID(),
       host: hostname(),
       pid: process.pid,
@@ -120,12 +131,58 @@ class KafkaLog implements EventLog {
 
   async open(): Promise<void> {
     const { connection, topics } = this.#options
-    await this.#lane.open(OPEN_MS)
+    const reading = { connection, prefix: topics.prefix, partitions: topics.partitions }
+    await this.#lane.open(OPEN_MS, async () => {
+      await using reader = await Reader.open(reading)
+      return this.#takeStock(await survey(reader))
+    })
     const ends = await this.#library.ends()
     for (const stream of STREAMS) this.#acked.set(stream, [...(ends.get(stream) ?? [])])
-    const reading = { connection, prefix: topics.prefix, partitions: topics.partitions }
-    this.#tail = new Tail(reading, ends, () => undefined)
-    this.#tailing = this.#tail.run(this.#closing.signal)
+    this.#claimed = this.#reached()
+    this.#tail = new Tail(reading, ends, trouble => this.#hear(trouble))
+    this.#tailing = Promise.all([this.#tail.run(this.#closing.signal), this.#claimOften()]).then(() => undefined)
+  }
+
+  /** What is gone of what was there, and the claims that say so from now on. Throws a Fault `log_spread`. */
+  #takeStock(found: Survey): readonly OutgoingRecord[] {
+    const { prefix } = this.#options.topics
+    refuseOtherSpread(found.claim, this.#claim, prefix)
+    this.#losses = lossesOf(found, { prefix, now: Date.now(), newId: randomUUID })
+    this.#starts = found.marks
+    for (const stream of STREAMS) this.#acked.set(stream, [...(found.ends.get(stream) ?? [])])
+    return this.#claims()
+  }
+
+  /** The claims of now: one for each state partition. */
+  #claims(): readonly OutgoingRecord[] {
+    return this.#starts.map(({ stream, partition, start }) => {
+      const ends = Object.fromEntries(STREAMS.map(of => [of, this.#ackedOf(of)[partition] ?? 0]))
+      const claim: Claim = { ...this.#claim, losses: this.#losses, reached: { start, ends } }
+      return claimRecord(claim, stream, partition)
+    })
+  }
+
+  /** Writes down how far the streams reached, when they went on since. */
+  async #claimAgain(): Promise<void> {
+    const reached = this.#reached()
+    if (reached === this.#claimed) return
+    await this.#outbox.room(this.#claims())
+    const durable = this.#outbox.add(this.#claims())
+    this.#lane.wake()
+    await durable
+    this.#claimed = this.#reached()
+  }
+
+  async #claimOften(): Promise<void> {
+    while (!this.#closing.signal.aborted) {
+      await pause(CLAIM_EVERY_MS, this.#closing.signal)
+      // Whoever appends next hears why it can not be written.
+      if (!this.#closing.signal.aborted && this.#over === null) await this.#claimAgain().catch(() => undefined)
+    }
+  }
+
+  #reached(): string {
+    return JSON.stringify([this.#losses, [...this.#acked]])
   }
 
   async append(entries: readonly Entry[]): Promise<Position> {
@@ -144,7 +201,7 @@ class KafkaLog implements EventLog {
 
   async *follow(stream: Stream, from: Position, signal: AbortSignal): AsyncIterable<Stored> {
     const stop = AbortSignal.any([signal, this.#closing.signal])
-    const at = fromPosition(from, this.#options.topics.partitions)
+    const at = this.#offsetsOf(stream, from)
     while (!stop.aborted) {
       const { ring } = this.#tailOf(stream)
       const start = ring.startOf(at)
@@ -188,7 +245,7 @@ class KafkaLog implements EventLog {
   }
 
   async page(stream: Stream, from: Position, limit: number): Promise<readonly Stored[]> {
-    const at = fromPosition(from, this.#options.topics.partitions)
+    const at = this.#offsetsOf(stream, from)
     const records = await this.#library.page(stream, at, Math.min(limit, PAGE), this.#ackedOf(stream))
     return records.map(record => {
       at[record.partition] = record.offset + 1
@@ -205,48 +262,91 @@ class KafkaLog implements EventLog {
   }
 
   end(stream: Stream): Position {
+    return toPosition(this.#endOf(stream))
+  }
+
+  #endOf(stream: Stream): readonly number[] {
     const seen = this.#tail?.ring(stream).next ?? []
-    return toPosition(this.#ackedOf(stream).map((offset, partition) => Math.max(offset, seen[partition] ?? 0)))
+    return this.#ackedOf(stream).map((offset, partition) => Math.max(offset, seen[partition] ?? 0))
+  }
+
+  /**
+   * Where to read from. A position after the end was of records that are gone: their partition is read as a whole, as what is read
+   * again has the same ids.
+   */
+  #offsetsOf(stream: Stream, from: Position): number[] {
+    const ends = this.#endOf(stream)
+    const at = fromPosition(from, this.#options.topics.partitions)
+    return at.map((offset, partition) => (offset > (ends[partition] ?? 0) ? 0 : offset))
   }
 
   health(): LogHealth {
-    const reason = this.#lane.ended?.message ?? this.#trouble
+    const over = this.#over?.message ?? ''
     const { brokers } = this.#options.connection
     return {
-      writable: reason === '',
-      readable: true,
-      reason,
+      writable: over === '' && this.#trouble === '',
+      readable: over === '' && this.#deaf === '',
+      reason: over || [this.#trouble, this.#deaf].filter(text => text !== '').join('; '),
       waitingBytes: this.#outbox.bytes,
       holder: `process ${this.#claim.pid} on ${this.#claim.host}, topics ${this.#options.topics.prefix}.* at ${brokers.join(', ')}`,
     }
   }
 
   losses(): readonly Loss[] {
-    return []
+    return this.#losses
   }
 
-  confirmLoss(_id: string): Promise<void> {
-    return Promise.resolve()
+  async confirmLoss(id: string): Promise<void> {
+    this.#refuseIfOver()
+    const before = this.#losses
+    this.#losses = before.filter(loss => loss.id !== id)
+    try {
+      await this.#claimAgain()
+    } catch (error) {
+      this.#losses = before
+      throw error
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return
-    if (this.#trouble === '') await until(this.#lane.idle(), this.#closing.signal, DRAIN_MS)
+    if (this.#trouble === '' && this.#over === null && this.#tail !== null) {
+      const last = this.#claimAgain().catch(() => undefined)
+      await until(
+        last.then(() => this.#lane.idle()),
+        this.#closing.signal,
+        DRAIN_MS,
+      )
+    }
     this.#closing.abort()
     await this.#lane.close()
     await Promise.all([this.#tailing, this.#library[Symbol.asyncDispose]()])
   }
 
+  /** Why nothing will ever be written or read again. */
+  get #over(): LogError | null {
+    return this.#lane.ended ?? this.#tail?.ended ?? null
+  }
+
   #refuseIfOver(): void {
-    if (this.#lane.ended !== null) throw this.#lane.ended
+    if (this.#over !== null) throw this.#over
     if (this.#closing.signal.aborted) throw new LogError('fatal', 'the log is closed')
   }
 
   #place(placed: readonly Placed[]): void {
-    for (const { stream, partition, next } of placed) {
+    for (const { stream, partition, first, next } of placed) {
       const acked = this.#acked.get(stream)
-      if (acked !== undefined) acked[partition] = Math.max(acked[partition] ?? 0, next)
+      const known = acked?.[partition] ?? 0
+      if (first < known)
+        this.#lose(stream, partition, `it reached ${known}, and what is written now is put at ${first}`)
+      if (acked !== undefined) acked[partition] = Math.max(known, next)
     }
+  }
+
+  /** Records are gone under a log that is open: what is in memory no longer has its like there. The next start tells what to do. */
+  #lose(stream: Stream, partition: number, what: string): void {
+    const topic = topicOf(this.#options.topics.prefix, stream)
+    this.#tail?.end(new LogError('fatal', `${topic} has lost records: in partition ${partition} ${what}`))
   }
 
   #ackedOf(stream: Stream): readonly number[] {
@@ -263,6 +363,28 @@ class KafkaLog implements EventLog {
     this.#trouble = trouble
     this.#options.onHealth?.(this.health())
   }
+
+  #hear(trouble: string): void {
+    const deaf = trouble === '' ? '' : `Kafka does not answer reads: ${trouble}`
+    if (deaf === this.#deaf) return
+    this.#deaf = deaf
+    this.#options.onHealth?.(this.health())
+  }
+}
+
+/** Another spread would put keys where nobody looks for them. */
+function refuseOtherSpread(was: Claim | null, is: Claim, prefix: string): void {
+  if (was === null) return
+  const changed = [
+    { key: 'partitions', from: was.partitions, to: is.partitions },
+    { key: 'partitions_per_cluster', from: was.per_cluster, to: is.per_cluster },
+  ].filter(({ from, to }) => from !== to)
+  const [first] = changed
+  if (first === undefined) return
+  const what = changed.map(({ key, from, to }) => `log.kafka.${key} is ${to} and was ${from}`).join('; ')
+  throw new Fault('log_spread', `the keys of ${prefix}.* lie where another configuration put them: ${what}`, {
+    hint: `set log.kafka.${first.key} back to ${first.from}, or begin anew with another log.kafka.topic_prefix; nothing was changed`,
+  })
 }
 
 function stored(record: TailRecord, position: Position): Stored {

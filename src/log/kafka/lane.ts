@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '../../errors.ts'
+import { Fault, messageOf } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
 import { LogError, type StateStream, STATE_STREAMS } from '../log.ts'
-import { BARRIER_KEY, CLAIM_KEY, type Claim, claimOf, claimRecord } from './claim.ts'
+import { BARRIER_KEY, CLAIM_KEY, type Claim, claimOf, describe, ownRecord } from './claim.ts'
 import { reactionTo } from './errors.ts'
 import type { Commit, Outbox } from '../outbox.ts'
 import { Reader } from './reader.ts'
@@ -53,20 +53,26 @@ export class Lane {
     return this.#ended
   }
 
-  /** Takes the log over from whoever had it. Throws when it can not within `deadlineMs`. */
-  async open(deadlineMs: number): Promise<void> {
-    const { claim, partitions, closing } = this.#options
-    const claims = STATE_STREAMS.flatMap(stream =>
-      Array.from({ length: partitions }, (_, partition) => claimRecord(claim, stream, partition)),
+  /**
+   * Takes the log over from whoever had it, and then writes `claims`: called when nobody else can write any more, and all that was
+   * written can be read, as a record of ours lies behind it in every state partition. Throws when it can not within `deadlineMs`, and
+   * what `claims` throws as a Fault at once.
+   */
+  async open(deadlineMs: number, claims: () => Promise<readonly OutgoingRecord[]>): Promise<void> {
+    const { partitions, closing } = this.#options
+    const barriers = STATE_STREAMS.flatMap(stream =>
+      Array.from({ length: partitions }, (_, partition) => ownRecord(BARRIER_KEY, '{}', stream, partition)),
     )
     const deadline = performance.now() + deadlineMs
     for (let wait = BACKOFF_MS.first; ; wait = Math.min(wait * 2, 1_000)) {
       try {
         this.#session = await Session.open(this.#options)
-        this.#note(await this.#session.commit(claims, this.#timestamp()))
+        await this.#session.commit(barriers, this.#timestamp())
+        this.#note(await this.#session.commit(await claims(), this.#timestamp()))
         return
       } catch (error) {
         this.#drop()
+        if (error instanceof Fault) throw error
         if (performance.now() > deadline || closing.aborted) throw error
         await pause(wait, closing)
       }
@@ -161,8 +167,7 @@ export class Lane {
    * that just came back may name an end that is behind.
    */
   async #barrier(session: Session): Promise<number> {
-    const { claim } = this.#options
-    const record = { ...claimRecord(claim, CLAIMED.stream, CLAIMED.partition), key: Buffer.from(BARRIER_KEY) }
+    const record = ownRecord(BARRIER_KEY, '{}', CLAIMED.stream, CLAIMED.partition)
     try {
       const [placed] = await session.commit([record], this.#timestamp())
       return placed?.next ?? 0
@@ -236,10 +241,6 @@ async function counts(reader: Reader, { stream, partition, first }: Placed, sign
     if (found !== undefined && found.stableOffset > first) return found.records[0]?.offset === first
     await sleep(5)
   }
-}
-
-function describe(claim: Claim): string {
-  return `process ${claim.pid} on ${claim.host}`
 }
 
 /** Does something later, unless it is disposed of before. */

@@ -21,6 +21,12 @@ export interface Found extends FetchedPartition {
   readonly stream: Stream
 }
 
+interface Place {
+  readonly partition: number
+  readonly fetchOffset: number
+  readonly maxBytes: number
+}
+
 const EARLIEST = -2
 const LATEST = -1
 const NOTHING_WRONG = 0
@@ -94,7 +100,7 @@ export class Reader implements AsyncDisposable {
   }
 
   async #fetchFrom(leader: number, wanted: readonly Wanted[], waitMs: number): Promise<readonly Found[]> {
-    const topics = new Map<string, { partition: number; fetchOffset: number; maxBytes: number }[]>()
+    const topics = new Map<string, Place[]>()
     const offsets = new Map<string, number>()
     for (const { stream, partition, offset } of wanted) {
       const topic = topicOf(this.#options.prefix, stream)
@@ -103,7 +109,15 @@ export class Reader implements AsyncDisposable {
       topics.set(topic, partitions)
       offsets.set(`${topic}/${partition}`, offset)
     }
-    const raw = await fetchRaw(this.#broker(leader), {
+    const raw = await this.#ask(leader, topics, waitMs)
+    const from = (topic: string, partition: number): number => offsets.get(`${topic}/${partition}`) ?? 0
+    const found: Found[] = []
+    for (const one of readFetchResponse(raw, from)) found.push(await this.#judge(one))
+    return found
+  }
+
+  #ask(leader: number, topics: ReadonlyMap<string, readonly Place[]>, waitMs: number): Promise<Buffer> {
+    return fetchRaw(this.#broker(leader), {
       replicaId: -1,
       isolationLevel: 1,
       maxWaitTime: waitMs,
@@ -111,10 +125,6 @@ export class Reader implements AsyncDisposable {
       maxBytes: RESPONSE_BYTES,
       topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
     })
-    const from = (topic: string, partition: number): number => offsets.get(`${topic}/${partition}`) ?? 0
-    const found: Found[] = []
-    for (const one of readFetchResponse(raw, from)) found.push(await this.#judge(one))
-    return found
   }
 
   /** An offset that retention took leads to the first one that is left. One after the end means that records are gone. */
@@ -135,6 +145,30 @@ export class Reader implements AsyncDisposable {
   async ends(stream: Stream): Promise<{ first: readonly number[]; next: readonly number[] }> {
     const [first, next] = await Promise.all([this.#offsets(stream, EARLIEST), this.#offsets(stream, LATEST)])
     return { first, next }
+  }
+
+  /** Of every partition of a stream, the offset of its first record of that time (ms since the epoch) or a later one; -1 when it has none. */
+  offsetsAt(stream: Stream, at: number): Promise<readonly number[]> {
+    return this.#offsets(stream, at)
+  }
+
+  /** Those of these places that lie after the end of their partitions, decided or not: a broker that just came back may name another end. */
+  async beyond(wanted: readonly Wanted[]): Promise<readonly Wanted[]> {
+    const starts = new Map<Stream, readonly number[]>()
+    for (const { stream } of wanted) if (!starts.has(stream)) starts.set(stream, await this.#offsets(stream, EARLIEST))
+    const beyond: Wanted[] = []
+    for (const one of wanted) {
+      const { stream, partition, offset } = one
+      const topics = new Map([
+        [topicOf(this.#options.prefix, stream), [{ partition, fetchOffset: offset, maxBytes: 1 }]],
+      ])
+      const [found] = readFetchResponse(await this.#ask(this.leaderOf(stream, partition), topics, 0), () => offset)
+      if (found === undefined) throw new Error(`${stream} was not answered`)
+      if (found.errorCode === OFFSET_OUT_OF_RANGE) {
+        if (offset >= (starts.get(stream)?.[partition] ?? 0)) beyond.push(one)
+      } else if (found.errorCode !== NOTHING_WRONG) throw errorOf(found.errorCode)
+    }
+    return beyond
   }
 
   async #offsets(stream: Stream, timestamp: number): Promise<readonly number[]> {

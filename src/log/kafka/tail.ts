@@ -1,5 +1,7 @@
 import { LogError, type Stream } from '../log.ts'
+import { messageOf } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
+import { typeOf } from './errors.ts'
 import { Reader, type ReaderOptions, type Found, type Wanted } from './reader.ts'
 import { isOwn, valueOf } from './record.ts'
 import { Ring } from './ring.ts'
@@ -8,6 +10,9 @@ import { STREAMS } from './topics.ts'
 /** How long the broker may keep a fetch that finds nothing, in ms: what an idle log costs, and never what a record waits. */
 const WAIT_MS = 500
 const RETRY_MS = 200
+/** A broker that has just started may not know a topic for a moment. One that is not there for longer was deleted. */
+const GONE_MS = 10_000
+const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
 
 /**
  * The one reader of this process that keeps up with the end of every stream, for all who follow any: each record is fetched and
@@ -19,6 +24,8 @@ export class Tail {
   readonly #at = new Map<Stream, number[]>()
   readonly #onTrouble: (trouble: string) => void
   #ended: LogError | null = null
+  /** Since when a topic is not there. */
+  #missing: number | null = null
   #came = Promise.withResolvers<void>()
 
   constructor(
@@ -51,21 +58,24 @@ export class Tail {
     return this.#ended
   }
 
-  #end(error: LogError): void {
-    this.#ended = error
+  /** Nothing more will come, for this reason; the first one counts. */
+  end(error: LogError): void {
+    this.#ended ??= error
     this.#onTrouble(error.message)
     this.#came.resolve()
   }
 
   /** Works until the signal aborts, or the log turns out to have lost records. */
   async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+    while (!signal.aborted && this.#ended === null) {
       try {
         await this.#keepUp(signal)
       } catch (error) {
         if (signal.aborted) return
-        if (error instanceof LogError) return this.#end(error)
-        this.#onTrouble(error instanceof Error ? error.message : String(error))
+        if (error instanceof LogError) return this.end(error)
+        this.#missing = typeOf(error) === MISSING ? (this.#missing ?? performance.now()) : null
+        if (this.#missing !== null && performance.now() - this.#missing > GONE_MS) return this.end(gone(error))
+        this.#onTrouble(messageOf(error))
         await pause(RETRY_MS, signal)
       }
     }
@@ -78,10 +88,13 @@ export class Tail {
     const stop = AbortSignal.any([signal, failed.signal])
     const close = (): void => void reader[Symbol.asyncDispose]()
     stop.addEventListener('abort', close, { once: true })
-    this.#onTrouble('')
     const loops = reader.leaders.map(async leader => {
       try {
-        while (!stop.aborted) this.#take(await reader.fetch(this.#wanted(reader, leader), WAIT_MS))
+        while (!stop.aborted && this.#ended === null) {
+          this.#take(await reader.fetch(this.#wanted(reader, leader), WAIT_MS))
+          this.#missing = null
+          this.#onTrouble('')
+        }
       } finally {
         failed.abort()
       }
@@ -130,4 +143,9 @@ export class Tail {
     this.#came = Promise.withResolvers<void>()
     came.resolve()
   }
+}
+
+function gone(error: unknown): LogError {
+  const message = `a topic of the log is gone (${messageOf(error)}); virtbridge topics shows which`
+  return new LogError('fatal', message, { cause: error })
 }
