@@ -1,5 +1,4 @@
 import type { Origin } from '../event/index.ts'
-import type { Observed } from '../kube/index.ts'
 import {
   assemble,
   change,
@@ -13,10 +12,7 @@ import {
   type VmRecord,
 } from '../vm/index.ts'
 import { DeletionCount, isSuspicious } from './loss.ts'
-
-export type Inbound =
-  | { readonly of: 'vm'; readonly observed: Observed<VmPart> }
-  | { readonly of: 'vmi'; readonly observed: Observed<VmiPart> }
+import { type Inbound, type Of, REQUIRED } from './resources.ts'
 
 /** A VM whose record changes: its new record (null when it is gone) and the facts that became true. */
 export interface Staged extends Change {
@@ -42,10 +38,11 @@ export class ClusterFold {
   readonly #deletions = new DeletionCount()
   #vms: ReadonlyMap<string, VmPart> & Map<string, VmPart> = new Map()
   #vmis: Map<string, VmiPart> = new Map()
-  #listed = { vm: false, vmi: false }
+  /** Resources that were listed as a whole once. */
+  readonly #listed = new Set<Of>()
   #vmisReadable = true
-  /** Whether what is known is still looked after: else nothing that waits has lasted, as nobody could have seen it end. */
-  #seen = { vm: false, vmi: false }
+  /** Resources that are looked after now. While one is not, nothing that waits has lasted: nobody could have seen it end. */
+  readonly #seen = new Set<Of>()
   #adopted: boolean
 
   constructor(options: FoldOptions) {
@@ -54,9 +51,9 @@ export class ClusterFold {
     this.#adopted = options.adopted
   }
 
-  /** True when VMs and VMIs have both been listed as a whole. */
+  /** True when every required resource has been listed as a whole. */
   get complete(): boolean {
-    return this.#listed.vm && this.#listed.vmi
+    return REQUIRED.every(of => this.#listed.has(of))
   }
 
   get size(): number {
@@ -89,20 +86,20 @@ export class ClusterFold {
     if (observed.kind === 'changed' || observed.kind === 'gone') yield* this.#one(inbound, now)
     else if (observed.kind === 'unavailable') {
       const { kind } = observed.error
-      this.#seen = { ...this.#seen, [inbound.of]: false }
+      this.#seen.delete(inbound.of)
       if (inbound.of === 'vmi' && (kind === 'forbidden' || kind === 'absent')) this.#vmisReadable = false
     } else yield* this.#whole(inbound, now)
   }
 
   /** A list, or a watch that goes on from one: VMIs can be read (again), and what was missed comes after. */
   *#whole({ of, observed }: Inbound, now: number): Iterable<Staged> {
-    this.#seen = { ...this.#seen, [of]: true }
+    this.#seen.add(of)
     const again = of === 'vmi' && !this.#vmisReadable
     if (of === 'vmi') this.#vmisReadable = true
     if (observed.kind === 'listed') {
       if (of === 'vm') this.#vms = new Map((observed as { objects: ReadonlyMap<string, VmPart> }).objects)
       else this.#vmis = new Map((observed as { objects: ReadonlyMap<string, VmiPart> }).objects)
-      this.#listed = { ...this.#listed, [of]: true }
+      this.#listed.add(of)
     }
     if (this.complete && (again || observed.kind === 'listed')) yield* this.resync(now)
   }
@@ -140,7 +137,7 @@ export class ClusterFold {
   }
 
   get #watched(): boolean {
-    return this.complete && this.#seen.vm && this.#seen.vmi
+    return this.complete && REQUIRED.every(of => this.#seen.has(of))
   }
 
   *#one(inbound: Inbound, now: number): Iterable<Staged> {

@@ -1,13 +1,4 @@
-import {
-  vmEvent,
-  vmKey,
-  type VmRecord,
-  projectVm,
-  projectVmi,
-  type Holds,
-  type VmPart,
-  type VmiPart,
-} from '../vm/index.ts'
+import { type Holds, vmEvent, vmKey, type VmRecord } from '../vm/index.ts'
 import type { ClusterFact } from '../event/index.ts'
 import type { Entry, EventLog } from '../log/index.ts'
 import {
@@ -15,16 +6,16 @@ import {
   KubeError,
   list,
   type Observed,
-  PATHS,
   reflect,
   type ReflectOptions,
   type Resource,
 } from '../kube/index.ts'
 import { pause } from '../waiting.ts'
 import { clusterEvent } from './event.ts'
-import { ClusterFold, type Inbound, type Staged } from './fold.ts'
+import { ClusterFold, type Staged } from './fold.ts'
 import { Inbox } from './inbox.ts'
 import { type ClusterRecord, newCluster, notReadYet } from './record.ts'
+import { ALL, type Inbound, type Of, REQUIRED, RESOURCES } from './resources.ts'
 import { settled, unavailable } from './standing.ts'
 
 /** What a cluster's watch works with. Time and waiting come in as arguments. */
@@ -48,9 +39,6 @@ const INBOX_LIMIT = 500
 const APPEND_LIMIT = 400
 const IDENTITY_RETRY_MS = 5_000
 
-const VMS: Resource<VmPart> = { path: PATHS.virtualmachines, project: projectVm, keyOf: vm => vm.key }
-const VMIS: Resource<VmiPart> = { path: PATHS.virtualmachineinstances, project: projectVmi, keyOf: vmi => vmi.key }
-
 /**
  * Watches one cluster until the signal aborts: reflectors → fold → log, in that order, one commit for all that came meanwhile.
  * Rejects only when the log is lost (fenced or fatal): everything a cluster can do wrong is a status of its record.
@@ -60,7 +48,7 @@ export class ClusterWatch {
   readonly #inbox = new Inbox<Inbound>(INBOX_LIMIT)
   #record: ClusterRecord
   #fold: ClusterFold | null = null
-  #watching = { vm: false, vmi: false }
+  readonly #watching = new Set<Of>()
   #asked = false
   #confirmations = 0
 
@@ -71,6 +59,11 @@ export class ClusterWatch {
 
   get record(): ClusterRecord {
     return this.#record
+  }
+
+  /** True when every required resource is being watched. */
+  get #watched(): boolean {
+    return REQUIRED.every(of => this.#watching.has(of))
   }
 
   /** A person says that the missing VMs are really gone. */
@@ -85,10 +78,7 @@ export class ClusterWatch {
     if (signal.aborted) return
     const stop = new AbortController()
     const inner = AbortSignal.any([signal, stop.signal])
-    const reflectors = [
-      this.#reflect(VMS, observed => ({ of: 'vm', observed }), inner),
-      this.#reflect(VMIS, observed => ({ of: 'vmi', observed }), inner),
-    ]
+    const reflectors = ALL.map(of => this.#reflect(of, inner))
     try {
       await this.#work(inner)
     } finally {
@@ -135,14 +125,11 @@ export class ClusterWatch {
     )
   }
 
-  async #reflect<T>(
-    resource: Resource<T>,
-    inbound: (observed: Observed<T>) => Inbound,
-    signal: AbortSignal,
-  ): Promise<void> {
+  async #reflect(of: Of, signal: AbortSignal): Promise<void> {
     const options = { ...this.#options.reflect, signal, verify: (inner: AbortSignal) => this.#verify(inner) }
+    const resource = RESOURCES[of] as Resource<unknown>
     for await (const observed of reflect(this.#options.client, resource, options))
-      await this.#inbox.put(inbound(observed), signal)
+      await this.#inbox.put({ of, observed } as Inbound, signal)
   }
 
   async #work(signal: AbortSignal): Promise<void> {
@@ -189,10 +176,10 @@ export class ClusterWatch {
     const fold = this.#need()
     const { observed } = inbound
     if (observed.kind === 'unavailable') {
-      this.#watching = { ...this.#watching, [inbound.of]: false }
-      await this.#unavailable(observed.error)
+      this.#watching.delete(inbound.of)
+      if (RESOURCES[inbound.of].required) await this.#unavailable(observed.error)
     }
-    if (observed.kind === 'watching') this.#watching = { ...this.#watching, [inbound.of]: true }
+    if (observed.kind === 'watching') this.#watching.add(inbound.of)
     await this.#store(fold.fold(inbound, this.#options.now()))
     if (observed.kind === 'listed' && inbound.of === 'vm') this.#asked = false
     if (fold.held && !this.#asked) await this.#askAgain()
@@ -203,7 +190,7 @@ export class ClusterWatch {
   async #askAgain(): Promise<void> {
     this.#asked = true
     try {
-      const again = await list(this.#options.client, VMS, {
+      const again = await list(this.#options.client, RESOURCES.vm, {
         signal: this.#options.signal,
         verify: signal => this.#verify(signal),
       })
@@ -224,7 +211,7 @@ export class ClusterWatch {
     const fold = this.#need()
     if (!fold.complete) return
     const sight = {
-      watched: this.#watching.vm && this.#watching.vmi,
+      watched: this.#watched,
       listed: observed.kind === 'listed',
       vms: fold.size,
       missing: fold.missing.length,
@@ -242,7 +229,7 @@ export class ClusterWatch {
   }
 
   async #beat(): Promise<void> {
-    if (!this.#watching.vm || !this.#watching.vmi || !this.#need().complete) return
+    if (!this.#watched || !this.#need().complete) return
     await this.#become({ ...this.#record, heartbeat: this.#options.now(), vms: this.#need().size })
   }
 

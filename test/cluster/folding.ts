@@ -1,4 +1,5 @@
-import { ClusterFold, type Inbound, type Staged } from '../../src/cluster/fold.ts'
+import { ClusterFold, type Staged } from '../../src/cluster/fold.ts'
+import type { Inbound } from '../../src/cluster/resources.ts'
 import { KubeError, type KubeErrorKind } from '../../src/kube/index.ts'
 import type { VmiPart, VmPart, VmRecord } from '../../src/vm/index.ts'
 import { CLUSTER, HOLDS, vm, vmi } from '../vm/story.ts'

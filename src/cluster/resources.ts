@@ -1,0 +1,30 @@
+import { type Observed, PATHS, type Resource } from '../kube/index.ts'
+import { projectVm, projectVmi, type VmiPart, type VmPart } from '../vm/index.ts'
+
+/** What the resources of a cluster become, by the word that each goes by. */
+export interface Parts {
+  readonly vm: VmPart
+  readonly vmi: VmiPart
+}
+
+export type Of = keyof Parts
+
+interface Watched<T> extends Resource<T> {
+  /**
+   * Nothing is assembled before it was listed once, and the cluster is not synced while it can not be read. Any other may be absent or
+   * forbidden: what it would tell is then not known, and that is all.
+   */
+  readonly required: boolean
+}
+
+/** Every resource that is reflected of a cluster. One more is one more line here, and what the fold makes of it. */
+export const RESOURCES: { readonly [O in Of]: Watched<Parts[O]> } = {
+  vm: { path: PATHS.virtualmachines, project: projectVm, keyOf: vm => vm.key, required: true },
+  vmi: { path: PATHS.virtualmachineinstances, project: projectVmi, keyOf: vmi => vmi.key, required: true },
+}
+
+export const ALL = Object.keys(RESOURCES) as readonly Of[]
+export const REQUIRED: readonly Of[] = ALL.filter(of => RESOURCES[of].required)
+
+/** What the reflector of one resource said. */
+export type Inbound = { readonly [O in Of]: { readonly of: O; readonly observed: Observed<Parts[O]> } }[Of]
