@@ -1,7 +1,5 @@
 import type { ClusterRef, Event } from './event.ts'
-
-/** A record on a topic may not be larger (docs/events.md); labels are what can grow, and they are cut first. */
-export const MAX_EVENT_BYTES = 16_384
+import { fitted } from './fit.ts'
 
 export interface Envelope<Data> {
   readonly kind: 'vm' | 'cluster' | 'day2'
@@ -13,9 +11,12 @@ export interface Envelope<Data> {
   readonly data: Data
 }
 
-/** Lays data into its CloudEvent. `at` is ms since the epoch, and becomes `time` to the second's fraction in UTC. */
+/**
+ * Lays data into its CloudEvent, which is no larger than an event may be. `at` is ms since the epoch, and becomes `time` to the second's
+ * fraction in UTC.
+ */
 export function envelope<Data extends object>(content: Envelope<Data>): Event<Data> {
-  return {
+  return fitted<Data>({
     specversion: '1.0',
     id: content.id,
     source: sourceOf(content.cluster),
@@ -24,11 +25,13 @@ export function envelope<Data extends object>(content: Envelope<Data>): Event<Da
     time: new Date(content.at).toISOString(),
     datacontenttype: 'application/json',
     dataschema: `https://virtbridge.io/schemas/${content.kind}-event-v1.json`,
-    data: content.data,
-  }
+    data: { ...content.data, trimmed: [] },
+  })
 }
 
 function sourceOf(cluster: ClusterRef): string {
   if (cluster.name === '') return '/virtbridge'
+  // Names are unique over clusters and hubs: this one is about the hub itself.
+  if (cluster.name === cluster.hub) return `/hubs/${cluster.hub}`
   return cluster.hub === '' ? `/clusters/${cluster.name}` : `/hubs/${cluster.hub}/clusters/${cluster.name}`
 }

@@ -10,7 +10,12 @@ export interface Event<Data = object> {
   readonly time: string
   readonly datacontenttype: 'application/json'
   readonly dataschema: string
-  readonly data: Data
+  readonly data: Data & Trimmed
+}
+
+export interface Trimmed {
+  /** Paths in `data` of what was cut so that the event is no larger than it may be. Events of 0.1 do not have it. */
+  readonly trimmed?: readonly string[]
 }
 
 export interface ClusterRef {

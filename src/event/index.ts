@@ -1,5 +1,6 @@
 export * from './event.ts'
 export * from './fact.ts'
-export { envelope, MAX_EVENT_BYTES } from './envelope.ts'
+export { envelope } from './envelope.ts'
+export { bytesOf, fitted, MAX_EVENT_BYTES } from './fit.ts'
 export { digestOf, factId } from './identity.ts'
 export { plainText } from './text.ts'

@@ -1,11 +1,4 @@
-import {
-  type ClusterRef,
-  envelope,
-  type Event,
-  MAX_EVENT_BYTES,
-  type VmEventData,
-  type VmInEvent,
-} from '../event/index.ts'
+import { type ClusterRef, envelope, type Event, type VmEventData, type VmInEvent } from '../event/index.ts'
 import { type Fact, type VmRecord, vmKey } from './record.ts'
 
 /** The name Ansible knows a VM by: read from the right it is never ambiguous, as a namespace and a cluster are DNS labels. */
@@ -33,8 +26,7 @@ export function vmEvent(fact: Fact, now: number): Event<VmEventData> {
     reason: fact.reason,
     message: '',
   }
-  const event = envelope({ kind: 'vm', id: fact.id, fact: fact.fact, cluster, subject: vmKey(record), at: now, data })
-  return fits(event) ? event : trimmed(event)
+  return envelope({ kind: 'vm', id: fact.id, fact: fact.fact, cluster, subject: vmKey(record), at: now, data })
 }
 
 function vmInEvent(record: VmRecord): VmInEvent {
@@ -53,15 +45,4 @@ function vmInEvent(record: VmRecord): VmInEvent {
     labels: seen.labels,
     label_list: Object.entries(seen.labels).map(([key, value]) => `${key}=${value}`),
   }
-}
-
-function fits(event: Event<VmEventData>): boolean {
-  return Buffer.byteLength(JSON.stringify(event)) <= MAX_EVENT_BYTES
-}
-
-/** The stated rule for an event that is too large: it loses its labels and says so, and is never dropped. */
-function trimmed(event: Event<VmEventData>): Event<VmEventData> {
-  const vm = { ...event.data.vm, labels: {}, label_list: [] }
-  const changed = event.data.changed.filter(name => !name.startsWith('labels.'))
-  return { ...event, data: { ...event.data, vm, changed, message: 'labels left out: the event would exceed 16 KB' } }
 }

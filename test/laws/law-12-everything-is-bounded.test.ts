@@ -35,7 +35,8 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['vm/project', 'MAX_LABELS', 64, 'vm/project', 'keeps 64 labels at most'],
   ['vm/project', 'MAX_ADDRESSES', 16, 'vm/project', 'keeps 16 addresses at most'],
   ['event/text', 'MAX_TEXT', 256, HERE, 'a text that a guest wrote'],
-  ['event/envelope', 'MAX_EVENT_BYTES', 16_384, 'vm/publish', 'MAX_EVENT_BYTES'],
+  ['event/fit', 'MAX_EVENT_BYTES', 16_384, 'event/fit', 'whatever an event holds'],
+  ['event/fit', 'CUT_BYTES', 256, 'event/fit', 'a text is cut'],
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
   ['http/app', 'BODY_LIMIT', 1_048_576, 'http/api', 'a body that is too large'],

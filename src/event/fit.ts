@@ -1,0 +1,95 @@
+import type { Event } from './event.ts'
+
+/** A record on a topic may not be larger: the bytes of an event as JSON (docs/events.md). */
+export const MAX_EVENT_BYTES = 16_384
+/** What is left of a text that is cut, in bytes of JSON. */
+const CUT_BYTES = 256
+
+/** Who and what the fact is about: never touched. Names, uids and ids are short by what Kubernetes and this program make them of. */
+const IDENTITY: ReadonlySet<string> = new Set([
+  'fact',
+  'origin',
+  'previous',
+  'host',
+  'uid',
+  'vm_uid',
+  'cluster.name',
+  'cluster.hub',
+  'vm.name',
+  'vm.namespace',
+  'vm.uid',
+  'run.id',
+  'run.verb',
+])
+/** Maps whose keys are anybody's. */
+const OPEN: ReadonlySet<string> = new Set(['vm.labels', 'counts'])
+const LABELS: ReadonlySet<string> = new Set(['vm.labels', 'vm.label_list'])
+
+/** Gives what is left of a value of `data`: the value itself when it keeps it. */
+type Cut = (path: string, value: unknown) => unknown
+
+/** Each is done to what the ones before left, and only while the event is still too large. */
+const CUTS: readonly Cut[] = [cutText, dropLabels, dropCollections]
+
+/**
+ * The event, with at most `MAX_EVENT_BYTES` as it is stored. One that is larger loses, in this order and no more than it takes: texts
+ * beyond 256 bytes; its labels, everywhere they are; every other list and map. What it is about is never touched, `trimmed` names what
+ * lost something, and it stays valid by its schema. Pure.
+ */
+export function fitted<Data extends object>(event: Event<Data>): Event<Data> {
+  let fitting = event
+  for (const cut of CUTS) {
+    if (bytesOf(fitting) <= MAX_EVENT_BYTES) return fitting
+    const lost = new Set(fitting.data.trimmed)
+    const data = trim(fitting.data, '', cut, lost) as Event<Data>['data']
+    fitting = { ...fitting, data: { ...data, trimmed: [...lost] } }
+  }
+  return fitting
+}
+
+/** Bytes of an event as it is stored. */
+export function bytesOf(event: Event): number {
+  return Buffer.byteLength(JSON.stringify(event))
+}
+
+function trim(value: object, at: string, cut: Cut, lost: Set<string>): object {
+  const entries = Object.entries(value).map(([key, inner]: [string, unknown]) => {
+    const path = at === '' ? key : `${at}.${key}`
+    if (IDENTITY.has(path) || path === 'trimmed') return [key, inner] as const
+    const left = cut(path, inner)
+    if (left !== inner) lost.add(path)
+    const fixed = typeof left === 'object' && left !== null && !Array.isArray(left) && !OPEN.has(path)
+    return [key, fixed ? trim(left, path, cut, lost) : left] as const
+  })
+  return Object.fromEntries(entries)
+}
+
+function cutText(_path: string, value: unknown): unknown {
+  if (typeof value !== 'string' || bytesOfText(value) <= CUT_BYTES) return value
+  const room = CUT_BYTES - bytesOfText('…')
+  let kept = ''
+  let bytes = 0
+  for (const character of value) {
+    bytes += bytesOfText(character)
+    if (bytes > room) break
+    kept += character
+  }
+  return `${kept}…`
+}
+
+function dropLabels(path: string, value: unknown): unknown {
+  if (LABELS.has(path)) return dropCollections(path, value)
+  if (path !== 'changed' || !Array.isArray(value)) return value
+  const others = value.filter(name => !String(name).startsWith('labels.'))
+  return others.length === value.length ? value : others
+}
+
+function dropCollections(path: string, value: unknown): unknown {
+  if (Array.isArray(value)) return value.length === 0 ? value : []
+  if (!OPEN.has(path) || typeof value !== 'object' || value === null) return value
+  return Object.keys(value).length === 0 ? value : {}
+}
+
+function bytesOfText(text: string): number {
+  return Buffer.byteLength(JSON.stringify(text)) - 2
+}
