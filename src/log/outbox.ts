@@ -4,6 +4,7 @@ import { LogError } from './log.ts'
 /** What one transaction carries: many appends that came while the one before was on its way. */
 export interface Commit<Item, Done> {
   readonly items: readonly Item[]
+  readonly bytes: number
   resolve(done: Done): void
   reject(error: Error): void
 }
@@ -28,9 +29,13 @@ export interface OutboxOptions<Item> {
 export class Outbox<Item, Done> {
   readonly #options: OutboxOptions<Item>
   readonly #waiting: Waiting<Item, Done>[] = []
+  /** Of all that is not durable yet; and of that what is in no commit yet. */
   #bytes = 0
+  #next = { items: 0, bytes: 0 }
+  /** Appends that wait for room. */
+  #crowd = 0
   #left = Promise.withResolvers<void>()
-  #turn: Promise<void> = Promise.resolve()
+  #turn: Promise<unknown> = Promise.resolve()
 
   constructor(options: OutboxOptions<Item>) {
     this.#options = options
@@ -44,45 +49,88 @@ export class Outbox<Item, Done> {
     return this.#waiting.length === 0
   }
 
+  /** True when the next commit would be no larger if it waited. */
+  get full(): boolean {
+    const { commit } = this.#options
+    return this.#next.items >= commit.items || this.#next.bytes >= commit.bytes
+  }
+
   /**
    * Resolves when the items fit, in the order of the calls: a small append does not overtake a large one that waits. An append larger
    * than the whole outbox is let in when nothing else waits.
    */
   room(items: readonly Item[]): Promise<void> {
-    const mine = this.#turn.then(() => this.#wait(this.#options.bytesOf(items)))
-    this.#turn = mine.catch(() => undefined)
-    return mine
-  }
-
-  async #wait(bytes: number): Promise<void> {
-    const { closed, waitingBytes } = this.#options
-    while (this.#bytes > 0 && this.#bytes + bytes > waitingBytes && !closed.aborted)
-      await until(this.#left.promise, closed)
-    if (closed.aborted) throw new LogError('fatal', 'the log is closed')
+    return this.#after(() => this.#wait(this.#options.bytesOf(items)))
   }
 
   /** Resolves when the items are durable. */
   add(items: readonly Item[]): Promise<Done> {
-    const done = Promise.withResolvers<Done>()
+    return this.#add(items, this.#options.bytesOf(items)).promise
+  }
+
+  /**
+   * Both, with nothing between them: resolves when the items are durable. `letIn` is called right before they are in, and keeps them
+   * out by throwing.
+   */
+  put(items: readonly Item[], letIn: () => void): Promise<Done> {
     const bytes = this.#options.bytesOf(items)
+    if (this.#crowd === 0 && this.#fits(bytes)) {
+      letIn()
+      return this.#add(items, bytes).promise
+    }
+    const added = this.#after(async () => {
+      await this.#wait(bytes)
+      letIn()
+      return this.#add(items, bytes)
+    })
+    return added.then(done => done.promise)
+  }
+
+  /** One after the other, in the order of the calls. */
+  #after<T>(act: () => Promise<T>): Promise<T> {
+    this.#crowd += 1
+    const mine = this.#turn.then(act).finally(() => (this.#crowd -= 1))
+    this.#turn = mine.catch(() => undefined)
+    return mine
+  }
+
+  #fits(bytes: number): boolean {
+    return this.#bytes === 0 || this.#bytes + bytes <= this.#options.waitingBytes
+  }
+
+  async #wait(bytes: number): Promise<void> {
+    const { closed } = this.#options
+    while (!this.#fits(bytes) && !closed.aborted) await until(this.#left.promise, closed)
+    if (closed.aborted) throw new LogError('fatal', 'the log is closed')
+  }
+
+  #add(items: readonly Item[], bytes: number): PromiseWithResolvers<Done> {
+    const done = Promise.withResolvers<Done>()
     this.#waiting.push({ items, bytes, done })
     this.#bytes += bytes
-    return done.promise
+    this.#next.items += items.length
+    this.#next.bytes += bytes
+    return done
   }
 
   /** The next commit in order, or null when nothing waits. Whole appends only: an append is durable together. */
   next(): Commit<Item, Done> | null {
     const taken = this.#take()
     if (taken.length === 0) return null
+    const items = taken.flatMap(append => append.items)
+    const bytes = taken.reduce((sum, append) => sum + append.bytes, 0)
+    this.#next.items -= items.length
+    this.#next.bytes -= bytes
     const settle = (act: (append: Waiting<Item, Done>) => void): void => {
-      for (const append of taken) this.#bytes -= append.bytes
+      this.#bytes -= bytes
       const left = this.#left
       this.#left = Promise.withResolvers<void>()
       left.resolve()
       for (const append of taken) act(append)
     }
     return {
-      items: taken.flatMap(append => append.items),
+      items,
+      bytes,
       resolve: done => settle(append => append.done.resolve(done)),
       reject: error => settle(append => append.done.reject(error)),
     }

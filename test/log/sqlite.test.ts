@@ -51,12 +51,12 @@ test('a log of a newer virtbridge is refused in one sentence, and not changed', 
   const file = join(folder.path, 'virtbridge.db')
   await (await open(folder.path))[Symbol.asyncDispose]()
   const db = new DatabaseSync(file)
-  db.exec('PRAGMA user_version = 2; PRAGMA journal_mode = DELETE')
+  db.exec('PRAGMA user_version = 3; PRAGMA journal_mode = DELETE')
   db.close()
   const before = readFileSync(file)
   const fault = await faultOf(open(folder.path))
   expect(fault).toMatchObject({ code: 'log_newer', hint: expect.stringContaining('start the newer version') as string })
-  expect(fault.message).toBe(`${file} was written by a newer virtbridge (log schema 2, this one knows 1)`)
+  expect(fault.message).toBe(`${file} was written by a newer virtbridge (log schema 3, this one knows 2)`)
   expect(readFileSync(file).equals(before)).toBe(true)
 })
 
@@ -160,7 +160,7 @@ test('a log that can not be mended says so, and nothing is written after what fa
   const log = await open(folder.path, { onHealth: health => told.push(health) })
   const other = new DatabaseSync(join(folder.path, 'virtbridge.db'))
   other.exec(
-    "CREATE TRIGGER poison BEFORE INSERT ON event WHEN NEW.key = 'poison' BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
+    "CREATE TRIGGER poison BEFORE INSERT ON events_vm WHEN NEW.key = 'poison' BEGIN SELECT RAISE(ABORT, 'poisoned'); END",
   )
   other.close()
   const filler = 'x'.repeat(600_000)

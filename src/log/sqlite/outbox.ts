@@ -1,6 +1,8 @@
-import type { Position } from '../log.ts'
+import type { Position, Stream } from '../log.ts'
 import { Outbox } from '../outbox.ts'
-import type { Row } from './writer.ts'
+
+/** An entry as it is stored: null is a tombstone. */
+export type Row = readonly [stream: Stream, key: string, json: string | null]
 
 /** Rows and bytes of one transaction, and bytes that may wait for theirs: beyond that the caller waits. */
 export const BATCH_ROWS = 500

@@ -1,5 +1,16 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { isState, type Position, type StateStream, type Stored, type Stream, type Value, START } from '../log.ts'
+import {
+  EVENT_STREAMS,
+  isState,
+  type Position,
+  type StateStream,
+  type Stored,
+  type Stream,
+  type Value,
+  START,
+} from '../log.ts'
+import { type Copied, readCopied } from './copied.ts'
+import { MARK, tableOf } from './schema.ts'
 
 interface Row {
   readonly seq: number
@@ -16,21 +27,33 @@ export interface Reader extends Disposable {
   page(stream: Stream, from: Position, limit: number): readonly Stored[]
   latest(stream: StateStream): AsyncIterable<Stored>
   end(stream: Stream): Position
+  /** What it is a copy of, while that is not confirmed. */
+  copied(): Copied | null
+  /** Which log it is; a copy has the same. */
+  id(): string
 }
 
 export function openReader(file: string): Reader {
   const db = new DatabaseSync(file, { readOnly: true })
   db.exec('PRAGMA busy_timeout = 5000')
-  const events = db.prepare('SELECT seq, key, value, at FROM event WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?')
-  const states = db.prepare('SELECT seq, key, value, at FROM state WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?')
-  const lastEvent = db.prepare('SELECT max(seq) AS last FROM event WHERE stream = ?')
+  const columns = 'seq, key, value, at'
+  const states = db.prepare(`SELECT ${columns} FROM state WHERE stream = ? AND seq > ? ORDER BY seq LIMIT ?`)
   const lastState = db.prepare('SELECT max(seq) AS last FROM state WHERE stream = ?')
-  const first = db.prepare('SELECT seq, key, value, at FROM state WHERE stream = ? AND key >= ? ORDER BY key LIMIT ?')
-  const byKey = db.prepare('SELECT seq, key, value, at FROM state WHERE stream = ? AND key > ? ORDER BY key LIMIT ?')
+  const first = db.prepare(`SELECT ${columns} FROM state WHERE stream = ? AND key >= ? ORDER BY key LIMIT ?`)
+  const byKey = db.prepare(`SELECT ${columns} FROM state WHERE stream = ? AND key > ? ORDER BY key LIMIT ?`)
+  const tables = new Map<Stream, { events: StatementSync; last: StatementSync }>(
+    EVENT_STREAMS.map(stream => {
+      const table = tableOf(stream)
+      const events = db.prepare(`SELECT ${columns} FROM ${table} WHERE seq > ? ORDER BY seq LIMIT ?`)
+      return [stream, { events, last: db.prepare(`SELECT max(seq) AS last FROM ${table}`) }]
+    }),
+  )
 
   function page(stream: Stream, from: Position, limit: number): readonly Stored[] {
-    const statement = isState(stream) ? states : events
-    return rows(statement, stream, numberOf(from), limit).map(row => stored(stream, row))
+    const most = Math.min(limit, PAGE)
+    const after = numberOf(from)
+    const found = isState(stream) ? states.all(stream, after, most) : tables.get(stream)?.events.all(after, most)
+    return ((found ?? []) as unknown as Row[]).map(row => stored(stream, row))
   }
 
   async function* latest(stream: StateStream): AsyncIterable<Stored> {
@@ -48,9 +71,12 @@ export function openReader(file: string): Reader {
     page,
     latest,
     end(stream) {
-      const { last } = (isState(stream) ? lastState : lastEvent).get(stream) as { last: number | null }
-      return last === null ? START : String(last)
+      const found = isState(stream) ? lastState.get(stream) : tables.get(stream)?.last.get()
+      const last = found?.['last']
+      return typeof last === 'number' ? String(last) : START
     },
+    copied: () => readCopied(db),
+    id: () => String(db.prepare('SELECT value FROM mark WHERE name = ?').get(MARK.id)?.['value'] ?? ''),
     [Symbol.dispose]: () => db.close(),
   }
 }
@@ -59,10 +85,6 @@ export function openReader(file: string): Reader {
 function numberOf(position: Position): number {
   const number = Number(position)
   return Number.isSafeInteger(number) ? number : 0
-}
-
-function rows(statement: StatementSync, stream: Stream, from: number, limit: number): Row[] {
-  return statement.all(stream, from, Math.min(limit, PAGE)) as unknown as Row[]
 }
 
 function stored(stream: Stream, row: Row): Stored {

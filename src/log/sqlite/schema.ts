@@ -1,17 +1,32 @@
+import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { Fault } from '../../errors.ts'
+import { EVENT_STREAMS, type EventStream } from '../log.ts'
 
-/** The schema this program writes. A database with a larger one is refused. */
-export const SCHEMA_VERSION = 1
+/** The schema this program writes. A database with a larger one is refused, one with a smaller one is migrated. */
+export const SCHEMA_VERSION = 2
+
+/** The table of an event stream. Each has its own, so that its order is that of the table itself and no index has to be kept. */
+export function tableOf(stream: EventStream): string {
+  return stream.replace('.', '_')
+}
+
+/** What a log says of itself, by name. */
+export const MARK = {
+  /** Which log it is: a copy has the same. */
+  id: 'id',
+  /** That it is a copy: see `copied.ts`. */
+  copied: 'copied',
+} as const
 
 /**
- * Creates the tables, or refuses a database that another or a newer program wrote.
+ * The schema of a database, 0 when it is empty. Throws a Fault when another or a newer program wrote it.
  *
- * One sequence over all streams, so that one position orders everything a transaction made durable. A state stream keeps one row a
- * key and gives it a new sequence on each write: what a follower missed in between is compacted away, as on a compacted topic.
+ * 1: one table of events with an index by stream.
+ * 2: a table for each event stream; `mark`; `state_gone`; space is given back (`auto_vacuum = INCREMENTAL`).
  */
-export function migrate(db: DatabaseSync, file: string): void {
-  const found = (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version
+export function versionOf(db: DatabaseSync, file: string): number {
+  const { user_version: found } = db.prepare('PRAGMA user_version').get() as { user_version: number }
   if (found > SCHEMA_VERSION) {
     throw new Fault(
       'log_newer',
@@ -21,22 +36,36 @@ export function migrate(db: DatabaseSync, file: string): void {
       },
     )
   }
-  if (found === SCHEMA_VERSION) return
+  if (found > 0) return found
   const foreign = db.prepare("SELECT count(*) AS n FROM sqlite_schema WHERE type = 'table'").get() as { n: number }
-  if (foreign.n > 0) {
-    throw new Fault('log_foreign', `${file} is a SQLite database of another program`, {
-      hint: 'point log.path at another file',
-    })
-  }
+  if (foreign.n === 0) return 0
+  throw new Fault('log_foreign', `${file} is a SQLite database of another program`, {
+    hint: 'point log.path at another file',
+  })
+}
+
+/**
+ * Creates the tables in an empty database.
+ *
+ * One sequence over all streams, so that one position orders everything a transaction made durable. A state stream keeps one row a
+ * key and gives it a new sequence on each write: what a follower missed in between is compacted away, as on a compacted topic.
+ */
+export function create(db: DatabaseSync): void {
+  // Only while there is no page yet; it needs no transaction, as it counts with the first page.
+  db.exec('PRAGMA auto_vacuum = INCREMENTAL')
+  const columns = 'seq INTEGER PRIMARY KEY, key TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL'
+  const tables = EVENT_STREAMS.map(stream => `CREATE TABLE ${tableOf(stream)} (${columns});`)
   db.exec(`
     BEGIN;
-    CREATE TABLE event (seq INTEGER PRIMARY KEY, stream TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, at INTEGER NOT NULL);
-    CREATE INDEX event_by_stream ON event (stream, seq);
+    ${tables.join('\n')}
     CREATE TABLE state (stream TEXT NOT NULL, key TEXT NOT NULL, seq INTEGER NOT NULL, value TEXT, at INTEGER NOT NULL,
                         PRIMARY KEY (stream, key)) WITHOUT ROWID;
     CREATE UNIQUE INDEX state_by_seq ON state (stream, seq);
+    CREATE INDEX state_gone ON state (at) WHERE value IS NULL;
     CREATE TABLE sequence (one INTEGER PRIMARY KEY CHECK (one = 1), last INTEGER NOT NULL);
     INSERT INTO sequence VALUES (1, 0);
+    CREATE TABLE mark (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    INSERT INTO mark VALUES ('${MARK.id}', '${randomUUID()}');
     PRAGMA user_version = ${SCHEMA_VERSION};
     COMMIT;
   `)

@@ -1,39 +1,57 @@
-import { DatabaseSync } from 'node:sqlite'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Fault } from '../../errors.ts'
-import { isState, type Stream } from '../log.ts'
-import { migrate } from './schema.ts'
+import { EVENT_STREAMS, isState, type Stream } from '../log.ts'
+import { confirmCopied, findCopied } from './copied.ts'
+import { migrate } from './migrate.ts'
+import type { Limits } from './retention.ts'
+import { create, tableOf, versionOf } from './schema.ts'
+import { tend, type Tended } from './tend.ts'
+import { Wal } from './wal.ts'
+
+/** What the thread is started with. */
+export interface WriterData {
+  readonly file: string
+  readonly limits: Limits
+  /** The write-ahead log may be so large, in bytes; beyond that nothing is written until it can be emptied. */
+  readonly walBytes: number
+}
 
 /** What the engine asks of its writing thread. */
 export type WriterRequest =
-  | { readonly kind: 'append'; readonly rows: readonly Row[]; readonly at: number }
-  | { readonly kind: 'prune'; readonly stream: Stream; readonly before: number; readonly limit: number }
+  /** `number` counts the transactions: one that is not next is skipped, so that none overtakes one that failed. */
+  | { readonly kind: 'append'; readonly number: number; readonly fields: Fields; readonly at: number }
+  | { readonly kind: 'tend'; readonly now: number }
+  | { readonly kind: 'confirm'; readonly loss: string }
   | { readonly kind: 'close' }
 
-export type Row = readonly [stream: Stream, key: string, json: string | null]
+/** Entries one after the other, three fields each: stream, key, JSON or null. An array of strings alone crosses threads at the least cost. */
+export type Fields = readonly (string | null)[]
 
 /** Its answer. `full` and other refusals of the disk leave the database as it was: the transaction is rolled back. */
 export type WriterAnswer =
   | { readonly kind: 'opened' }
   | { readonly kind: 'done'; readonly last: number }
+  | { readonly kind: 'skipped' }
+  | { readonly kind: 'tended'; readonly tended: Tended; readonly walBytes: number }
   /** The file is none that this program may use. A Fault loses its class between threads. */
   | { readonly kind: 'refused'; readonly code: string; readonly message: string; readonly hint: string }
   | { readonly kind: 'failed'; readonly code: number; readonly message: string }
 
 /** The writing thread: one transaction a request, in the order they come. */
-function serve(file: string): void {
+function serve(data: WriterData): void {
   const port = parentPort
   if (port === null) return
   let db: DatabaseSync
   try {
-    db = open(file)
+    db = open(data.file)
   } catch (error) {
     const refused = error instanceof Fault ? { code: error.code, message: error.message, hint: error.hint } : null
     port.postMessage(refused === null ? failure(error) : ({ kind: 'refused', ...refused } satisfies WriterAnswer))
     port.close()
     return
   }
-  const write = writer(db)
+  const answer = answerer(db, data)
   port.on('message', (request: WriterRequest) => {
     if (request.kind === 'close') {
       db.close()
@@ -42,8 +60,7 @@ function serve(file: string): void {
       return
     }
     try {
-      const last = request.kind === 'append' ? write(request.rows, request.at) : prune(db, request)
-      port.postMessage({ kind: 'done', last } satisfies WriterAnswer)
+      port.postMessage(answer(request))
     } catch (error) {
       if (db.isTransaction) db.exec('ROLLBACK')
       port.postMessage(failure(error))
@@ -53,12 +70,14 @@ function serve(file: string): void {
 }
 
 function open(file: string): DatabaseSync {
+  migrate(file)
   const db = new DatabaseSync(file)
   try {
     db.exec('PRAGMA busy_timeout = 5000')
     // First whether it may be used at all: the journal mode is written into the file.
-    migrate(db, file)
+    if (versionOf(db, file) === 0) create(db)
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    findCopied(db, Date.now())
     return db
   } catch (error) {
     db.close()
@@ -66,21 +85,59 @@ function open(file: string): DatabaseSync {
   }
 }
 
-function writer(db: DatabaseSync): (rows: readonly Row[], at: number) => number {
+type Work = Exclude<WriterRequest, { kind: 'close' }>
+
+function answerer(db: DatabaseSync, { file, limits, walBytes }: WriterData): (request: Work) => WriterAnswer {
+  const wal = new Wal(db, file, walBytes)
+  const write = writer(db)
+  let next = 0
+  let worked = false
+  return request => {
+    switch (request.kind) {
+      case 'append': {
+        if (request.number !== next) return { kind: 'skipped' }
+        wal.ensureRoom()
+        const last = write(request.fields, request.at)
+        next += 1
+        return { kind: 'done', last }
+      }
+      case 'tend': {
+        const tended = tend(db, limits, request.now)
+        // What was given back leaves the file when it leaves the write-ahead log.
+        if (worked && !tended.more) db.exec('PRAGMA wal_checkpoint(PASSIVE)')
+        worked = tended.more
+        return { kind: 'tended', tended, walBytes: wal.bytes() }
+      }
+      case 'confirm':
+        confirmCopied(db, request.loss)
+        return { kind: 'done', last: 0 }
+    }
+  }
+}
+
+function writer(db: DatabaseSync): (fields: Fields, at: number) => number {
   const readLast = db.prepare('SELECT last FROM sequence')
   const saveLast = db.prepare('UPDATE sequence SET last = ?')
-  const addEvent = db.prepare('INSERT INTO event (seq, stream, key, value, at) VALUES (?, ?, ?, ?, ?)')
+  const add = new Map<Stream, StatementSync>(
+    EVENT_STREAMS.map(stream => {
+      const insert = db.prepare(`INSERT INTO ${tableOf(stream)} (seq, key, value, at) VALUES (?, ?, ?, ?)`)
+      return [stream, insert]
+    }),
+  )
   const setState = db.prepare(
     'INSERT INTO state (stream, key, seq, value, at) VALUES (?, ?, ?, ?, ?) ' +
       'ON CONFLICT (stream, key) DO UPDATE SET seq = excluded.seq, value = excluded.value, at = excluded.at',
   )
-  return (rows, at) => {
+  return (fields, at) => {
     db.exec('BEGIN IMMEDIATE')
     let last = (readLast.get() as { last: number }).last
-    for (const [stream, key, json] of rows) {
+    for (let field = 0; field < fields.length; field += 3) {
+      const stream = fields[field] as Stream
+      const key = fields[field + 1] ?? ''
+      const json = fields[field + 2] ?? null
       last += 1
       if (isState(stream)) setState.run(stream, key, last, json, at)
-      else addEvent.run(last, stream, key, json, at)
+      else add.get(stream)?.run(last, key, json, at)
     }
     saveLast.run(last)
     db.exec('COMMIT')
@@ -88,16 +145,9 @@ function writer(db: DatabaseSync): (rows: readonly Row[], at: number) => number 
   }
 }
 
-function prune(db: DatabaseSync, request: { stream: Stream; before: number; limit: number }): number {
-  const statement = isState(request.stream)
-    ? 'DELETE FROM state WHERE stream = ?1 AND key IN (SELECT key FROM state WHERE stream = ?1 AND value IS NULL AND at < ?2 LIMIT ?3)'
-    : 'DELETE FROM event WHERE seq IN (SELECT seq FROM event WHERE stream = ?1 AND at < ?2 LIMIT ?3)'
-  return Number(db.prepare(statement).run(request.stream, request.before, request.limit).changes)
-}
-
 function failure(error: unknown): WriterAnswer {
   const code = error instanceof Error && 'errcode' in error ? Number(error.errcode) : 0
   return { kind: 'failed', code, message: error instanceof Error ? error.message : String(error) }
 }
 
-serve((workerData as { file: string }).file)
+serve(workerData as WriterData)

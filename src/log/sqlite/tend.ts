@@ -1,0 +1,92 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { EVENT_STREAMS, type EventStream } from '../log.ts'
+import { isStuck, type Limits, nextStep, type Step, type Stock } from './retention.ts'
+import { tableOf } from './schema.ts'
+
+/** What one step did. */
+export interface Tended {
+  /** More is to be done. */
+  readonly more: boolean
+  /** Events that went for their size, not their age, and when the newest of them was stored. */
+  readonly taken: number
+  readonly takenUntil: number
+  /** It is larger than it may be, and nothing may go. */
+  readonly stuck: boolean
+  readonly usedBytes: number
+}
+
+/** Rows that one step forgets, and pages that it gives back: a few ms, as the next commit waits for it. */
+const STEP_ROWS = 500
+const STEP_PAGES = 256
+
+/** Does the next small thing that the limits ask for. */
+export function tend(db: DatabaseSync, limits: Limits, now: number): Tended {
+  const stock = stockOf(db)
+  const step = nextStep(stock, limits, now)
+  const nothing = { taken: 0, takenUntil: 0, stuck: isStuck(stock, limits), usedBytes: stock.usedBytes }
+  if (step === null) return { ...nothing, more: false }
+  return { ...nothing, ...take(db, step), more: true }
+}
+
+function stockOf(db: DatabaseSync): Stock {
+  const oldest = new Map<EventStream, number>()
+  for (const stream of EVENT_STREAMS) {
+    const found = one(db, `SELECT at FROM ${tableOf(stream)} ORDER BY seq LIMIT 1`)
+    if (found !== undefined) oldest.set(stream, Number(found['at']))
+  }
+  const tombstone = one(db, 'SELECT min(at) AS at FROM state WHERE value IS NULL')?.['at'] ?? null
+  const pragma = (name: string): number => Number(one(db, `PRAGMA ${name}`)?.[name] ?? 0)
+  const size = pragma('page_size')
+  const free = pragma('freelist_count') * size
+  return {
+    oldest,
+    tombstone: tombstone === null ? null : Number(tombstone),
+    usedBytes: pragma('page_count') * size - free,
+    freeBytes: free,
+  }
+}
+
+function take(db: DatabaseSync, step: Step): Partial<Tended> {
+  switch (step.kind) {
+    case 'age':
+      // The order of a stream is that of its time, but for a clock that was set back: then the newer one goes first, and none too early.
+      db.prepare(
+        `DELETE FROM ${tableOf(step.stream)} WHERE at < ?1 AND seq <= ` +
+          `(SELECT max(seq) FROM (SELECT seq FROM ${tableOf(step.stream)} ORDER BY seq LIMIT ${STEP_ROWS}))`,
+      ).run(step.before)
+      return {}
+    case 'tombstones':
+      db.prepare(
+        'DELETE FROM state WHERE value IS NULL AND (stream, key) IN ' +
+          `(SELECT stream, key FROM state WHERE value IS NULL AND at < ?1 ORDER BY at LIMIT ${STEP_ROWS})`,
+      ).run(step.before)
+      return {}
+    case 'size':
+      return takeOldest(db, step.streams.map(tableOf), step.bytes)
+    case 'give back':
+      db.exec(`PRAGMA incremental_vacuum(${STEP_PAGES})`)
+      return {}
+  }
+}
+
+/** The oldest rows over several tables, up to so many bytes, in one transaction. */
+function takeOldest(db: DatabaseSync, tables: readonly string[], bytes: number): Partial<Tended> {
+  const columns = 'seq, at, length(key) + length(value) AS bytes'
+  const heads = tables.map(table => `SELECT * FROM (SELECT ${columns} FROM ${table} ORDER BY seq LIMIT ${STEP_ROWS})`)
+  const oldest = `SELECT seq, at, bytes FROM (${heads.join(' UNION ALL ')}) ORDER BY seq LIMIT ${STEP_ROWS}`
+  db.exec('BEGIN IMMEDIATE')
+  let size = 0
+  let last = { seq: 0, at: 0 }
+  for (const row of db.prepare(oldest).iterate()) {
+    if (size >= bytes) break
+    size += Number(row['bytes'])
+    last = { seq: Number(row['seq']), at: Math.max(last.at, Number(row['at'])) }
+  }
+  const taken = tables.map(table => Number(db.prepare(`DELETE FROM ${table} WHERE seq <= ?`).run(last.seq).changes))
+  db.exec('COMMIT')
+  return { taken: taken.reduce((sum, count) => sum + count, 0), takenUntil: last.at }
+}
+
+function one(db: DatabaseSync, sql: string): Record<string, unknown> | undefined {
+  return db.prepare(sql).get()
+}
