@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type KafkaConfig, type LogConfig, readSecret } from './config/index.ts'
+import { Fault, messageOf } from './errors.ts'
 import { type EventLog, type LogHealth, openKafkaLog, openSqliteLog } from './log/index.ts'
 import type { Connection, TopicPlan } from './log/kafka/index.ts'
 import { VERSION } from './version.ts'
@@ -37,13 +38,23 @@ export function connectionOf(kafka: KafkaConfig, env: Env): Connection {
     requestTimeoutMs: REQUEST_MS,
     get tls() {
       if (!tls.enabled) return null
-      const file = (key: string, path: string): object => (path === '' ? {} : { [key]: readFileSync(path) })
+      const file = (key: string, path: string): object => (path === '' ? {} : { [key]: readPem(path) })
       return { ...file('ca', tls.ca_file), ...file('cert', tls.cert_file), ...file('key', tls.key_file) }
     },
     get sasl() {
       if (sasl === undefined) return null
       return { mechanism: sasl.mechanism, username: sasl.username, password: readSecret(sasl.password, env) }
     },
+  }
+}
+
+function readPem(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw new Fault('log_kafka', `${path} can not be read: ${messageOf(error)}`, {
+      hint: 'log.kafka.tls names PEM files, readable to this process',
+    })
   }
 }
 

@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { type Config, type KafkaConfig, type LogConfig, readSecret } from '../config/index.ts'
 import { Fault } from '../errors.ts'
 import { openSqliteLog } from '../log/index.ts'
-import { inspectTopics } from '../log/kafka/index.ts'
+import { faultIn, inspectTopics } from '../log/kafka/index.ts'
 import { connectionOf, topicsOf } from '../open-log.ts'
 import { failure, type Finding } from './finding.ts'
 
@@ -25,11 +25,10 @@ export async function* checkLog({ config, env }: CheckOptions): AsyncIterable<Fi
 async function* checkTopics(log: LogConfig, kafka: KafkaConfig, env: CheckOptions['env']): AsyncIterable<Finding> {
   const what = `log on Kafka at ${kafka.brokers.join(', ')}`
   try {
-    const reports = await inspectTopics(connectionOf(kafka, env), topicsOf(log, kafka))
-    const faults = reports.flatMap(report => report.faults)
-    const hint = 'virtbridge topics shows each; --create makes those that are missing'
-    if (faults.length > 0) yield { what, result: 'fail', detail: faults.join('; '), hint }
-    else yield { what, result: 'ok', detail: `${reports.length} topics are as they have to be`, hint: '' }
+    const report = await inspectTopics(connectionOf(kafka, env), topicsOf(log, kafka))
+    const fault = faultIn(report)
+    if (fault !== null) yield { what, result: 'fail', detail: fault.message, hint: fault.hint }
+    else yield { what, result: 'ok', detail: `${report.topics.length} topics are as they have to be`, hint: '' }
   } catch (error) {
     yield failure(what, error)
   }

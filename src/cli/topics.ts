@@ -1,6 +1,8 @@
-import type { LogConfig } from '../config/index.ts'
-import { Fault } from '../errors.ts'
-import { createTopics, inspectTopics, topicSpecs } from '../log/kafka/index.ts'
+import { X509Certificate } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import type { KafkaConfig, LogConfig } from '../config/index.ts'
+import { Fault, messageOf } from '../errors.ts'
+import { aclCommands, createTopics, inspectTopics, type Right, rightsOf, topicSpecs } from '../log/kafka/index.ts'
 import { connectionOf, topicsOf } from '../open-log.ts'
 import { paint, type Terminal } from './terminal.ts'
 
@@ -27,18 +29,20 @@ export async function showTopics(
     })
   }
   if (options.acls) {
-    for (const line of aclsOf(kafka.topic_prefix, kafka.sasl?.username ?? 'virtbridge')) terminal.out(line)
+    showRights(kafka, options, terminal)
     return true
   }
   const plan = topicsOf(config, kafka)
   const connection = connectionOf(kafka, env)
   const created = options.create ? await createTopics(connection, plan) : []
-  const reports = await inspectTopics(connection, plan)
+  // Whoever creates them may be another user than the one who writes.
+  const { topics: reports, mends } = await inspectTopics(connection, plan, { rights: !options.create })
   const specs = topicSpecs(plan)
+  const well = reports.every(({ faults }) => faults.length === 0)
   if (options.json) {
     const rows = specs.map(spec => ({ ...spec, ...reports.find(({ topic }) => topic === spec.topic) }))
     terminal.out(JSON.stringify(rows.map(row => ({ ...row, created: created.includes(row.topic) }))))
-    return reports.every(({ faults }) => faults.length === 0)
+    return well
   }
   for (const { topic, partitions, replicas, settings } of specs) {
     const faults = reports.find(report => report.topic === topic)?.faults ?? []
@@ -48,17 +52,48 @@ export async function showTopics(
     terminal.out(`      ${paint(terminal, 'dim', `${partitions} partitions, ${replicas} replicas, ${wanted}`)}`)
     for (const fault of faults) terminal.out(`      ${fault}`)
   }
-  return reports.every(({ faults }) => faults.length === 0)
+  if (!well) terminal.out(`\n${MENDS}`)
+  for (const line of mends) terminal.out(line)
+  return well
 }
 
-/** The commands that give a user all it needs, and no more: `kafka-acls.sh` of Kafka itself. */
-export function aclsOf(prefix: string, user: string): readonly string[] {
-  const add = `kafka-acls.sh --bootstrap-server "$BROKERS" --command-config admin.properties --add --allow-principal 'User:${user}'`
-  const topics = `--resource-pattern-type prefixed --topic '${prefix}.'`
-  return [
-    `${add} --operation Read --operation Write --operation Describe --operation DescribeConfigs ${topics}`,
-    `${add} --operation Write --operation Describe --transactional-id '${prefix}.writer'`,
-    `# only for virtbridge topics --create:`,
-    `${add} --operation Create ${topics}`,
-  ]
+const MENDS = `# what mends it; nothing is changed by itself ($BROKERS: where Kafka is; admin.properties: how its administrator gets in)`
+
+/** Whom the rights are for. Who creates the topics is the bridge's user here: it needs the rights of both. */
+const FOR: readonly { readonly who: Right['who']; readonly what: string }[] = [
+  { who: 'bridge', what: 'the bridge' },
+  { who: 'creator', what: 'only for virtbridge topics --create' },
+  { who: 'reader', what: 'who only reads events, as rulebooks do: give each its own user' },
+]
+
+/** A user of the events, until somebody gives it another name. */
+const READER = 'eda'
+
+function showRights(kafka: KafkaConfig, { json }: TopicsOptions, terminal: Terminal): void {
+  const principal = principalOf(kafka)
+  const rights = rightsOf(kafka.topic_prefix)
+  if (json) {
+    terminal.out(
+      JSON.stringify(rights.map(right => ({ principal: right.who === 'reader' ? READER : principal, ...right }))),
+    )
+    return
+  }
+  for (const { who, what } of FOR) {
+    terminal.out(`# ${what}`)
+    const theirs = rights.filter(right => right.who === who)
+    for (const line of aclCommands(theirs, who === 'reader' ? READER : principal)) terminal.out(line)
+  }
+}
+
+/** Who the brokers take us for: the user of the password, else the name in our certificate, most special part first (RFC 2253). */
+function principalOf({ sasl, tls }: KafkaConfig): string {
+  if (sasl !== undefined) return sasl.username
+  if (!tls.enabled || tls.cert_file === '') return 'virtbridge'
+  try {
+    return new X509Certificate(readFileSync(tls.cert_file)).subject.split('\n').reverse().join(',')
+  } catch (error) {
+    throw new Fault('log_kafka', `the certificate ${tls.cert_file} can not be read: ${messageOf(error)}`, {
+      hint: 'log.kafka.tls.cert_file is a PEM file of our own certificate',
+    })
+  }
 }

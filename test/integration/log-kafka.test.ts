@@ -4,11 +4,9 @@ import { type Admin, type EachMessagePayload, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { runProgram } from '../../src/cli/program.ts'
-import { parseConfig } from '../../src/config/index.ts'
-import type { EventLog, Stored } from '../../src/log/index.ts'
+import type { Stored } from '../../src/log/index.ts'
 import { createTopics, openKafkaLog } from '../../src/log/kafka/index.ts'
 import { OUTBOX_BYTES } from '../../src/log/kafka/outbox.ts'
-import { openLog } from '../../src/open-log.ts'
 import { all, conformance } from '../log/conformance.ts'
 import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
@@ -20,7 +18,7 @@ const CLUSTERS = [{ name: 'c', in_cluster: true }]
 
 let kafka: KafkaServer
 beforeAll(async () => {
-  kafka = await startKafka({ secure: true })
+  kafka = await startKafka()
 })
 afterAll(() => kafka[Symbol.asyncDispose]())
 
@@ -164,26 +162,4 @@ test('virtbridge topics creates what is missing, then finds all well; check cove
   expect(after).toMatchObject({ code: 0, text: expect.not.stringMatching(/FAIL|created/) as string })
   expect((await program('check')).text).toMatch(/ok {4}log on Kafka at .*7 topics are as they have to be/)
   expect((await program('topics', '--acls')).text).toContain(`--transactional-id '${basename(folder.path)}.writer'`)
-})
-
-test('over TLS with a private authority and SCRAM: in with the right password, refused with a wrong one or an unknown authority', async () => {
-  await using folder = await temporaryFolder()
-  const { brokers, ca, username } = kafka.secure
-  const files = {
-    ca: await fileIn(folder.path, 'ca.pem', ca),
-    password: await fileIn(folder.path, 'password', kafka.secure.password),
-    wrong: await fileIn(folder.path, 'wrong', 'not the password'),
-  }
-  const open = (caFile: string, passwordFile: string): Promise<EventLog> => {
-    const sasl = { username, password: { file: passwordFile } }
-    const settings = { brokers, topic_prefix: basename(folder.path), partitions: 2, replicas: 1, sasl }
-    const config = { log: { kafka: { ...settings, tls: { enabled: true, ca_file: caFile } } }, clusters: CLUSTERS }
-    return openLog(parseConfig(stringify(config), '/nowhere/virtbridge.yaml').log, {}, () => undefined)
-  }
-  await createTopics(connectionTo(kafka.brokers), planOf(basename(folder.path), 1, 2))
-  await expect(open(files.ca, files.wrong)).rejects.toMatchObject({ code: 'log_kafka' })
-  await expect(open('', files.password)).rejects.toMatchObject({ code: 'log_kafka' })
-  await using log = await open(files.ca, files.password)
-  await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n: 1 } }])
-  expect((await all(log, 'events.vm')).map(entry => entry.value)).toEqual([{ n: 1 }])
 })

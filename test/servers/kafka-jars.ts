@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { provision, type Recipe, type Say } from './cache.ts'
 import { run } from './run.ts'
-import { java, maven } from './toolchain.ts'
+import { java, maven, requireTools } from './toolchain.ts'
 
 const folder = join(import.meta.dirname, 'kafka')
 const pom = readFileSync(join(folder, 'pom.xml'), 'utf8')
@@ -34,4 +34,10 @@ export async function kafkaJars(options: { say?: Say } = {}): Promise<string> {
 /** What every node has in its properties. */
 export function commonProperties(): Promise<string> {
   return readFile(join(folder, 'server.properties'), 'utf8')
+}
+
+/** The Java that the jars run on. */
+export async function javaProgram(): Promise<string> {
+  const found = (await requireTools([java])).get(java.name) ?? 'java'
+  return found === 'java' ? found : found.endsWith('/bin/java') ? found : join(found, 'bin', 'java')
 }

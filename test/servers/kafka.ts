@@ -1,12 +1,20 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { Kafka, logLevel } from 'kafkajs'
-import { commonProperties, kafkaJars } from './kafka-jars.ts'
+import type { Identity } from './authority.ts'
+import { commonProperties, javaProgram, kafkaJars } from './kafka-jars.ts'
+import {
+  formatUsers,
+  makeKeys,
+  secureListeners,
+  type SecureListeners,
+  type SecurePorts,
+  secureProperties,
+} from './kafka-security.ts'
 import { withFreePorts } from './ports.ts'
 import { run } from './run.ts'
 import { type ServerCommand, ServerProcess } from './server-process.ts'
-import { java, requireTools } from './toolchain.ts'
 
 const clusterId = '4L6g3nShT-eMCtK--X86sw'
 /** What starts soonest and is smallest: for tests. */
@@ -31,20 +39,12 @@ export interface KafkaNode {
 export interface KafkaServer extends AsyncDisposable {
   readonly brokers: readonly string[]
   readonly nodes: readonly KafkaNode[]
-  /** How a client with a password gets in over TLS, when the server was started `secure`. */
-  readonly secure: SecureListener
+  /** For a server that was started `secure`: listeners that ask who one is (users: `kafka-security.ts`). */
+  readonly secure: SecureListeners
   /** For a server that was started `proxied`: a listener of each node whose clients are sent to another port, on which nobody listens yet. */
   readonly proxied: readonly ProxiedListener[]
   /** Resolves when every node that runs answers, and knows all the others that run. */
   ready(): Promise<void>
-}
-
-/** A listener that talks TLS and asks for a user (SCRAM-SHA-512): its brokers, the authority of its certificate, and the user. */
-export interface SecureListener {
-  readonly brokers: readonly string[]
-  readonly ca: string
-  readonly username: string
-  readonly password: string
 }
 
 /** Where a node listens, and where it tells its clients to go instead: whoever listens there stands between. Ports of the loopback. */
@@ -55,29 +55,37 @@ export interface ProxiedListener {
 
 /**
  * Starts a Kafka of one node (1 s, 150 MB) or three (6 s; replication factor 3, `min.insync.replicas` 2). `asShipped` starts it with the
- * memory and garbage collector that its own start script gives it.
+ * memory and garbage collector that its own start script gives it; `secure` has listeners for users and certificates, and with `acls`
+ * those have no right that they were not given.
  */
 export async function startKafka(
-  options: { nodes?: 1 | 3; secure?: boolean; asShipped?: boolean; proxied?: boolean } = {},
+  options: { nodes?: 1 | 3; secure?: boolean | 'acls'; asShipped?: boolean; proxied?: boolean } = {},
 ): Promise<KafkaServer> {
   const [libs, program] = await Promise.all([kafkaJars(), javaProgram()])
   const amount = options.nodes ?? 1
-  const secure = options.secure ?? false
+  const { secure = false } = options
   const { jvm, heap } = options.asShipped === true ? shipped : small
-  const perNode = 5
+  const perNode = 7
   return withFreePorts(amount * perNode, async ports => {
     const folder = await mkdtemp(join(tmpdir(), 'virtbridge-kafka-'))
     const all = Array.from({ length: amount }, (_, index) => ({
       id: index + 1,
       port: ports[index * perNode] ?? 0,
       controllerPort: ports[index * perNode + 1] ?? 0,
-      securePort: secure ? (ports[index * perNode + 2] ?? 0) : 0,
+      secure:
+        secure === false
+          ? null
+          : {
+              saslSsl: ports[index * perNode + 2] ?? 0,
+              saslPlain: ports[index * perNode + 5] ?? 0,
+              mutual: ports[index * perNode + 6] ?? 0,
+            },
       proxied:
         options.proxied === true
           ? { port: ports[index * perNode + 3] ?? 0, told: ports[index * perNode + 4] ?? 0 }
           : null,
     }))
-    const ca = secure ? await makeKeys(program, folder) : ''
+    const authority = secure === false ? null : await makeKeys(folder)
     const classPath = ['-cp', join(libs, '*')]
     const nodes = await Promise.all(
       all.map(async place => {
@@ -86,15 +94,32 @@ export async function startKafka(
         await mkdir(home)
         await writeFile(
           file,
-          `${await commonProperties()}\n${propertiesOf(place, all, { home, keys: join(folder, 'keys.p12') })}\n`,
+          `${await commonProperties()}\n${propertiesOf(place, all, { home, secure: secure === false ? [] : secureProperties(folder, secure === 'acls') })}\n`,
         )
-        const format = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file, ...scram(secure)]
+        const format = [
+          'kafka.tools.StorageTool',
+          'format',
+          '-t',
+          clusterId,
+          '-c',
+          file,
+          ...(secure === false ? [] : formatUsers()),
+        ]
         await run(program, [...small.jvm, '-Xmx64m', ...classPath, ...format], { env: { PATH: process.env['PATH'] } })
         const args = [...jvm, ...heap, ...classPath, 'kafka.Kafka', file]
         return new Node(place.id, `127.0.0.1:${place.port}`, { program, args, folder, logFile: join(home, 'log') })
       }),
     )
-    const listener = { brokers: all.map(place => `127.0.0.1:${place.securePort}`), ca, username, password }
+    const at = (listener: keyof SecurePorts): readonly string[] =>
+      all.map(place => `127.0.0.1:${place.secure?.[listener] ?? 0}`)
+    const listener = {
+      saslSsl: at('saslSsl'),
+      saslPlain: at('saslPlain'),
+      mutual: at('mutual'),
+      ca: authority?.certificate ?? '',
+      issue: (name: string): Identity => authority?.issue(name) ?? { key: '', certificate: '' },
+      renew: () => makeKeys(folder),
+    }
     const proxied = all.flatMap(place => (place.proxied === null ? [] : [place.proxied]))
     const server = new Server({ nodes, secure: listener, proxied, folder })
     try {
@@ -112,21 +137,24 @@ interface Place {
   readonly id: number
   readonly port: number
   readonly controllerPort: number
-  /** 0: it has none. */
-  readonly securePort: number
+  readonly secure: SecurePorts | null
   readonly proxied: ProxiedListener | null
 }
 
-function propertiesOf(place: Place, all: readonly Place[], { home, keys }: { home: string; keys: string }): string {
+function propertiesOf(
+  place: Place,
+  all: readonly Place[],
+  { home, secure }: { home: string; secure: readonly string[] },
+): string {
   const replicas = all.length
-  const secure = place.securePort === 0 ? '' : `,SASL_SSL://127.0.0.1:${place.securePort}`
+  const listeners = place.secure === null ? '' : secureListeners(place.secure)
   const synced = replicas === 1 ? 1 : 2
   const at = (port: number | undefined): string => (port === undefined ? '' : `,PROXIED://127.0.0.1:${port}`)
   return [
     `node.id=${place.id}`,
-    `listeners=PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}${secure}${at(place.proxied?.port)}`,
-    `advertised.listeners=PLAINTEXT://127.0.0.1:${place.port}${secure}${at(place.proxied?.told)}`,
-    ...(secure === '' ? [] : secureProperties(keys)),
+    `listeners=PLAINTEXT://127.0.0.1:${place.port},CONTROLLER://127.0.0.1:${place.controllerPort}${listeners}${at(place.proxied?.port)}`,
+    `advertised.listeners=PLAINTEXT://127.0.0.1:${place.port}${listeners}${at(place.proxied?.told)}`,
+    ...secure,
     `controller.quorum.voters=${all.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(',')}`,
     `log.dirs=${join(home, 'data')}`,
     `default.replication.factor=${replicas}`,
@@ -137,46 +165,6 @@ function propertiesOf(place: Place, all: readonly Place[], { home, keys }: { hom
     `share.coordinator.state.topic.replication.factor=${replicas}`,
     `share.coordinator.state.topic.min.isr=${synced}`,
   ].join('\n')
-}
-
-const username = 'app'
-const password = 'app-password'
-const storePassword = 'only-for-tests'
-
-function secureProperties(keys: string): readonly string[] {
-  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
-  return [
-    'sasl.enabled.mechanisms=SCRAM-SHA-512',
-    `listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=${scram}`,
-    `ssl.keystore.location=${keys}`,
-    `ssl.keystore.password=${storePassword}`,
-    'ssl.keystore.type=PKCS12',
-  ]
-}
-
-function scram(secure: boolean): readonly string[] {
-  return secure ? ['-S', `SCRAM-SHA-512=[name=${username},password=${password}]`] : []
-}
-
-/** Makes a key and a certificate that signs itself, and gives the certificate as PEM. */
-async function makeKeys(java: string, folder: string): Promise<string> {
-  const keytool = java === 'java' ? 'keytool' : join(dirname(java), 'keytool')
-  const store = ['-keystore', join(folder, 'keys.p12'), '-storetype', 'PKCS12', '-storepass', storePassword]
-  const env = { PATH: process.env['PATH'] }
-  const who = [
-    '-alias',
-    'kafka',
-    '-keyalg',
-    'EC',
-    '-dname',
-    'CN=kafka',
-    '-ext',
-    'SAN=IP:127.0.0.1',
-    '-ext',
-    'BC=ca:true',
-  ]
-  await run(keytool, ['-genkeypair', ...who, ...store], { env })
-  return run(keytool, ['-exportcert', '-rfc', '-alias', 'kafka', ...store], { env })
 }
 
 class Node implements KafkaNode, AsyncDisposable {
@@ -212,14 +200,14 @@ class Node implements KafkaNode, AsyncDisposable {
 
 interface Parts {
   readonly nodes: readonly Node[]
-  readonly secure: SecureListener
+  readonly secure: SecureListeners
   readonly proxied: readonly ProxiedListener[]
   readonly folder: string
 }
 
 class Server implements KafkaServer {
   readonly nodes: readonly Node[]
-  readonly secure: SecureListener
+  readonly secure: SecureListeners
   readonly proxied: readonly ProxiedListener[]
   readonly #folder: string
 
@@ -271,9 +259,4 @@ async function brokersSeenBy(broker: string): Promise<readonly number[]> {
   } finally {
     await admin.disconnect().catch(() => undefined)
   }
-}
-
-async function javaProgram(): Promise<string> {
-  const found = (await requireTools([java])).get(java.name) ?? 'java'
-  return found === 'java' ? found : found.endsWith('/bin/java') ? found : join(found, 'bin', 'java')
 }

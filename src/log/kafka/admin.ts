@@ -1,92 +1,165 @@
 import { createRequire } from 'node:module'
 import type { Kafka as KafkaClient } from 'kafkajs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault, messageOf } from '../../errors.ts'
-import type { Connection } from './driver.ts'
-import { faultsOf, type TopicPlan, topicSpecs } from './topics.ts'
+import { type Client, type Connection, createClient, quiet, userOf } from './driver.ts'
+import { lacks, MissingRight } from './missing-right.ts'
+import { mendsOf } from './mend.ts'
+import { missingRights } from './probe.ts'
+import { refusalOf, RIGHTS } from './refusal.ts'
+import { faultsOf, type FoundTopic, type TopicPlan, topicSpecs } from './topics.ts'
 
-const { Kafka } = createRequire(import.meta.url)('kafkajs') as { readonly Kafka: typeof KafkaClient }
+type Admin = ReturnType<KafkaClient['admin']>
 
-/** One line of what `virtbridge topics` found or did. */
+const createAdmin = createRequire(import.meta.url)('kafkajs/src/admin') as (options: object) => Admin
+
+/** What was found of one topic. */
 export interface TopicReport {
   readonly topic: string
   readonly faults: readonly string[]
   readonly exists: boolean
 }
 
+/** What was found of all topics of a plan. */
+export interface TopicsReport {
+  readonly topics: readonly TopicReport[]
+  /** Lines for a shell that make them as they have to be (`mend.ts`); none when nothing is wrong. */
+  readonly mends: readonly string[]
+}
+
 const TOPIC = 2
 const RETRY = { retries: 8, initialRetryTime: 100, maxRetryTime: 2_000 }
+/** So long brokers that are just starting are waited for, in ms. */
+const PATIENCE_MS = 10_000
+const AGAIN_MS = 200
 
-type Admin = ReturnType<KafkaClient['admin']>
+/**
+ * What is wrong with the topics of a plan; nothing is changed. Throws a Fault when Kafka can not be asked, or when the user lacks a
+ * right, with all that it lacks; `rights: false` looks only for those that looking takes.
+ */
+export function inspectTopics(
+  connection: Connection,
+  plan: TopicPlan,
+  options: { rights: boolean } = { rights: true },
+): Promise<TopicsReport> {
+  return asking(connection, async (admin, client) => {
+    const found = await findTopics(admin, plan, connection)
+    const there = topicSpecs(plan).filter(({ topic }) => found.has(topic))
+    const names = there.map(({ topic }) => topic)
+    const missing = options.rights && names.length > 0 ? await missingRights(client, plan.prefix, names) : []
+    if (missing.length > 0) {
+      throw new Fault('log_kafka', `${userOf(connection)} lacks rights: ${missing.join('; ')}`, { hint: RIGHTS })
+    }
+    const { brokers } = await admin.describeCluster()
+    const compared = topicSpecs(plan).map(spec => ({ spec, found: found.get(spec.topic) }))
+    const topics = compared.map(({ spec, found }) => ({
+      topic: spec.topic,
+      faults: faultsOf(spec, found),
+      exists: found !== undefined,
+    }))
+    return {
+      topics,
+      mends: mendsOf(
+        compared,
+        brokers.map(({ nodeId }) => nodeId),
+      ),
+    }
+  })
+}
 
-/** What is wrong with each topic of a plan; nothing is changed. Throws a Fault when Kafka can not be asked. */
-export function inspectTopics(connection: Connection, plan: TopicPlan): Promise<readonly TopicReport[]> {
-  return asking(connection, admin => inspect(admin, plan))
+/** A Fault that tells what is wrong with topics and what mends it; null when nothing is wrong. */
+export function faultIn({ topics, mends }: TopicsReport): Fault | null {
+  const faults = topics.flatMap(report => report.faults)
+  if (faults.length === 0) return null
+  return new Fault('log_topics', `the topics of the log are not as they have to be: ${faults.join('; ')}`, {
+    hint: `virtbridge topics shows each; nothing is changed by itself. What mends it:\n${mends.join('\n')}`,
+  })
 }
 
 /** Creates the topics that are missing, each with its settings, and gives their names. Those that exist are left as they are. */
 export function createTopics(connection: Connection, plan: TopicPlan): Promise<readonly string[]> {
   return asking(connection, async admin => {
-    const missing = (await inspect(admin, plan)).filter(report => !report.exists).map(report => report.topic)
-    const topics = topicSpecs(plan)
-      .filter(({ topic }) => missing.includes(topic))
-      .map(({ topic, partitions, replicas, settings }) => ({
-        topic,
-        numPartitions: partitions,
-        replicationFactor: replicas,
-        configEntries: settings.map(({ name, value }) => ({ name, value })),
-      }))
+    const found = await findTopics(admin, plan, connection)
+    const missing = topicSpecs(plan).filter(({ topic }) => !found.has(topic))
+    const topics = missing.map(({ topic, partitions, replicas, settings }) => ({
+      topic,
+      numPartitions: partitions,
+      replicationFactor: replicas,
+      configEntries: settings.map(({ name, value }) => ({ name, value })),
+    }))
     if (topics.length > 0) await admin.createTopics({ topics, waitForLeaders: true })
-    return missing
+    return missing.map(({ topic }) => topic)
   })
 }
 
-async function inspect(admin: Admin, plan: TopicPlan): Promise<readonly TopicReport[]> {
+async function findTopics(
+  admin: Admin,
+  plan: TopicPlan,
+  connection: Connection,
+): Promise<ReadonlyMap<string, FoundTopic>> {
+  const listed = new Set(await admin.listTopics())
   const specs = topicSpecs(plan)
-  const existing = new Set(await admin.listTopics())
-  const asked = specs.map(({ topic }) => topic).filter(topic => existing.has(topic))
-  if (asked.length === 0) return specs.map(spec => report(spec.topic, faultsOf(spec, undefined), false))
-  const { topics } = await admin.fetchTopicMetadata({ topics: asked })
-  const resources = asked.map(name => ({ type: TOPIC, name }))
-  const configs = await admin.describeConfigs({ resources, includeSynonyms: false })
-  return specs.map(spec => {
-    const metadata = topics.find(({ name }) => name === spec.topic)
-    const config = configs.resources.find(({ resourceName }) => resourceName === spec.topic)
-    if (metadata === undefined) return report(spec.topic, faultsOf(spec, undefined), false)
-    const found = {
-      partitions: metadata.partitions.length,
-      replicas: Math.min(...metadata.partitions.map(({ replicas }) => replicas.length)),
-      settings: new Map(config?.configEntries.map(({ configName, configValue }) => [configName, configValue])),
-    }
-    return report(spec.topic, faultsOf(spec, found), true)
+  const there = specs.map(({ topic }) => topic).filter(topic => listed.has(topic))
+  const [unseen] = specs.filter(({ topic }) => !listed.has(topic))
+  if (unseen !== undefined) await insistThatItIsMissing(admin, unseen.topic, connection)
+  if (there.length === 0) return new Map()
+  const { topics } = await admin.fetchTopicMetadata({ topics: there })
+  const configs = await admin.describeConfigs({
+    resources: there.map(name => ({ type: TOPIC, name })),
+    includeSynonyms: false,
   })
+  return new Map(
+    topics.map(({ name, partitions }) => {
+      const assignment = [...partitions].sort((a, b) => a.partitionId - b.partitionId).map(({ replicas }) => replicas)
+      const config = configs.resources.find(({ resourceName }) => resourceName === name)
+      const settings = config?.configEntries.map(({ configName, configValue }) => [configName, configValue] as const)
+      const replicas = Math.min(...assignment.map(({ length }) => length))
+      return [name, { partitions: assignment.length, replicas, assignment, settings: new Map(settings) }]
+    }),
+  )
 }
 
-function report(topic: string, faults: readonly string[], exists: boolean): TopicReport {
-  return { topic, faults, exists }
-}
-
-async function asking<T>(connection: Connection, ask: (admin: Admin) => Promise<T>): Promise<T> {
-  const { brokers, clientId, tls, sasl, connectTimeoutMs, requestTimeoutMs } = connection
-  const client = new Kafka({
-    brokers: [...brokers],
-    clientId,
-    ...(tls === null ? {} : { ssl: tls }),
-    ...(sasl === null ? {} : { sasl: sasl as never }),
-    connectionTimeout: connectTimeoutMs,
-    requestTimeout: requestTimeoutMs,
-    retry: RETRY,
-    logCreator: () => () => undefined,
-  })
-  const admin = client.admin({ retry: RETRY })
+/** A list leaves out what its reader has no right to. Asked for by name, Kafka says which it is. */
+async function insistThatItIsMissing(admin: Admin, topic: string, connection: Connection): Promise<void> {
   try {
-    await admin.connect()
-    return await ask(admin)
+    await admin.fetchTopicMetadata({ topics: [topic] })
   } catch (error) {
-    throw new Fault('log_kafka', `Kafka at ${brokers.join(', ')} can not be asked: ${messageOf(error)}`, {
-      hint: 'log.kafka.brokers must name brokers that this machine reaches; with tls and sasl as they want it',
+    if (lacks(error, 'topics') && error instanceof Error) throw new MissingRight(userOf(connection), 'Read', error)
+  }
+}
+
+async function asking<T>(connection: Connection, ask: (admin: Admin, client: Client) => Promise<T>): Promise<T> {
+  let client: Client | null = null
+  try {
+    client = await connected(connection)
+    const admin = createAdmin({ logger: quiet, retry: RETRY, cluster: client.cluster })
+    return await ask(admin, client)
+  } catch (error) {
+    const refusal = refusalOf(error, connection)
+    const brokers = connection.brokers.join(', ')
+    throw new Fault('log_kafka', `Kafka at ${brokers} can not be asked: ${refusal?.what ?? messageOf(error)}`, {
+      hint:
+        refusal?.hint ??
+        'log.kafka.brokers must name brokers that this machine reaches; with tls and sasl as they want it',
       cause: error,
     })
   } finally {
-    await admin.disconnect().catch(() => undefined)
+    await client?.close()
+  }
+}
+
+/** A client that is in. Brokers that do not answer are waited for; those that refuse us are not. */
+async function connected(connection: Connection): Promise<Client> {
+  const deadline = performance.now() + PATIENCE_MS
+  for (;;) {
+    const client = createClient(connection)
+    try {
+      await client.cluster.connect()
+      return client
+    } catch (error) {
+      await client.close()
+      if (refusalOf(error, connection)?.final === true || performance.now() > deadline) throw error
+      await sleep(AGAIN_MS)
+    }
   }
 }

@@ -2,6 +2,8 @@ import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
+import { named, teach } from './missing-right.ts'
+import { mendTimers } from './timers.ts'
 
 /**
  * What is used of kafkajs 2.2.4: its protocol layer (connections, authentication, metadata, request encoders), not its producer and
@@ -98,23 +100,6 @@ export interface Cluster {
   findGroupCoordinator(group: { groupId: string; coordinatorType: number }): Promise<Broker>
 }
 
-interface RequestQueue {
-  readonly pending: readonly unknown[]
-  readonly inflight: ReadonlyMap<number, InflightRequest>
-  readonly enforceRequestTimeout: boolean
-  requestTimeoutIntervalId: NodeJS.Timeout | undefined
-  readonly isConnected: () => boolean
-  scheduleCheckPendingRequests(): void
-  scheduleRequestTimeoutCheck(): void
-  destroy(): void
-}
-
-interface InflightRequest {
-  readonly sentAt: number
-  readonly requestTimeout: number
-  timeoutRequest(): void
-}
-
 type SocketFactory = (options: object) => Socket
 
 interface Quiet {
@@ -127,7 +112,6 @@ interface Quiet {
 
 const Cluster = require('kafkajs/src/cluster') as new (options: object) => Cluster
 const socketFactory = require('kafkajs/src/network/socketFactory') as () => SocketFactory
-const RequestQueue = require('kafkajs/src/network/requestQueue') as { readonly prototype: RequestQueue }
 const compression = require('kafkajs/src/protocol/message/compression') as { readonly Codecs: Record<number, unknown> }
 const fetches = require('kafkajs/src/protocol/requests/fetch') as {
   protocol(version: {
@@ -166,7 +150,8 @@ export interface Connection {
   readonly requestTimeoutMs: number
 }
 
-const quiet: Quiet = {
+/** A logger for kafkajs that says nothing: what happens is told by what is thrown. */
+export const quiet: Quiet = {
   namespace: () => quiet,
   error: () => undefined,
   warn: () => undefined,
@@ -194,12 +179,17 @@ export function createClient(connection: Connection): Client {
   const connect = socketFactory()
   let closed = false
   const cluster = createCluster(connection, options => {
-    const socket = connect(options)
+    // Read for each connection, as files may have changed; kafkajs would keep those of the first.
+    const { tls } = connection
+    const socket = connect(tls === null ? options : { ...options, ssl: tls })
+    // A request is one small write whose answer is waited for: nothing is gained by holding it back.
+    socket.setNoDelay(true)
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     if (closed) socket.destroy(new Error(CLOSED))
     return socket
   })
+  tellRights(cluster, userOf(connection))
   return {
     cluster,
     // kafkajs would wait for what is under way, which of a broker that hangs is long. It hears of an end only by an error.
@@ -211,6 +201,26 @@ export function createClient(connection: Connection): Client {
   }
 }
 
+/** Every broker that the cluster gives out says which right was missing. */
+function tellRights(cluster: Cluster, user: string): void {
+  const findBroker = cluster.findBroker.bind(cluster)
+  const findGroupCoordinator = cluster.findGroupCoordinator.bind(cluster)
+  cluster.findBroker = async node => teach(await findBroker(node), user)
+  cluster.findGroupCoordinator = async group => {
+    try {
+      return teach(await findGroupCoordinator(group), user)
+    } catch (error) {
+      throw named(error, 'Write', user)
+    }
+  }
+}
+
+/** Who we are to the brokers, for a person. */
+export function userOf({ sasl, tls }: Connection): string {
+  if (sasl !== null) return `the user ${sasl.username}`
+  return tls !== null && 'cert' in tls ? 'the user of our certificate' : 'everybody (log.kafka.sasl is not set)'
+}
+
 function createCluster(connection: Connection, factory: SocketFactory): Cluster {
   return new Cluster({
     logger: quiet,
@@ -218,7 +228,7 @@ function createCluster(connection: Connection, factory: SocketFactory): Cluster 
     brokers: [...connection.brokers],
     clientId: connection.clientId,
     ssl: connection.tls,
-    sasl: connection.sasl,
+    sasl: freshLogin(connection),
     connectionTimeout: connection.connectTimeoutMs,
     authenticationTimeout: connection.connectTimeoutMs,
     reauthenticationThreshold: 10_000,
@@ -230,6 +240,20 @@ function createCluster(connection: Connection, factory: SocketFactory): Cluster 
     maxInFlightRequests: null,
     isolationLevel: 1,
   })
+}
+
+/** The login as it is when a connection asks for it. kafkajs keeps this object, and an authenticator of its own in it. */
+function freshLogin(connection: Connection): object | null {
+  if (connection.sasl === null) return null
+  return {
+    mechanism: connection.sasl.mechanism,
+    get username() {
+      return connection.sasl?.username
+    },
+    get password() {
+      return connection.sasl?.password
+    },
+  }
 }
 
 /** Sends one Fetch and gives the response as it came, for `fetch-response.ts`. */
@@ -245,37 +269,6 @@ export async function fetchRaw(broker: Broker, request: FetchRequest): Promise<B
 /** The error that Kafka means by a code, as kafkajs throws it: with `type` and `code`. */
 export function errorOf(code: number): Error {
   return errors.createErrorFromCode(code)
-}
-
-let mended = false
-const TIMEOUT_CHECK_MS = 1_000
-
-/**
- * Two timers of kafkajs that keep an idle process busy, made quiet without another copy of the library.
- *
- * It arms one after each response to look for requests that wait, also when none does, with a delay in the past: it fires every
- * millisecond for ever, a percent of a core a connection, and Node warns of it. Only a queue that holds something needs it. The other
- * looks ten times a second on each connection whether a request is overdue; once is enough for time-outs of many seconds.
- */
-function mendTimers(): void {
-  if (mended) return
-  mended = true
-  const { prototype } = RequestQueue
-  const schedule = Reflect.get(prototype, 'scheduleCheckPendingRequests')
-  prototype.scheduleCheckPendingRequests = function (this: RequestQueue): void {
-    if (this.pending.length > 0) schedule.call(this)
-  }
-  prototype.scheduleRequestTimeoutCheck = function (this: RequestQueue): void {
-    if (!this.enforceRequestTimeout) return
-    this.destroy()
-    this.requestTimeoutIntervalId = setInterval(() => {
-      const now = Date.now()
-      for (const request of this.inflight.values()) {
-        if (now - request.sentAt > request.requestTimeout) request.timeoutRequest()
-      }
-      if (!this.isConnected()) this.destroy()
-    }, TIMEOUT_CHECK_MS)
-  }
 }
 
 export const COMPRESSION = { none: 0, gzip: 1, zstd: 4 } as const

@@ -14,7 +14,7 @@ import {
   type Stored,
   type Stream,
 } from '../log.ts'
-import { inspectTopics } from './admin.ts'
+import { faultIn, inspectTopics } from './admin.ts'
 import { type Claim, claimRecord } from './claim.ts'
 import { COMPRESSION, type Connection } from './driver.ts'
 import { isRefused } from './errors.ts'
@@ -60,13 +60,8 @@ const CLAIM_EVERY_MS = 60_000
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
   const { connection, topics } = options
-  const reports = await inspectTopics(connection, topics)
-  const faults = reports.flatMap(report => report.faults)
-  if (faults.length > 0) {
-    throw new Fault('log_topics', `the topics of the log are not as they have to be: ${faults.join('; ')}`, {
-      hint: 'virtbridge topics shows each, virtbridge topics --create makes those that are missing; none is changed by itself',
-    })
-  }
+  const fault = faultIn(await inspectTopics(connection, topics))
+  if (fault !== null) throw fault
   const log = new KafkaLog(options)
   try {
     await log.open()

@@ -1,4 +1,5 @@
 export { openKafkaLog, type KafkaLogOptions } from './engine.ts'
-export { createTopics, inspectTopics, type TopicReport } from './admin.ts'
+export { createTopics, faultIn, inspectTopics, type TopicsReport } from './admin.ts'
+export { aclCommands, type Right, rightsOf } from './rights.ts'
 export { type Connection } from './driver.ts'
 export { topicSpecs, type TopicPlan } from './topics.ts'

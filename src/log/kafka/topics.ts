@@ -70,11 +70,18 @@ function stateSettings(): readonly Setting[] {
   ]
 }
 
-/** What is wrong with one topic, as a sentence; empty when nothing is. */
-export function faultsOf(
-  spec: TopicSpec,
-  found: { partitions: number; replicas: number; settings: ReadonlyMap<string, string> } | undefined,
-): readonly string[] {
+/** A topic as Kafka says it is. */
+export interface FoundTopic {
+  readonly partitions: number
+  /** Of the partition that has fewest. */
+  readonly replicas: number
+  /** Of each partition the brokers that hold it, the preferred leader first. */
+  readonly assignment: readonly (readonly number[])[]
+  readonly settings: ReadonlyMap<string, string>
+}
+
+/** What is wrong with one topic, each as a sentence; empty when nothing is. */
+export function faultsOf(spec: TopicSpec, found: FoundTopic | undefined): readonly string[] {
   if (found === undefined) return [`${spec.topic} does not exist`]
   const faults: string[] = []
   if (found.partitions !== spec.partitions) {
@@ -83,13 +90,18 @@ export function faultsOf(
   if (found.replicas < spec.replicas) {
     faults.push(`${spec.topic} has ${found.replicas} replicas, not ${spec.replicas}`)
   }
-  for (const setting of spec.settings) {
-    const value = found.settings.get(setting.name)
-    if (value !== undefined && !holds(setting, value)) {
-      faults.push(`${spec.topic}: ${setting.name} is ${value} and must ${setting.must} ${setting.value}`)
-    }
+  for (const { name, value, must } of misfits(spec, found)) {
+    faults.push(`${spec.topic}: ${name} is ${found.settings.get(name)} and must ${must} ${value}`)
   }
   return faults
+}
+
+/** The settings that are not as they have to be. One that Kafka did not tell of is left out. */
+export function misfits(spec: TopicSpec, { settings }: FoundTopic): readonly Setting[] {
+  return spec.settings.filter(setting => {
+    const value = settings.get(setting.name)
+    return value !== undefined && !holds(setting, value)
+  })
 }
 
 function holds({ name, value, must }: Setting, found: string): boolean {

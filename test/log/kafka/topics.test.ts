@@ -13,7 +13,7 @@ function found(
 ): Parameters<typeof faultsOf>[1] {
   const settings = new Map(spec?.settings.map(({ name, value }) => [name, value]))
   for (const [name, value] of Object.entries(change.settings ?? {})) settings.set(name, value)
-  return { partitions: change.partitions ?? 12, replicas: change.replicas ?? 3, settings }
+  return { partitions: change.partitions ?? 12, replicas: change.replicas ?? 3, assignment: [], settings }
 }
 
 test('every stream has its topic', () => {
