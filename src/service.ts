@@ -2,6 +2,7 @@ import type { Config } from './config/index.ts'
 import { DispatchRole } from './dispatch.ts'
 import { followFleet, loadFleet } from './fleet/index.ts'
 import type { LogHealth } from './log/index.ts'
+import { followLossConfirmations, lossChecks, meetLosses } from './losses.ts'
 import { openLog } from './open-log.ts'
 import type { RoleParts, Surroundings } from './role.ts'
 import { startServe } from './serve.ts'
@@ -37,14 +38,17 @@ export async function startService(config: Config, around: Surroundings): Promis
     closing.abort()
     await running.settled()
   })
+  await meetLosses(log, around.logger)
   const { fleet, position } = await loadFleet(log)
   tasks.add(followFleet(fleet, log, position, signal))
   const parts: RoleParts = { ...around, config, log, fleet, metrics: createMetrics(), signal }
 
   const watch = new WatchRole(parts)
   const dispatch = config.controller === undefined ? null : new DispatchRole(parts, config.controller)
-  const serve = stack.use(await startServe(parts, () => [...watch.checks(), ...(dispatch?.checks() ?? [])]))
-  tasks.add(...serve.tasks, watch.run())
+  const serve = stack.use(
+    await startServe(parts, () => [...lossChecks(log), ...watch.checks(), ...(dispatch?.checks() ?? [])]),
+  )
+  tasks.add(...serve.tasks, watch.run(), followLossConfirmations(parts))
   if (dispatch !== null) tasks.add(dispatch.run())
 
   around.logger.info({ url: serve.url, clusters: config.clusters.length, hubs: config.hubs.length }, 'listening')
@@ -52,9 +56,9 @@ export async function startService(config: Config, around: Surroundings): Promis
   return { url: serve.url, ended: tasks.ended, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-function tellHealth({ writable, reason }: LogHealth, logger: Logger): void {
-  if (writable) logger.info('the log is written again')
-  else logger.error({ reason }, 'the log can not be written')
+function tellHealth({ writable, readable, reason }: LogHealth, logger: Logger): void {
+  if (writable && readable) logger.info('the log is written and read again')
+  else logger.error({ reason }, `the log can not be ${writable ? 'read' : 'written'}`)
 }
 
 /** What runs beside each other until the service closes. The first that fails is the end of all. */

@@ -6,6 +6,7 @@ import { until } from '../waiting.ts'
 import { type Api, openApi } from './api.ts'
 import { printEvents } from './events.ts'
 import { confirmCluster, listClusters, listVms, printExplanation, printInventory } from './fleet.ts'
+import { confirmLoss, listLosses } from './losses.ts'
 import { listRuns, showRun, startRun } from './run.ts'
 import { paint, type Terminal } from './terminal.ts'
 
@@ -57,6 +58,7 @@ function build(context: ProgramContext, setCode: SetCode): Command {
   serveCommands(program, context, setCode)
   topicsCommand(program, context, setCode)
   fleetCommands(program, context)
+  lossCommands(program, context)
   runCommands(program, context, setCode)
   return program
 }
@@ -202,6 +204,22 @@ function fleetCommands(program: Command, context: ProgramContext): void {
     .option('--yes', 'do not ask')
     .action(async (name: string, options: Asking & { yes?: boolean }) => {
       const done = await confirmCluster(connect(options, context), name, options.yes ?? false, terminal)
+      if (!done) throw new Fault('declined', 'nothing was changed', { hint: 'say yes, or give --yes in a script' })
+    })
+}
+
+function lossCommands(program: Command, context: ProgramContext): void {
+  const { terminal } = context
+  asking(program, 'losses', 'list what the log lost and nobody has confirmed')
+    .option('--json', 'for programs')
+    .action((options: Asking & { json?: boolean }) =>
+      listLosses(connect(options, context), options.json ?? false, terminal),
+    )
+  const loss = program.command('loss').description('say something about one loss')
+  asking(loss, 'confirm <stream>', 'its records are gone, and that is known; of the ledger: launches may go on')
+    .option('--yes', 'do not ask')
+    .action(async (stream: string, options: Asking & { yes?: boolean }) => {
+      const done = await confirmLoss(connect(options, context), stream, options.yes ?? false, terminal)
       if (!done) throw new Fault('declined', 'nothing was changed', { hint: 'say yes, or give --yes in a script' })
     })
 }

@@ -103,6 +103,7 @@ export class Dispatcher {
 
   async #takeCommands(): Promise<void> {
     const { log, ledger } = this.#options
+    let stale = 0
     for (const entry of await log.page('commands', ledger.commands, COMMANDS_AT_ONCE)) {
       const position: Entry = {
         stream: 'state.runs',
@@ -112,9 +113,14 @@ export class Dispatcher {
       const command = readCommand(entry.value)
       const unread = typeof command === 'string'
       if (unread) this.#book.report('trouble', { message: `command ${entry.key} can not be read: ${command}` })
-      const entries = unread || command === null || ledger.runs.has(command.id) ? [] : this.#takeIn(command)
-      await this.#book.append([...entries, position])
+      const news = unread || command === null || ledger.runs.has(command.id) ? null : command
+      // It may have been carried out: only the ledger that is lost could tell.
+      const old = news !== null && entry.at <= ledger.baseline
+      if (old) stale += 1
+      await this.#book.append([...(news === null || old ? [] : this.#takeIn(news)), position])
     }
+    if (stale > 0)
+      this.#book.report('alarm', { message: `${stale} commands of before the ledger was lost are not carried out` })
   }
 
   /** The run a person asked for: durable with the position of the command, so that it is taken in exactly once. */

@@ -1,3 +1,4 @@
+export { lostLedger, setBaseline } from './baseline.ts'
 export type { DispatchReport } from './book.ts'
 export { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 export { explain, type Explanation } from './explain.ts'

@@ -1,5 +1,6 @@
-import type { EventLog, Position, Stored } from '../log/index.ts'
+import type { EventLog, Loss, Position, Stored } from '../log/index.ts'
 import { START } from '../log/index.ts'
+import { type Baseline, BASELINE_KEY, lostLedger, whyNoLaunch } from './baseline.ts'
 import type { HostResult, Run, Verb, VerbRecord } from './run.ts'
 
 /** Runs that are kept after they finished; older ones are only on the day-2 stream. */
@@ -12,7 +13,7 @@ export interface CommandPosition {
   readonly position: Position
 }
 
-type Value = Run | HostResult | VerbRecord | CommandPosition
+type Value = Run | HostResult | VerbRecord | CommandPosition | Baseline
 
 /** What the ledger says, for deciding and for answering. */
 export interface LedgerView {
@@ -24,6 +25,10 @@ export interface LedgerView {
   verbs(): Iterable<VerbRecord>
   results(run: string): readonly HostResult[]
   readonly commands: Position
+  /** Why nothing may be launched at all, in one sentence; empty when the ledger is whole, or a person has confirmed that it is gone. */
+  readonly lost: string
+  /** What was done before this, in ms, is not known; 0 when all is. */
+  readonly baseline: number
 }
 
 /** The materialised view of `state.runs`. */
@@ -32,7 +37,14 @@ export class Ledger implements LedgerView {
   readonly #active = new Map<string, Run>()
   readonly #verbs = new Map<string, VerbRecord>()
   readonly #results = new Map<string, Map<string, HostResult>>()
+  readonly #losses: () => readonly Loss[]
   #commands: Position = START
+  #baseline = 0
+
+  /** `losses`: what the log says that it lost. */
+  constructor(losses: () => readonly Loss[] = () => []) {
+    this.#losses = losses
+  }
 
   get runs(): ReadonlyMap<string, Run> {
     return this.#runs
@@ -40,6 +52,15 @@ export class Ledger implements LedgerView {
 
   get commands(): Position {
     return this.#commands
+  }
+
+  get lost(): string {
+    const loss = lostLedger(this.#losses())
+    return loss === undefined ? '' : whyNoLaunch(loss)
+  }
+
+  get baseline(): number {
+    return this.#baseline
   }
 
   active(): readonly Run[] {
@@ -80,7 +101,8 @@ export class Ledger implements LedgerView {
     const value = entry.value as Value | null
     // What a person asked for may be no host name at all, so it may hold slashes or be empty.
     const rest = more.join('/')
-    if (kind === 'position') this.#commands = (value as CommandPosition | null)?.position ?? START
+    if (kind === BASELINE_KEY) this.#baseline = (value as Baseline | null)?.at ?? 0
+    else if (kind === 'position') this.#commands = (value as CommandPosition | null)?.position ?? START
     else if (kind === 'vm') set(this.#verbs, `${id}/${rest}`, value as VerbRecord | null)
     else if (kind === 'run' && more.length === 0) this.#applyRun(id, value as Run | null)
     else if (kind === 'run') this.#applyResult(id, rest, value as HostResult | null)
@@ -106,7 +128,7 @@ function set<T>(map: Map<string, T>, key: string, value: T | null): void {
 
 /** Reads the ledger as it is now; resolves with it and the position to follow it from. */
 export async function loadLedger(log: EventLog): Promise<{ ledger: Ledger; position: Position }> {
-  const ledger = new Ledger()
+  const ledger = new Ledger(() => log.losses())
   const position = log.end('state.runs')
   for await (const entry of log.latest('state.runs')) ledger.apply(entry)
   return { ledger, position }

@@ -94,11 +94,13 @@ export function whyNotOnboard(
   if (!policy.os.includes(record.seen.os.family))
     return `its OS (${record.seen.os.family || 'unknown'}) is not onboarded`
   const done = world.ledger.verb(record.uid, policy.verb)
+  if (done === undefined && record.known_since <= world.ledger.baseline)
+    return 'it was there before the ledger was lost: whether it was onboarded is not known'
   if (done !== undefined && done.status !== 'refused') return `this incarnation was onboarded once: ${done.status}`
   if (done !== undefined && done.refusals >= MAX_REFUSALS) return `refused ${done.refusals} times: ${done.detail}`
   if (done !== undefined && now < done.at + retryAfter(done.refusals))
     return `refused, tried again later: ${done.detail}`
-  return unsynced(record, world.fleet.clusters) || held(record, world.ledger) || unready(record)
+  return world.ledger.lost || unsynced(record, world.fleet.clusters) || held(record, world.ledger) || unready(record)
 }
 
 function unsynced(record: VmRecord, clusters: FleetView['clusters']): string {
@@ -160,6 +162,7 @@ export function whyNotNow(record: VmRecord, world: Surroundings): string {
   const { family } = record.seen.os
   const wrongOs = world.os !== undefined && !world.os.includes(family)
   return (
+    world.ledger.lost ||
     unsynced(record, world.clusters) ||
     (wrongOs ? `its OS (${family || 'unknown'}) is not one the verb is for` : '') ||
     unready(record) ||

@@ -90,7 +90,7 @@ export interface VerbRecord {
 }
 
 /** A wish of a person, on the stream `commands`. */
-export type Command = RunCommand | ConfirmCommand
+export type Command = RunCommand | ConfirmCommand | ConfirmLossCommand
 
 export interface RunCommand {
   readonly schema: 1
@@ -108,6 +108,19 @@ export interface ConfirmCommand {
   readonly kind: 'confirm'
   readonly id: string
   readonly cluster: string
+  /** Which VMs, of which hold: the `missing_digest` of the cluster as the person saw it. */
+  readonly digest: string
+  readonly asked_by: string
+  readonly at: number
+}
+
+/** A person knows that records of a stream are gone. `loss` is the id of that loss: it never confirms another. */
+export interface ConfirmLossCommand {
+  readonly schema: 1
+  readonly kind: 'confirm_loss'
+  readonly id: string
+  readonly loss: string
+  readonly stream: string
   readonly asked_by: string
   readonly at: number
 }

@@ -4,6 +4,7 @@ import { Problem } from './problem.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { inventoryRoutes } from './routes/inventory.ts'
+import { lossRoutes } from './routes/losses.ts'
 import { probeRoutes } from './routes/probes.ts'
 import { runRoutes } from './routes/runs.ts'
 
@@ -50,6 +51,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   fleetRoutes(app, parts)
   eventRoutes(app, parts)
   runRoutes(app, parts)
+  lossRoutes(app, parts)
   return app
 }
 

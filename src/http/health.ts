@@ -1,5 +1,5 @@
 import type { FleetView } from '../fleet/index.ts'
-import type { EventLog } from '../log/index.ts'
+import type { EventLog, LogHealth } from '../log/index.ts'
 
 export interface Check {
   readonly name: string
@@ -16,7 +16,7 @@ export interface Health {
 
 const WAIT = 'wait a moment: nothing was found wrong with it yet'
 
-/** What works and what does not, each in one line. Only a log that can not be written makes it not ready: one cluster's trouble is not the fleet's. */
+/** What works and what does not, each in one line. Only a log that can not be written or read makes it not ready: one cluster's trouble is not the fleet's. */
 export function healthOf(parts: {
   log: EventLog
   fleet: FleetView
@@ -27,9 +27,9 @@ export function healthOf(parts: {
   const checks: Check[] = [
     {
       name: 'log',
-      ok: log.writable,
+      ok: log.writable && log.readable,
       reason: log.reason,
-      hint: log.writable ? '' : 'make room on its disk, or mend its permissions; nothing stored is lost',
+      hint: hintOf(log),
     },
   ]
   const names = new Set([...parts.expected, ...parts.fleet.clusters.keys()])
@@ -47,6 +47,12 @@ export function healthOf(parts: {
     })
   }
   checks.push(...parts.extra)
-  const status = !log.writable ? 'not_ready' : checks.every(check => check.ok) ? 'ready' : 'degraded'
+  const status = !log.writable || !log.readable ? 'not_ready' : checks.every(check => check.ok) ? 'ready' : 'degraded'
   return { status, checks }
+}
+
+function hintOf({ writable, readable }: LogHealth): string {
+  if (writable && readable) return ''
+  if (writable) return 'it goes on by itself when the brokers answer; what is told meanwhile is old'
+  return 'make room on its disk, or mend its permissions; nothing stored is lost'
 }

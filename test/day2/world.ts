@@ -188,10 +188,11 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
   /** A dispatcher on what the log says now. */
   async begin(wrap: Pick<WorldOptions, 'logOf' | 'controllerOf'>): Promise<void> {
     const { policy, patchDriver, patience } = this.#options
-    const { ledger } = await loadLedger(this.log)
+    const log = wrap.logOf?.(this.log) ?? this.log
+    const { ledger } = await loadLedger(log)
     this.ledger = ledger
     this.dispatcher = new Dispatcher({
-      log: wrap.logOf?.(this.log) ?? this.log,
+      log,
       fleet: this.fleet,
       ledger,
       controller: wrap.controllerOf?.(this.client) ?? this.client,

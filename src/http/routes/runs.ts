@@ -90,6 +90,10 @@ function refuseImpossible(parts: AppParts, verb: Verb, hosts: readonly string[])
       hint: `a verb has one driver: verbs.${verb}.driver`,
     })
   }
+  if (parts.ledger.lost !== '')
+    throw new Problem(409, 'ledger_lost', parts.ledger.lost, {
+      hint: 'nothing was started; GET /api/v1/losses tells more',
+    })
   const unknown = hosts.filter(host => parts.fleet.byHost(host) === undefined)
   if (unknown.length > 0) {
     throw new Problem(422, 'unknown_hosts', `no VM is called ${unknown.slice(0, 5).join(', ')}`, {

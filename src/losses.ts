@@ -1,0 +1,45 @@
+import { type ConfirmLossCommand, setBaseline } from './day2/index.ts'
+import type { Check } from './http/index.ts'
+import { type EventLog, type Loss, START } from './log/index.ts'
+import type { RoleParts } from './role.ts'
+import type { Logger } from './telemetry/index.ts'
+
+/** What is done about records that the log lost, before anybody reads it: it is told, and what it forbids is written down. */
+export async function meetLosses(log: EventLog, logger: Logger): Promise<void> {
+  for (const { stream, reason } of log.losses()) logger.error({ stream, hint: meaningOf(stream) }, reason)
+  await setBaseline(log)
+}
+
+/** Losses that wait for a person, for `/readyz`. */
+export function lossChecks(log: EventLog): readonly Check[] {
+  return log.losses().map(({ stream, reason }) => {
+    return { name: `records of ${stream}`, ok: false, reason, hint: meaningOf(stream) }
+  })
+}
+
+/** What a loss leads to, and what is to be done about it. */
+export function meaningOf(stream: Loss['stream']): string {
+  return `${MEANINGS[stream] ?? 'nothing is launched twice or forgotten by it; consumers may have missed events'}: virtbridge loss confirm ${stream}`
+}
+
+const MEANINGS: Readonly<Partial<Record<Loss['stream'], string>>> = {
+  'state.fleet':
+    'every cluster is read anew, its VMs are told as discovered, and none of them starts anything; when you have seen it',
+  'state.runs': 'nothing is launched until you have looked at the controller for jobs that still run, and say so',
+  commands: 'what was asked for and not taken in is forgotten, ask again; when you have seen it',
+}
+
+/** Takes in what people say about losses until the signal aborts. Nothing is lost while a log is open, so without one there is nothing to do. */
+export async function followLossConfirmations(parts: RoleParts): Promise<void> {
+  const { log, signal, logger } = parts
+  if (log.losses().length === 0) return
+  for await (const entry of log.follow('commands', START, signal)) {
+    const command = entry.value as ConfirmLossCommand | { readonly kind: 'run' | 'confirm' }
+    if (command.kind !== 'confirm_loss') continue
+    const loss = log.losses().find(({ id }) => id === command.loss)
+    if (loss === undefined) continue
+    await log.confirmLoss(loss.id)
+    logger.warn({ stream: loss.stream, by: command.asked_by }, 'a loss of records was confirmed')
+    if (log.losses().length === 0) return
+  }
+}
