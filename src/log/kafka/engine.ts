@@ -15,11 +15,10 @@ import {
   type Stream,
 } from '../log.ts'
 import { faultIn, inspectTopics } from './admin.ts'
-import { type Claim, claimRecord } from './claim.ts'
+import type { Claim } from './claim.ts'
 import { COMPRESSION, type Connection } from './driver.ts'
 import { isRefused } from './errors.ts'
 import { Lane } from './lane.ts'
-import { lossesOf } from './loss.ts'
 import { createOutbox } from './outbox.ts'
 import { Library } from './library.ts'
 import { fromPosition, toPosition } from './position.ts'
@@ -27,7 +26,8 @@ import { Reader } from './reader.ts'
 import { type OutgoingRecord, toRecord } from './record.ts'
 import type { TailRecord } from './ring.ts'
 import type { Placed } from './session.ts'
-import { type Mark, survey, type Survey } from './survey.ts'
+import { Stock } from './stock.ts'
+import { survey } from './survey.ts'
 import { Tail } from './tail.ts'
 import { STREAMS, topicOf, type TopicPlan } from './topics.ts'
 
@@ -85,14 +85,12 @@ class KafkaLog implements EventLog {
   readonly #outbox = createOutbox(this.#closing.signal)
   readonly #lane: Lane
   readonly #library: Library
+  readonly #stock: Stock
   /** Of each stream and partition, the offset after the newest record of ours. */
   readonly #acked = new Map<Stream, number[]>()
   #tail: Tail | null = null
   #tailing: Promise<void> = Promise.resolve()
-  #losses: readonly Loss[] = []
-  /** Where the state partitions begin. */
-  #starts: readonly Pick<Mark, 'stream' | 'partition' | 'start'>[] = []
-  #claimed = ''
+  #claiming: Promise<void> = Promise.resolve()
   #trouble = ''
   #deaf = ''
 
@@ -109,6 +107,7 @@ class KafkaLog implements EventLog {
       partitions,
       per_cluster: perCluster,
     }
+    this.#stock = new Stock(this.#claim, prefix)
     const reading = { connection, prefix, partitions }
     this.#library = new Library(reading, this.#closing.signal)
     this.#lane = new Lane({
@@ -129,55 +128,34 @@ class KafkaLog implements EventLog {
     const reading = { connection, prefix: topics.prefix, partitions: topics.partitions }
     await this.#lane.open(OPEN_MS, async () => {
       await using reader = await Reader.open(reading)
-      return this.#takeStock(await survey(reader))
+      const found = await survey(reader)
+      this.#stock.take(found)
+      return this.#stock.claims(found.ends)
     })
     const ends = await this.#library.ends()
     for (const stream of STREAMS) this.#acked.set(stream, [...(ends.get(stream) ?? [])])
-    this.#claimed = this.#reached()
+    this.#stock.told(this.#acked)
     this.#tail = new Tail(reading, ends, trouble => this.#hear(trouble))
     this.#tailing = Promise.all([this.#tail.run(this.#closing.signal), this.#claimOften()]).then(() => undefined)
   }
 
-  /** What is gone of what was there, and the claims that say so from now on. Throws a Fault `log_spread`. */
-  #takeStock(found: Survey): readonly OutgoingRecord[] {
-    const { prefix } = this.#options.topics
-    refuseOtherSpread(found.claim, this.#claim, prefix)
-    this.#losses = lossesOf(found, { prefix, now: Date.now(), newId: randomUUID })
-    this.#starts = found.marks
-    for (const stream of STREAMS) this.#acked.set(stream, [...(found.ends.get(stream) ?? [])])
-    return this.#claims()
-  }
-
-  /** The claims of now: one for each state partition. */
-  #claims(): readonly OutgoingRecord[] {
-    return this.#starts.map(({ stream, partition, start }) => {
-      const ends = Object.fromEntries(STREAMS.map(of => [of, this.#ackedOf(of)[partition] ?? 0]))
-      const claim: Claim = { ...this.#claim, losses: this.#losses, reached: { start, ends } }
-      return claimRecord(claim, stream, partition)
+  /** Writes down how far the streams reached; without a loss that is confirmed by it. One after the other, as each says all there is. */
+  #claimAgain(without = ''): Promise<void> {
+    const claimed = this.#claiming.then(async () => {
+      await this.#put(this.#stock.claims(this.#acked, without))
+      this.#stock.told(this.#acked, without)
     })
-  }
-
-  /** Writes down how far the streams reached, when they went on since. */
-  async #claimAgain(): Promise<void> {
-    const reached = this.#reached()
-    if (reached === this.#claimed) return
-    await this.#outbox.room(this.#claims())
-    const durable = this.#outbox.add(this.#claims())
-    this.#lane.wake()
-    await durable
-    this.#claimed = this.#reached()
+    this.#claiming = claimed.catch(() => undefined)
+    return claimed
   }
 
   async #claimOften(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       await pause(CLAIM_EVERY_MS, this.#closing.signal)
+      if (this.#closing.signal.aborted || this.#over !== null || !this.#stock.outdated(this.#acked)) continue
       // Whoever appends next hears why it can not be written.
-      if (!this.#closing.signal.aborted && this.#over === null) await this.#claimAgain().catch(() => undefined)
+      await this.#claimAgain().catch(() => undefined)
     }
-  }
-
-  #reached(): string {
-    return JSON.stringify([this.#losses, [...this.#acked]])
   }
 
   async append(entries: readonly Entry[]): Promise<Position> {
@@ -185,13 +163,18 @@ class KafkaLog implements EventLog {
     const spread = { partitions: this.#options.topics.partitions, perCluster: this.#options.perCluster }
     const { records: encoded, refusal } = encode(entries, this.#options, Date.now())
     const records = encoded.map(one => toRecord(one, spread))
-    await this.#outbox.room(records)
-    this.#refuseIfOver()
-    const durable = this.#outbox.add(records)
-    this.#lane.wake()
-    await durable
+    await this.#put(records)
     if (refusal !== null) throw refusal
     return toPosition(this.#ackedOf(entries.at(-1)?.stream ?? 'events.vm'))
+  }
+
+  /** Resolves when the records are durable. */
+  async #put(records: readonly OutgoingRecord[]): Promise<void> {
+    // Awake from the moment it is let in: its place may come free when nothing else is on its way any more.
+    await this.#outbox.put(records, () => {
+      this.#refuseIfOver()
+      this.#lane.wake()
+    })
   }
 
   async *follow(stream: Stream, from: Position, signal: AbortSignal): AsyncIterable<Stored> {
@@ -288,25 +271,18 @@ class KafkaLog implements EventLog {
   }
 
   losses(): readonly Loss[] {
-    return this.#losses
+    return this.#stock.losses
   }
 
   async confirmLoss(id: string): Promise<void> {
     this.#refuseIfOver()
-    const before = this.#losses
-    this.#losses = before.filter(loss => loss.id !== id)
-    try {
-      await this.#claimAgain()
-    } catch (error) {
-      this.#losses = before
-      throw error
-    }
+    if (this.losses().some(loss => loss.id === id)) await this.#claimAgain(id)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing.signal.aborted) return
     if (this.#trouble === '' && this.#over === null && this.#tail !== null) {
-      const last = this.#claimAgain().catch(() => undefined)
+      const last = this.#stock.outdated(this.#acked) ? this.#claimAgain().catch(() => undefined) : Promise.resolve()
       await until(
         last.then(() => this.#lane.idle()),
         this.#closing.signal,
@@ -365,21 +341,6 @@ class KafkaLog implements EventLog {
     this.#deaf = deaf
     this.#options.onHealth?.(this.health())
   }
-}
-
-/** Another spread would put keys where nobody looks for them. */
-function refuseOtherSpread(was: Claim | null, is: Claim, prefix: string): void {
-  if (was === null) return
-  const changed = [
-    { key: 'partitions', from: was.partitions, to: is.partitions },
-    { key: 'partitions_per_cluster', from: was.per_cluster, to: is.per_cluster },
-  ].filter(({ from, to }) => from !== to)
-  const [first] = changed
-  if (first === undefined) return
-  const what = changed.map(({ key, from, to }) => `log.kafka.${key} is ${to} and was ${from}`).join('; ')
-  throw new Fault('log_spread', `the keys of ${prefix}.* lie where another configuration put them: ${what}`, {
-    hint: `set log.kafka.${first.key} back to ${first.from}, or begin anew with another log.kafka.topic_prefix; nothing was changed`,
-  })
 }
 
 function stored(record: TailRecord, position: Position): Stored {
