@@ -8,6 +8,7 @@ import { VERSION } from './version.ts'
 type Env = Readonly<Record<string, string | undefined>>
 
 export const DAY_MS = 86_400_000
+const GIB = 1_073_741_824
 const CONNECT_MS = 5_000
 const REQUEST_MS = 15_000
 
@@ -18,7 +19,10 @@ export function openLog(config: LogConfig, env: Env, onHealth: (health: LogHealt
     retentionMs: config.retention_days * DAY_MS,
     auditRetentionMs: config.audit_retention_days * DAY_MS,
   }
-  if (kafka === undefined) return openSqliteLog({ file: config.path, ...retention, onHealth })
+  if (kafka === undefined) {
+    const size = { maxBytes: config.max_size_gb * GIB, sizeTakesAudit: config.max_size_takes_audit }
+    return openSqliteLog({ file: config.path, ...retention, ...size, onHealth })
+  }
   return openKafkaLog({
     connection: connectionOf(kafka, env),
     topics: topicsOf(config, kafka),

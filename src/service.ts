@@ -56,9 +56,10 @@ export async function startService(config: Config, around: Surroundings): Promis
   return { url: serve.url, ended: tasks.ended, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-function tellHealth({ writable, readable, reason }: LogHealth, logger: Logger): void {
-  if (writable && readable) logger.info('the log is written and read again')
-  else logger.error({ reason }, `the log can not be ${writable ? 'read' : 'written'}`)
+function tellHealth({ writable, readable, reason, notice = '' }: LogHealth, logger: Logger): void {
+  if (!writable || !readable) logger.error({ reason }, `the log can not be ${writable ? 'read' : 'written'}`)
+  else if (notice !== '') logger.warn({ notice }, 'the log needs a look')
+  else logger.info('the log is written and read again')
 }
 
 /** What runs beside each other until the service closes. The first that fails is the end of all. */

@@ -17,6 +17,9 @@ export interface LogConfig {
   readonly path: string
   readonly retention_days: number
   readonly audit_retention_days: number
+  /** GiB. */
+  readonly max_size_gb: number
+  readonly max_size_takes_audit: boolean
   readonly kafka?: KafkaConfig
 }
 

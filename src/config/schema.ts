@@ -16,6 +16,12 @@ export const CONFIG_SCHEMA = {
       ),
       retention_days: whole(7, 1, 3650, 'Days that events and commands are kept.'),
       audit_retention_days: whole(400, 1, 3650, 'Days that day-2 events are kept: who did what to which VM.'),
+      max_size_gb: amount(
+        4,
+        'What the file may take; beyond that the oldest events go before their time, day-2 events and commands never.',
+        0.01,
+      ),
+      max_size_takes_audit: flag('Let day-2 events go before their time too, when nothing else is left to go.'),
       kafka: kafka(),
     }),
     http: object('The API, the inventory and the probes.', {

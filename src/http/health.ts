@@ -28,7 +28,7 @@ export function healthOf(parts: {
     {
       name: 'log',
       ok: log.writable && log.readable,
-      reason: log.reason,
+      reason: log.reason || (log.notice ?? ''),
       hint: hintOf(log),
     },
   ]

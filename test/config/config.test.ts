@@ -15,7 +15,13 @@ test('everything but the clusters has a default', () => {
     '/etc/v/v.yaml',
   )
   expect(config).toEqual({
-    log: { path: '/etc/v/virtbridge.db', retention_days: 7, audit_retention_days: 400 },
+    log: {
+      path: '/etc/v/virtbridge.db',
+      retention_days: 7,
+      audit_retention_days: 400,
+      max_size_gb: 4,
+      max_size_takes_audit: false,
+    },
     http: { listen: '127.0.0.1:8080', tokens: [] },
     clusters: [{ name: 'a', kubeconfig: '/etc/v/k', context: '', in_cluster: false, allow_exec: false }],
     hubs: [],
