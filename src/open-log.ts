@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { type KafkaConfig, type LogConfig, readSecret } from './config/index.ts'
 import { Fault, messageOf } from './errors.ts'
-import { type EventLog, type LogHealth, openKafkaLog, openSqliteLog } from './log/index.ts'
+import { eventJudge } from './event/index.ts'
+import { type DeadLetter, type EventLog, type LogHealth, openKafkaLog, openSqliteLog } from './log/index.ts'
 import type { Connection, TopicPlan } from './log/kafka/index.ts'
 import { VERSION } from './version.ts'
 
@@ -12,23 +13,30 @@ const GIB = 1_073_741_824
 const CONNECT_MS = 5_000
 const REQUEST_MS = 15_000
 
-/** The log of a configuration: on Kafka when it names brokers, else in a file. Throws a Fault that says why it can not be had. */
-export function openLog(config: LogConfig, env: Env, onHealth: (health: LogHealth) => void): Promise<EventLog> {
+/** Who is told of what becomes of the log while it is open. */
+export interface LogListener {
+  readonly onHealth?: (health: LogHealth) => void
+  readonly onDead?: (letter: DeadLetter) => void
+}
+
+/** The log of a configuration: on Kafka when it names brokers, else in a file. Rejects with a Fault that says why it can not be had. */
+export async function openLog(config: LogConfig, env: Env, listener: LogListener = {}): Promise<EventLog> {
   const { kafka } = config
   const retention = {
     retentionMs: config.retention_days * DAY_MS,
     auditRetentionMs: config.audit_retention_days * DAY_MS,
   }
+  const records = { ...listener, ...(config.validate_events ? { judge: eventJudge() } : {}) }
   if (kafka === undefined) {
     const size = { maxBytes: config.max_size_gb * GIB, sizeTakesAudit: config.max_size_takes_audit }
-    return openSqliteLog({ file: config.path, ...retention, ...size, onHealth })
+    return openSqliteLog({ file: config.path, ...retention, ...size, ...records })
   }
   return openKafkaLog({
     connection: connectionOf(kafka, env),
     topics: topicsOf(config, kafka),
     perCluster: kafka.partitions_per_cluster,
     compression: kafka.compression,
-    onHealth,
+    ...records,
   })
 }
 

@@ -1,12 +1,12 @@
 import type { Config } from './config/index.ts'
 import { DispatchRole } from './dispatch.ts'
 import { followFleet, loadFleet } from './fleet/index.ts'
-import type { LogHealth } from './log/index.ts'
+import type { DeadLetter, LogHealth } from './log/index.ts'
 import { followLossConfirmations, lossChecks, meetLosses } from './losses.ts'
-import { openLog } from './open-log.ts'
+import { type LogListener, openLog } from './open-log.ts'
 import type { RoleParts, Surroundings } from './role.ts'
 import { startServe } from './serve.ts'
-import { createMetrics, type Logger } from './telemetry/index.ts'
+import { createMetrics, type Logger, type Metrics } from './telemetry/index.ts'
 import { WatchRole } from './watch.ts'
 
 export type { Surroundings } from './role.ts'
@@ -33,7 +33,12 @@ export async function startService(config: Config, around: Surroundings): Promis
   await using stack = new AsyncDisposableStack()
   const closing = new AbortController()
   const { signal } = closing
-  const log = stack.use(await openLog(config.log, around.env, health => tellHealth(health, around.logger)))
+  const metrics = createMetrics()
+  const listener: LogListener = {
+    onHealth: health => tellHealth(health, around.logger),
+    onDead: letter => tellDead(letter, metrics, around.logger),
+  }
+  const log = stack.use(await openLog(config.log, around.env, listener))
   const tasks = stack.adopt(new Tasks(), async running => {
     closing.abort()
     await running.settled()
@@ -41,7 +46,7 @@ export async function startService(config: Config, around: Surroundings): Promis
   await meetLosses(log, around.logger)
   const { fleet, position } = await loadFleet(log)
   tasks.add(followFleet(fleet, log, position, signal))
-  const parts: RoleParts = { ...around, config, log, fleet, metrics: createMetrics(), signal }
+  const parts: RoleParts = { ...around, config, log, fleet, metrics, signal }
 
   const watch = new WatchRole(parts)
   const dispatch = config.controller === undefined ? null : new DispatchRole(parts, config.controller)
@@ -60,6 +65,15 @@ function tellHealth({ writable, readable, reason, notice = '' }: LogHealth, logg
   if (!writable || !readable) logger.error({ reason }, `the log can not be ${writable ? 'read' : 'written'}`)
   else if (notice !== '') logger.warn({ notice }, 'the log needs a look')
   else logger.info('the log is written and read again')
+}
+
+function tellDead(letter: DeadLetter, metrics: Metrics, logger: Logger): void {
+  const { stream, key, cause, reason, event_id, event_type } = letter
+  metrics.deadLetters.inc({ stream, cause })
+  logger.error(
+    { stream, key, cause, reason, event_id, event_type },
+    'a record could not be stored: it is a dead letter',
+  )
 }
 
 /** What runs beside each other until the service closes. The first that fails is the end of all. */

@@ -1,5 +1,6 @@
 import type { ClusterEventData, Day2EventData, Event, VmEventData } from '../event/index.ts'
 import { Fault } from '../errors.ts'
+import type { DeadLetter } from '../log/index.ts'
 import { pause } from '../waiting.ts'
 import type { Api } from './api.ts'
 import { paint, type Terminal } from './terminal.ts'
@@ -22,11 +23,17 @@ export async function printEvents(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<void> {
-  const print = (event: Event): void => terminal.out(options.json ? JSON.stringify(event) : describe(event, terminal))
+  const print = (record: Event | DeadLetter): void => {
+    const text = (): string => ('cause' in record ? describeLetter(record, terminal) : describe(record, terminal))
+    terminal.out(options.json ? JSON.stringify(record) : text())
+  }
   const query = (after: string): string =>
     `?${new URLSearchParams({ stream: options.stream, after, limit: options.limit }).toString()}`
   if (!options.follow) {
-    const page = (await api.get(`/api/v1/events${query(options.after)}`)) as { events: Event[]; next: string }
+    const page = (await api.get(`/api/v1/events${query(options.after)}`)) as {
+      events: (Event | DeadLetter)[]
+      next: string
+    }
     for (const event of page.events) print(event)
     return
   }
@@ -40,7 +47,7 @@ export async function printEvents(
       })
       for await (const { id, data } of follow) {
         after = id || after
-        print(JSON.parse(data) as Event)
+        print(JSON.parse(data) as Event | DeadLetter)
       }
     } catch (error) {
       if (signal.aborted) return
@@ -68,6 +75,14 @@ export function describe(event: Event, terminal: Pick<Terminal, 'colours'>): str
         : clusterNotes(event.data as ClusterEventData)
   const text = notes.filter(note => note !== '').join(', ')
   return `${time}  ${paint(terminal, 'bold', fact.padEnd(16))} ${subjectOf(kind, event)}${text === '' ? '' : `  ${text}`}`
+}
+
+/** One dead letter on one line: when, why, and where it was to be stored. */
+export function describeLetter(letter: DeadLetter, terminal: Pick<Terminal, 'colours'>): string {
+  const { at, cause, stream, key, event_type, event_id, reason } = letter
+  const time = paint(terminal, 'dim', new Date(at).toISOString().slice(11, 19))
+  const event = event_type === '' ? '' : `, ${event_type} ${event_id}`
+  return `${time}  ${paint(terminal, 'bold', cause.padEnd(16))} ${stream} ${key}${event}: ${reason}`
 }
 
 /** Host names rather than keys, and the first part of a run's id: what a person would type or compare. */

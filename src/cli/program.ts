@@ -186,11 +186,11 @@ function fleetCommands(program: Command, context: ProgramContext): void {
       printExplanation(connect(options, context), host, options.json ?? false, terminal),
     )
   asking(program, 'events', 'print events')
-    .addOption(new Option('--stream <stream>', 'which').choices(['vm', 'cluster', 'day2']).default('vm'))
+    .addOption(new Option('--stream <stream>', 'which').choices(['vm', 'cluster', 'day2', 'dead']).default('vm'))
     .option('--after <position>', 'only those after this position; "now" for new ones alone', '0')
     .option('--limit <n>', 'at most so many, when not following', '100')
     .option('-f, --follow', 'go on as they come')
-    .option('--json', 'for programs: a CloudEvent a line')
+    .option('--json', 'for programs: a CloudEvent a line, a dead letter a line')
     .action((options: Asking & { stream: string; after: string; limit: string; follow?: boolean; json?: boolean }) =>
       printEvents(
         connect(options, context),

@@ -20,6 +20,7 @@ export interface LogConfig {
   /** GiB. */
   readonly max_size_gb: number
   readonly max_size_takes_audit: boolean
+  readonly validate_events: boolean
   readonly kafka?: KafkaConfig
 }
 

@@ -22,6 +22,7 @@ export const CONFIG_SCHEMA = {
         0.01,
       ),
       max_size_takes_audit: flag('Let day-2 events go before their time too, when nothing else is left to go.'),
+      validate_events: flag('Check events against their schemas; what does not fit is a dead letter.'),
       kafka: kafka(),
     }),
     http: object('The API, the inventory and the probes.', {

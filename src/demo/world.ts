@@ -102,7 +102,7 @@ function config(
   { port, kafka }: { port: number; kafka: object },
 ): string {
   return stringify({
-    log: { path: 'virtbridge.db', ...kafka },
+    log: { path: 'virtbridge.db', validate_events: true, ...kafka },
     http: {
       listen: `127.0.0.1:${port}`,
       tokens: [

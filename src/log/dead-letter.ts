@@ -20,8 +20,8 @@ export interface DeadLetter {
   readonly stream: Stream
   readonly key: string
   /** Of an event: its id and its type, when they look like ones; else empty. */
-  readonly id: string
-  readonly type: string
+  readonly event_id: string
+  readonly event_type: string
   /** How large it is as JSON; 0 when it has none. */
   readonly bytes: number
   /** Its fields at the top, each with the type of its value: `data: object`. */
@@ -50,8 +50,8 @@ export function deadLetter(entry: Entry, death: Pick<DeadLetter, 'cause' | 'reas
     reason: harmless(death.reason, MAX_REASON),
     stream: entry.stream,
     key: harmless(entry.key, MAX_KEY),
-    id: matching(entry, 'id', UUID),
-    type: matching(entry, 'type', TYPE),
+    event_id: matching(entry, 'id', UUID),
+    event_type: matching(entry, 'type', TYPE),
     bytes: death.bytes,
     fields: fieldsOf(entry),
     at: death.at,

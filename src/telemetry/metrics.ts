@@ -9,6 +9,7 @@ export interface Metrics {
   readonly runs: Counter<'verb' | 'outcome'>
   readonly requests: Histogram<'route' | 'method' | 'status'>
   readonly logWritable: Gauge
+  readonly deadLetters: Counter<'stream' | 'cause'>
 }
 
 export function createMetrics(): Metrics {
@@ -44,5 +45,11 @@ export function createMetrics(): Metrics {
       registers,
     }),
     logWritable: new Gauge({ name: 'virtbridge_log_writable', help: '1 when the log accepts writes', registers }),
+    deadLetters: new Counter({
+      name: 'virtbridge_dead_letters_total',
+      help: 'Records since the start that could not be stored',
+      labelNames: ['stream', 'cause'],
+      registers,
+    }),
   }
 }

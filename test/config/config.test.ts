@@ -21,6 +21,7 @@ test('everything but the clusters has a default', () => {
       audit_retention_days: 400,
       max_size_gb: 4,
       max_size_takes_audit: false,
+      validate_events: false,
     },
     http: { listen: '127.0.0.1:8080', tokens: [] },
     clusters: [{ name: 'a', kubeconfig: '/etc/v/k', context: '', in_cluster: false, allow_exec: false }],

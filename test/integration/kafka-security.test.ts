@@ -63,7 +63,7 @@ function user(mechanism: string, password: object = { env: 'PASSWORD' }): Way {
 const ENV = { PASSWORD }
 
 function open(config: LogConfig, env: Readonly<Record<string, string>> = ENV): Promise<EventLog> {
-  return openLog(config, env, () => undefined)
+  return openLog(config, env)
 }
 
 /** Lets `app`, by password or certificate, do everything; what ACLs do is for tests of their own. */

@@ -50,6 +50,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['event/text', 'MAX_TEXT', 256, HERE, 'a text that a guest wrote'],
   ['event/fit', 'MAX_EVENT_BYTES', 16_384, 'event/fit', 'whatever an event holds'],
   ['event/fit', 'CUT_BYTES', 256, 'event/fit', 'a text is cut'],
+  ['event/judge', 'MAX_NAMED', 3, 'event/judge', 'it is told by place and rule'],
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
   ['http/app', 'BODY_LIMIT', 1_048_576, 'http/api', 'a body that is too large'],

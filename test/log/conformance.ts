@@ -378,7 +378,7 @@ function deadLetters({ open }: Engine): void {
     expect(letters.map(entry => entry.key)).toEqual(unstorable().map(([what]) => `c/n/${what}`))
     for (const [index, [what, , cause, reason]] of unstorable().entries()) {
       const { value, key } = letters[index] ?? {}
-      const known = { schema: 1, kind: 'dead', stream: 'events.vm', key, id, type, cause }
+      const known = { schema: 1, kind: 'dead', stream: 'events.vm', key, event_id: id, event_type: type, cause }
       expect([what, value]).toMatchObject([what, { ...known, reason: expect.stringMatching(reason) as string }])
       expect(Buffer.byteLength(JSON.stringify(value))).toBeLessThan(4_096)
     }

@@ -42,8 +42,8 @@ test('no value of what died is in its letter, only the names and types of its fi
   const { records } = encode([{ stream: 'events.vm', key: 'k', value }], {}, 0)
   expect(records[0]?.json).not.toContain('hunter2')
   expect(JSON.parse(records[0]?.json ?? '')).toMatchObject({
-    id: '',
-    type: '',
+    event_id: '',
+    event_type: '',
     fields: [
       'id: string',
       'type: string',

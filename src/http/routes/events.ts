@@ -8,6 +8,7 @@ const STREAMS: Readonly<Record<string, EventStream>> = {
   vm: 'events.vm',
   cluster: 'events.cluster',
   day2: 'events.day2',
+  dead: 'events.dead',
 }
 const ONE_POSITION = new RegExp(`^${POSITION_PATTERN}$`)
 const PAGE = 100
