@@ -5,11 +5,11 @@ import type { OutgoingRecord } from './record.ts'
  * Who writes the log, as every partition of the state streams says it. Whoever takes over writes its own in its first transaction,
  * so the newest one is the truth: the writer before it finds it and stops for good.
  *
- * It is also what shows that records are gone: all partitions have the newest one, written in one transaction, and each says how far
+ * It is also what shows that records are gone: all partitions have the newest one, written together, and each says how far
  * the partitions of its number reached then. It is written again now and then, and when the log is closed.
  */
 export interface Claim {
-  /** 1 had neither `losses` nor `reached`. */
+  /** 1 had nothing of what may be missing. */
   readonly schema: 1 | 2
   /** Unique for each time the log was opened. */
   readonly writer: string
@@ -19,6 +19,9 @@ export interface Claim {
   /** How keys were spread. Another spread would put them elsewhere. */
   readonly partitions: number
   readonly per_cluster: number
+  /** The how manieth of its writer this is, and when it was made, in ms since the epoch. */
+  readonly number?: number
+  readonly at?: number
   /** What is known to be gone and was not confirmed. */
   readonly losses?: readonly Loss[]
   readonly reached?: Reached

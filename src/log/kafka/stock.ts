@@ -18,6 +18,7 @@ export class Stock {
   /** Where the state partitions begin. */
   #marks: readonly Pick<Mark, 'stream' | 'partition' | 'start'>[] = []
   #told = ''
+  #number = 0
 
   constructor(claim: Claim, prefix: string) {
     this.#claim = claim
@@ -38,9 +39,11 @@ export class Stock {
   /** The claims of now, one for each state partition; without a loss that is being confirmed. */
   claims(ends: Ends, without = ''): readonly OutgoingRecord[] {
     const losses = this.#losses.filter(({ id }) => id !== without)
+    this.#number += 1
+    const claim: Claim = { ...this.#claim, number: this.#number, at: Date.now(), losses }
     return this.#marks.map(({ stream, partition, start }) => {
       const reached = Object.fromEntries(STREAMS.map(of => [of, ends.get(of)?.[partition] ?? 0]))
-      return claimRecord({ ...this.#claim, losses, reached: { start, ends: reached } }, stream, partition)
+      return claimRecord({ ...claim, reached: { start, ends: reached } }, stream, partition)
     })
   }
 

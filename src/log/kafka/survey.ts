@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { STATE_STREAMS, type StateStream, type Stream } from '../log.ts'
+import { isState, STATE_STREAMS, type StateStream, type Stream } from '../log.ts'
 import { type Claim, CLAIM_KEY, claimOf } from './claim.ts'
 import type { FetchedRecord } from './fetch-response.ts'
 import type { Reader, Wanted } from './reader.ts'
@@ -34,8 +34,8 @@ export interface Survey {
   readonly ends: ReadonlyMap<Stream, readonly number[]>
 }
 
-interface Extent {
-  readonly stream: StateStream
+interface Extent<S extends Stream = Stream> {
+  readonly stream: S
   readonly partition: number
   readonly start: number
   readonly end: number
@@ -43,10 +43,13 @@ interface Extent {
 
 interface Found {
   readonly claim: Claim
-  readonly at: number
+  /** No partition has it in a record of an earlier time. */
+  readonly since: number
 }
 
 const AGAIN_MS = 5
+/** A clock may be put back by as much between the making of a claim and its record. */
+const SLACK_MS = 5_000
 /** Without a step forward for so long, a read of what is there is given up. */
 const STUCK_MS = 10_000
 
@@ -54,42 +57,48 @@ const STUCK_MS = 10_000
  * Looks at what is there. What was written just before may not be seen by it, unless its writer wrote something of its own into every
  * state partition first: a broker that came back may name an end that is behind.
  *
- * It reads one partition as a whole, the smallest that has a claim. All others have the same one, written at the same time, by which
- * it is found.
+ * It reads one partition as a whole, the smallest that has a claim. All others have the same one, written at about the same
+ * time, by which it is found.
  */
 export async function survey(reader: Reader): Promise<Survey> {
   const ends = new Map<Stream, readonly number[]>()
-  const extents: Extent[] = []
+  const extents: Extent<StateStream>[] = []
+  const events: Extent[] = []
   for (const stream of STREAMS) {
     const { first, next } = await reader.ends(stream)
     ends.set(stream, next)
-    if (!isStateStream(stream)) continue
-    extents.push(...next.map((end, partition) => ({ stream, partition, start: first[partition] ?? 0, end })))
+    for (const [partition, end] of next.entries()) {
+      const extent = { partition, start: first[partition] ?? 0, end }
+      if (isState(stream)) extents.push({ stream, ...extent })
+      else events.push({ stream, ...extent })
+    }
   }
   const { newest, used } = await newestClaim(reader, extents)
   const marks = newest === null ? extents.map(extent => markOf(extent, null)) : await marksOf(reader, extents, newest)
-  const written = STREAMS.some(stream => !isStateStream(stream) && ends.get(stream)?.some(end => end > 0))
   return {
     claim: newest?.claim ?? null,
     marks,
     short: await shortOf(reader, marks, ends),
-    used: used || written || newest !== null || extents.some(({ start }) => start > 0),
+    used: used || extents.some(({ start }) => start > 0) || (await anyEvent(reader, events)),
     ends,
   }
 }
 
-function isStateStream(stream: Stream): stream is StateStream {
-  return (STATE_STREAMS as readonly Stream[]).includes(stream)
+/** Whether there is a record that some writer wrote: the marks that the engine leaves in every partition are none. */
+async function anyEvent(reader: Reader, extents: readonly Extent[]): Promise<boolean> {
+  let any = false
+  await read(reader, extents, () => (any = true))
+  return any
 }
 
-function markOf({ stream, partition, start }: Extent, claim: Claim | null): Mark {
+function markOf({ stream, partition, start }: Extent<StateStream>, claim: Claim | null): Mark {
   return { stream, partition, start, claim }
 }
 
 /** The newest claim of the first partition that has one, smallest first. */
 async function newestClaim(
   reader: Reader,
-  extents: readonly Extent[],
+  extents: readonly Extent<StateStream>[],
 ): Promise<{ newest: Found | null; used: boolean }> {
   let used = false
   const bySize = [...extents].sort((a, b) => a.end - a.start - (b.end - b.start))
@@ -97,7 +106,7 @@ async function newestClaim(
     let newest: Found | null = null
     await read(reader, [extent], (_, record) => {
       const claim = claimIn(record)
-      if (claim !== null) newest = { claim, at: record.timestamp }
+      if (claim !== null) newest = { claim, since: (claim.at ?? record.timestamp) - SLACK_MS }
       used ||= !isOwn(record)
       return false
     })
@@ -106,18 +115,22 @@ async function newestClaim(
   return { newest: null, used }
 }
 
-/** What each partition has of the newest claim: it was written to all of them at one time. */
-async function marksOf(reader: Reader, extents: readonly Extent[], { claim, at }: Found): Promise<readonly Mark[]> {
+/** What each partition has of the newest claim. */
+async function marksOf(
+  reader: Reader,
+  extents: readonly Extent<StateStream>[],
+  { claim, since }: Found,
+): Promise<readonly Mark[]> {
   const claims = new Map<string, Claim>()
   const after = new Map<StateStream, readonly number[]>()
-  for (const stream of STATE_STREAMS) after.set(stream, await reader.offsetsAt(stream, at))
+  for (const stream of STATE_STREAMS) after.set(stream, await reader.offsetsAt(stream, since))
   const places = extents.flatMap(extent => {
     const from = after.get(extent.stream)?.[extent.partition] ?? -1
     return from < 0 ? [] : [{ ...extent, start: from }]
   })
   await read(reader, places, ({ stream, partition }, record) => {
-    const found = record.timestamp === at ? claimIn(record) : null
-    if (found?.writer !== claim.writer) return false
+    const found = claimIn(record)
+    if (found?.writer !== claim.writer || found.number !== claim.number) return false
     claims.set(`${stream}/${partition}`, found)
     return true
   })
