@@ -54,6 +54,9 @@ export interface VmInEvent {
   readonly agent_connected: boolean
   readonly labels: Readonly<Record<string, string>>
   readonly label_list: readonly string[]
+  /** From here on events before 0.2 lack the key. */
+  readonly application?: string
+  readonly descent?: { readonly kind: string; readonly from: string; readonly by: string; readonly run: string }
 }
 
 export interface ClusterEventData {

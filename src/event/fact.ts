@@ -1,15 +1,34 @@
-/** What can become true of a VM, and is published as `io.virtbridge.vm.<fact>.v1`. docs/events.md has the rule for each. */
+/**
+ * What can become true of a VM, and is published as `io.virtbridge.vm.<fact>.v1`. docs/events.md has the rule for each, and the tables
+ * above the functions of src/vm decide it.
+ */
 export const VM_FACTS = [
   'discovered',
   'created',
+  'moved',
   'started',
   'reachable',
   'unreachable',
   'stopped',
   'restarted',
+  'crashed',
+  'start_failed',
+  'paused',
+  'unpaused',
   'migrated',
+  'migration_failed',
   'address_changed',
+  'guest_changed',
   'labels_changed',
+  'restart_required',
+  'root_disk_replaced',
+  'snapshot_succeeded',
+  'snapshot_failed',
+  'restore_succeeded',
+  'restore_failed',
+  'imported',
+  'import_failed',
+  'out_of_scope',
   'deleted',
 ] as const
 

@@ -1,21 +1,45 @@
 import ipaddr from 'ipaddr.js'
 import { type Address, type GuestOs, NO_OS, type VmiPart, type VmPart } from './part.ts'
+import { CRASH_LOOP, HINDRANCES } from './power.ts'
 import type { Seen } from './record.ts'
 
+/** The uid of the claim of a name in the VM's namespace; empty while it is not bound, or claims can not be read. */
+export type ClaimOf = (name: string) => string
+
 /**
- * Lays a VM and its VMI into what is seen of it.
+ * Lays a VM, its VMI and the claim of its root disk into what is seen of it.
  *
  * `vmi` null: there is none. `vmi` 'unknown': VMIs can not be read now, so what was seen of the boot before stays (a VM is not
  * stopped because we may not look). A VMI of another incarnation (its owner has another uid), or of no VM at all, does not count.
  */
-export function assemble(vm: VmPart, vmi: VmiPart | null | 'unknown', before: Seen | null): Seen {
+export function assemble(
+  vm: VmPart,
+  vmi: VmiPart | null | 'unknown',
+  before: Seen | null,
+  claimOf: ClaimOf = () => '',
+): Seen {
   // What is of the VM is known either way: only its boot is not.
   if (vmi === 'unknown' && before !== null) return { ...before, ...fromVm(vm, before) }
-  return { ...fromVm(vm, before), ...fromVmi(vm, vmi === 'unknown' ? null : vmi, before) }
+  const own = vmi === 'unknown' || vmi?.owner !== vm.uid ? null : vmi
+  // A boot keeps its disk whatever the VM's spec says by now: that holds from the next one on.
+  const root = own?.phase === 'Running' ? own.rootClaim : vm.rootClaim
+  const claim = (root === '' ? '' : claimOf(root)) || (before?.claim ?? '')
+  return { ...fromVm(vm, before), ...fromVmi(vm, own, before), claim }
 }
 
-type OfVm = Pick<Seen, 'created_at' | 'run_strategy' | 'status' | 'labels' | 'instancetype'>
-type OfVmi = Omit<Seen, keyof OfVm>
+type OfVm = Pick<
+  Seen,
+  | 'created_at'
+  | 'run_strategy'
+  | 'status'
+  | 'labels'
+  | 'instancetype'
+  | 'failing'
+  | 'failed_boot'
+  | 'restart_required'
+  | 'application'
+>
+type OfVmi = Omit<Seen, keyof OfVm | 'claim'>
 
 function fromVm(vm: VmPart, before: Seen | null): OfVm {
   return {
@@ -24,30 +48,82 @@ function fromVm(vm: VmPart, before: Seen | null): OfVm {
     status: vm.status,
     labels: vm.labels,
     instancetype: vm.instancetype,
+    failing: vm.failedBoots > 0 ? CRASH_LOOP : HINDRANCES.has(vm.status) ? vm.status : '',
+    failed_boot: vm.failedBoot,
+    restart_required: vm.restartRequired,
+    application: vm.application,
   }
 }
 
 function fromVmi(vm: VmPart, vmi: VmiPart | null, before: Seen | null): OfVmi {
-  const declared = declaredOs(vm.declaredOs)
-  const kept = { firmware_uuid: vm.firmwareUuid || (before?.firmware_uuid ?? ''), os: before?.os ?? declared }
-  if (vmi === null || vmi.owner !== vm.uid) {
-    const none = { boot: '', phase: '', paused: false, node: '', agent_connected: false, addresses: [], address: '' }
-    return { ...none, ...kept, migration: before?.migration ?? '' }
-  }
-  const running = vmi.phase === 'Running'
+  const kept = keptOf(vm, before)
+  if (vmi === null) return { ...NOT_BOOTED, ...kept }
   return {
+    ...running(vmi),
     boot: vmi.uid,
     phase: vmi.phase,
     node: vmi.node,
-    // A final VMI is frozen with its last conditions and addresses; they mean something only while it runs.
-    paused: running && vmi.paused,
-    agent_connected: running && vmi.agentConnected,
-    addresses: running ? vmi.addresses : [],
-    address: running ? chooseAddress(vmi.addresses) : '',
     firmware_uuid: vmi.firmwareUuid || kept.firmware_uuid,
     os: vmi.os.id === '' ? kept.os : vmi.os,
-    migration: vmi.migrated.uid || (before?.migration ?? ''),
+    guest: vmi.os.id === '' ? kept.guest : wordsOf(vmi),
+    migration: vmi.migrated.uid || kept.migration,
+    migration_failed: vmi.migrationFailed.uid === '' ? kept.migration_failed : vmi.migrationFailed,
+    ended: endOf(vm, vmi) ?? kept.ended,
   }
+}
+
+/** What only a boot tells, and outlives it. */
+function keptOf(vm: VmPart, before: Seen | null) {
+  return {
+    firmware_uuid: vm.firmwareUuid || (before?.firmware_uuid ?? ''),
+    os: before?.os ?? declaredOs(vm.declaredOs),
+    migration: before?.migration ?? '',
+    migration_failed: before?.migration_failed ?? NOT_FAILED,
+    guest: before?.guest ?? '',
+    ended: before?.ended ?? NOT_ENDED,
+  }
+}
+
+const NOT_RUNNING = { paused: false, paused_because: '', agent_connected: false, addresses: [], address: '' }
+const NOT_BOOTED = { ...NOT_RUNNING, boot: '', phase: '', node: '' }
+const NOT_FAILED = { uid: '', from: '', to: '', reason: '' }
+const NOT_ENDED = { boot: '', because: '', detail: '' }
+
+/** What means something only while it runs: a final VMI is frozen with its last conditions and addresses. */
+function running(vmi: VmiPart): Pick<Seen, 'paused' | 'agent_connected' | 'addresses' | 'address'> {
+  if (vmi.phase !== 'Running') return NOT_RUNNING
+  const { paused, pausedBecause, agentConnected, addresses } = vmi
+  const now = { paused, paused_because: pausedBecause, agent_connected: agentConnected }
+  return { ...now, addresses, address: chooseAddress(addresses) }
+}
+
+function wordsOf({ os, kernel }: VmiPart): string {
+  return JSON.stringify([os.id, os.name, os.version, kernel])
+}
+
+/**
+ * Why a boot ended, for people; null while it has not.
+ *
+ * | the VMI says | and the VM                                     | because                  |
+ * |--------------|------------------------------------------------|--------------------------|
+ * | away         |                                                | went to another cluster  |
+ * | asked        |                                                | asked                    |
+ * | failed       | is Halted, is being deleted, or was told to stop | asked                  |
+ * | failed       | otherwise                                      | crashed                  |
+ * | shutdown     | as with failed; otherwise                      | guest shut down          |
+ */
+function endOf(vm: VmPart, vmi: VmiPart): Seen['ended'] | null {
+  if (vmi.end === '') return null
+  const wished = vm.runStrategy === 'Halted' || vm.deleting || vm.stopAsked === vmi.uid
+  const because =
+    vmi.end === 'away'
+      ? 'went to another cluster'
+      : vmi.end === 'asked' || wished
+        ? 'asked'
+        : vmi.end === 'failed'
+          ? 'crashed'
+          : 'guest shut down'
+  return { boot: vmi.uid, because, detail: vmi.reason }
 }
 
 /**

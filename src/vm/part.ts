@@ -18,6 +18,21 @@ export interface VmPart {
   /** What the template or preference says the guest is (`rhel9`, `windows2k22`); empty when nothing does. */
   readonly declaredOs: string
   readonly firmwareUuid: string
+  /** Name of the claim of the disk it boots from, by its spec; empty when none of its disks has one. */
+  readonly rootClaim: string
+  /** Somebody asked for this boot (uid of a VMI) to stop. */
+  readonly stopAsked: string
+  /** It must be restarted before all of its spec holds. */
+  readonly restartRequired: boolean
+  /** Boots that failed in a row before the guest ever ran, and the last of them; 0 when the last one ran. */
+  readonly failedBoots: number
+  readonly failedBoot: string
+  /** The Argo CD application that manages it; empty when none does. */
+  readonly application: string
+  /** What made it, as far as its own labels and annotations tell. */
+  readonly descent: Descent
+  /** By which an import knows it; empty when no plan made it. */
+  readonly importKey: string
 }
 
 export interface VmiPart {
@@ -30,13 +45,56 @@ export interface VmiPart {
   readonly deleting: boolean
   readonly node: string
   readonly paused: boolean
+  /** `PausedByUser`, `PausedIOError`, `PausedByMigrationMonitor`; empty when it is not paused. */
+  readonly pausedBecause: string
+  /** How it ended; empty while it has not. */
+  readonly end: BootEnd
+  /** Why it ended, in KubeVirt's word (`NodeUnresponsive`); mostly empty. */
+  readonly reason: string
+  /** Name of the claim of the disk it booted from. */
+  readonly rootClaim: string
+  /** The kernel the guest said it runs. */
+  readonly kernel: string
   readonly agentConnected: boolean
   readonly firmwareUuid: string
   readonly os: GuestOs
   readonly addresses: readonly Address[]
   /** The last migration that ended well; empty when none did. */
   readonly migrated: { readonly uid: string; readonly from: string; readonly to: string }
+  /** The last migration, when it failed; its uid is empty when it did not. */
+  readonly migrationFailed: {
+    readonly uid: string
+    readonly from: string
+    readonly to: string
+    readonly reason: string
+  }
 }
+
+/**
+ * How a boot ended, by its own object alone. `failed`: down without anybody asking. `shutdown`: the guest went down by itself.
+ * `asked`: its object was deleted first. `away`: it goes on in another cluster. Empty: not ended.
+ */
+export type BootEnd = '' | 'failed' | 'shutdown' | 'asked' | 'away'
+
+/** A PersistentVolumeClaim, once it is bound. */
+export interface ClaimPart {
+  readonly key: string
+  readonly uid: string
+}
+
+/** Where a VM comes from; all empty when nothing made it but a person or a tool that leaves no mark. */
+export interface Descent {
+  /** `import`: a migration toolkit plan. `move`: the same guest, before, in another cluster. */
+  readonly kind: '' | 'clone' | 'restore' | 'backup' | 'import' | 'move'
+  /** What it was made from: a VM (`namespace/name`), a snapshot, the id at the source of an import. */
+  readonly from: string
+  /** What made it: the name of the clone, the restore or the plan. */
+  readonly by: string
+  /** Which run of a plan, its wave: the uid of the Migration; of a move the uid of the VM before. */
+  readonly run: string
+}
+
+export const NO_DESCENT: Descent = { kind: '', from: '', by: '', run: '' }
 
 export interface GuestOs {
   /** `linux`, `windows` or empty when nothing tells. */

@@ -1,7 +1,10 @@
 import ipaddr from 'ipaddr.js'
 import { plainText } from '../event/index.ts'
 import { type Address, type GuestOs, NO_OS, type VmiPart, type VmPart } from './part.ts'
+import { bootEnd } from './boot-end.ts'
+import { applicationOf, descentOf, importKey } from './descent.ts'
 import { dict, type Json, list, text } from './raw.ts'
+import { rootClaim } from './root-disk.ts'
 
 /** Labels kept of a VM, in the order of their keys; the rest is left out so that a record stays near 1 KB. */
 const MAX_LABELS = 64
@@ -15,7 +18,8 @@ export function projectVm(object: unknown): VmPart {
   const spec = dict(vm['spec'])
   const template = dict(spec['template'])
   const annotations = dict(dict(template['metadata'])['annotations'])
-  const domain = dict(dict(template['spec'])['domain'])
+  const status = dict(vm['status'])
+  const failure = dict(status['startFailure'])
   return {
     key: `${text(meta['namespace'])}/${text(meta['name'])}`,
     namespace: text(meta['namespace']),
@@ -25,11 +29,19 @@ export function projectVm(object: unknown): VmPart {
     createdAt: Date.parse(text(meta['creationTimestamp'])) || 0,
     deleting: text(meta['deletionTimestamp']) !== '',
     runStrategy: runStrategy(spec),
-    status: plainText(dict(vm['status'])['printableStatus']) || 'Unknown',
+    status: plainText(status['printableStatus']) || 'Unknown',
     labels: labels(meta['labels']),
     instancetype: plainText(dict(spec['instancetype'])['name']),
     declaredOs: plainText(annotations['vm.kubevirt.io/os']) || plainText(dict(spec['preference'])['name']),
-    firmwareUuid: plainText(dict(domain['firmware'])['uuid']),
+    firmwareUuid: firmwareUuid(dict(template['spec'])),
+    rootClaim: plainText(rootClaim(dict(template['spec']))),
+    stopAsked: stopAsked(list(status['stateChangeRequests']).map(dict)),
+    restartRequired: condition(list(status['conditions']), 'RestartRequired') !== null,
+    failedBoots: count(failure['consecutiveFailCount']),
+    failedBoot: plainText(failure['lastFailedVMIUID']),
+    application: applicationOf(meta, 'kubevirt.io/VirtualMachine'),
+    descent: descentOf(meta),
+    importKey: importKey(meta),
   }
 }
 
@@ -42,7 +54,9 @@ export function projectVmi(object: unknown): VmiPart {
   const owner = list(meta['ownerReferences'])
     .map(dict)
     .find(reference => reference['kind'] === 'VirtualMachine')
-  const conditions = list(status['conditions']).map(dict)
+  const conditions = list(status['conditions'])
+  const paused = condition(conditions, 'Paused')
+  const migration = dict(status['migrationState'])
   return {
     key: `${text(meta['namespace'])}/${text(meta['name'])}`,
     uid: text(meta['uid']),
@@ -51,13 +65,19 @@ export function projectVmi(object: unknown): VmiPart {
     phase: plainText(status['phase']),
     deleting: text(meta['deletionTimestamp']) !== '',
     node: plainText(status['nodeName']),
-    paused: holds(conditions, 'Paused'),
+    paused: paused !== null,
+    pausedBecause: plainText(paused?.['reason']),
+    end: bootEnd(status, text(meta['deletionTimestamp'])),
+    reason: plainText(status['reason']),
+    rootClaim: plainText(rootClaim(spec)),
+    kernel: plainText(dict(status['guestOSInfo'])['kernelRelease']),
     // The agent's condition is added and removed, never False (virt-handler): presence with True is what counts.
-    agentConnected: holds(conditions, 'AgentConnected'),
-    firmwareUuid: plainText(dict(dict(spec['domain'])['firmware'])['uuid']),
+    agentConnected: condition(conditions, 'AgentConnected') !== null,
+    firmwareUuid: firmwareUuid(spec),
     os: guestOs(dict(status['guestOSInfo'])),
     addresses: addresses(list(status['interfaces']).map(dict), podNetworks(spec)),
-    migrated: migration(dict(status['migrationState'])),
+    migrated: migrated(migration),
+    migrationFailed: migrationFailed(migration),
   }
 }
 
@@ -68,14 +88,38 @@ function runStrategy(spec: Json): string {
   return spec['running'] === true ? 'Always' : 'Halted'
 }
 
-function migration(state: Json): VmiPart['migrated'] {
+function migrated(state: Json): VmiPart['migrated'] {
   const done = text(state['endTimestamp']) !== '' && state['failed'] !== true
-  if (!done) return { uid: '', from: '', to: '' }
-  return {
-    uid: plainText(state['migrationUid']),
-    from: plainText(state['sourceNode']),
-    to: plainText(state['targetNode']),
-  }
+  return done ? { uid: migrationUid(state), ...nodes(state) } : { uid: '', from: '', to: '' }
+}
+
+/** `completed` is true on a failure too: only `failed` tells them apart. */
+function migrationFailed(state: Json): VmiPart['migrationFailed'] {
+  const failed = state['failed'] === true && (text(state['endTimestamp']) !== '' || state['completed'] === true)
+  if (!failed) return { uid: '', from: '', to: '', reason: '' }
+  const aborted = text(state['abortStatus']) === 'Succeeded' ? 'aborted' : ''
+  return { uid: migrationUid(state), ...nodes(state), reason: plainText(state['failureReason']) || aborted }
+}
+
+function migrationUid(state: Json): string {
+  return plainText(state['migrationUid']) || plainText(state['startTimestamp'])
+}
+
+function nodes(state: Json): { from: string; to: string } {
+  return { from: plainText(state['sourceNode']), to: plainText(state['targetNode']) }
+}
+
+/** The boot that somebody asked to stop: `restart` asks too, with a Start after it. */
+function stopAsked(requests: readonly Json[]): string {
+  return plainText(requests.find(request => request['action'] === 'Stop')?.['uid'])
+}
+
+function firmwareUuid(spec: Json): string {
+  return plainText(dict(dict(spec['domain'])['firmware'])['uuid'])
+}
+
+function count(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0
 }
 
 function guestOs(info: Json): GuestOs {
@@ -122,8 +166,9 @@ function usable(raw: string): string {
     : parsed.toString()
 }
 
-function holds(conditions: readonly Json[], type: string): boolean {
-  return conditions.some(condition => condition['type'] === type && condition['status'] === 'True')
+/** A condition that is there and True, else null. */
+function condition(conditions: readonly unknown[], type: string): Json | null {
+  return conditions.map(dict).find(one => one['type'] === type && one['status'] === 'True') ?? null
 }
 
 function labels(value: unknown): Readonly<Record<string, string>> {

@@ -1,4 +1,5 @@
 import { type ClusterRef, envelope, type Event, type VmEventData, type VmInEvent } from '../event/index.ts'
+import { NO_DESCENT } from './part.ts'
 import { type Fact, type VmRecord, vmKey } from './record.ts'
 
 /** The name Ansible knows a VM by: read from the right it is never ambiguous, as a namespace and a cluster are DNS labels. */
@@ -44,5 +45,7 @@ function vmInEvent(record: VmRecord): VmInEvent {
     agent_connected: seen.agent_connected,
     labels: seen.labels,
     label_list: Object.entries(seen.labels).map(([key, value]) => `${key}=${value}`),
+    application: seen.application ?? '',
+    descent: record.descent ?? NO_DESCENT,
   }
 }

@@ -1,5 +1,6 @@
 import type { Origin, VmFact } from '../event/index.ts'
-import type { Address, GuestOs } from './part.ts'
+import type { DeedKind } from './deed.ts'
+import type { Address, Descent, GuestOs } from './part.ts'
 
 /** The schema of records this program writes; it reads this one and older ones. */
 export const RECORD_SCHEMA = 1
@@ -31,6 +32,22 @@ export interface VmRecord {
   readonly last_event: string
   /** Ids of the last event of each fact that may come again. */
   readonly last_of: Readonly<Partial<Record<VmFact, string>>>
+  /**
+   * From here on: fields that older records lack. A missing one says that it was not known before, and what is not known before is
+   * taken as it stands, without a fact.
+   */
+  readonly descent?: Descent
+  /** The deeds that have ended and were heard of, by kind; a kind that is missing was never known. */
+  readonly heard?: Readonly<Partial<Record<DeedKind, Heard>>>
+  /** Id of the event that said its cluster left the selection; empty while it is in it. */
+  readonly out_of_scope?: string
+}
+
+/** Which deeds of one kind are known to have ended: those that exist still, at most `MAX_DEEDS`, and none from before `floor`. */
+export interface Heard {
+  readonly floor: number
+  /** By uid. */
+  readonly ended: Readonly<Record<string, 'succeeded' | 'failed'>>
 }
 
 export interface Seen {
@@ -52,6 +69,29 @@ export interface Seen {
   readonly address: string
   /** uid of the last migration that ended well. */
   readonly migration: string
+  // From here on older records lack the field.
+  /** Why it is paused. */
+  readonly paused_because?: string
+  /** The boot that ended last, and why: `crashed`, `guest shut down`, `asked`, `went to another cluster`. */
+  readonly ended?: { readonly boot: string; readonly because: string; readonly detail: string }
+  /** The last migration, when it failed. */
+  readonly migration_failed?: {
+    readonly uid: string
+    readonly from: string
+    readonly to: string
+    readonly reason: string
+  }
+  /** Why it does not start, as far as its status tells; empty when nothing hinders it. */
+  readonly failing?: string
+  /** The boot that failed last before its guest ever ran. */
+  readonly failed_boot?: string
+  readonly restart_required?: boolean
+  /** What the guest itself said it is, in one line of JSON: id, name, version, kernel. Empty until it has. */
+  readonly guest?: string
+  /** uid of the claim of the disk it boots from; empty until it is known. */
+  readonly claim?: string
+  /** The Argo CD application that manages it. */
+  readonly application?: string
 }
 
 export interface Told {
@@ -59,6 +99,14 @@ export interface Told {
   readonly boot: string
   readonly reachable: boolean
   readonly address: string
+  // From here on older records lack the field: it is taken as it stands, without a fact.
+  readonly paused?: boolean
+  readonly failing?: boolean
+  readonly restart_required?: boolean
+  readonly guest?: string
+  readonly claim?: string
+  /** uid of the last migration that its VMI told the end of. */
+  readonly migration?: string
 }
 
 /** A fact that is held back until it has lasted: told when `due` passes and `value` still stands. */

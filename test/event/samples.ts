@@ -3,8 +3,8 @@ import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
 import { hostEvent, runEvent } from '../../src/day2/event.ts'
 import { type HostResult, newRun, type Run } from '../../src/day2/run.ts'
 import { CLUSTER_FACTS, type Event } from '../../src/event/index.ts'
-import { vmEvent, type VmPart } from '../../src/vm/index.ts'
-import { HOLDS, Story, vm as aVm, vmi as aVmi } from '../vm/story.ts'
+import { type Fact, vmEvent, type VmPart, type VmRecord } from '../../src/vm/index.ts'
+import { deed, HOLDS, Story, vm as aVm, vmi as aVmi } from '../vm/story.ts'
 
 const AT = Date.UTC(2026, 10, 21, 12)
 const UID = '5f0c1e2a-6f3b-4f0e-9c57-1b8a52d3c0aa'
@@ -22,20 +22,73 @@ export function nameOf(event: Pick<Event, 'type'>): string {
 }
 
 function vmEvents(): readonly Event[] {
-  const found = new Story().look(vm(), vmi(), { adopting: true })
-  const life = new Story()
+  const found = new Story().look(vm(), vmi(), { adopting: true }).leave()
+  const facts = [...found.facts, ...life(), ...trouble(), ...deeds(), ...move()]
+  return facts.map(fact => vmEvent(fact, AT))
+}
+
+/** A VM from its creation to its end, as most of them go. */
+function life(): readonly Fact[] {
+  const story = new Story()
     .look(vm({ status: 'Stopped', labels: {} }))
     .look(vm(), vmi())
     .wait(HOLDS.reachable)
-  life.look(vm(), vmi({ node: 'node-2', migrated: { uid: 'migration-1', from: 'node-1', to: 'node-2' } }))
-  life.look(vm(), vmi({ node: 'node-2', address: '10.0.0.2' })).wait(HOLDS.address)
-  life.look(vm(), vmi({ node: 'node-2', agentConnected: false })).wait(HOLDS.unreachable)
-  life
+  story.look(vm(), vmi({ node: 'node-2', migrated: { uid: 'migration-1', from: 'node-1', to: 'node-2' } }))
+  story.look(vm(), vmi({ node: 'node-2', address: '10.0.0.2' })).wait(HOLDS.address)
+  story.look(vm(), vmi({ node: 'node-2', agentConnected: false })).wait(HOLDS.unreachable)
+  story
     .look(vm(), vmi({ uid: 'boot-2' }))
-    .look(vm({ status: 'Stopped' }))
+    .look(vm({ status: 'Stopped', runStrategy: 'Halted' }))
     .wait(HOLDS.stopped)
     .look(null)
-  return [...found.facts, ...life.facts].map(fact => vmEvent(fact, AT))
+  return story.facts
+}
+
+/** What befalls a VM, one after the other. */
+function trouble(): readonly Fact[] {
+  const story = new Story().with({ claims: { 'web-1-root': 'claim-1' } }).look(vm(), vmi())
+  const ever = story.facts.length
+  story
+    .look(vm(), vmi({ paused: true, pausedBecause: 'PausedIOError' }))
+    .look(vm(), vmi())
+    .look(vm({ restartRequired: true }), vmi())
+  const refused = { uid: 'migration-2', from: 'node-1', to: 'node-2', reason: 'target pod could not be scheduled' }
+  story.look(vm(), vmi({ migrationFailed: refused }))
+  story.look(vm(), vmi({ phase: 'Failed', end: 'failed', reason: 'NodeUnresponsive' }))
+  story.with({ claims: { 'web-1-root': 'claim-2' } }).look(vm({ status: 'Provisioning' }))
+  story.look(vm({ status: 'CrashLoopBackOff', failedBoots: 2, failedBoot: 'boot-3' }))
+  const os = { family: 'linux', id: 'rhel', name: 'Red Hat Enterprise Linux', version: '10.0' }
+  story.look(vm(), vmi({ uid: 'boot-4', os, kernel: '6.12.0-55' }))
+  return story.facts.slice(ever)
+}
+
+/** What is done to a VM by objects of their own. */
+function deeds(): readonly Fact[] {
+  const story = new Story().with({ deeds: { snapshot: [], restore: [], import: [] } }).look(vm())
+  const failed = { outcome: 'failed', reason: 'snapshot deadline exceeded' } as const
+  const snapshots = [deed({ uid: 'before-patch' }), deed({ uid: 'nightly', ...failed })]
+  const restore = { kind: 'restore', from: 'before-patch' } as const
+  const restores = [
+    deed({ uid: 'roll-back', ...restore }),
+    deed({ uid: 'again', ...restore, outcome: 'failed', reason: 'the VM is running' }),
+  ]
+  const plan = { kind: 'import', from: 'vm-1042', to: 'openshift-mtv/wave-3' } as const
+  const imports = [
+    deed({ uid: 'plan-1/vm-1042/1', ...plan }),
+    deed({ uid: 'plan-1/vm-1042/2', ...plan, outcome: 'failed', reason: 'ConvertGuest: guest conversion failed' }),
+  ]
+  return story
+    .with({ deeds: { snapshot: snapshots, restore: restores, import: imports } })
+    .look(vm())
+    .facts.slice(1)
+}
+
+/** A guest that comes from another cluster. */
+function move(): readonly Fact[] {
+  const before = new Story().look(vm({ uid: '0d7a3c1e-8f52-4d0a-9a54-2c1f6b7e9d10', status: 'Stopped' })).record
+  const there = { ...(before as VmRecord), cluster: 'prod-2', cluster_uid: 'another' }
+  const guests = { elsewhere: () => [there], isSeen: () => true }
+  return new Story().look(vm({ runStrategy: 'WaitAsReceiver', status: 'WaitingForReceiver' }), null, { guests }).facts
 }
 
 function clusterEvents(): readonly Event[] {

@@ -45,6 +45,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['kube/reflector', 'PAGE_SIZE', 500, 'cluster/watch', 'a thousand VMs are read in appends of bounded size'],
   ['cluster/watch', 'INBOX_LIMIT', 500, 'cluster/inbox', 'holds no more than its limit'],
   ['cluster/watch', 'APPEND_LIMIT', 400, 'cluster/watch', 'a thousand VMs are read in appends of bounded size'],
+  ['vm/deed', 'MAX_DEEDS', 32, 'vm/deeds', 'remembers at most 32 ended deeds'],
   ['vm/project', 'MAX_LABELS', 64, 'vm/project', 'keeps 64 labels at most'],
   ['vm/project', 'MAX_ADDRESSES', 16, 'vm/project', 'keeps 16 addresses at most'],
   ['event/text', 'MAX_TEXT', 256, HERE, 'a text that a guest wrote'],

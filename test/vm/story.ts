@@ -1,4 +1,15 @@
-import { assemble, change, type Change, type Circumstance, mature, nextDue } from '../../src/vm/index.ts'
+import {
+  assemble,
+  change,
+  type Change,
+  type Circumstance,
+  type Deed,
+  type Deeds,
+  leave,
+  mature,
+  nextDue,
+  NO_DESCENT,
+} from '../../src/vm/index.ts'
 import type { Fact, VmiPart, VmPart, VmRecord } from '../../src/vm/index.ts'
 
 export const HOLDS = { stopped: 20_000, reachable: 5_000, unreachable: 60_000, address: 10_000 }
@@ -20,6 +31,14 @@ export function vm(values: Partial<VmPart> = {}): VmPart {
     instancetype: 'u1.medium',
     declaredOs: 'rhel9',
     firmwareUuid: 'firmware-1',
+    rootClaim: 'web-1-root',
+    stopAsked: '',
+    restartRequired: false,
+    failedBoots: 0,
+    failedBoot: '',
+    application: '',
+    descent: NO_DESCENT,
+    importKey: '',
     ...values,
   }
 }
@@ -37,12 +56,38 @@ export function vmi(values: Partial<VmiPart> & { address?: string } = {}): VmiPa
     deleting: false,
     node: 'node-1',
     paused: false,
+    pausedBecause: '',
+    end: '',
+    reason: '',
+    rootClaim: 'web-1-root',
+    kernel: '5.14.0-427',
     agentConnected: true,
     firmwareUuid: 'firmware-1',
     os: { family: 'linux', id: 'rhel', name: 'Red Hat Enterprise Linux', version: '9.4' },
     addresses: address === '' ? [] : [nic],
     migrated: { uid: '', from: '', to: '' },
+    migrationFailed: { uid: '', from: '', to: '', reason: '' },
     ...rest,
+  }
+}
+
+/** A snapshot of it that has succeeded, unless told. */
+export function deed(values: Partial<Deed> = {}): Deed {
+  const uid = values.uid ?? 'deed-1'
+  return {
+    kind: 'snapshot',
+    key: `shop/${uid}`,
+    uid,
+    vm: 'shop/web-1',
+    vmUid: '',
+    at: 10_000,
+    began: 9_000,
+    outcome: 'succeeded',
+    from: '',
+    to: uid,
+    reason: '',
+    internal: false,
+    ...values,
   }
 }
 
@@ -51,6 +96,10 @@ export class Story {
   now = 1_700_000_000_000
   record: VmRecord | null = null
   readonly facts: Fact[] = []
+  /** The uid of each claim that can be read, by its name. */
+  claims: Readonly<Record<string, string>> = {}
+  /** What was done to the VM, of the kinds that can be read. */
+  deeds: Deeds = {}
 
   /** The facts so far, by name. */
   get told(): string[] {
@@ -66,7 +115,8 @@ export class Story {
   /** What is seen now; null: there is no such VM. */
   look(part: VmPart | null, boot: VmiPart | null | 'unknown' = null, how: Partial<Circumstance> = {}): this {
     const known = this.record !== null && this.record.uid === part?.uid ? this.record.seen : null
-    const sighting = part === null ? null : { vm: part, seen: assemble(part, boot, known) }
+    const claimOf = (name: string): string => this.claims[name] ?? ''
+    const sighting = part === null ? null : { vm: part, seen: assemble(part, boot, known, claimOf), deeds: this.deeds }
     return this.#take(change(this.record, sighting, this.#circumstance(how)))
   }
 
@@ -76,6 +126,18 @@ export class Story {
     const due = this.record === null ? null : nextDue(this.record)
     if (this.record !== null && due !== null && due <= this.now) this.#take(mature(this.record, this.#circumstance()))
     return this
+  }
+
+  /** From now on these claims and deeds can be read. */
+  with(values: { claims?: Readonly<Record<string, string>>; deeds?: Deeds }): this {
+    this.claims = values.claims ?? this.claims
+    this.deeds = { ...this.deeds, ...values.deeds }
+    return this
+  }
+
+  /** Its cluster leaves the selection. */
+  leave(): this {
+    return this.record === null ? this : this.#take(leave(this.record, this.#circumstance(), 'it left the selection'))
   }
 
   /** As if the bridge began anew with what it had stored. */

@@ -1,0 +1,75 @@
+import { factId, type Origin, type VmFact } from '../event/index.ts'
+import type { Change, Circumstance } from './change.ts'
+import type { Fact, Told, VmRecord, Waiting } from './record.ts'
+
+/** What a fact says besides its name. */
+export interface Details {
+  readonly from?: string
+  readonly to?: string
+  readonly changed?: readonly string[]
+  readonly reason?: string
+  readonly origin?: Origin
+  readonly gap?: boolean
+}
+
+/** Which hold each waiting fact waits for. What keeps a VM from starting shows as long as a stop does. */
+const HELD = {
+  stopped: 'stopped',
+  start_failed: 'stopped',
+  reachable: 'reachable',
+  unreachable: 'unreachable',
+  address_changed: 'address',
+} as const
+
+/** Collects the facts of one look, and the record as it becomes with each. */
+export class Teller {
+  record: VmRecord
+  readonly #circumstance: Circumstance
+  readonly #facts: Fact[] = []
+
+  constructor(record: VmRecord, circumstance: Circumstance) {
+    this.record = record
+    this.#circumstance = circumstance
+  }
+
+  change(): Change {
+    return { facts: this.#facts, record: this.record }
+  }
+
+  /** Changes what counts as told, with or without a fact. */
+  told(values: Partial<Told>): void {
+    this.record = { ...this.record, told: { ...this.record.told, ...values } }
+  }
+
+  /** How `value` came to be known when it has waited long enough; else null, and it goes on (or begins) to wait. */
+  lasted(fact: keyof typeof HELD, value: string, before: VmRecord): Pick<Fact, 'origin' | 'gap'> | null {
+    const { now, holds, origin, gap } = this.#circumstance
+    const known = before.waiting.find(waiting => waiting.fact === fact && waiting.value === value)
+    const waiting: Waiting = known ?? { fact, value, since: now, due: now + holds[HELD[fact]], gap }
+    if (waiting.due > now) {
+      this.record = { ...this.record, waiting: [...this.record.waiting, waiting] }
+      return null
+    }
+    return waiting.gap ? { origin: 'sync', gap: true } : { origin, gap }
+  }
+
+  /** Adds a fact. `thing` tells its occurrences apart: see `factId`. */
+  tell(fact: VmFact, thing: readonly string[], details: Details): void {
+    const { cluster, origin, gap, burst } = this.#circumstance
+    const id = factId(cluster.uid, this.record.uid, fact, thing)
+    const previous = this.record.last_event
+    this.record = { ...this.record, last_event: id, last_of: { ...this.record.last_of, [fact]: id } }
+    this.#facts.push({
+      id,
+      fact,
+      previous,
+      origin: details.origin ?? origin,
+      gap: details.gap ?? gap,
+      burst,
+      transition: { from: details.from ?? '', to: details.to ?? '' },
+      changed: details.changed ?? [],
+      reason: details.reason ?? '',
+      about: this.record,
+    })
+  }
+}

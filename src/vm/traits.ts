@@ -1,0 +1,44 @@
+import { digestOf } from '../event/index.ts'
+import { isRunning, type VmRecord } from './record.ts'
+import type { Teller } from './teller.ts'
+
+/**
+ * What a VM is, whether it runs or not: its labels, and the disk it boots from.
+ *
+ * | told        | now                                                       | fact               |
+ * |-------------|-----------------------------------------------------------|--------------------|
+ * | labels      | others                                                    | labels_changed     |
+ * | a root disk | its claim is another, in another boot or while it is down | root_disk_replaced |
+ * | a root disk | another in the same boot: it was copied while it ran      | -                  |
+ * | a root disk | another, and the VM never ran: it is still being made     | -                  |
+ */
+export function followTraits(teller: Teller, before: VmRecord): void {
+  followLabels(teller, before)
+  followDisk(teller, before)
+}
+
+function followLabels(teller: Teller, before: VmRecord): void {
+  const { seen } = teller.record
+  const labels = changedKeys(before.seen.labels, seen.labels)
+  if (labels.length === 0) return
+  const thing = [digestOf(before.seen.labels, seen.labels), before.last_of.labels_changed ?? '']
+  teller.tell('labels_changed', thing, { changed: labels.map(key => `labels.${key}`) })
+}
+
+function changedKeys(before: Readonly<Record<string, string>>, after: Readonly<Record<string, string>>): string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)])
+  return [...keys].filter(key => before[key] !== after[key]).sort()
+}
+
+function followDisk(teller: Teller, before: VmRecord): void {
+  const { seen, told, last_of, adopted } = teller.record
+  const claim = seen.claim ?? ''
+  if (claim === '' || claim === told.claim) return
+  const known = told.claim ?? ''
+  teller.told({ claim })
+  const copied = isRunning(seen) && isRunning(before.seen) && seen.boot === before.seen.boot
+  const young = !adopted && last_of.started === undefined && last_of.moved === undefined
+  if (known === '' || copied || young) return
+  const thing = [digestOf(known, claim), last_of.root_disk_replaced ?? '']
+  teller.tell('root_disk_replaced', thing, { from: known, to: claim, changed: ['claim'] })
+}

@@ -1,0 +1,75 @@
+import { describe, expect, test } from 'vitest'
+import { HOLDS, reachable, Story, vm, vmi } from './story.ts'
+
+const up = 'created started reachable'
+const paused = (pausedBecause: string): ReturnType<typeof vmi> => vmi({ paused: true, pausedBecause })
+
+const rows: readonly (readonly [string, () => Story, string])[] = [
+  [
+    'a guest that is paused and goes on is told twice, and stays reachable when that was short',
+    () => reachable().look(vm(), paused('PausedByUser')).look(vm(), vmi()).wait(HOLDS.unreachable),
+    `${up} paused unpaused`,
+  ],
+  [
+    'the pause at the end of a migration is no fact',
+    () => reachable().look(vm(), paused('PausedByMigrationMonitor')).look(vm(), vmi()),
+    up,
+  ],
+  [
+    'a pause that becomes that of a migration goes on',
+    () =>
+      reachable().look(vm(), paused('PausedByUser')).look(vm(), paused('PausedByMigrationMonitor')).look(vm(), vmi()),
+    `${up} paused unpaused`,
+  ],
+  [
+    'a stop ends a pause without a word, and a stopped VM keeps no pause',
+    () =>
+      reachable()
+        .look(vm(), paused('PausedIOError'))
+        .look(vm(), vmi({ phase: 'Succeeded', paused: true }))
+        .wait(HOLDS.stopped)
+        .look(vm(), vmi({ uid: 'boot-2', agentConnected: false })),
+    `${up} paused stopped started`,
+  ],
+  [
+    'a guest that is started paused is started, then paused',
+    () => new Story().look(vm(), vmi({ paused: true, pausedBecause: 'PausedByUser' })),
+    'created started paused',
+  ],
+  [
+    'a guest that was adopted while it was paused is told when it goes on',
+    () => new Story().look(vm(), paused('PausedByUser'), { adopting: true }).look(vm(), vmi()),
+    'discovered unpaused',
+  ],
+  [
+    'an agent that is away for a moment after a live migration is no fact',
+    () =>
+      reachable()
+        .look(vm(), vmi({ node: 'node-2', agentConnected: false, migrated: { uid: 'm', from: '', to: '' } }))
+        .wait(HOLDS.unreachable - 1)
+        .look(vm(), vmi({ node: 'node-2', migrated: { uid: 'm', from: '', to: '' } }))
+        .wait(HOLDS.unreachable),
+    `${up} migrated`,
+  ],
+  [
+    'a masquerade address that a live migration changes is told once it lasts, and is no restart',
+    () =>
+      reachable()
+        .look(vm(), vmi({ node: 'node-2', address: '10.0.0.7', migrated: { uid: 'm', from: '', to: '' } }))
+        .wait(HOLDS.address),
+    `${up} migrated address_changed`,
+  ],
+]
+
+describe('whether a guest can be reached', () => {
+  test.for(rows)('%s', ([, play, told]) => {
+    expect(play().told.join(' ')).toBe(told)
+  })
+
+  test('a pause says why', () => {
+    expect(reachable().look(vm(), paused('PausedIOError')).last).toMatchObject({
+      reason: 'PausedIOError',
+      transition: { from: 'Running', to: 'Paused' },
+    })
+  })
+})
