@@ -167,6 +167,8 @@ const CLOSED = 'the client was closed'
 /** A client of the cluster with connections of its own. */
 export interface Client {
   readonly cluster: Cluster
+  /** How many of its connections have ended. kafkajs makes new ones in silence, which may lead to a broker that began anew. */
+  readonly cuts: number
   /** Ends every connection at once; what waits for an answer is rejected. */
   close(): Promise<void>
 }
@@ -178,6 +180,7 @@ export function createClient(connection: Connection): Client {
   const sockets = new Set<Socket>()
   const connect = socketFactory()
   let closed = false
+  let cuts = 0
   const cluster = createCluster(connection, options => {
     // Read for each connection, as files may have changed; kafkajs would keep those of the first.
     const { tls } = connection
@@ -185,13 +188,19 @@ export function createClient(connection: Connection): Client {
     // A request is one small write whose answer is waited for: nothing is gained by holding it back.
     socket.setNoDelay(true)
     sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    socket.once('close', () => {
+      sockets.delete(socket)
+      cuts += 1
+    })
     if (closed) socket.destroy(new Error(CLOSED))
     return socket
   })
   tellRights(cluster, userOf(connection))
   return {
     cluster,
+    get cuts() {
+      return cuts
+    },
     // kafkajs would wait for what is under way, which of a broker that hangs is long. It hears of an end only by an error.
     async close() {
       closed = true

@@ -31,8 +31,9 @@ const CLAIMED: { stream: StateStream; partition: number } = { stream: 'state.fle
 /**
  * The writer: one transaction at a time, each with all that waited meanwhile (group commit), in order.
  *
- * It goes on over every failure that can pass. A failed commit is never guessed at: a new session (which aborts what was open, or
- * finishes what was decided) tells whether it counts, and only if not the same records are sent again. The same look tells whether
+ * It goes on over every failure that can pass. A failed commit is never guessed at, and neither is the one before it, whose markers may
+ * still be on their way: a new session (which aborts what was open, and settles what was left undecided) tells whether they count, and
+ * only what does not is sent again. The same look tells whether
  * somebody else took over: then nothing more is ever written, and everybody who waits hears `fenced`.
  */
 export class Lane {
@@ -41,6 +42,11 @@ export class Lane {
   #draining: Promise<void> | null = null
   /** The offset after the newest record of ours that may be in the claimed partition and was acknowledged. */
   #known = 0
+  /**
+   * The newest commit that was acknowledged, with its records: at most one commit's bytes. Its markers may not have been written yet, and
+   * if the coordinator dies before they are it may come to nothing (`Session.settle`): then it is written again.
+   */
+  #last: readonly Placed[] = []
   #lastAt = 0
   #ended: LogError | null = null
 
@@ -67,7 +73,7 @@ export class Lane {
     for (let wait = BACKOFF_MS.first; ; wait = Math.min(wait * 2, 1_000)) {
       try {
         this.#session = await Session.open(this.#options)
-        await this.#session.commit(barriers, this.#timestamp())
+        await this.#session.settle(barriers, this.#timestamp())
         this.#note(await this.#session.commit(await claims(), this.#timestamp()))
         return
       } catch (error) {
@@ -122,21 +128,30 @@ export class Lane {
     const { closing, onTrouble } = this.#options
     const timestamp = this.#timestamp()
     using slow = after(SLOW_MS, () => onTrouble(`Kafka does not take writes: no answer within ${SLOW_MS / 1000} s`))
+    const there: Placed[] = []
+    let left = records
     let doubt: readonly Placed[] = []
     for (let wait = BACKOFF_MS.first; ; wait = Math.min(wait * 2, BACKOFF_MS.most)) {
       try {
         if (this.#session?.worn === true) this.#drop()
-        const decided = this.#session === null ? await this.#watched(signal => this.#recover(doubt, signal)) : null
-        const placed = decided ?? (await this.#watched(() => this.#need().commit(records, timestamp)))
-        this.#note(placed)
+        if (this.#session === null) {
+          const counted = await this.#watched(signal => this.#recover([this.#last, doubt], signal))
+          left = [...without(recordsOf(this.#last), counted), ...without(left, counted)]
+          there.push(...doubt.filter(placed => counted.has(placed)))
+          this.#last = []
+          doubt = []
+        }
+        if (left.length > 0) there.push(...(await this.#watched(() => this.#need().commit(left, timestamp))))
+        this.#last = there
+        this.#note(there)
         onTrouble('')
-        return placed
+        return there
       } catch (error) {
         slow[Symbol.dispose]()
         this.#drop()
         const reaction = reactionTo(error)
         if (reaction === 'fenced' || reaction === 'fatal') throw error
-        if (error instanceof CommitError && error.placed.length > 0) doubt = error.placed
+        if (error instanceof CommitError) doubt = error.placed
         if (closing.aborted) throw new LogError('fatal', 'the log is closed', { cause: error })
         onTrouble(`Kafka does not take writes: ${messageOf(error)}`)
         await pause(wait, closing)
@@ -145,10 +160,10 @@ export class Lane {
   }
 
   /**
-   * Begins anew after a failure. Resolves with what was in doubt if it turned out to be durable, else with null. When the signal aborts
-   * before, nothing of it is left: what it opened then would be taken for a session whose doubt was looked into.
+   * Begins anew after a failure, and resolves with what counts of commits that may or may not. When the signal aborts before, nothing of
+   * it is left: what it opened then would be taken for a session whose doubts were looked into.
    */
-  async #recover(doubt: readonly Placed[], signal: AbortSignal): Promise<readonly Placed[] | null> {
+  async #recover(doubts: readonly (readonly Placed[])[], signal: AbortSignal): Promise<ReadonlySet<Placed>> {
     const session = await Session.open(this.#options, signal)
     this.#session = session
     await using reader = await Reader.open(this.#options)
@@ -158,18 +173,19 @@ export class Lane {
       const message = `${describe(rival)} took over the log of ${describe(claim)}`
       throw new LogError('fenced', message)
     }
-    const [first] = doubt
-    return first !== undefined && (await counts(reader, first, signal)) ? doubt : null
+    const counted = new Set<Placed>()
+    for (const doubt of doubts) for (const placed of await countsOf(reader, doubt, signal)) counted.add(placed)
+    return counted
   }
 
   /**
-   * Writes a record that is not one of the log, and gives the offset after it. What comes before it can be read when it can: a broker
+   * Writes a record that is not one of the log, settles what is undecided of ours anywhere, and gives the offset after the record. What comes before it can be read when it can: a broker
    * that just came back may name an end that is behind.
    */
   async #barrier(session: Session): Promise<number> {
     const record = ownRecord(BARRIER_KEY, '{}', CLAIMED.stream, CLAIMED.partition)
     try {
-      const [placed] = await session.commit([record], this.#timestamp())
+      const [placed] = await session.settle([record], this.#timestamp())
       return placed?.next ?? 0
     } catch (error) {
       // Not a CommitError: where this was put says nothing of the commit that is in doubt.
@@ -233,14 +249,36 @@ export class Lane {
   }
 }
 
-/** Whether what was placed there was committed. A broker that just came back says so only when it knows its own end again. */
-async function counts(reader: Reader, { stream, partition, first }: Placed, signal: AbortSignal): Promise<boolean> {
-  for (;;) {
-    signal.throwIfAborted()
-    const [found] = await reader.fetch([{ stream, partition, offset: first }], 0)
-    if (found !== undefined && found.stableOffset > first) return found.records[0]?.offset === first
-    await sleep(5)
+/**
+ * What counts of one commit: all of it, or nothing. A broker that just came back says so only when it knows its own end again. It is
+ * looked for in every partition, as a coordinator that died half-way may have decided some of them and forgotten the others.
+ */
+async function countsOf(reader: Reader, doubt: readonly Placed[], signal: AbortSignal): Promise<readonly Placed[]> {
+  const counted: Placed[] = []
+  for (const placed of doubt) {
+    const { stream, partition, first } = placed
+    for (;;) {
+      signal.throwIfAborted()
+      const [found] = await reader.fetch([{ stream, partition, offset: first }], 0)
+      if (found !== undefined && found.stableOffset > first) {
+        // What retention took since then was there.
+        if (found.records[0]?.offset === first || found.startOffset > first) counted.push(placed)
+        break
+      }
+      await sleep(5)
+    }
   }
+  return counted
+}
+
+function recordsOf(placed: readonly Placed[]): readonly OutgoingRecord[] {
+  return placed.flatMap(({ records }) => records)
+}
+
+/** The records that are in none of these places. */
+function without(records: readonly OutgoingRecord[], places: ReadonlySet<Placed>): readonly OutgoingRecord[] {
+  const there = new Set(recordsOf([...places]))
+  return records.filter(record => !there.has(record))
 }
 
 /** Does something later, unless it is disposed of before. */

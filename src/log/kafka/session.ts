@@ -15,12 +15,13 @@ export interface SessionOptions {
   readonly transactionTimeoutMs: number
 }
 
-/** Where the records of one partition were put: the offsets of the first and after the last. */
+/** Where records of one partition were put: the offsets of the first and after the last. */
 export interface Placed {
   readonly stream: Stream
   readonly partition: number
   readonly first: number
   readonly next: number
+  readonly records: readonly OutgoingRecord[]
 }
 
 /** A commit that failed. `placed` is what was written before it did: whether it counts is known when the next session has begun. */
@@ -42,6 +43,7 @@ const CONCURRENT_DEADLINE_MS = 10_000
 const MAX_SEQUENCE = 1_000_000_000
 
 type Ask<T> = () => Promise<T>
+type Topics = readonly { readonly topic: string; readonly partitions: readonly number[] }[]
 
 /**
  * One producer's life: made by InitProducerId, which fences every earlier one of the same id and aborts what it left open, and over
@@ -58,6 +60,8 @@ export class Session implements AsyncDisposable {
   #producerId = ''
   #producerEpoch = 0
   #worn = false
+  /** Connections that had ended when it had begun: each new one may be to a broker that knows nothing of what was under way. */
+  #cuts = 0
 
   /** Begins one. Whoever gives up waiting aborts the signal: nothing of it is left then, and it throws. */
   static async open(options: SessionOptions, signal?: AbortSignal): Promise<Session> {
@@ -81,9 +85,9 @@ export class Session implements AsyncDisposable {
     this.#client = createClient(options.connection)
   }
 
-  /** True when a new session should take over soon, before numbers run out. */
+  /** True when a new session has to take over: before numbers run out, and when a connection ended that nothing was asked of. */
   get worn(): boolean {
-    return this.#worn
+    return this.#worn || this.#client.cuts !== this.#cuts
   }
 
   async #begin(): Promise<void> {
@@ -106,6 +110,7 @@ export class Session implements AsyncDisposable {
     const { producerId, producerEpoch } = await undisturbed(() =>
       coordinator.initProducerId({ transactionalId, transactionTimeout: transactionTimeoutMs }),
     )
+    this.#cuts = this.#client.cuts
     this.#coordinator = coordinator
     this.#producerId = producerId
     this.#producerEpoch = producerEpoch
@@ -113,13 +118,27 @@ export class Session implements AsyncDisposable {
 
   /** Writes the records in one transaction and resolves when it is decided. Throws a CommitError; the session is over then. */
   async commit(records: readonly OutgoingRecord[], timestamp: number): Promise<readonly Placed[]> {
+    const rest = this.#byPartition(records)
+    return await this.#commit(rest, partitionsOf([...rest.values()]), timestamp)
+  }
+
+  /**
+   * The same, with every partition of every stream in the transaction, so that it leaves a marker in each. To be called before anything
+   * else: a coordinator that is killed before it wrote the markers of a commit may take that commit for complete when it is back (seen
+   * of Kafka 4.3.1), and then its records are undecided for ever, acknowledged ones too. The next marker decides them.
+   */
+  async settle(records: readonly OutgoingRecord[], timestamp: number): Promise<readonly Placed[]> {
+    const { prefix, partitions } = this.#options
+    const all = Array.from({ length: partitions }, (_, partition) => partition)
+    const everywhere = STREAMS.map(stream => ({ topic: topicOf(prefix, stream), partitions: all }))
+    return await this.#commit(this.#byPartition(records), everywhere, timestamp)
+  }
+
+  async #commit(rest: Map<string, Lane>, topics: Topics, timestamp: number): Promise<readonly Placed[]> {
     const placed: Placed[] = []
     try {
       const coordinator = this.#need()
-      const rest = this.#byPartition(records)
-      await undisturbed(() =>
-        coordinator.addPartitionsToTxn({ ...this.#identity(), topics: partitionsOf([...rest.values()]) }),
-      )
+      await undisturbed(() => coordinator.addPartitionsToTxn({ ...this.#identity(), topics }))
       while (rest.size > 0) await this.#produce(takeChunks(rest), timestamp, placed)
       await coordinator.endTxn({ ...this.#identity(), transactionResult: true })
       return placed
@@ -183,7 +202,7 @@ export class Session implements AsyncDisposable {
     for (const { id, stream, partition, records } of lanes) {
       const first = offsets.get(id)
       if (first === undefined) throw new Error(`broker ${leader} did not say that it has the records of ${id}`)
-      placed.push({ stream, partition, first, next: first + records.length })
+      placed.push({ stream, partition, first, next: first + records.length, records })
     }
   }
 
@@ -221,7 +240,7 @@ interface Lane {
   readonly records: OutgoingRecord[]
 }
 
-function partitionsOf(lanes: readonly Lane[]): readonly { topic: string; partitions: readonly number[] }[] {
+function partitionsOf(lanes: readonly Lane[]): Topics {
   const topics = new Map<string, number[]>()
   for (const { topic, partition } of lanes) topics.set(topic, [...(topics.get(topic) ?? []), partition])
   return [...topics].map(([topic, partitions]) => ({ topic, partitions }))
