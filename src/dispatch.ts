@@ -40,6 +40,7 @@ export class DispatchRole {
       patience: { ...PATIENCE, quiet: settings.quiet_period_seconds * 1000 },
       pollMs: settings.poll_seconds * 1000,
       now,
+      steady: () => performance.now(),
       newId,
       report: (what, details) => this.#report(what, details),
     })

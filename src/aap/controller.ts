@@ -26,7 +26,8 @@ export interface Controller extends AsyncDisposable {
   hosts(inventory: Inventory): Promise<Map<string, ControllerHost>>
   updateSource(source: InventorySource): Promise<UpdateRef>
   update(ref: UpdateRef): Promise<Update>
-  launch(template: Template, request: LaunchRequest): Promise<Launched>
+  /** `still`: asked right before the first byte is written; when it says no, nothing is sent. */
+  launch(template: Template, request: LaunchRequest, still?: () => boolean): Promise<Launched>
   recover(template: Pick<Template, 'id'>, request: LaunchRequest): Promise<Recovered>
   findByMarker(marker: string): Promise<Marked>
   jobs(ids: readonly number[]): Promise<Map<number, Followed>>
@@ -51,7 +52,7 @@ export function openController(options: ControllerOptions): Controller {
     hosts: inventory => hosts(session, inventory),
     updateSource: source => updateSource(session, source),
     update: ref => update(session, ref),
-    launch: (template, request) => launch(session, template, request),
+    launch: (template, request, still) => launch(session, template, request, still),
     recover: async (template, request) => recover(session, await base(), template, request),
     findByMarker: async marker => findByMarker(session, await base(), marker),
     jobs: async ids => jobs(session, await base(), ids),

@@ -30,14 +30,22 @@ export type Launched =
  */
 export const QUIET_PERIOD_MS = 45_000
 
-/** Posts a launch once, and compares what was started with what was asked for. Throws nothing that a launch can meet. */
-export async function launch(session: Session, template: Template, request: LaunchRequest): Promise<Launched> {
+/**
+ * Posts a launch once, and compares what was started with what was asked for. `still` is asked when there is a connection, right before
+ * the first byte is written; when it says no, nothing is sent (`not_sent`). Throws nothing that a launch can meet.
+ */
+export async function launch(
+  session: Session,
+  template: Template,
+  request: LaunchRequest,
+  still: () => boolean = () => true,
+): Promise<Launched> {
   const refusal = launchRefusal(template, request)
   if (refusal !== null) return { kind: 'refused', status: 0, reason: refusal }
   const body = launchBody(template, request)
   let exchange: Exchange
   try {
-    exchange = await session.post(template.launchUrl, body, { fresh: true })
+    exchange = await session.post(template.launchUrl, body, { fresh: true, still })
   } catch (error) {
     // Nothing but the token and the link are looked at before the request is sent.
     if (error instanceof ControllerError) return { kind: 'not_sent', reason: error.message }

@@ -26,7 +26,7 @@ export interface Session extends AsyncDisposable {
   /** The answer of a GET. Throws `ControllerError` for everything but a 2xx with a JSON object. */
   get(path: string): Promise<Answer>
   /** A POST that may be refused; `exchange` tells what became of it and it is never sent twice (but see `post` of `openSession`). */
-  post(path: string, body: unknown, options?: { fresh?: boolean }): Promise<Exchange>
+  post(path: string, body: unknown, options?: { fresh?: boolean; still?: () => boolean }): Promise<Exchange>
   /** The error that an exchange amounts to. */
   failure(where: string, exchange: Exchange): ControllerError
   /** Foreign text without our token in it, on one short line. */
@@ -64,7 +64,7 @@ export function openSession(options: ControllerOptions): Session {
   async function send(
     method: 'GET' | 'POST',
     path: string,
-    more: { body?: string; fresh?: boolean },
+    more: { body?: string; fresh?: boolean; still?: () => boolean },
   ): Promise<Exchange> {
     const url = resolve(origin, path)
     const once = async (token: string) => hidden(await wire.exchange({ method, url, token, signal, ...more }), seen)

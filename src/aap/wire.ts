@@ -30,6 +30,8 @@ export interface Request {
   readonly body?: string
   /** Do not use a kept connection: one that the other end has just closed looks exactly like a lost answer. */
   readonly fresh?: boolean
+  /** Asked when there is a connection, right before the first byte is written on it: when it says no, nothing is. */
+  readonly still?: () => boolean
   readonly signal: AbortSignal
 }
 
@@ -77,7 +79,7 @@ async function exchange(client: AxiosInstance, request: Request, agents: object,
       headers: headersOf(request),
       ...(request.body === undefined ? {} : { data: request.body }),
       ...agents,
-      transport: transportNoting(sending, request.url),
+      transport: transportNoting(sending, request),
       signal: AbortSignal.any([request.signal, deadline]),
     })
     const header = (name: string) => String(answer.headers[name] ?? '')
@@ -112,13 +114,14 @@ function headersOf(request: Request): Record<string, string> {
  * Node's own transport that notes when there is a connection (and, with TLS, a finished handshake) to write the request on. Until
  * then the other end can not have seen any of it, whatever the error is called.
  */
-function transportNoting(sending: { sent: boolean }, url: URL) {
+function transportNoting(sending: { sent: boolean }, { url, still }: Pick<Request, 'url' | 'still'>) {
   const secure = url.protocol === 'https:'
   return {
     request(options: https.RequestOptions, answered: (response: http.IncomingMessage) => void): http.ClientRequest {
       const request = (secure ? https : http).request(options, answered)
       request.once('socket', socket => {
         const note = () => {
+          if (still?.() === false) return void request.destroy(new Error('not sent: it is too late for it'))
           sending.sent = true
         }
         if (request.reusedSocket || !socket.connecting) note()

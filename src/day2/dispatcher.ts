@@ -23,6 +23,8 @@ export interface DispatcherOptions {
   readonly patience: Patience
   readonly pollMs: number
   readonly now: () => number
+  /** A clock that nobody sets, in ms: `performance.now`. */
+  readonly steady: () => number
   readonly newId: () => string
   readonly report: DispatchReport
 }

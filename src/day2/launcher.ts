@@ -1,18 +1,21 @@
-import type { Controller, StaleGuest } from '../aap/index.ts'
+import type { Controller, StaleGuest, Template } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { Book } from './book.ts'
 import { failed, launchRequest, type Place, preflight } from './controller-side.ts'
 import { admit } from './plan.ts'
+import { type Clocks, freshFor, Proof } from './proof.ts'
 import { leaveOut, type Run } from './run.ts'
 import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
 
-interface Parts {
+/** Appends of one intent in a row, when each took so long that it proved nothing any more. */
+export const MAX_PROOFS = 3
+
+interface Parts extends Clocks {
   readonly fleet: FleetView
   readonly controller: Controller
   readonly place: Place
   readonly book: Book
   readonly patience: Patience
-  readonly now: () => number
 }
 
 /** Brings planned runs to their jobs: preflight, inventory update, the one POST, and the search after a lost answer. */
@@ -47,16 +50,27 @@ export class Launcher {
     if (ready.hosts.length === 0)
       return book.end(ready, new Map(), 'the controller would reach none of the guests that are meant')
     if (signal.aborted) return
-    const intent: Run = {
-      ...ready,
-      status: 'posting',
-      since: now(),
-      attempts: run.attempts + 1,
-      template_id: found.template.id,
-      inventory_id: found.inventory.id,
+    await this.#post({ ...ready, template_id: found.template.id, inventory_id: found.inventory.id }, found.template)
+  }
+
+  /**
+   * The one POST. The intent is durable before it, and freshly so: a process that was paused in between may have been replaced by another,
+   * which knows of the intent and waits for its job. Then the intent is made durable again, which is refused to who was replaced.
+   */
+  async #post(ready: Run, template: Template): Promise<void> {
+    const { controller, book, patience, now } = this.#parts
+    for (let proofs = 0; proofs < MAX_PROOFS; proofs += 1) {
+      const proof = new Proof(this.#parts, freshFor(patience.quiet))
+      const intent: Run = { ...ready, status: 'posting', since: now(), attempts: ready.attempts + 1 }
+      await book.save(intent)
+      const launched = proof.holds() ? await controller.launch(template, launchRequest(intent), proof.holds) : null
+      if (launched !== null && (launched.kind !== 'not_sent' || !proof.expired))
+        return book.go(afterLaunch(intent, launched, now()))
     }
-    await book.save(intent)
-    await book.go(afterLaunch(intent, await controller.launch(found.template, launchRequest(intent)), now()))
+    const message = 'not sent: between its record in the log and its launch too much time passes'
+    if (now() - ready.since > patience.preflight) return book.refuse(ready, message)
+    book.report('deferred', { run: ready.id, message })
+    return book.save({ ...ready, message })
   }
 
   /** Hosts of a plan that are not what they were: gone, another incarnation, moved, or not ready any more. */

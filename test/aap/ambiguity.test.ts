@@ -131,6 +131,16 @@ describe('a launch that surely never left was not sent', () => {
     expect(server.received).toEqual([])
   })
 
+  test('when it is too late for it by the time there is a connection', async () => {
+    await using server = await faultyServer(created(job))
+    await using controller = controllerAt(server.url)
+    expect(await controller.launch(launchable, request, () => false)).toMatchObject({
+      kind: 'not_sent',
+      reason: expect.stringContaining('too late') as string,
+    })
+    expect(server.received).toEqual([])
+  })
+
   test('when the controller was closed before', async () => {
     await using server = await faultyServer(created(job))
     const controller = controllerAt(server.url)

@@ -49,6 +49,21 @@ test('a controller whose authority nobody knows is not, says so, and is told not
   expect(received).toEqual([])
 })
 
+test('a launch that is too late when its handshake has ended is not sent, not a byte of it', async () => {
+  received.length = 0
+  await using controller = openController({ ...options(), ca: pem('certificate') })
+  const request = { hosts: ['vm1'], marker: MARKER, extraVars: {}, inventory: 3 }
+  for (let n = 0; n < 20; n += 1) {
+    const asked: number[] = []
+    const late = controller.launch(template(), request, () => asked.push(received.length) === 0)
+    expect(await late).toMatchObject({ kind: 'not_sent', reason: expect.stringContaining('too late') as string })
+    expect(asked).toEqual([0])
+  }
+  expect(received).toEqual([])
+  expect(await controller.launch(template(), request, () => true)).toMatchObject({ kind: 'refused', status: 404 })
+  expect(received).toHaveLength(1)
+})
+
 test.each(['', 'no certificate', '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----'])(
   'an authority that is none (%j) is refused at once',
   ca => {

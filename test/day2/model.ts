@@ -225,10 +225,10 @@ class Process {
 
   readonly controllerOf = (client: Controller): Controller => ({
     ...client,
-    launch: (template, request) => {
+    launch: (template, request, still) => {
       if (this.left <= 0) return Promise.reject(new Error('the process is dead'))
       this.#witness.atPost(request.hosts, request.marker)
-      return this.#track(client.launch(template, request))
+      return this.#track(client.launch(template, request, still))
     },
     hosts: inventory => this.#track(client.hosts(inventory)),
     updateSource: source => this.#track(client.updateSource(source)),

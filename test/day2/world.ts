@@ -204,6 +204,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
       patience: { ...PATIENCE, ...patience },
       pollMs: 1,
       now: () => this.clock.now(),
+      steady: () => this.clock.now(),
       newId: () => uuid(++ids),
       report: (what, { run, message }) => {
         this.reports.push({ what, message, ...(run === undefined ? {} : { run }) })

@@ -76,6 +76,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['aap/job', 'AT_ONCE', 4, '', ''],
   ['aap/cancel', 'ATTEMPTS', 3, '', ''],
   ['day2/step', 'MAX_ATTEMPTS', 3, 'day2/step', 'three times at most'],
+  ['day2/launcher', 'MAX_PROOFS', 3, 'day2/paused', 'after three tries'],
   ['day2/step', 'MAX_UPDATES', 1, 'day2/dispatcher', 'is brought to the controller by one update'],
   ['day2/plan', 'MAX_REFUSALS', 6, 'day2/plan', 'after six refusals it is left to a person'],
   ['day2/ledger', 'KEPT_RUNS', 1_000, 'day2/ledger', 'KEPT_RUNS'],
