@@ -57,6 +57,7 @@ function build(context: ProgramContext, setCode: SetCode): Command {
     .addHelpText('after', HELP)
   serveCommands(program, context, setCode)
   topicsCommand(program, context, setCode)
+  logCommands(program, context)
   fleetCommands(program, context)
   lossCommands(program, context)
   runCommands(program, context, setCode)
@@ -147,6 +148,20 @@ function topicsCommand(program: Command, { terminal, env }: ProgramContext, setC
       const { showTopics } = await import('./topics.ts')
       const ok = await showTopics(loadConfig(options.config).log, { create, acls, json }, env, terminal)
       if (!ok) setCode(EXIT.found)
+    })
+}
+
+function logCommands(program: Command, context: ProgramContext): void {
+  program
+    .command('backup <file>')
+    .description('copy the log into a file, also while the bridge runs')
+    .addOption(new Option('-c, --config <file>', 'the configuration').default('virtbridge.yaml'))
+    .option('--force', 'replace the file when it is there')
+    .option('--json', 'for programs')
+    .action(async (file: string, options: { config: string; force?: boolean; json?: boolean }) => {
+      const { force = false, json = false } = options
+      const { backUp } = await import('./backup.ts')
+      await backUp(loadConfig(options.config).log, { file, force, json }, context)
     })
 }
 

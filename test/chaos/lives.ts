@@ -2,58 +2,101 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, onTestFinished } from 'vitest'
+import { randomOf } from '../laws/chaos.ts'
 import { type Promised, promises } from './load.ts'
+import type { Said } from './timeline.ts'
+import type { Work } from './writer.ts'
 
 const WRITER = join(import.meta.dirname, 'writer.ts')
-const SOON = { timeout: 30_000, interval: 20 }
+const DIE = join(import.meta.dirname, 'die.ts')
+const SOON = { timeout: 60_000, interval: 20 }
 
-export interface Writer {
+/** A writer in a process of its own. */
+export interface Writer extends AsyncDisposable {
   readonly process: ChildProcess
-  readonly lines: readonly string[]
-  readonly printed: (line: string) => Promise<void>
+  /** Everything it said, and when. */
+  readonly said: readonly Said[]
+  /** Appends that were acknowledged. */
+  readonly acknowledged: number
+  /** Resolves when it said a line that begins so. */
+  readonly saying: (line: string) => Promise<void>
+  /** Resolves when so many more were acknowledged. */
+  readonly more: (count?: number) => Promise<void>
+  readonly ended: Promise<unknown>
 }
 
-/** A writer in a process of its own, gone with the test. */
-export function startWriter(folder: string, brokers: readonly string[], keys: string): Writer {
-  const stdio = ['ignore', 'pipe', 'inherit'] as const
-  const child = spawn(process.execPath, [WRITER, folder, brokers.join(','), keys], { stdio: [...stdio] })
-  onTestFinished(() => void child.kill('SIGKILL'))
-  const lines: string[] = []
-  if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', line => lines.push(line))
-  const printed = async (line: string): Promise<void> => {
-    await expect.poll(() => lines, SOON).toContain(line)
+const CALM = { keys: promises(4).map(({ key }) => key), window: 1, everyMs: 0, filler: 0, requestTimeoutMs: 5_000 }
+
+/** Starts a writer, which is gone with the test. What it says is kept in `promised` too. */
+export function startWriter(
+  work: Pick<Work, 'folder' | 'brokers'> & Partial<Work>,
+  promised: readonly Promised[] = [],
+  dieAt = Infinity,
+): Writer {
+  const args = ['--import', DIE, WRITER, JSON.stringify({ ...CALM, ...work })]
+  const env = { ...process.env, NODE_NO_WARNINGS: '1', ...(dieAt === Infinity ? {} : { DIE_AT: String(dieAt) }) }
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'], env })
+  const kill = (): void => void child.kill('SIGKILL')
+  onTestFinished(kill)
+  const said: Said[] = []
+  const byKey = new Map(promised.map(one => [one.key, one]))
+  let acknowledged = 0
+  createInterface({ input: child.stdout }).on('line', line => {
+    said.push({ at: performance.now(), line })
+    const [what, key = '', n = ''] = line.split(' ')
+    const one = byKey.get(key)
+    if (what === 'ok') acknowledged += 1
+    if (what === 'ok' && one !== undefined) one.acknowledged = Math.max(one.acknowledged, Number(n))
+    if (what === 'try' && one !== undefined) one.attempted = Math.max(one.attempted, Number(n))
+  })
+  const ended = once(child, 'close')
+  return {
+    process: child,
+    said,
+    get acknowledged() {
+      return acknowledged
+    },
+    saying: async line => {
+      await expect.poll(() => said.some(one => one.line.startsWith(line)), SOON).toBe(true)
+    },
+    more: async (count = 100) => {
+      const now = acknowledged
+      await expect.poll(() => acknowledged, SOON).toBeGreaterThan(now + count)
+    },
+    ended,
+    async [Symbol.asyncDispose]() {
+      kill()
+      await ended
+    },
   }
-  return { process: child, lines, printed }
 }
 
-/** Numbers from 0 to 1, the same for the same seed (MINSTD). */
-function randoms(seed: number): () => number {
-  let state = (seed % 2_147_483_646) + 1
-  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647
+/** Awaits of a life: those until it can write, about, and of those after that in how many it may end. */
+export interface Span {
+  readonly opening: number
+  readonly writing: number
 }
 
-/** Lives of one writer after the other, each killed within a second at a moment the seed says. Gives what they were promised. */
-export async function killAgainAndAgain(
-  folder: string,
-  brokers: readonly string[],
-  { seed, lives }: { seed: number; lives: number },
+export const KAFKA_LIFE: Span = { opening: 1_600, writing: 8_000 }
+export const SQLITE_LIFE: Span = { opening: 300, writing: 8_000 }
+
+/**
+ * Lives of one writer after the other, each killed at an await that the seed says: one in four while it opens the log, the others while
+ * it writes. Gives what they were promised.
+ */
+export async function killAtAwaits(
+  work: Pick<Work, 'folder' | 'brokers'>,
+  { seed, lives, span }: { seed: number; lives: number; span: Span },
 ): Promise<readonly Promised[]> {
-  const promised = promises(4).map(({ key }) => ({ key, attempted: Infinity, acknowledged: 0 }))
-  const delays = randoms(seed)
+  const promised = promises(4)
+  const random = randomOf(seed)
   for (let life = 0; life < lives; life += 1) {
-    const child = startWriter(folder, brokers, promised.map(({ key }) => key).join(','))
-    const left = once(child.process, 'close')
-    await child.printed('open')
-    await sleep(delays() * 1_000)
-    child.process.kill('SIGKILL')
-    await left
-    for (const line of child.lines) {
-      const [key, n] = line.split(' ')
-      const one = promised.find(one => one.key === key)
-      if (one !== undefined) one.acknowledged = Number(n)
-    }
+    const opening = random() < 0.25
+    const dieAt = 1 + Math.floor(opening ? random() * span.opening : span.opening + random() * span.writing)
+    const life = startWriter(work, promised, dieAt)
+    await life.ended
+    if (life.process.signalCode !== 'SIGKILL') throw new Error(`it ended by itself (await ${dieAt} of seed ${seed})`)
   }
   return promised
 }

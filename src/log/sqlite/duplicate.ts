@@ -5,8 +5,9 @@ import { pathToFileURL } from 'node:url'
 import { EVENT_STREAMS, type EventStream, isState, STATE_STREAMS, type StateStream, type Stream } from '../log.ts'
 import { create, tableOf, versionOf } from './schema.ts'
 
-/** Rows of one read. While it lasts, some ms, the write-ahead log of the source can not be emptied. */
+/** Rows and bytes of one read. While it lasts, some ms, the write-ahead log of the source can not be emptied. */
 const PIECE_ROWS = 2_000
+const PIECE_BYTES = 4_194_304
 
 /** How many rows each stream has; of a state stream those that are no tombstones. */
 export type Counts = Readonly<Record<Stream, number>>
@@ -46,20 +47,16 @@ export class Duplicate implements Disposable {
     }
   }
 
-  /** Copies the next piece; gives the number of its rows, less than a piece when it has caught up. */
-  step(): number {
-    for (const stream of [...EVENT_STREAMS, ...STATE_STREAMS]) {
-      const count = this.#piece(stream)
-      if (count > 0) return count
-    }
-    return 0
+  /** Copies the next piece; false when no stream has a whole piece left. Who writes meanwhile keeps it from nothing but the last few. */
+  step(): boolean {
+    return [...EVENT_STREAMS, ...STATE_STREAMS].some(stream => this.#piece(stream) === 'whole')
   }
 
   /** Copies all that is left, of one moment, and gives what there is then. Only state can be less than what was copied before. */
   finish(mark: (db: DatabaseSync) => void): Counts {
     const db = this.#db
     db.exec('BEGIN')
-    for (const stream of [...EVENT_STREAMS, ...STATE_STREAMS]) while (this.#piece(stream) > 0);
+    for (const stream of [...EVENT_STREAMS, ...STATE_STREAMS]) while (this.#piece(stream) === 'whole');
     db.exec('UPDATE main.sequence SET last = (SELECT last FROM source.sequence)')
     if (this.#version > 1) db.exec('INSERT OR REPLACE INTO main.mark SELECT * FROM source.mark')
     const states = STATE_STREAMS.map(stream => [stream, countState(db, 'source', stream)] as const)
@@ -81,17 +78,25 @@ export class Duplicate implements Disposable {
     if (this.#db.isOpen) this.#db.close()
   }
 
-  #piece(stream: Stream): number {
+  #piece(stream: Stream): 'whole' | 'last' {
     const { into, columns, select } = shapeOf(stream, this.#version)
     const after = this.#last.get(stream) ?? 0
-    const next = `SELECT max(seq) AS last FROM (SELECT seq ${select} AND seq > ? ORDER BY seq LIMIT ${PIECE_ROWS})`
-    const last = this.#db.prepare(next).get(after)?.['last']
-    if (typeof last !== 'number') return 0
+    const next = this.#db.prepare(
+      `SELECT seq, octet_length(value) AS bytes ${select} AND seq > ? ORDER BY seq LIMIT ${PIECE_ROWS}`,
+    )
+    let [last, rows, bytes] = [after, 0, 0]
+    for (const row of next.iterate(after)) {
+      last = Number(row['seq'])
+      rows += 1
+      bytes += Number(row['bytes'])
+      if (bytes >= PIECE_BYTES) break
+    }
+    if (rows === 0) return 'last'
     const insert = `INSERT OR REPLACE INTO main.${into} (${columns}) SELECT ${columns} ${select} AND seq > ? AND seq <= ?`
     const { changes } = this.#db.prepare(insert).run(after, last)
     this.#last.set(stream, last)
     if (!isState(stream)) this.#copied.set(stream, (this.#copied.get(stream) ?? 0) + Number(changes))
-    return Number(changes)
+    return rows === PIECE_ROWS || bytes >= PIECE_BYTES ? 'whole' : 'last'
   }
 }
 
@@ -119,7 +124,8 @@ export function place(from: string, to: string): void {
   sync(dirname(to))
 }
 
-function sync(path: string): void {
+/** Waits until a file, or the names in a folder, are on the disk. */
+export function sync(path: string): void {
   const opened = openSync(path, 'r')
   try {
     fsyncSync(opened)

@@ -26,7 +26,7 @@ export function migrate(path: string): void {
   if (bavail * bsize < size * ROOM) throw noRoom(file, size)
   try {
     using duplicate = new Duplicate(file, copy)
-    while (duplicate.step() > 0);
+    while (duplicate.step());
     duplicate.finish(() => undefined)
     duplicate[Symbol.dispose]()
     chmodSync(copy, mode)

@@ -71,7 +71,7 @@ function take(db: DatabaseSync, step: Step): Partial<Tended> {
 
 /** The oldest rows over several tables, up to so many bytes, in one transaction. */
 function takeOldest(db: DatabaseSync, tables: readonly string[], bytes: number): Partial<Tended> {
-  const columns = 'seq, at, length(key) + length(value) AS bytes'
+  const columns = 'seq, at, octet_length(key) + octet_length(value) AS bytes'
   const heads = tables.map(table => `SELECT * FROM (SELECT ${columns} FROM ${table} ORDER BY seq LIMIT ${STEP_ROWS})`)
   const oldest = `SELECT seq, at, bytes FROM (${heads.join(' UNION ALL ')}) ORDER BY seq LIMIT ${STEP_ROWS}`
   db.exec('BEGIN IMMEDIATE')
