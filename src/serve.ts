@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Config, readSecret } from './config/index.ts'
-import { explain, followLedger, loadLedger, type LedgerView, type Policy } from './day2/index.ts'
+import { explain, followLedger, loadLedger, type LedgerView, type Policy, refuseNewerCommands } from './day2/index.ts'
 import { onboardPolicy } from './dispatch.ts'
 import { Fault, messageOf } from './errors.ts'
 import { buildApp, type Check, createAuthenticator } from './http/index.ts'
@@ -23,6 +23,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const { config, log, fleet, metrics, env, now, newId, logger, signal } = parts
   await using stack = new AsyncDisposableStack()
   const { ledger, position } = await loadLedger(log)
+  await refuseNewerCommands(log, ledger.commands)
   const limits = limitsOf(config)
   const expected = [...config.clusters, ...config.hubs].map(cluster => cluster.name)
   const verbsOf = verbReader(ledger)

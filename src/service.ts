@@ -43,8 +43,8 @@ export async function startService(config: Config, around: Surroundings): Promis
     closing.abort()
     await running.settled()
   })
-  await meetLosses(log, around.logger)
   const { fleet, position } = await loadFleet(log)
+  await meetLosses(log, around.logger)
   tasks.add(followFleet(fleet, log, position, signal))
   const parts: RoleParts = { ...around, config, log, fleet, metrics, signal }
 

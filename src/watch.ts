@@ -11,6 +11,7 @@ import {
 import type { ClusterConfig, Config, HubConfig } from './config/index.ts'
 import type { ConfirmCommand } from './day2/index.ts'
 import { Fault } from './errors.ts'
+import { readable } from './fleet/index.ts'
 import { type Connection, KubeClient } from './kube/index.ts'
 import type { EventLog } from './log/index.ts'
 import type { Check } from './http/index.ts'
@@ -219,7 +220,8 @@ interface Known {
 /** What the log knows of each cluster, by one reading of it. */
 async function load(log: EventLog): Promise<Map<string, Known>> {
   const found = new Map<string, Known>()
-  for await (const { key, value } of log.latest('state.fleet')) {
+  for await (const entry of log.latest('state.fleet')) {
+    const { key, value } = readable(entry)
     if (value === null) continue
     const slash = key.indexOf('/')
     const name = slash < 0 ? key : key.slice(0, slash)

@@ -7,6 +7,9 @@ import type { KubeErrorKind } from '../kube/index.ts'
  */
 export type ClusterStatus = 'joining' | 'synced' | 'held' | 'unavailable' | 'out_of_scope'
 
+/** The schema of cluster records this program writes; it reads this one and older ones. */
+export const CLUSTER_SCHEMA = 1
+
 /** What is kept of one cluster, on `state.fleet` under its name. */
 export interface ClusterRecord {
   readonly schema: 1

@@ -1,7 +1,7 @@
-import type { EventLog, Loss, Position, Stored } from '../log/index.ts'
-import { START } from '../log/index.ts'
+import { type EventLog, type Loss, type Position, refuseNewer, START, type Stored } from '../log/index.ts'
 import { type Baseline, BASELINE_KEY, lostLedger, whyNoLaunch } from './baseline.ts'
 import type { HostResult, Run, Verb, VerbRecord } from './run.ts'
+import { LEDGER_SCHEMA } from './version.ts'
 
 /** Runs that are kept after they finished; older ones are only on the day-2 stream. */
 export const KEPT_RUNS = 1_000
@@ -130,7 +130,10 @@ function set<T>(map: Map<string, T>, key: string, value: T | null): void {
 export async function loadLedger(log: EventLog): Promise<{ ledger: Ledger; position: Position }> {
   const ledger = new Ledger(() => log.losses())
   const position = log.end('state.runs')
-  for await (const entry of log.latest('state.runs')) ledger.apply(entry)
+  for await (const entry of log.latest('state.runs')) {
+    refuseNewer(entry, LEDGER_SCHEMA)
+    ledger.apply(entry)
+  }
   return { ledger, position }
 }
 
@@ -140,6 +143,7 @@ export async function followLedger(
   options: { log: EventLog; from: Position; signal: AbortSignal; onVerb: (verb: VerbRecord) => void },
 ): Promise<void> {
   for await (const entry of options.log.follow('state.runs', options.from, options.signal)) {
+    refuseNewer(entry, LEDGER_SCHEMA)
     ledger.apply(entry)
     if (entry.key.startsWith('vm/') && entry.value !== null) options.onVerb(entry.value as VerbRecord)
   }

@@ -1,6 +1,6 @@
-import { type ClusterRecord, isCluster } from '../cluster/record.ts'
-import type { EventLog, Position, Stored } from '../log/index.ts'
-import { hostName, type VmRecord } from '../vm/index.ts'
+import { CLUSTER_SCHEMA, type ClusterRecord, isCluster } from '../cluster/record.ts'
+import { type EventLog, type Position, refuseNewer, type Stored } from '../log/index.ts'
+import { hostName, RECORD_SCHEMA, type VmRecord } from '../vm/index.ts'
 
 /** What changed in the fleet: one VM (null: it is gone) or one cluster. */
 export type FleetChange =
@@ -73,11 +73,17 @@ export class Fleet implements FleetView {
 export async function loadFleet(log: EventLog): Promise<{ fleet: Fleet; position: Position }> {
   const fleet = new Fleet()
   const position = log.end('state.fleet')
-  for await (const entry of log.latest('state.fleet')) fleet.apply(entry)
+  for await (const entry of log.latest('state.fleet')) fleet.apply(readable(entry))
   return { fleet, position }
 }
 
 /** Keeps the view up with the log until the signal aborts. */
 export async function followFleet(fleet: Fleet, log: EventLog, from: Position, signal: AbortSignal): Promise<void> {
-  for await (const entry of log.follow('state.fleet', from, signal)) fleet.apply(entry)
+  for await (const entry of log.follow('state.fleet', from, signal)) fleet.apply(readable(entry))
+}
+
+/** The entry of `state.fleet`. Throws a Fault `log_newer` when a newer program wrote it. */
+export function readable(entry: Stored): Stored {
+  refuseNewer(entry, entry.key.includes('/') ? RECORD_SCHEMA : CLUSTER_SCHEMA)
+  return entry
 }

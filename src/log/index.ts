@@ -1,4 +1,5 @@
 export * from './log.ts'
+export { RECORDS_VERSION, refuseNewer } from './version.ts'
 export type { DeadLetter } from './dead-letter.ts'
 export { APPENDED, MAX_RECORD_BYTES, type RecordOptions } from './encode.ts'
 export { openSqliteLog, type SqliteLogOptions } from './sqlite/engine.ts'

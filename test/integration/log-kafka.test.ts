@@ -9,6 +9,7 @@ import { createTopics, openKafkaLog } from '../../src/log/kafka/index.ts'
 import { OUTBOX_BYTES } from '../../src/log/kafka/outbox.ts'
 import { all, conformance } from '../log/conformance.ts'
 import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
+import { versions } from '../log/versions.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { fileIn, temporaryFolder } from '../support/bridge.ts'
 
@@ -159,4 +160,35 @@ test('virtbridge topics creates what is missing, then finds all well; check cove
   expect(after).toMatchObject({ code: 0, text: expect.not.stringMatching(/FAIL|created/) as string })
   expect((await program('check')).text).toMatch(/ok {4}log on Kafka at .*7 topics are as they have to be/)
   expect((await program('topics', '--acls')).text).toContain(`--transactional-id '${basename(folder.path)}.writer'`)
+})
+
+versions('Kafka', {
+  kinds: 1,
+  config: folder => ({
+    kafka: { brokers: kafka.brokers, topic_prefix: basename(folder), partitions: 3, replicas: 1 },
+  }),
+  open: folder => openIn(folder, kafka.brokers),
+})
+
+test('a log that a newer program writes is refused before it is taken over: the newer one goes on', async () => {
+  await using folder = await temporaryFolder()
+  await using running = await openIn(folder.path, kafka.brokers)
+  await running.append([{ stream: 'state.fleet', key: 'c', value: { schema: 1 } }])
+  const claim = { schema: 3, writer: 'newer', host: 'h', pid: 1, since: '', partitions: 3, per_cluster: 1, records: 7 }
+  const producer = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).producer()
+  await producer.connect()
+  const timestamp = String(Date.now() + 1_000)
+  for (const stream of ['state.fleet', 'state.runs'])
+    for (const partition of [0, 1, 2]) {
+      const message = { partition, key: '__writer', value: JSON.stringify(claim), timestamp }
+      await producer.send({ topic: `${basename(folder.path)}.${stream}`, messages: [message] })
+    }
+  await producer.disconnect()
+  await expect(openIn(folder.path, kafka.brokers)).rejects.toMatchObject({
+    code: 'log_newer',
+    message: `the log ${basename(folder.path)}.* is written by a newer virtbridge (records 7, this one knows 1)`,
+    hint: expect.stringContaining('start the newer version again') as string,
+  })
+  await running.append([{ stream: 'state.fleet', key: 'c', value: { schema: 1 } }])
+  expect(running.health()).toMatchObject({ writable: true })
 })

@@ -24,6 +24,8 @@ export interface Claim {
   readonly at?: number
   /** What is known to be gone and was not confirmed. */
   readonly losses?: readonly Loss[]
+  /** `RECORDS_VERSION` of its writer; 1 where it is not said. */
+  readonly records?: number
   readonly reached?: Reached
 }
 

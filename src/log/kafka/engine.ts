@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { Fault, messageOf } from '../../errors.ts'
 import { pause, until } from '../../waiting.ts'
 import { encode, type RecordOptions } from '../encode.ts'
+import { RECORDS_VERSION } from '../version.ts'
 import {
   type Entry,
   type EventLog,
@@ -23,6 +24,7 @@ import { createOutbox } from './outbox.ts'
 import { Library } from './library.ts'
 import { fromPosition, toPosition } from './position.ts'
 import { Reader } from './reader.ts'
+import { CLAIM_SCHEMA, refuseNewerClaim } from './predecessor.ts'
 import { type OutgoingRecord, toRecord } from './record.ts'
 import type { TailRecord } from './ring.ts'
 import type { Placed } from './session.ts'
@@ -99,7 +101,8 @@ class KafkaLog implements EventLog {
     const { prefix, partitions } = topics
     this.#options = options
     this.#claim = {
-      schema: 2,
+      schema: CLAIM_SCHEMA,
+      records: RECORDS_VERSION,
       writer: randomUUID(),
       host: hostname(),
       pid: process.pid,
@@ -126,6 +129,7 @@ class KafkaLog implements EventLog {
   async open(): Promise<void> {
     const { connection, topics } = this.#options
     const reading = { connection, prefix: topics.prefix, partitions: topics.partitions }
+    await refuseNewerClaim(reading, OPEN_MS, this.#closing.signal)
     await this.#lane.open(OPEN_MS, async () => {
       await using reader = await Reader.open(reading)
       const found = await survey(reader)

@@ -1,0 +1,19 @@
+import { type EventLog, type Position, refuseNewer } from '../log/index.ts'
+
+/** The schema of what is kept on `state.runs`: runs, their results, what verbs did, positions. */
+export const LEDGER_SCHEMA = 1
+/** The schema of commands. */
+export const COMMAND_SCHEMA = 1
+
+const PAGE = 500
+
+/** Throws a Fault `log_newer` when a command that waits to be taken in is of a newer program: passed over, it would be lost. */
+export async function refuseNewerCommands(log: EventLog, from: Position): Promise<void> {
+  for (let at = from; ;) {
+    const commands = await log.page('commands', at, PAGE)
+    for (const command of commands) refuseNewer(command, COMMAND_SCHEMA)
+    const last = commands.at(-1)
+    if (last === undefined) return
+    at = last.position
+  }
+}
