@@ -82,6 +82,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['day2/step', 'MAX_UPDATES', 1, 'day2/dispatcher', 'is brought to the controller by one update'],
   ['day2/plan', 'MAX_REFUSALS', 6, 'day2/plan', 'after six refusals it is left to a person'],
   ['day2/ledger', 'KEPT_RUNS', 1_000, 'day2/ledger', 'KEPT_RUNS'],
+  ['day2/version', 'PAGE', 500, 'log/versions', 'every kind of record of a later schema'],
   ['day2/dispatcher', 'TIDIED_AT_ONCE', 500, '', ''],
   ['day2/dispatcher', 'COMMANDS_AT_ONCE', 100, 'day2/commands', 'is taken in a hundred at a time'],
 ]
