@@ -4,6 +4,8 @@ import {
   change,
   type Change,
   type Circumstance,
+  type Deeds,
+  GuestIndex,
   type Holds,
   mature,
   nextDue,
@@ -11,6 +13,9 @@ import {
   type VmPart,
   type VmRecord,
 } from '../vm/index.ts'
+import { Claims } from './claims.ts'
+import { DeedBook } from './deed-book.ts'
+import type { ImportBoard } from './imports.ts'
 import { DeletionCount, isSuspicious } from './loss.ts'
 import { type Inbound, type Of, REQUIRED } from './resources.ts'
 
@@ -24,6 +29,9 @@ interface FoldOptions {
   readonly holds: Holds
   readonly adopted: boolean
   readonly records: Map<string, VmRecord>
+  /** The guests of all clusters, and what plans say of imports; of this cluster alone when left out. */
+  readonly guests?: GuestIndex
+  readonly imports?: ImportBoard
 }
 
 /**
@@ -36,6 +44,11 @@ export class ClusterFold {
   readonly #options: FoldOptions
   readonly #records: Map<string, VmRecord>
   readonly #deletions = new DeletionCount()
+  readonly #deeds = new DeedBook()
+  readonly #claims = new Claims()
+  readonly #guests: GuestIndex
+  /** Which VM an import made, by the key that its plan knows it by. */
+  readonly #imported = new Map<string, string>()
   #vms: ReadonlyMap<string, VmPart> & Map<string, VmPart> = new Map()
   #vmis: Map<string, VmiPart> = new Map()
   /** Resources that were listed as a whole once. */
@@ -49,6 +62,8 @@ export class ClusterFold {
     this.#options = options
     this.#records = options.records
     this.#adopted = options.adopted
+    this.#guests = options.guests ?? new GuestIndex()
+    for (const record of options.records.values()) this.#guests.replace(null, record)
   }
 
   /** True when every required resource has been listed as a whole. */
@@ -83,10 +98,12 @@ export class ClusterFold {
   /** Takes in what a reflector said; yields what changes, one VM at a time, each on top of those before. */
   *fold(inbound: Inbound, now: number): Iterable<Staged> {
     const { observed } = inbound
-    if (observed.kind === 'changed' || observed.kind === 'gone') yield* this.#one(inbound, now)
+    if (inbound.of !== 'vm' && inbound.of !== 'vmi') yield* this.#aside(inbound, now)
+    else if (observed.kind === 'changed' || observed.kind === 'gone') yield* this.#one(inbound, now)
     else if (observed.kind === 'unavailable') {
       const { kind } = observed.error
       this.#seen.delete(inbound.of)
+      this.#guests.see(this.#options.cluster.uid, false)
       if (inbound.of === 'vmi' && (kind === 'forbidden' || kind === 'absent')) this.#vmisReadable = false
     } else yield* this.#whole(inbound, now)
   }
@@ -94,6 +111,7 @@ export class ClusterFold {
   /** A list, or a watch that goes on from one: VMIs can be read (again), and what was missed comes after. */
   *#whole({ of, observed }: Inbound, now: number): Iterable<Staged> {
     this.#seen.add(of)
+    if (this.#watched) this.#guests.see(this.#options.cluster.uid, true)
     const again = of === 'vmi' && !this.#vmisReadable
     if (of === 'vmi') this.#vmisReadable = true
     if (observed.kind === 'listed') {
@@ -108,6 +126,22 @@ export class ClusterFold {
   *resync(now: number): Iterable<Staged> {
     const gone = this.held ? [] : this.missing
     for (const key of [...gone, ...this.#vms.keys()]) yield* this.#look(key, now, 'sync', false)
+  }
+
+  /** Looks at the VMs of imports of which something changed, and takes them out of the set. */
+  *lookAtImports(changed: Set<string>, now: number): Iterable<Staged> {
+    if (!this.complete) return
+    const keys = [...changed].map(key => this.#imported.get(key)).filter(key => key !== undefined)
+    changed.clear()
+    for (const key of new Set(keys)) yield* this.#look(key, now, 'live', false)
+  }
+
+  /** The VM that a word of a reflector is about, as far as it is known. */
+  keyOf({ of, observed }: Inbound): string {
+    if (observed.kind !== 'changed' && observed.kind !== 'gone') return ''
+    const { object } = observed
+    if (of === 'claim') return this.#bootedFrom(object.key)
+    return 'vm' in object ? object.vm : object.key
   }
 
   /** Tells what has waited long enough. */
@@ -132,6 +166,7 @@ export class ClusterFold {
 
   /** What was staged is durable: memory moves on. */
   commit(staged: Staged): void {
+    this.#guests.replace(this.#records.get(staged.key) ?? null, staged.record)
     if (staged.record === null) this.#records.delete(staged.key)
     else this.#records.set(staged.key, staged.record)
   }
@@ -156,6 +191,32 @@ export class ClusterFold {
     yield* this.#look(object.key, now, 'live', burst)
   }
 
+  /** What is not of the VM and its boot: deeds and claims. A list of them may hide what came before it, as any list does. */
+  *#aside(inbound: Exclude<Inbound, { of: 'vm' | 'vmi' }>, now: number): Iterable<Staged> {
+    const listed = inbound.observed.kind === 'listed'
+    const about = inbound.of === 'claim' ? [this.keyOf(inbound)] : this.#deeds.take(inbound.of, inbound.observed)
+    if (inbound.of === 'claim') this.#claims.take(inbound.observed)
+    if (!this.complete) return
+    // A kind that is known from now on is known of every VM: else the next deed of one without any would not be news.
+    for (const key of listed ? this.#vms.keys() : about)
+      if (this.#vms.has(key)) yield* this.#look(key, now, listed ? 'sync' : 'live', false)
+  }
+
+  /** The VM whose root disk a claim is. Claims change seldom, so that nothing is kept to find it. */
+  #bootedFrom(claim: string): string {
+    const slash = claim.indexOf('/')
+    const [namespace, name] = [claim.slice(0, slash), claim.slice(slash + 1)]
+    for (const vm of this.#vms.values())
+      if (vm.namespace === namespace && [vm.rootClaim, this.#vmis.get(vm.key)?.rootClaim].includes(name)) return vm.key
+    return ''
+  }
+
+  #deedsOf(vm: VmPart): Deeds {
+    const imports = this.#options.imports?.of(vm.importKey) ?? null
+    if (vm.importKey !== '') this.#imported.set(vm.importKey, vm.key)
+    return imports === null ? this.#deeds.of(vm.key) : { ...this.#deeds.of(vm.key), import: imports }
+  }
+
   *#look(key: string, now: number, origin: Origin, burst: boolean): Iterable<Staged> {
     const before = this.#records.get(key) ?? null
     const vm = this.#vms.get(key)
@@ -165,14 +226,25 @@ export class ClusterFold {
     }
     const vmi = this.#vmisReadable ? (this.#vmis.get(key) ?? null) : 'unknown'
     const known = before !== null && before.uid === vm.uid ? before.seen : null
-    const sighting = { vm, seen: assemble(vm, vmi, known) }
+    const claimOf = (name: string): string => this.#claims.uidOf(`${vm.namespace}/${name}`)
+    const sighting = { vm, seen: assemble(vm, vmi, known, claimOf), deeds: this.#deedsOf(vm) }
     yield* stage(key, before, change(before, sighting, this.#circumstance(now, origin, burst)))
   }
 
   #circumstance(now: number, origin: Origin, burst: boolean): Circumstance {
     const { cluster, holds } = this.#options
+    const guests = this.#guests
     // What was there before its cluster was adopted was not missed: there is no gap before the beginning.
-    return { now, cluster, holds, origin, burst, gap: origin === 'sync' && this.#adopted, adopting: !this.#adopted }
+    return {
+      now,
+      cluster,
+      holds,
+      guests,
+      origin,
+      burst,
+      gap: origin === 'sync' && this.#adopted,
+      adopting: !this.#adopted,
+    }
   }
 }
 

@@ -1,10 +1,27 @@
 import { type Observed, PATHS, type Resource } from '../kube/index.ts'
-import { projectVm, projectVmi, type VmiPart, type VmPart } from '../vm/index.ts'
+import {
+  type ClaimPart,
+  type Deed,
+  projectClaim,
+  projectClone,
+  projectMigration,
+  projectRestore,
+  projectSnapshot,
+  projectVm,
+  projectVmi,
+  type VmiPart,
+  type VmPart,
+} from '../vm/index.ts'
 
 /** What the resources of a cluster become, by the word that each goes by. */
 export interface Parts {
   readonly vm: VmPart
   readonly vmi: VmiPart
+  readonly migration: Deed
+  readonly snapshot: Deed
+  readonly restore: Deed
+  readonly clone: Deed
+  readonly claim: ClaimPart
 }
 
 export type Of = keyof Parts
@@ -21,6 +38,11 @@ interface Watched<T> extends Resource<T> {
 export const RESOURCES: { readonly [O in Of]: Watched<Parts[O]> } = {
   vm: { path: PATHS.virtualmachines, project: projectVm, keyOf: vm => vm.key, required: true },
   vmi: { path: PATHS.virtualmachineinstances, project: projectVmi, keyOf: vmi => vmi.key, required: true },
+  migration: { path: PATHS.migrations, project: projectMigration, keyOf: deed => deed.key, required: false },
+  snapshot: { path: PATHS.snapshots, project: projectSnapshot, keyOf: deed => deed.key, required: false },
+  restore: { path: PATHS.restores, project: projectRestore, keyOf: deed => deed.key, required: false },
+  clone: { path: PATHS.clones, project: projectClone, keyOf: deed => deed.key, required: false },
+  claim: { path: PATHS.claims, project: projectClaim, keyOf: claim => claim.key, required: false },
 }
 
 export const ALL = Object.keys(RESOURCES) as readonly Of[]

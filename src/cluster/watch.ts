@@ -1,4 +1,4 @@
-import { type Holds, vmEvent, vmKey, type VmRecord } from '../vm/index.ts'
+import { type GuestIndex, type Holds, vmEvent, vmKey, type VmRecord } from '../vm/index.ts'
 import type { ClusterFact } from '../event/index.ts'
 import type { Entry, EventLog } from '../log/index.ts'
 import {
@@ -13,6 +13,7 @@ import {
 import { pause } from '../waiting.ts'
 import { clusterEvent } from './event.ts'
 import { ClusterFold, type Staged } from './fold.ts'
+import type { ImportBoard } from './imports.ts'
 import { Inbox } from './inbox.ts'
 import { type ClusterRecord, newCluster, notReadYet } from './record.ts'
 import { ALL, type Inbound, type Of, REQUIRED, RESOURCES } from './resources.ts'
@@ -31,6 +32,11 @@ export interface WatchOptions {
   readonly signal: AbortSignal
   readonly heartbeatMs: number
   readonly reflect?: Partial<Pick<ReflectOptions, 'pageSize' | 'stallMs' | 'backoff' | 'random'>>
+  /** The resources to reflect; all when left out. */
+  readonly resources?: readonly Of[]
+  /** What all clusters of this bridge share: their guests, and what plans say of imports. */
+  readonly guests?: GuestIndex
+  readonly imports?: ImportBoard
 }
 
 /** Changes that wait between the sockets and the log: when full, the sockets are left unread. */
@@ -78,7 +84,7 @@ export class ClusterWatch {
     if (signal.aborted) return
     const stop = new AbortController()
     const inner = AbortSignal.any([signal, stop.signal])
-    const reflectors = ALL.map(of => this.#reflect(of, inner))
+    const reflectors = (this.#options.resources ?? ALL).map(of => this.#reflect(of, inner))
     try {
       await this.#work(inner)
     } finally {
@@ -103,7 +109,15 @@ export class ClusterWatch {
         if (this.#record.uid !== '' && this.#record.uid !== uid) throw this.#replaced(uid)
         this.#record = { ...this.#record, uid }
         const cluster = { name: this.#options.name, hub: this.#options.hub, uid }
-        this.#fold = new ClusterFold({ cluster, holds, adopted: this.#record.adopted_at > 0, records: known.records })
+        const { guests, imports } = this.#options
+        this.#fold = new ClusterFold({
+          cluster,
+          holds,
+          adopted: this.#record.adopted_at > 0,
+          records: known.records,
+          ...(guests === undefined ? {} : { guests }),
+          ...(imports === undefined ? {} : { imports }),
+        })
         return
       } catch (error) {
         if (signal.aborted) return
@@ -134,6 +148,7 @@ export class ClusterWatch {
 
   async #work(signal: AbortSignal): Promise<void> {
     const fold = this.#need()
+    using imports = this.#options.imports?.read()
     let beat = 0
     while (!signal.aborted) {
       const now = this.#options.now()
@@ -141,6 +156,7 @@ export class ClusterWatch {
       const next = Math.min(due ?? Number.MAX_SAFE_INTEGER, beat + this.#options.heartbeatMs)
       await this.#takeAll(await this.#inbox.take(next - now, signal))
       await this.#store(fold.mature(this.#options.now()))
+      if (imports !== undefined) await this.#store(fold.lookAtImports(imports.changed, this.#options.now()))
       if (this.#confirmations > 0) await this.#confirmed()
       if (this.#options.now() - beat >= this.#options.heartbeatMs) {
         beat = this.#options.now()
@@ -165,8 +181,9 @@ export class ClusterWatch {
         await this.#take(inbound)
         continue
       }
-      if (keys.has(observed.object.key)) await flush()
-      keys.add(observed.object.key)
+      const key = this.#need().keyOf(inbound)
+      if (keys.has(key)) await flush()
+      keys.add(key)
       staged.push(...this.#need().fold(inbound, this.#options.now()))
     }
     await flush()

@@ -59,6 +59,7 @@ function fromVmi(vm: VmPart, vmi: VmiPart | null, before: Seen | null): OfVmi {
   const kept = keptOf(vm, before)
   if (vmi === null) return { ...NOT_BOOTED, ...kept }
   return {
+    ...kept,
     ...running(vmi),
     boot: vmi.uid,
     phase: vmi.phase,
@@ -67,8 +68,8 @@ function fromVmi(vm: VmPart, vmi: VmiPart | null, before: Seen | null): OfVmi {
     os: vmi.os.id === '' ? kept.os : vmi.os,
     guest: vmi.os.id === '' ? kept.guest : wordsOf(vmi),
     migration: vmi.migrated.uid || kept.migration,
-    migration_failed: vmi.migrationFailed.uid === '' ? kept.migration_failed : vmi.migrationFailed,
-    ended: endOf(vm, vmi) ?? kept.ended,
+    ...(vmi.migrationFailed.uid === '' ? {} : { migration_failed: vmi.migrationFailed }),
+    ...endOf(vm, vmi),
   }
 }
 
@@ -78,16 +79,14 @@ function keptOf(vm: VmPart, before: Seen | null) {
     firmware_uuid: vm.firmwareUuid || (before?.firmware_uuid ?? ''),
     os: before?.os ?? declaredOs(vm.declaredOs),
     migration: before?.migration ?? '',
-    migration_failed: before?.migration_failed ?? NOT_FAILED,
     guest: before?.guest ?? '',
-    ended: before?.ended ?? NOT_ENDED,
+    ...(before?.migration_failed === undefined ? {} : { migration_failed: before.migration_failed }),
+    ...(before?.ended === undefined ? {} : { ended: before.ended }),
   }
 }
 
 const NOT_RUNNING = { paused: false, paused_because: '', agent_connected: false, addresses: [], address: '' }
 const NOT_BOOTED = { ...NOT_RUNNING, boot: '', phase: '', node: '' }
-const NOT_FAILED = { uid: '', from: '', to: '', reason: '' }
-const NOT_ENDED = { boot: '', because: '', detail: '' }
 
 /** What means something only while it runs: a final VMI is frozen with its last conditions and addresses. */
 function running(vmi: VmiPart): Pick<Seen, 'paused' | 'agent_connected' | 'addresses' | 'address'> {
@@ -102,7 +101,7 @@ function wordsOf({ os, kernel }: VmiPart): string {
 }
 
 /**
- * Why a boot ended, for people; null while it has not.
+ * Why a boot ended, for people; nothing while it has not.
  *
  * | the VMI says | and the VM                                     | because                  |
  * |--------------|------------------------------------------------|--------------------------|
@@ -112,8 +111,8 @@ function wordsOf({ os, kernel }: VmiPart): string {
  * | failed       | otherwise                                      | crashed                  |
  * | shutdown     | as with failed; otherwise                      | guest shut down          |
  */
-function endOf(vm: VmPart, vmi: VmiPart): Seen['ended'] | null {
-  if (vmi.end === '') return null
+function endOf(vm: VmPart, vmi: VmiPart): Pick<Seen, 'ended'> {
+  if (vmi.end === '') return {}
   const wished = vm.runStrategy === 'Halted' || vm.deleting || vm.stopAsked === vmi.uid
   const because =
     vmi.end === 'away'
@@ -123,7 +122,7 @@ function endOf(vm: VmPart, vmi: VmiPart): Seen['ended'] | null {
         : vmi.end === 'failed'
           ? 'crashed'
           : 'guest shut down'
-  return { boot: vmi.uid, because, detail: vmi.reason }
+  return { ended: { boot: vmi.uid, because, detail: vmi.reason } }
 }
 
 /**

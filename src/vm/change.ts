@@ -1,5 +1,5 @@
 import type { Origin } from '../event/index.ts'
-import type { Deeds } from './deed.ts'
+import { DEED_KINDS, type Deeds } from './deed.ts'
 import { followDeeds } from './deeds.ts'
 import { followGuest } from './guest.ts'
 import type { Guests } from './guests.ts'
@@ -106,8 +106,8 @@ function appear(after: Sighting, circumstance: Circumstance): Change {
     return teller.change()
   }
   // What can be read is known of a new VM from its beginning: its first snapshot is news.
-  const known = Object.keys(after.deeds ?? {}).map(kind => [kind, { floor: 0, ended: {} }])
-  teller.record = { ...teller.record, heard: Object.fromEntries(known) as VmRecord['heard'] & object }
+  const knows = DEED_KINDS.filter(kind => after.deeds?.[kind] !== undefined).join(' ')
+  teller.record = { ...teller.record, knows }
   follow(teller, record)
   followDeeds(teller, after.vm, after.deeds ?? {})
   return teller.change()
@@ -120,12 +120,12 @@ function vanish(before: VmRecord, circumstance: Circumstance): Change {
 }
 
 function compare(before: VmRecord, after: Sighting, circumstance: Circumstance): Change {
-  const record = {
+  const record: VmRecord = {
     ...before,
     resource_version: after.vm.resourceVersion,
     seen: after.seen,
     waiting: [],
-    descent: before.descent === undefined || before.descent.kind === '' ? after.vm.descent : before.descent,
+    ...(before.descent === undefined && after.vm.descent.kind !== '' ? { descent: after.vm.descent } : {}),
   }
   const teller = new Teller(record, circumstance)
   returnToScope(teller)

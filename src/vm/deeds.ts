@@ -42,12 +42,20 @@ export function followDeeds(teller: Teller, vm: VmPart, deeds: Deeds): void {
 }
 
 function followKind(teller: Teller, kind: EndedKind, ended: readonly Deed[]): void {
-  const heard = teller.record.heard?.[kind]
-  if (heard !== undefined) for (const deed of ended) if (isNews(deed, heard)) tell(teller, kind, deed)
-  const next = remember(ended, heard)
-  if (heard === undefined || !same(heard, next))
-    teller.record = { ...teller.record, heard: { ...teller.record.heard, [kind]: next } }
+  const { knows = '', heard } = teller.record
+  const known = knows.split(' ').includes(kind)
+  const before = heard?.[kind]
+  if (known && before === undefined && ended.length === 0) return
+  if (known) for (const deed of ended) if (isNews(deed, before ?? NOTHING_HEARD)) tell(teller, kind, deed)
+  const { record } = teller
+  teller.record = {
+    ...record,
+    knows: known ? knows : `${knows} ${kind}`.trim(),
+    heard: { ...record.heard, [kind]: remember(ended, before) },
+  }
 }
+
+const NOTHING_HEARD: Heard = { floor: 0, ended: {} }
 
 function isNews({ uid, outcome, at, internal }: Deed, { ended, floor }: Heard): boolean {
   const before = ended[uid]
@@ -72,12 +80,8 @@ function remember(ended: readonly Deed[], before: Heard | undefined): Heard {
   return { floor: Math.max(before?.floor ?? 0, oldest), ended: Object.fromEntries(outcomes) }
 }
 
-function same(a: Heard, b: Heard): boolean {
-  return JSON.stringify(a) === JSON.stringify(b)
-}
-
 function followDescent(teller: Teller, vm: VmPart, deeds: Deeds): void {
-  if ((teller.record.descent?.kind ?? '') !== '') return
+  if (teller.record.descent !== undefined) return
   const ended = [...(deeds.clone ?? []), ...(deeds.restore ?? [])].filter(deed => isTarget(deed, vm))
   const found = ended.map(deed => descentBy(deed, vm)).find(descent => descent !== null)
   if (found !== undefined) teller.record = { ...teller.record, descent: found }

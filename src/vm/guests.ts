@@ -29,9 +29,9 @@ export class GuestIndex implements Guests {
   readonly #places = new Map<string, readonly VmRecord[]>()
   readonly #unseen = new Set<string>()
 
-  /** A VM's record was `before` and is `after` now. */
+  /** A VM's record was `before` and is `after` now; one that is known already is there once. */
   replace(before: VmRecord | null, after: VmRecord | null): void {
-    if (before !== null) this.#drop(before)
+    for (const record of [before, after]) if (record !== null) this.#drop(record)
     const uuid = after?.seen.firmware_uuid.toLowerCase() ?? ''
     if (after !== null && identifies(uuid, after.name))
       this.#places.set(uuid, [...(this.#places.get(uuid) ?? []), after])

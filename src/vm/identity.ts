@@ -79,9 +79,7 @@ export function newRecord({ vm, seen }: Sighting, { now, cluster, adopting }: Ci
     waiting: [],
     last_event: '',
     last_of: {},
-    descent: vm.descent,
-    heard: {},
-    out_of_scope: '',
+    ...(vm.descent.kind === '' ? {} : { descent: vm.descent }),
   }
 }
 
@@ -121,5 +119,5 @@ function cameFrom(record: VmRecord, { vm }: Sighting, { guests = NO_GUESTS }: Ci
 }
 
 function becauseOf({ descent }: VmRecord): string {
-  return descent === undefined || descent.kind === '' ? '' : `${descent.kind} of ${descent.from} by ${descent.by}`
+  return descent === undefined ? '' : `${descent.kind} of ${descent.from} by ${descent.by}`
 }

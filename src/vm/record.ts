@@ -37,7 +37,9 @@ export interface VmRecord {
    * taken as it stands, without a fact.
    */
   readonly descent?: Descent
-  /** The deeds that have ended and were heard of, by kind; a kind that is missing was never known. */
+  /** The kinds of deed that are known of it, in one word each; what is done of any other kind was never known. */
+  readonly knows?: string
+  /** The deeds that have ended and were heard of, by kind, where there are any. */
   readonly heard?: Readonly<Partial<Record<DeedKind, Heard>>>
   /** Id of the event that said its cluster left the selection; empty while it is in it. */
   readonly out_of_scope?: string

@@ -1,4 +1,4 @@
-import { ClusterWatch, type ClusterRecord, isCluster } from '../../src/cluster/index.ts'
+import { ClusterWatch, type ClusterRecord, isCluster, type WatchOptions } from '../../src/cluster/index.ts'
 import type { ClusterEventData, Event, VmEventData } from '../../src/event/index.ts'
 import {
   type Entry,
@@ -56,11 +56,13 @@ export interface Bridge extends AsyncDisposable {
   clusterEvents(): Promise<readonly Event<ClusterEventData>[]>
 }
 
-export async function startBridge(
-  at: World,
-  log: EventLog,
-  options: { holds?: typeof SHORT; url?: string } = {},
-): Promise<Bridge> {
+interface BridgeOptions extends Pick<WatchOptions, 'resources' | 'guests' | 'imports'> {
+  readonly holds?: typeof SHORT
+  readonly url?: string
+  readonly confirmed?: readonly string[]
+}
+
+export async function startBridge(at: World, log: EventLog, options: BridgeOptions = {}): Promise<Bridge> {
   const stop = new AbortController()
   const client = clientOf(options.url ?? at.server.url)
   const before = await known(log)
@@ -75,6 +77,10 @@ export async function startBridge(
     signal: stop.signal,
     heartbeatMs: 50,
     reflect: { backoff: BACKOFF, pageSize: 3 },
+    // What is optional is left out unless a test is about it: it would only be asked for in vain.
+    resources: options.resources ?? ['vm', 'vmi'],
+    ...(options.guests === undefined ? {} : { guests: options.guests }),
+    ...(options.imports === undefined ? {} : { imports: options.imports }),
   })
   const done = watch.run()
   let over = false

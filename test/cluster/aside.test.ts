@@ -1,0 +1,104 @@
+import { describe, expect, test } from 'vitest'
+import type { Inbound, Of, Parts } from '../../src/cluster/resources.ts'
+import { KubeError } from '../../src/kube/index.ts'
+import { type Deed, MAX_DEEDS } from '../../src/vm/index.ts'
+import { deed, HOLDS } from '../vm/story.ts'
+import { aVm, aVmi, Folding, listed, live, watching } from './folding.ts'
+
+const snapshot = (uid: string, values: Partial<Deed> = {}): Deed => deed({ uid, vm: 'shop/a', ...values })
+const claim = (uid: string): Parts['claim'] => ({ key: 'shop/web-1-root', uid })
+
+function whole<O extends Of>(of: O, ...parts: readonly Parts[O][]): Inbound {
+  const objects = new Map(parts.map(part => [part.key, part]))
+  return { of, observed: { kind: 'listed', objects, resourceVersion: '1' } } as unknown as Inbound
+}
+
+function said<O extends Of>(kind: 'changed' | 'gone', of: O, object: Parts[O]): Inbound {
+  return { of, observed: { kind, object } } as unknown as Inbound
+}
+
+/** A VM `a` that runs, in a cluster that was adopted long ago, and nothing optional read yet. */
+function running(): Folding {
+  const folding = new Folding(false).take(listed('vm', aVm('a'), aVm('b')), listed('vmi', aVmi('a')))
+  folding.fold.adopt()
+  folding.take(watching('vm'), watching('vmi')).told.splice(0)
+  return folding
+}
+
+describe('what is not required', () => {
+  test.each(['forbidden', 'absent', 'unreachable'] as const)(
+    'may be %s: nothing breaks, nothing is told, and all else goes on',
+    kind => {
+      const folding = running()
+      for (const of of ['migration', 'snapshot', 'restore', 'clone', 'claim'] as const)
+        folding.take({ of, observed: { kind: 'unavailable', error: new KubeError(kind, kind) } })
+      expect([folding.told, folding.fold.complete, folding.staged.length > 0]).toEqual([[], true, true])
+      folding.take(live('gone', 'vmi', aVmi('a'))).wait(HOLDS.stopped)
+      expect(folding.told).toEqual(['stopped a'])
+    },
+  )
+
+  test('that can be read from now on brings no old fact, and then each new one', () => {
+    const folding = running().take(whole('snapshot', snapshot('old')))
+    folding.take(said('changed', 'snapshot', snapshot('new', { outcome: '' })))
+    expect(folding.told).toEqual([])
+    folding.take(said('changed', 'snapshot', snapshot('new')), said('changed', 'snapshot', snapshot('new')))
+    folding.take(said('changed', 'snapshot', snapshot('first', { vm: 'shop/b', outcome: 'failed' })))
+    expect(folding.told).toEqual(['snapshot_succeeded a', 'snapshot_failed b'])
+  })
+
+  test('that was read before a restart tells what ended meanwhile, as a gap, and nothing twice', () => {
+    const folding = running()
+      .take(whole('snapshot', snapshot('old')))
+      .restart()
+    folding.take(listed('vm', aVm('a'), aVm('b')), whole('snapshot', snapshot('old'), snapshot('new')))
+    expect(folding.told).toEqual([])
+    folding.take(listed('vmi', aVmi('a')))
+    expect(folding.told).toEqual(['snapshot_succeeded a'])
+    expect(folding.staged.flatMap(one => one.facts).at(-1)).toMatchObject({ origin: 'sync', gap: true })
+    expect(folding.restart().take(listed('vm', aVm('a'), aVm('b')), listed('vmi', aVmi('a'))).told).toHaveLength(1)
+  })
+
+  test('of a VM that nobody knows yet waits for it', () => {
+    const folding = running().take(whole('snapshot'), said('changed', 'snapshot', snapshot('early', { vm: 'shop/c' })))
+    expect(folding.told).toEqual([])
+    folding.take(live('changed', 'vm', aVm('c')))
+    expect(folding.told).toEqual(['created c', 'snapshot_succeeded c'])
+  })
+
+  test('that is gone is forgotten, and that is no fact', () => {
+    const folding = running().take(whole('snapshot'), said('changed', 'snapshot', snapshot('one')))
+    folding.take(said('gone', 'snapshot', snapshot('one')))
+    expect(folding.told).toEqual(['snapshot_succeeded a'])
+    expect(Object.keys(folding.records.get('shop/a')?.heard?.snapshot?.ended ?? {})).toEqual([])
+  })
+
+  test('takes bounded room: of one VM the newest 32 of a kind', () => {
+    const all = Array.from({ length: 200 }, (_, index) => snapshot(`s-${index}`, { at: 10_000 + index }))
+    const folding = running().take(whole('snapshot'), whole('snapshot', ...all))
+    expect(folding.told).toHaveLength(MAX_DEEDS)
+    folding.take(whole('snapshot', ...all))
+    expect(folding.told).toHaveLength(MAX_DEEDS)
+  })
+
+  test('a claim that can be read gives the disk its identity, and another one replaces it', () => {
+    const folding = running().take(whole('claim', claim('claim-1')))
+    expect(folding.told).toEqual([])
+    folding.take(live('gone', 'vmi', aVmi('a'))).wait(HOLDS.stopped)
+    folding.take(said('gone', 'claim', claim('claim-1')), said('changed', 'claim', claim('')))
+    expect(folding.told).toEqual(['stopped a'])
+    folding.take(said('changed', 'claim', claim('claim-2')))
+    expect(folding.told).toEqual(['stopped a', 'root_disk_replaced a'])
+  })
+
+  test('what is about one VM comes one after the other, whatever it is about', () => {
+    const folding = running()
+    const about = [
+      live('changed', 'vm', aVm('a')),
+      live('changed', 'vmi', aVmi('a')),
+      said('changed', 'snapshot', snapshot('one')),
+      said('changed', 'claim', claim('claim-1')),
+    ]
+    expect(about.map(one => folding.fold.keyOf(one))).toEqual(Array(4).fill('shop/a'))
+  })
+})
