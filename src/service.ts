@@ -1,7 +1,8 @@
 import type { Config } from './config/index.ts'
 import { DispatchRole } from './dispatch.ts'
+import { Fault } from './errors.ts'
 import { followFleet, loadFleet } from './fleet/index.ts'
-import type { DeadLetter, LogHealth } from './log/index.ts'
+import { type DeadLetter, LogError, type LogHealth } from './log/index.ts'
 import { followLossConfirmations, lossChecks, meetLosses } from './losses.ts'
 import { type LogListener, openLog } from './open-log.ts'
 import type { RoleParts, Surroundings } from './role.ts'
@@ -15,7 +16,7 @@ export type { Surroundings } from './role.ts'
 export interface Service extends AsyncDisposable {
   /** Where it listens. */
   readonly url: string
-  /** Rejects when the service can not go on: the log is lost. Resolves when it was closed. */
+  /** Rejects when the service can not go on: with a Fault `log_fenced` or `log_lost` when that is for its log. Resolves when it was closed. */
   readonly ended: Promise<void>
 }
 
@@ -76,6 +77,20 @@ function tellDead(letter: DeadLetter, metrics: Metrics, logger: Logger): void {
   )
 }
 
+/** What ends the service, for people. */
+function endOf(error: unknown): unknown {
+  if (!(error instanceof LogError)) return error
+  if (error.reaction === 'fenced')
+    return new Fault('log_fenced', error.message, {
+      hint: 'one bridge for each log: stop one of the two, or give this one a log of its own',
+      cause: error,
+    })
+  return new Fault('log_lost', error.message, {
+    hint: 'start it again: it then tells what is gone and what that means',
+    cause: error,
+  })
+}
+
 /** What runs beside each other until the service closes. The first that fails is the end of all. */
 class Tasks {
   readonly #running: Promise<void>[] = []
@@ -92,7 +107,7 @@ class Tasks {
 
   add(...tasks: readonly Promise<void>[]): void {
     for (const task of tasks) {
-      task.catch((error: unknown) => this.#ended.reject(error))
+      task.catch((error: unknown) => this.#ended.reject(endOf(error)))
       this.#running.push(task)
     }
   }
