@@ -76,7 +76,7 @@ interface DemoArguments {
   readonly dir: string
   readonly port: string
   readonly speed: string
-  readonly kafka: string
+  readonly kafka: string | boolean
 }
 
 function serveCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
@@ -102,12 +102,13 @@ function serveCommands(program: Command, context: ProgramContext, setCode: SetCo
     .option('--dir <dir>', 'where it remembers', '.demo')
     .option('--port <port>', 'where virtbridge listens, if it is free', '8080')
     .option('--speed <factor>', '2 is twice as fast', '1')
-    .option('--kafka <brokers>', 'keep the log on these brokers (host:port, separated by commas), not in a file', '')
+    .option('--kafka [brokers]', 'keep the log on these brokers (host:port, separated by commas), not in a file', '')
     .action(async (options: DemoArguments) => {
+      if (options.kafka === true) program.error(`error: ${NO_BROKERS}`, { exitCode: EXIT.usage })
       const [{ runDemo }, { createLogger }] = await Promise.all([import('../demo/demo.ts'), telemetry()])
       const logger = createLogger({ level: 'warn', people: true })
       const { dir, fresh = false, exitWhenDone = false } = options
-      const kafka = options.kafka === '' ? [] : options.kafka.split(',')
+      const kafka = typeof options.kafka === 'string' && options.kafka !== '' ? options.kafka.split(',') : []
       const settings = { dir, fresh, exitWhenDone, kafka, port: Number(options.port), speed: Number(options.speed) }
       await runDemo(settings, { env, logger, now, newId, terminal, signal })
     })
@@ -134,6 +135,9 @@ function serveCommands(program: Command, context: ProgramContext, setCode: SetCo
       if (findings.some(finding => finding.result === 'fail')) setCode(EXIT.found)
     })
 }
+
+const NO_BROKERS =
+  '--kafka wants the brokers of a Kafka, as in --kafka 127.0.0.1:9092; only in a checkout, npm run demo -- --kafka starts one of its own'
 
 function topicsCommand(program: Command, { terminal, env }: ProgramContext, setCode: SetCode): void {
   program

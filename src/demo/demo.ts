@@ -44,7 +44,10 @@ export async function runDemo(
   await using world = await startWorld(place, options)
   const config = loadConfig(world.configFile)
   const { kafka } = config.log
-  if (kafka !== undefined) await createTopics(connectionOf(kafka, around.env), topicsOf(config.log, kafka))
+  if (kafka !== undefined) {
+    const made = await createTopics(connectionOf(kafka, around.env), topicsOf(config.log, kafka))
+    say(`  log         ${kafka.topic_prefix}.* on ${kafka.brokers.join(', ')} (${made.length} topics made)`)
+  }
   await using service = await startService(config, around)
   const api = openApi({ url: service.url, token: world.tokens.operator.value })
   const ending = new AbortController()

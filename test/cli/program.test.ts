@@ -37,6 +37,7 @@ test.each([
   [['run', 'patch']],
   [['events', '--stream', 'commands']],
   [['explain']],
+  [['demo', '--kafka']],
 ])('wrong usage (%j) ends with 2 and says where help is', async args => {
   const { code, out, err } = await virtbridge(args, TOKEN)
   expect([code, out]).toEqual([2, ''])

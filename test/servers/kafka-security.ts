@@ -20,9 +20,9 @@ export interface SecureListeners {
   /** The certificate of the authority, as PEM: of the servers, and of the clients that they let in. */
   readonly ca: string
   /** A key and certificate of a client, whose principal is `CN=<name>`. */
-  issue(name: string): Identity
+  readonly issue: (name: string) => Identity
   /** Another authority takes its place when a node starts the next time; what the one before signed counts no more. */
-  renew(): Promise<Authority>
+  readonly renew: () => Promise<Authority>
 }
 
 /** Users with their passwords, by SCRAM-SHA-256 and -512 and by PLAIN. */

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { tmpdir } from 'node:os'
 import { Kafka, logLevel } from 'kafkajs'
+import { mendTimers } from '../../src/log/kafka/timers.ts'
 import type { Identity } from './authority.ts'
 import { commonProperties, javaProgram, kafkaJars } from './kafka-jars.ts'
 import {
@@ -241,6 +242,8 @@ class Server implements KafkaServer {
 
 /** The nodes that one broker tells of, when it answers and has a controller. */
 async function brokersSeenBy(broker: string): Promise<readonly number[]> {
+  // Else every test begins with a warning of kafkajs' timers.
+  mendTimers()
   const retry = { retries: 0 }
   const client = new Kafka({
     brokers: [broker],
