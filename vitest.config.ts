@@ -15,6 +15,8 @@ const PARTS = [
   'test/simulator/**/*.test.ts',
   'test/watch/**/*.test.ts',
 ]
+/** Every event that a test appends to a log is held against its published schema. */
+const SETUP = ['test/setup.ts']
 const REAL = ['test/integration/**', 'test/guests/**', 'test/long/**']
 
 /**
@@ -27,6 +29,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          setupFiles: SETUP,
           include: ['test/**/*.test.ts'],
           exclude: [...REAL, ...PARTS],
           maxWorkers: 2,
@@ -35,6 +38,7 @@ export default defineConfig({
       {
         test: {
           name: 'parts',
+          setupFiles: SETUP,
           include: PARTS,
           testTimeout: 30_000,
           // More than there are cores: many of these tests wait for a clock or a socket.
@@ -46,6 +50,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          setupFiles: SETUP,
           include: ['test/integration/**/*.test.ts'],
           // Servers of others on a machine that may be busy: one second look, which the report names (see docs/testing.md).
           retry: 1,
@@ -59,6 +64,7 @@ export default defineConfig({
       {
         test: {
           name: 'guests',
+          setupFiles: SETUP,
           include: ['test/guests/**/*.test.ts'],
           globalSetup: ['test/servers/setup-guests.ts'],
           testTimeout: 300_000,
@@ -66,7 +72,15 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
-      { test: { name: 'long', include: ['test/long/**/*.test.ts'], testTimeout: 3_600_000, fileParallelism: false } },
+      {
+        test: {
+          name: 'long',
+          setupFiles: SETUP,
+          include: ['test/long/**/*.test.ts'],
+          testTimeout: 3_600_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 })

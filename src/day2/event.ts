@@ -41,7 +41,8 @@ export function hostEvent(run: Run, host: RunHost, result: HostResult, now: numb
     id: factId('', run.id, fact, [host.uid || host.host]),
     fact,
     cluster,
-    subject: host.key,
+    // What a person asked for may be no name at all; a subject is never empty.
+    subject: host.key || run.id,
     at: now,
     data,
   })

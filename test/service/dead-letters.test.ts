@@ -6,8 +6,11 @@ import { stringify } from 'yaml'
 import { parseConfig } from '../../src/config/index.ts'
 import { startService } from '../../src/service.ts'
 import { virtbridge } from '../cli/console.ts'
+import { allowInvalidEvents } from '../event/seen.ts'
 import { SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 import { startClusters } from './clusters.ts'
+
+allowInvalidEvents()
 
 const TOKEN = 'test-token-of-sixteen-and-more'
 const SOON = { timeout: 10_000, interval: 10 }
