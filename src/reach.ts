@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
-import type { ClusterConfig, HubConfig } from './config/index.ts'
-import { Fault } from './errors.ts'
-import { type Connection, withToken } from './kube/index.ts'
-import { fromKubeconfig, inCluster } from './kube/kubeconfig.ts'
+import type { ManagedCluster, SelectionRule } from './cluster/index.ts'
+import { type ClusterConfig, type HubConfig, parseSelector } from './config/index.ts'
+import { Fault, messageOf } from './errors.ts'
+import { type Connection, following, KubeError, type Tls } from './kube/index.ts'
+import { fromKubeconfig, fromKubeconfigText, inCluster } from './kube/kubeconfig.ts'
+import { type HubAccess, type Secret, secretOf } from './secret.ts'
 
 /** How a configured cluster or hub is reached. Throws a Fault. */
 export function connectionOf(cluster: ClusterConfig): Connection {
@@ -10,21 +12,95 @@ export function connectionOf(cluster: ClusterConfig): Connection {
   return fromKubeconfig({ file: cluster.kubeconfig, context: cluster.context, allowExec: cluster.allow_exec })
 }
 
-/**
- * How a managed cluster is reached: behind the hub's cluster-proxy, with the hub's own token, which it takes since MCE 2.9
- * (open-cluster-management-io/cluster-proxy, pkg/serviceproxy/readme.md). The token is read
- * anew when it is refused: it is rotated under us.
- */
-export function behindProxy(hub: HubConfig, cluster: string, connection: Connection): Connection {
-  const ca = hub.proxy.ca_file === '' ? '' : readFileSync(hub.proxy.ca_file, 'utf8')
-  const token = async (fresh: boolean): Promise<string> => bearerOf(await connection.authorize(fresh), hub.name)
-  return withToken({ url: `${hub.proxy.url.replace(/\/$/, '')}/${cluster}`, ca, token })
+/** Which clusters of a hub are watched. */
+export function ruleOf(hub: HubConfig): SelectionRule {
+  const [namespace = '', name = ''] = hub.placement.split('/')
+  return {
+    labels: parseSelector(hub.labels),
+    clusterSet: hub.cluster_set,
+    placement: name === '' ? null : { namespace, name },
+  }
 }
 
-function bearerOf(headers: Record<string, string>, hub: string): string {
+/**
+ * How a managed cluster is reached, in the way that its hub's configuration says. Tokens, certificates and URLs are read when they are
+ * first needed, and anew when they are refused or lead nowhere: all of them are rotated under us. What the hub can not be asked for
+ * meanwhile stays as it was.
+ *
+ * | reach             | URL and CA                         | token |
+ * |-------------------|------------------------------------|-------|
+ * | hub_token         | the cluster-proxy's                | the hub's own |
+ * | managed_account   | the cluster-proxy's                | of a ManagedServiceAccount, from its Secret |
+ * | kubeconfig_secret | of a kubeconfig, from a Secret     | the same |
+ * | direct            | as the ManagedCluster says         | of a ManagedServiceAccount, from its Secret |
+ */
+export function managedConnection(access: HubAccess, managed: () => ManagedCluster): Connection {
+  const { hub } = access
+  const { name } = managed()
+  const account = (): Secret => secretOf(access, { namespace: name, name: hub.account }, ACCOUNT_HINT)
+  switch (hub.reach) {
+    case 'hub_token':
+      return following(async fresh => ({ ...proxied(hub, name), token: await hubToken(access, fresh) }))
+    case 'managed_account': {
+      const secret = account()
+      return following(async fresh => ({ ...proxied(hub, name), token: await secret.read('token', fresh) }))
+    }
+    case 'direct': {
+      const secret = account()
+      return following(async fresh => {
+        const token = await secret.read('token', fresh)
+        return { ...direct(managed(), await secret.read('ca.crt', false)), token }
+      })
+    }
+    case 'kubeconfig_secret': {
+      const [namespace = '', secretName = ''] = hub.secret.replaceAll('{cluster}', name).split('/')
+      const secret = secretOf(access, { namespace, name: secretName }, KUBECONFIG_HINT)
+      return fromKubeconfigText(secret.what, () => secret.read(hub.secret_key, true))
+    }
+  }
+}
+
+const ACCOUNT_HINT =
+  'make the ManagedServiceAccount and wait for its token, or mend hubs[].account; docs/operations/clusters.md says how'
+const KUBECONFIG_HINT = 'make the Secret, or mend hubs[].secret; docs/operations/clusters.md says how'
+
+/** Behind the cluster-proxy; the CA is read each time, as it is rotated too. */
+function proxied({ name: hub, proxy }: HubConfig, cluster: string): { url: string; tls: Tls } {
+  if (proxy === undefined) throw new Fault('config', `${hub} has no proxy`, { hint: 'add hubs[].proxy' })
+  const url = `${proxy.url.replace(/\/$/, '')}/${cluster}`
+  return { url, tls: proxy.ca_file === '' ? {} : { ca: readCa(proxy.ca_file) } }
+}
+
+function readCa(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw new KubeError('untrusted', `the CA of the cluster-proxy can not be read: ${messageOf(error)}`, {
+      hint: 'hubs[].proxy.ca_file must name a PEM file that this process may read',
+    })
+  }
+}
+
+/** Hosts to which plain http is this machine talking to itself. */
+const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost']
+
+function direct({ name, url, ca }: ManagedCluster, accountCa: string): { url: string; tls: Tls } {
+  const { protocol = '', hostname = '' } = URL.parse(url) ?? {}
+  if (protocol === 'https:') return { url, tls: { ca: ca === '' ? accountCa : ca } }
+  if (protocol === 'http:' && LOOPBACK.includes(hostname)) return { url, tls: {} }
+  const says = url === '' ? 'does not say where its API server is' : `says that its API server is at ${url}`
+  throw new KubeError('unreachable', `the ManagedCluster ${name} ${says}`, {
+    hint: 'spec.managedClusterClientConfigs of it must have an https URL and its caBundle; or choose another way: hubs[].reach',
+  })
+}
+
+/** The cluster-proxy takes it since MCE 2.9 (open-cluster-management-io/cluster-proxy, pkg/serviceproxy/readme.md). */
+async function hubToken({ hub, connection }: HubAccess, fresh: boolean): Promise<string> {
+  const headers = await connection.authorize(fresh)
   const [, token = ''] = /^Bearer (.+)$/.exec(headers['authorization'] ?? '') ?? []
   if (token !== '') return token
-  throw new Fault('hub_token', `${hub} is not reached with a token, so its cluster-proxy can not be asked`, {
-    hint: 'use a service account token in its kubeconfig',
+  const message = `${hub.name} is not reached with a token, so its cluster-proxy can not be asked`
+  throw new KubeError('unauthorized', message, {
+    hint: 'use a service account token in its kubeconfig, or reach: managed_account',
   })
 }

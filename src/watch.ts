@@ -1,35 +1,41 @@
 import {
+  clusterEvent,
   type ClusterRecord,
-  ClusterWatch,
-  isCluster,
   type ManagedCluster,
   newCluster,
   notReadYet,
   outOfScope,
+  type Selection,
+  type SelectionChange,
   watchHub,
 } from './cluster/index.ts'
-import type { ClusterConfig, Config, HubConfig } from './config/index.ts'
+import type { ClusterConfig, HubConfig } from './config/index.ts'
+import { Confirmations } from './confirmations.ts'
 import type { ConfirmCommand } from './day2/index.ts'
 import { Fault } from './errors.ts'
-import { readable } from './fleet/index.ts'
-import { type Connection, KubeClient } from './kube/index.ts'
-import type { EventLog } from './log/index.ts'
 import type { Check } from './http/index.ts'
-import { behindProxy, connectionOf } from './reach.ts'
+import { KubeClient } from './kube/index.ts'
+import { Stock } from './known.ts'
+import { type Entry, isState, START } from './log/index.ts'
+import { connectionOf, managedConnection, ruleOf } from './reach.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
-import type { VmRecord } from './vm/index.ts'
+import { type Candidate, RunningClusters } from './running.ts'
+import type { HubAccess } from './secret.ts'
+
+/** A cluster that has a hub, and would be watched. */
+interface Managed extends Candidate {
+  readonly managed: string
+}
 
 /** The role `watch`: every configured cluster, and every cluster that the hubs select, each watched on its own. */
 export class WatchRole {
   readonly #parts: RoleParts
-  readonly #running = new Map<string, { watch: ClusterWatch; stop: AbortController; done: Promise<void> }>()
-  /** Watches that were told to stop: a cluster that comes back waits for its old one, so that it never has two writers. */
-  readonly #leaving = new Map<string, Promise<void>>()
+  readonly #confirmations = new Confirmations()
   readonly #faults = new Map<string, Fault>()
-  /** What was on record at the start of clusters that were not begun since: each is taken once, then the log is read again. */
-  #stock = new Map<string, Known>()
-  readonly #taken = new Set<string>()
-  #lost = Promise.withResolvers<never>()
+  /** Clusters whose name another has: the first of them is watched when that one goes. */
+  readonly #waiting = new Map<string, readonly Managed[]>()
+  #stock: Stock | null = null
+  #clusters: RunningClusters | null = null
 
   constructor(parts: RoleParts) {
     this.#parts = parts
@@ -44,22 +50,24 @@ export class WatchRole {
 
   /** Works until the signal aborts; rejects only when the log is lost. */
   async run(): Promise<void> {
-    const { config, signal } = this.#parts
+    const { config, signal, log } = this.#parts
+    const stop = new AbortController()
+    const inner = AbortSignal.any([signal, stop.signal])
     const ended = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
-    await this.#retire()
-    this.#stock = await load(this.#parts.log)
-    for (const cluster of config.clusters)
-      await this.#try(cluster, () => this.#start(cluster.name, '', connectionOf(cluster)))
-    const hubs = config.hubs.map(hub => this.#watchHub(hub))
+    const stock = await Stock.read(log)
+    const clusters = new RunningClusters({ ...this.#parts, signal: inner }, stock, this.#confirmations)
+    this.#stock = stock
+    this.#clusters = clusters
+    await this.#retire(stock.clusters())
+    for (const cluster of config.clusters) await this.#try(cluster, () => this.#startConfigured(cluster))
+    const hubs = config.hubs.map(hub => this.#watchHub(hub, inner))
     try {
-      await Promise.race([
-        ended,
-        this.#lost.promise,
-        this.#followConfirmations(),
-        ...hubs.map(hub => hub.then(() => ended)),
-      ])
+      const others = hubs.map(hub => hub.then(() => ended))
+      await Promise.race([ended, clusters.lost, this.#followConfirmations(), ...others])
     } finally {
-      await Promise.all([...this.#leaving.values(), ...[...this.#running.values()].map(running => running.done)])
+      stop.abort()
+      await Promise.allSettled(hubs)
+      await clusters.settled()
     }
   }
 
@@ -67,40 +75,19 @@ export class WatchRole {
    * Clusters that the configuration no longer has are out of scope, as are those of a hub that it no longer has. What was synced in
    * another life is not so now: nothing is launched on a cluster before it was read again.
    */
-  async #retire(): Promise<void> {
-    const { config, log } = this.#parts
+  async #retire(known: readonly ClusterRecord[]): Promise<void> {
+    const { config, log, now } = this.#parts
     const named = new Set([...config.clusters, ...config.hubs].map(({ name }) => name))
-    for (const record of await this.#known()) {
-      if (!named.has(record.name) && !named.has(record.hub))
-        await this.#release(record, 'the configuration no longer names it')
-      else if (record.status === 'synced' || record.status === 'held') {
+    for (const record of known.filter(({ status }) => status !== 'out_of_scope')) {
+      if (!named.has(record.name) && !named.has(record.hub)) {
+        const reason = 'the configuration no longer names it'
+        this.#parts.logger.warn({ cluster: record.name }, `out of scope: ${reason}`)
+        this.#stock?.drop(record.name)
+        await log.append([{ stream: 'state.fleet', key: record.name, value: outOfScope(record, reason, now()) }])
+      } else if (record.status === 'synced' || record.status === 'held') {
         await log.append([{ stream: 'state.fleet', key: record.name, value: notReadYet(record) }])
       }
     }
-  }
-
-  /** Clusters of a hub that it did not select, although it did in another life. */
-  async #releaseUnselected(hub: string): Promise<void> {
-    for (const record of await this.#known()) {
-      if (record.hub === hub && !this.#running.has(record.name))
-        await this.#release(record, 'it left the selection of its hub')
-    }
-  }
-
-  /** Every cluster on record that is not out of scope already. */
-  async #known(): Promise<readonly ClusterRecord[]> {
-    const records: ClusterRecord[] = []
-    for await (const { value } of this.#parts.log.latest('state.fleet')) {
-      if (value !== null && isCluster(value) && value.status !== 'out_of_scope') records.push(value)
-    }
-    return records
-  }
-
-  async #release(record: ClusterRecord, reason: string): Promise<void> {
-    this.#taken.add(record.name)
-    this.#stock.delete(record.name)
-    this.#parts.logger.warn({ cluster: record.name }, `out of scope: ${reason}`)
-    await this.#parts.log.append([{ stream: 'state.fleet', key: record.name, value: outOfScope(record, reason) }])
   }
 
   async #try(cluster: ClusterConfig, start: () => Promise<void>): Promise<void> {
@@ -108,136 +95,145 @@ export class WatchRole {
       await start()
     } catch (error) {
       if (!(error instanceof Fault)) throw error
-      this.#faults.set(cluster.name, error)
-      this.#parts.logger.error({ cluster: cluster.name, hint: error.hint }, error.message)
+      this.#tell(cluster.name, error)
     }
   }
 
-  async #start(name: string, hub: string, connection: Connection): Promise<void> {
-    const { config, log, now, signal } = this.#parts
-    const known = await this.#knownOf(name)
-    if (known.cluster === null) await log.append([{ stream: 'state.fleet', key: name, value: newCluster(name, hub) }])
-    const stop = new AbortController()
-    const client = new KubeClient({ connection, userAgent: USER_AGENT })
-    const watch = new ClusterWatch({
-      name,
-      hub,
-      client,
-      log,
-      known,
-      holds: holdsOf(config),
-      now,
-      signal: AbortSignal.any([signal, stop.signal]),
-      heartbeatMs: config.watch.heartbeat_seconds * 1000,
-    })
-    const done = this.#finish(watch, client)
-    this.#running.set(name, { watch, stop, done })
+  #tell(name: string, fault: Fault): void {
+    this.#faults.set(name, fault)
+    this.#parts.logger.error({ cluster: name, hint: fault.hint }, fault.message)
   }
 
-  async #knownOf(name: string): Promise<Known> {
-    const found = this.#taken.has(name) ? await load(this.#parts.log) : this.#stock
-    const known = found.get(name) ?? { cluster: null, records: new Map<string, VmRecord>() }
-    this.#taken.add(name)
-    this.#stock.delete(name)
-    return known
+  async #startConfigured(cluster: ClusterConfig): Promise<void> {
+    const candidate: Candidate = { name: cluster.name, hub: '', connection: connectionOf(cluster), word: () => '' }
+    const entries = this.#firstRecord(candidate)
+    if (entries.length > 0) await this.#parts.log.append(entries)
+    await this.#clusters?.start(candidate)
   }
 
-  async #finish(watch: ClusterWatch, client: KubeClient): Promise<void> {
-    try {
-      await watch.run()
-    } catch (error) {
-      this.#lost.reject(error)
-    } finally {
-      await client[Symbol.asyncDispose]()
-    }
+  /** Who is new on the log gets a record before anything else: an inventory stays closed until it was read. */
+  #firstRecord({ name, hub }: Candidate): readonly Entry[] {
+    if (this.#stock?.has(name) === true) return []
+    return [{ stream: 'state.fleet', key: name, value: newCluster(name, hub) }]
   }
 
-  async #watchHub(hub: HubConfig): Promise<void> {
-    const { log, now, signal } = this.#parts
+  async #watchHub(hub: HubConfig, signal: AbortSignal): Promise<void> {
+    const { log, now } = this.#parts
     await this.#try(hub, async () => {
       const connection = connectionOf(hub)
       await using client = new KubeClient({ connection, userAgent: USER_AGENT })
-      const known = (await this.#knownOf(hub.name)).cluster
-      const nameOf = (cluster: ManagedCluster): string => hub.aliases[cluster.name] ?? cluster.name
+      const access: HubAccess = { hub, connection, client, signal }
+      const before = this.#stock
+        ?.clusters()
+        .filter(({ hub: of, status }) => of === hub.name && status !== 'out_of_scope')
       await watchHub({
         name: hub.name,
         client,
         log,
-        known,
-        labels: hub.labels,
+        known: (await this.#stock?.take(hub.name))?.cluster ?? null,
+        rule: ruleOf(hub),
+        before: before?.map(({ name }) => name) ?? [],
+        nameOf: name => hub.aliases[name] ?? name,
         now,
         signal,
-        onSelected: cluster => this.#select(nameOf(cluster), hub, cluster, connection),
-        onLeft: cluster => this.#leave(nameOf(cluster)),
-        onListed: () => this.#releaseUnselected(hub.name),
+        onChange: (change, selection, entries) => this.#follow(access, change, selection, entries),
       })
     })
   }
 
-  /** A name that another hub or the configuration has already is refused, and said: it needs an alias. */
-  async #select(name: string, hub: HubConfig, cluster: ManagedCluster, connection: Connection): Promise<void> {
-    if (this.#running.has(name)) {
-      const fault = new Fault('cluster_name', `${hub.name} has a cluster "${name}", which is the name of another one`, {
-        hint: `give it another under hubs.aliases of ${hub.name}`,
-      })
-      this.#faults.set(`${hub.name}/${name}`, fault)
-      this.#parts.logger.error({ cluster: name, hint: fault.hint }, fault.message)
-      return
+  /** First those that left: nobody writes of them any more when it is told. Then those that came, each under a name of its own. */
+  async #follow(
+    access: HubAccess,
+    change: SelectionChange,
+    selection: Selection,
+    told: readonly Entry[],
+  ): Promise<void> {
+    const { log } = this.#parts
+    const entries = [...told]
+    for (const [name, how] of change.left) entries.push(...(await this.#leave(access.hub.name, name, how)))
+    const came: Managed[] = []
+    for (const [name, cluster] of change.came) {
+      const candidate = this.#candidate(access, name, cluster, selection)
+      if (this.#admit(candidate)) came.push(candidate)
     }
-    await this.#leaving.get(name)
-    await this.#start(name, hub.name, behindProxy(hub, cluster.name, connection))
+    const freed = [...change.left.keys()].flatMap(name => this.#next(name) ?? [])
+    const starting = [...came, ...freed]
+    for (const candidate of starting) entries.push(...this.#firstRecord(candidate))
+    // Events before the state they lead to.
+    const ordered = entries.toSorted((a, b) => Number(isState(a.stream)) - Number(isState(b.stream)))
+    if (ordered.length > 0) await log.append(ordered)
+    for (const candidate of starting) await this.#clusters?.start(candidate)
+  }
+
+  #candidate(access: HubAccess, name: string, cluster: ManagedCluster, selection: Selection): Managed {
+    const managed = (): ManagedCluster => selection.find(cluster.name) ?? cluster
+    const connection = managedConnection(access, managed)
+    return { name, managed: cluster.name, hub: access.hub.name, connection, word: () => managed().word }
+  }
+
+  /** A name that another hub or the configuration has already is refused, and said: it needs an alias. */
+  #admit(candidate: Managed): boolean {
+    const { name, hub, managed } = candidate
+    const { config } = this.#parts
+    const taken = [...config.clusters, ...config.hubs].some(other => other.name === name)
+    if (!taken && this.#clusters?.has(name) !== true) return true
+    this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), candidate])
+    const message = `${hub} has a cluster "${managed}", and "${name}" is the name of another one here`
+    const hint = `give it a name of its own: hubs[].aliases of ${hub}, as ${managed}: ${hub}-${managed}`
+    this.#tell(`${hub}/${managed}`, new Fault('cluster_name', message, { hint }))
+    return false
+  }
+
+  /** The one that waited longest for a name that is free now. */
+  #next(name: string): Managed | null {
+    const [first = null, ...rest] = this.#waiting.get(name) ?? []
+    if (first === null || this.#clusters?.has(name) === true) return null
+    this.#waiting.set(name, rest)
+    this.#faults.delete(`${first.hub}/${first.managed}`)
+    return first
   }
 
   /** Out of scope: no longer watched, nothing of it is forgotten, and its hosts grow stale. */
-  #leave(name: string): void {
-    const running = this.#running.get(name)
-    if (running === undefined) return
-    running.stop.abort()
-    this.#running.delete(name)
-    const left = running.done.then(() => this.#release(running.watch.record, 'it left the selection of its hub'))
-    this.#leaving.set(
-      name,
-      left.catch((error: unknown) => this.#lost.reject(error)),
-    )
+  async #leave(hub: string, name: string, how: 'unselected' | 'detached'): Promise<readonly Entry[]> {
+    const { now } = this.#parts
+    // Another hub has it by now.
+    if ((this.#clusters?.record(name)?.hub ?? hub) !== hub) return []
+    const waiting = this.#waiting.get(name) ?? []
+    const waited = waiting.find(candidate => candidate.hub === hub)
+    if (waited !== undefined) {
+      this.#waiting.set(
+        name,
+        waiting.filter(candidate => candidate !== waited),
+      )
+      this.#faults.delete(`${hub}/${waited.managed}`)
+      return []
+    }
+    const record = (await this.#clusters?.stop(name)) ?? (await this.#stock?.take(name))?.cluster ?? null
+    if (record === null) return []
+    const reason =
+      how === 'detached' ? `its hub ${hub} has no such cluster any more` : `its hub ${hub} no longer selects it`
+    this.#parts.logger.warn({ cluster: name }, `out of scope: ${reason}`)
+    const entries: Entry[] = []
+    let next = outOfScope(record, reason, now())
+    if (how === 'detached' && record.adopted_at > 0) {
+      const event = clusterEvent(next, 'detached', now())
+      next = { ...next, last_event: event.id }
+      entries.push({ stream: 'events.cluster', key: name, value: event })
+    }
+    return [...entries, { stream: 'state.fleet', key: name, value: next }]
   }
 
+  /** From the beginning, at each start: a confirmation that came while nobody watched counts. */
   async #followConfirmations(): Promise<void> {
     const { log, signal, logger } = this.#parts
-    for await (const entry of log.follow('commands', log.end('commands'), signal)) {
-      const command = entry.value as ConfirmCommand | { kind: 'run' }
-      if (command.kind !== 'confirm') continue
-      logger.warn({ cluster: command.cluster, by: command.asked_by }, 'missing VMs were confirmed as gone')
-      this.#running.get(command.cluster)?.watch.confirm()
+    for await (const { value } of log.follow('commands', START, signal)) {
+      const command = value as ConfirmCommand | { kind: 'run' }
+      if (command.kind !== 'confirm' || typeof command.digest !== 'string') continue
+      this.#confirmations.add(command)
+      const record = this.#clusters?.record(command.cluster)
+      const by = { cluster: command.cluster, by: command.asked_by }
+      if (record?.missing_digest === command.digest) logger.warn(by, 'missing VMs were confirmed as gone')
+      else logger.info(by, 'a confirmation of other VMs than are missing now changes nothing')
     }
-  }
-}
-
-interface Known {
-  readonly cluster: ClusterRecord | null
-  readonly records: Map<string, VmRecord>
-}
-
-/** What the log knows of each cluster, by one reading of it. */
-async function load(log: EventLog): Promise<Map<string, Known>> {
-  const found = new Map<string, Known>()
-  for await (const entry of log.latest('state.fleet')) {
-    const { key, value } = readable(entry)
-    if (value === null) continue
-    const slash = key.indexOf('/')
-    const name = slash < 0 ? key : key.slice(0, slash)
-    const known = found.get(name) ?? { cluster: null, records: new Map<string, VmRecord>() }
-    if (slash >= 0) known.records.set(key.slice(slash + 1), value as VmRecord)
-    found.set(name, slash < 0 && isCluster(value) ? { ...known, cluster: value } : known)
-  }
-  return found
-}
-
-function holdsOf(config: Config): { stopped: number; reachable: number; unreachable: number; address: number } {
-  const { watch } = config
-  return {
-    stopped: watch.stopped_hold_seconds * 1000,
-    reachable: watch.reachable_hold_seconds * 1000,
-    unreachable: watch.unreachable_hold_seconds * 1000,
-    address: watch.address_hold_seconds * 1000,
   }
 }

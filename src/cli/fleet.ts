@@ -51,9 +51,15 @@ export async function listClusters(api: Api, json: boolean, terminal: Terminal):
     cluster.hub,
     cluster.status,
     String(cluster.vms),
-    [cluster.reason, cluster.hint].filter(text => text !== '').join('; '),
+    [cluster.reason, cluster.hint, hubSays(cluster)].filter(text => text !== '').join('; '),
   ])
   terminal.out(table(['CLUSTER', 'HUB', 'STATUS', 'VMS', 'WHY'], rows))
+}
+
+/** A word of the hub that does not fit what we see is worth a look. */
+function hubSays({ hub_says: word, hub }: ClusterRecord): string {
+  if (word === 'ill') return `${hub} says that its API server is not available`
+  return word === 'silent' ? `${hub} has not heard of its agent for some minutes` : ''
 }
 
 /** Why a VM is as it is. */
@@ -76,14 +82,4 @@ export async function printExplanation(api: Api, host: string, json: boolean, te
     `last event      ${found.last_event}`,
   ]
   terminal.out(lines.join('\n'))
-}
-
-/** Says that the VMs a held cluster no longer lists are really gone. */
-export async function confirmCluster(api: Api, name: string, yes: boolean, terminal: Terminal): Promise<boolean> {
-  if (!yes && !(await terminal.ask(`are the missing VMs of ${name} really gone?`))) return false
-  const { missing } = (await api.post(`/api/v1/clusters/${encodeURIComponent(name)}/confirm`, {})) as {
-    missing: number
-  }
-  terminal.err(`${missing} VMs of ${name} are now told as deleted`)
-  return true
 }

@@ -5,7 +5,8 @@ import { VERSION } from '../version.ts'
 import { until } from '../waiting.ts'
 import { type Api, openApi } from './api.ts'
 import { printEvents } from './events.ts'
-import { confirmCluster, listClusters, listVms, printExplanation, printInventory } from './fleet.ts'
+import { confirmDeletions } from './deletions.ts'
+import { listClusters, listVms, printExplanation, printInventory } from './fleet.ts'
 import { confirmLoss, listLosses } from './losses.ts'
 import { listRuns, showRun, startRun } from './run.ts'
 import { paint, type Terminal } from './terminal.ts'
@@ -218,11 +219,17 @@ function fleetCommands(program: Command, context: ProgramContext): void {
         signal,
       ),
     )
-  const cluster = program.command('cluster').description('say something about one cluster')
-  asking(cluster, 'confirm <name>', 'the VMs that a held cluster no longer lists are really gone')
-    .option('--yes', 'do not ask')
-    .action(async (name: string, options: Asking & { yes?: boolean }) => {
-      const done = await confirmCluster(connect(options, context), name, options.yes ?? false, terminal)
+  asking(
+    program,
+    'confirm-deletions <cluster>',
+    'show which VMs a held cluster lacks, and say that they are really gone',
+  )
+    .option('--digest <digest>', 'what an earlier look showed: confirms these VMs and no others', '')
+    .option('--yes', 'do not ask; needs --digest')
+    .option('--json', 'for programs: shows, and confirms nothing without --digest')
+    .action(async (name: string, options: Asking & { digest: string; yes?: boolean; json?: boolean }) => {
+      const settings = { digest: options.digest, yes: options.yes ?? false, json: options.json ?? false }
+      const done = await confirmDeletions(connect(options, context), name, settings, terminal)
       if (!done) throw new Fault('declined', 'nothing was changed', { hint: 'say yes, or give --yes in a script' })
     })
 }

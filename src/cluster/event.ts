@@ -1,10 +1,25 @@
 import { type ClusterEventData, type ClusterFact, envelope, type Event, factId } from '../event/index.ts'
 import type { ClusterRecord } from './record.ts'
 
-/** The CloudEvent of a fact about a cluster. Facts that come again are told apart by the event before. */
-export function clusterEvent(record: ClusterRecord, fact: ClusterFact, now: number): Event<ClusterEventData> {
+/** Clusters that one event names; a `message` counts them all. */
+export const MAX_NAMED_CLUSTERS = 100
+
+interface Moved {
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
+}
+
+const NOBODY: Moved = { added: [], removed: [] }
+
+/** The CloudEvent of a fact about a cluster, or about a hub. Facts that come again are told apart by the event before. */
+export function clusterEvent(
+  record: ClusterRecord,
+  fact: ClusterFact,
+  now: number,
+  { added, removed }: Moved = NOBODY,
+): Event<ClusterEventData> {
   const thing = fact === 'joined' ? [] : [record.last_event]
-  const cluster = { name: record.name, hub: record.hub }
+  const cluster = { name: record.name, hub: record.kind === 'hub' ? record.name : record.hub }
   const data: ClusterEventData = {
     schema_version: 1,
     time_epoch: Math.floor(now / 1000),
@@ -14,8 +29,10 @@ export function clusterEvent(record: ClusterRecord, fact: ClusterFact, now: numb
     uid: record.uid,
     vms: record.vms,
     corrections: 0,
+    added: added.slice(0, MAX_NAMED_CLUSTERS),
+    removed: removed.slice(0, MAX_NAMED_CLUSTERS),
     reason: record.cause,
-    message: record.reason,
+    message: fact === 'placement_changed' ? `${added.length} came, ${removed.length} left` : record.reason,
   }
   return envelope({
     kind: 'cluster',

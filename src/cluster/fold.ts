@@ -17,6 +17,7 @@ import { Claims } from './claims.ts'
 import { DeedBook } from './deed-book.ts'
 import type { ImportBoard } from './imports.ts'
 import { DeletionCount, isSuspicious } from './loss.ts'
+import { type Missing, missingOf } from './missing.ts'
 import { type Inbound, type Of, REQUIRED } from './resources.ts'
 
 /** A VM whose record changes: its new record (null when it is gone) and the facts that became true. */
@@ -28,6 +29,8 @@ interface FoldOptions {
   readonly cluster: Circumstance['cluster']
   readonly holds: Holds
   readonly adopted: boolean
+  /** Records of it are gone from the log: what is first seen was there before, and changes of it were missed. */
+  readonly lost?: boolean
   readonly records: Map<string, VmRecord>
   /** The guests of all clusters, and what plans say of imports; of this cluster alone when left out. */
   readonly guests?: GuestIndex
@@ -78,6 +81,12 @@ export class ClusterFold {
   /** Known VMs that the last list did not have. */
   get missing(): readonly string[] {
     return this.complete ? [...this.#records.keys()].filter(key => !this.#vms.has(key)) : []
+  }
+
+  /** Which these are, when they are too many to be believed. */
+  get doubted(): Missing | null {
+    if (!this.held) return null
+    return missingOf(this.missing.map(key => [key, this.#records.get(key)?.uid ?? '']))
   }
 
   /** True when so many are missing that nothing is inferred from it until a person confirms. */
@@ -234,7 +243,7 @@ export class ClusterFold {
   #circumstance(now: number, origin: Origin, burst: boolean): Circumstance {
     const { cluster, holds } = this.#options
     const guests = this.#guests
-    // What was there before its cluster was adopted was not missed: there is no gap before the beginning.
+    // What was there before its cluster was adopted was not missed: there is no gap before the beginning; but there is when the log forgot it.
     return {
       now,
       cluster,
@@ -242,7 +251,7 @@ export class ClusterFold {
       guests,
       origin,
       burst,
-      gap: origin === 'sync' && this.#adopted,
+      gap: origin === 'sync' && (this.#adopted || this.#options.lost === true),
       adopting: !this.#adopted,
     }
   }

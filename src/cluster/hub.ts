@@ -1,93 +1,177 @@
-import type { EventLog } from '../log/index.ts'
-import { type KubeClient, KubeError, type Observed, PATHS, reflect, type ReflectOptions } from '../kube/index.ts'
-import { isSelected, type ManagedCluster, projectManagedCluster } from './managed.ts'
+import type { Entry, EventLog } from '../log/index.ts'
+import {
+  type KubeClient,
+  KubeError,
+  list,
+  type Observed,
+  PATHS,
+  placementDecisionsIn,
+  reflect,
+  type ReflectOptions,
+  type Resource,
+} from '../kube/index.ts'
+import { type ClusterSet, projectClusterSet } from './cluster-set.ts'
+import { type Decision, projectDecision } from './decision.ts'
+import { clusterEvent } from './event.ts'
+import { hubStanding } from './hub-standing.ts'
+import { Inbox } from './inbox.ts'
+import { type ManagedCluster, projectManagedCluster } from './managed.ts'
 import { type ClusterRecord, newCluster } from './record.ts'
+import { type HubInbound, Selection, type SelectionChange, type SelectionRule } from './selection.ts'
 
 export interface HubOptions {
   readonly name: string
   readonly client: KubeClient
   readonly log: EventLog
   readonly known: ClusterRecord | null
-  readonly labels: Readonly<Record<string, string>>
+  readonly rule: SelectionRule
+  /** Names of the clusters that were selected in an earlier life. */
+  readonly before: Iterable<string>
+  /** The name that a ManagedCluster has here. */
+  readonly nameOf: (managed: string) => string
   readonly now: () => number
   readonly signal: AbortSignal
   readonly reflect?: Partial<Pick<ReflectOptions, 'pageSize' | 'stallMs' | 'backoff' | 'random'>>
+  /** How long a cluster must be away from the selection to have left it. */
+  readonly leaveHoldMs?: number
   /**
-   * Told of each cluster that comes into the selection or leaves it. Leaving is out of scope, never gone. Awaited before the hub
-   * counts as read, so that its clusters are known first.
+   * Told, and awaited, when the selection changes, and once when it is first known. `entries` say so on the log: they are appended
+   * together with what becomes of the clusters, so that a crash in between tells neither.
    */
-  readonly onSelected: (cluster: ManagedCluster) => Promise<void>
-  readonly onLeft: (cluster: ManagedCluster) => void
-  /** Told, and awaited, when the selection is known as a whole. */
-  readonly onListed: () => Promise<void>
+  readonly onChange: (change: SelectionChange, selection: Selection, entries: readonly Entry[]) => Promise<void>
 }
+
+/** Changes of a hub that wait: when full, the sockets are left unread. */
+const HUB_INBOX_LIMIT = 500
+/** PlacementDecisions move clusters between their slices, and are made anew: within this time that is no leaving. */
+const LEAVE_HOLD_MS = 5_000
 
 /**
- * Watches which clusters a hub manages, until the signal aborts. The hub has a record of its own under its name, so that an
- * inventory stays closed until it is known which clusters there are. A hub that can not be reached changes nothing.
+ * Watches which clusters a hub manages and which of them are selected, until the signal aborts. The hub has a record of its own under
+ * its name, so that an inventory stays closed until it is known which clusters there are. A hub that can not be reached changes nothing.
  */
 export async function watchHub(options: HubOptions): Promise<void> {
-  const { client, signal, log, name } = options
-  const selected = new Map<string, ManagedCluster>()
-  let record: ClusterRecord = { ...(options.known ?? newCluster(name, '')), kind: 'hub' }
-  const become = async (next: ClusterRecord): Promise<void> => {
-    record = next
-    await log.append([{ stream: 'state.fleet', key: name, value: next }])
-  }
-  const verify = async (inner: AbortSignal): Promise<void> => {
-    const uid = await client.identity(inner)
-    if (record.uid === '') record = { ...record, uid }
-    if (record.uid === uid) return
-    throw new KubeError('replaced', `another hub answers (its kube-system is ${uid}, ours was ${record.uid})`)
-  }
-  const resource = {
-    path: PATHS.managedclusters,
-    project: projectManagedCluster,
-    keyOf: (cluster: ManagedCluster) => cluster.name,
-  }
-  for await (const observed of reflect(client, resource, { ...options.reflect, signal, verify })) {
-    if (observed.kind === 'unavailable') {
-      const { message, kind, hint } = observed.error
-      if (record.reason === message) continue
-      const status = record.adopted_at === 0 ? 'joining' : 'unavailable'
-      await become({ ...record, status, reason: message, hint, cause: kind })
-      continue
-    }
-    await apply(observed, selected, options)
-    if (observed.kind === 'listed') await options.onListed()
-    const now = options.now()
-    const synced = {
-      ...record,
-      status: 'synced',
-      reason: '',
-      hint: '',
-      cause: '',
-      heartbeat: now,
-      adopted_at: record.adopted_at || now,
-    } as const
-    if (record.status !== 'synced') await become(synced)
+  const inbox = new Inbox<HubInbound>(HUB_INBOX_LIMIT)
+  const stop = new AbortController()
+  const hub = new Hub(options, inbox)
+  const sources = hub.sources(AbortSignal.any([options.signal, stop.signal]))
+  try {
+    await hub.work()
+  } finally {
+    stop.abort()
+    await Promise.all(sources)
   }
 }
 
-async function apply(
-  observed: Exclude<Observed<ManagedCluster>, { kind: 'unavailable' }>,
-  selected: Map<string, ManagedCluster>,
-  options: HubOptions,
-): Promise<void> {
-  const select = async (cluster: ManagedCluster): Promise<void> => {
-    const was = selected.get(cluster.name)
-    const is = isSelected(cluster, options.labels)
-    if (was !== undefined && (!is || was.uid !== cluster.uid)) leave(was)
-    if (!is || selected.has(cluster.name)) return
-    selected.set(cluster.name, cluster)
-    await options.onSelected(cluster)
+/** Which clusters a hub selects now, read once. Rejects with a KubeError; `unknown` says why it can not be told. */
+export async function readSelection(
+  client: KubeClient,
+  { rule, nameOf }: Pick<HubOptions, 'rule' | 'nameOf'>,
+  signal: AbortSignal,
+): Promise<{ readonly clusters: ReadonlyMap<string, ManagedCluster>; readonly unknown: string }> {
+  const selection = new Selection({ rule, before: [], nameOf, holdMs: 0 })
+  const options = { signal, verify: () => Promise.resolve() }
+  selection.observe({ of: 'cluster', observed: await list(client, CLUSTERS, options) })
+  if (rule.clusterSet !== '') selection.observe({ of: 'set', observed: await list(client, SETS, options) })
+  if (rule.placement !== null)
+    selection.observe({ of: 'decision', observed: await list(client, decisionsOf(rule.placement), options) })
+  return { clusters: selection.review(0).came, unknown: selection.unknown }
+}
+
+const keyOf = ({ name }: { name: string }): string => name
+const CLUSTERS: Resource<ManagedCluster> = { path: PATHS.managedclusters, project: projectManagedCluster, keyOf }
+const SETS: Resource<ClusterSet> = { path: PATHS.managedclustersets, project: projectClusterSet, keyOf }
+
+function decisionsOf({ namespace }: { namespace: string }): Resource<Decision> {
+  return { path: placementDecisionsIn(namespace), project: projectDecision, keyOf }
+}
+
+class Hub {
+  readonly #options: HubOptions
+  readonly #inbox: Inbox<HubInbound>
+  readonly #selection: Selection
+  readonly #errors = new Map<HubInbound['of'], KubeError>()
+  #record: ClusterRecord
+  #known = false
+
+  constructor(options: HubOptions, inbox: Inbox<HubInbound>) {
+    const { rule, before, nameOf, leaveHoldMs = LEAVE_HOLD_MS } = options
+    this.#options = options
+    this.#inbox = inbox
+    this.#selection = new Selection({ rule, before, nameOf, holdMs: leaveHoldMs })
+    this.#record = { ...(options.known ?? newCluster(options.name, '')), kind: 'hub' }
   }
-  const leave = (cluster: ManagedCluster): void => {
-    if (selected.delete(cluster.name)) options.onLeft(cluster)
+
+  /** One reflector for each resource that decides. */
+  sources(signal: AbortSignal): readonly Promise<void>[] {
+    const { rule } = this.#options
+    const sources = [this.#reflect(CLUSTERS, observed => ({ of: 'cluster', observed }), signal)]
+    if (rule.clusterSet !== '') sources.push(this.#reflect(SETS, observed => ({ of: 'set', observed }), signal))
+    if (rule.placement !== null)
+      sources.push(this.#reflect(decisionsOf(rule.placement), observed => ({ of: 'decision', observed }), signal))
+    return sources
   }
-  if (observed.kind === 'listed') {
-    for (const cluster of selected.values()) if (!observed.objects.has(cluster.name)) leave(cluster)
-    for (const cluster of observed.objects.values()) await select(cluster)
-  } else if (observed.kind === 'changed') await select(observed.object)
-  else if (observed.kind === 'gone') leave(observed.object)
+
+  async work(): Promise<void> {
+    const { signal, now } = this.#options
+    while (!signal.aborted) {
+      const due = this.#selection.due
+      const taken = await this.#inbox.take(due === null ? null : due - now(), signal)
+      for (const inbound of taken) this.#observe(inbound)
+      if (!signal.aborted) await this.#look()
+    }
+  }
+
+  async #reflect<T>(
+    resource: Resource<T>,
+    inbound: (observed: Observed<T>) => HubInbound,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const options = { ...this.#options.reflect, signal, verify: (inner: AbortSignal) => this.#verify(inner) }
+    for await (const observed of reflect(this.#options.client, resource, options))
+      await this.#inbox.put(inbound(observed), signal)
+  }
+
+  async #verify(signal: AbortSignal): Promise<void> {
+    const uid = await this.#options.client.identity(signal)
+    if (this.#record.uid === '') this.#record = { ...this.#record, uid }
+    if (this.#record.uid === uid) return
+    throw new KubeError('replaced', `another hub answers (its kube-system is ${uid}, ours was ${this.#record.uid})`)
+  }
+
+  #observe(inbound: HubInbound): void {
+    const { of, observed } = inbound
+    if (observed.kind === 'unavailable') this.#errors.set(of, observed.error)
+    else this.#errors.delete(of)
+    this.#selection.observe(inbound)
+  }
+
+  /** First what came and left, then that the hub was read: who sees it synced finds its clusters there. */
+  async #look(): Promise<void> {
+    const { now } = this.#options
+    const change = this.#selection.review(now())
+    const { seen, unknown } = this.#selection
+    if (change.came.size + change.left.size > 0 || (!this.#known && seen && unknown === '')) await this.#tell(change)
+    const [error = null] = this.#errors.values()
+    const next = hubStanding(this.#record, { error, seen, unknown }, now())
+    if (next === null) return
+    await this.#options.log.append([{ stream: 'state.fleet', key: next.name, value: next }])
+    this.#record = next
+  }
+
+  async #tell(change: SelectionChange): Promise<void> {
+    const entries: Entry[] = []
+    let record = this.#record
+    // What was there when the hub was first read is no news.
+    if (record.adopted_at > 0 && change.added.length + change.left.size > 0) {
+      const moved = { added: change.added, removed: [...change.left.keys()] }
+      const event = clusterEvent(record, 'placement_changed', this.#options.now(), moved)
+      record = { ...record, last_event: event.id }
+      entries.push({ stream: 'events.cluster', key: record.name, value: event })
+      entries.push({ stream: 'state.fleet', key: record.name, value: record })
+    }
+    await this.#options.onChange(change, this.#selection, entries)
+    this.#record = record
+    this.#known = true
+  }
 }

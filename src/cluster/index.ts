@@ -1,5 +1,6 @@
-export { type HubOptions, watchHub } from './hub.ts'
-export { isSelected, type ManagedCluster, projectManagedCluster } from './managed.ts'
+export { clusterEvent } from './event.ts'
+export { type HubOptions, readSelection, watchHub } from './hub.ts'
+export { type HubWord, isSelected, type ManagedCluster, projectManagedCluster } from './managed.ts'
 export {
   CLUSTER_SCHEMA,
   type ClusterRecord,
@@ -8,5 +9,7 @@ export {
   newCluster,
   notReadYet,
   outOfScope,
+  readCluster,
 } from './record.ts'
+export { type Selection, type SelectionChange, type SelectionRule } from './selection.ts'
 export { ClusterWatch, type WatchOptions } from './watch.ts'

@@ -1,4 +1,5 @@
 import type { KubeErrorKind } from '../kube/index.ts'
+import type { HubWord } from './managed.ts'
 
 /**
  * `joining`: not read as a whole yet, ever or since the start. `synced`: read, and watched. `held`: read, but so many VMs are missing
@@ -30,6 +31,16 @@ export interface ClusterRecord {
   readonly vms: number
   /** VMs that a list no longer has and that wait for a person. */
   readonly missing: number
+  /** Since when they wait, in ms; 0 when none does. */
+  readonly held_since: number
+  /** Says which they are, for the person who confirms: another hold or other VMs have another one. Empty when none waits. */
+  readonly missing_digest: string
+  /** The first of them, as `namespace/name`. */
+  readonly missing_names: readonly string[]
+  /** What its hub says of it. It is told, and decides nothing: what counts is whether it can be read. */
+  readonly hub_says: HubWord
+  /** When it left the selection, in ms; 0 while it is in it. */
+  readonly left_at: number
   readonly last_event: string
 }
 
@@ -48,19 +59,36 @@ export function newCluster(name: string, hub: string): ClusterRecord {
     heartbeat: 0,
     vms: 0,
     missing: 0,
+    held_since: 0,
+    missing_digest: '',
+    missing_names: [],
+    hub_says: '',
+    left_at: 0,
     last_event: '',
   }
 }
 
 /** The record of a cluster that was read in another life of the bridge, and not yet in this one. */
 export function notReadYet(record: ClusterRecord): ClusterRecord {
-  return { ...record, status: 'joining', reason: 'not read since the start', hint: '', cause: '' }
+  return { ...record, status: 'joining', reason: 'not read since the start', hint: '', cause: '', left_at: 0 }
 }
 
-/** The record of a cluster that left the selection: held as it was, and said so. */
-export function outOfScope(record: ClusterRecord, reason: string): ClusterRecord {
+/** The record of a cluster that left the selection: held as it was for as long as it takes, and said so. */
+export function outOfScope(record: ClusterRecord, reason: string, now: number): ClusterRecord {
   const hint = 'nothing of it is forgotten: its VMs are told as they were, grow stale, and come back with it'
-  return { ...record, status: 'out_of_scope', reason, hint, cause: '' }
+  const left_at = record.status === 'out_of_scope' ? record.left_at : now
+  return { ...record, status: 'out_of_scope', reason, hint, cause: '', hub_says: '', left_at }
+}
+
+/** The record of a cluster that is watched under another name already: once is enough, or each of its VMs would be there twice. */
+export function sameAs(record: ClusterRecord, twin: string, now: number): ClusterRecord {
+  const next = outOfScope(record, `it is the same cluster as ${twin}, which is watched already`, now)
+  return { ...next, hint: 'take one of the two out of the configuration or of the selection of its hub' }
+}
+
+/** A record as it was stored, by an earlier version perhaps: what that did not know is as in a new one. */
+export function readCluster(value: ClusterRecord): ClusterRecord {
+  return { ...newCluster(value.name, value.hub), ...value }
 }
 
 /** True for a value of `state.fleet` that is a cluster, not a VM. */

@@ -1,21 +1,14 @@
 import { type GuestIndex, type Holds, vmEvent, vmKey, type VmRecord } from '../vm/index.ts'
 import type { ClusterFact } from '../event/index.ts'
 import type { Entry, EventLog } from '../log/index.ts'
-import {
-  type KubeClient,
-  KubeError,
-  list,
-  type Observed,
-  reflect,
-  type ReflectOptions,
-  type Resource,
-} from '../kube/index.ts'
+import { type KubeClient, KubeError, list, reflect, type ReflectOptions, type Resource } from '../kube/index.ts'
 import { pause } from '../waiting.ts'
 import { clusterEvent } from './event.ts'
 import { ClusterFold, type Staged } from './fold.ts'
 import type { ImportBoard } from './imports.ts'
 import { Inbox } from './inbox.ts'
-import { type ClusterRecord, newCluster, notReadYet } from './record.ts'
+import type { HubWord } from './managed.ts'
+import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
 import { ALL, type Inbound, type Of, REQUIRED, RESOURCES } from './resources.ts'
 import { settled, unavailable } from './standing.ts'
 
@@ -31,6 +24,12 @@ export interface WatchOptions {
   readonly now: () => number
   readonly signal: AbortSignal
   readonly heartbeatMs: number
+  /** What its hub says of it now. */
+  readonly word?: () => HubWord
+  /** Did a person confirm the missing VMs that have this digest? Asked with every heartbeat while some are held. */
+  readonly isConfirmed?: (digest: string) => boolean
+  /** Takes this identity for the cluster; gives the name of the one that has it already, or null. */
+  readonly claim?: (uid: string) => string | null
   readonly reflect?: Partial<Pick<ReflectOptions, 'pageSize' | 'stallMs' | 'backoff' | 'random'>>
   /** The resources to reflect; all when left out. */
   readonly resources?: readonly Of[]
@@ -56,11 +55,11 @@ export class ClusterWatch {
   #fold: ClusterFold | null = null
   readonly #watching = new Set<Of>()
   #asked = false
-  #confirmations = 0
 
   constructor(options: WatchOptions) {
     this.#options = options
-    this.#record = options.known.cluster ?? newCluster(options.name, options.hub)
+    // Another hub may have it by now, or none.
+    this.#record = { ...(options.known.cluster ?? newCluster(options.name, options.hub)), hub: options.hub }
   }
 
   get record(): ClusterRecord {
@@ -70,11 +69,6 @@ export class ClusterWatch {
   /** True when every required resource is being watched. */
   get #watched(): boolean {
     return REQUIRED.every(of => this.#watching.has(of))
-  }
-
-  /** A person says that the missing VMs are really gone. */
-  confirm(): void {
-    this.#confirmations += 1
   }
 
   async run(): Promise<void> {
@@ -102,11 +96,18 @@ export class ClusterWatch {
 
   /** Binds the cluster's name to the uid of its kube-system namespace, and waits while it does not answer or another one does. */
   async #identify(): Promise<void> {
-    const { client, signal, known, holds } = this.#options
+    const { client, signal, known, holds, log } = this.#options
     while (!signal.aborted) {
       try {
         const uid = await client.identity(signal)
         if (this.#record.uid !== '' && this.#record.uid !== uid) throw this.#replaced(uid)
+        const twin = this.#options.claim?.(uid) ?? null
+        if (twin !== null) {
+          const parked = sameAs(this.#record, twin, this.#options.now())
+          if (parked.reason !== this.#record.reason) await this.#become(parked)
+          await pause(this.#retryMs, signal)
+          continue
+        }
         this.#record = { ...this.#record, uid }
         const cluster = { name: this.#options.name, hub: this.#options.hub, uid }
         const { guests, imports } = this.#options
@@ -114,6 +115,7 @@ export class ClusterWatch {
           cluster,
           holds,
           adopted: this.#record.adopted_at > 0,
+          lost: log.losses().some(({ stream }) => stream === 'state.fleet'),
           records: known.records,
           ...(guests === undefined ? {} : { guests }),
           ...(imports === undefined ? {} : { imports }),
@@ -122,9 +124,13 @@ export class ClusterWatch {
       } catch (error) {
         if (signal.aborted) return
         await this.#unavailable(error instanceof KubeError ? error : new KubeError('server', String(error)))
-        await pause(this.#options.reflect?.backoff?.maxMs ?? IDENTITY_RETRY_MS, signal)
+        await pause(this.#retryMs, signal)
       }
     }
+  }
+
+  get #retryMs(): number {
+    return this.#options.reflect?.backoff?.maxMs ?? IDENTITY_RETRY_MS
   }
 
   async #verify(signal: AbortSignal): Promise<void> {
@@ -157,7 +163,6 @@ export class ClusterWatch {
       await this.#takeAll(await this.#inbox.take(next - now, signal))
       await this.#store(fold.mature(this.#options.now()))
       if (imports !== undefined) await this.#store(fold.lookAtImports(imports.changed, this.#options.now()))
-      if (this.#confirmations > 0) await this.#confirmed()
       if (this.#options.now() - beat >= this.#options.heartbeatMs) {
         beat = this.#options.now()
         await this.#beat()
@@ -200,7 +205,8 @@ export class ClusterWatch {
     await this.#store(fold.fold(inbound, this.#options.now()))
     if (observed.kind === 'listed' && inbound.of === 'vm') this.#asked = false
     if (fold.held && !this.#asked) await this.#askAgain()
-    if (observed.kind === 'listed' || observed.kind === 'watching') await this.#settle(observed)
+    if (!RESOURCES[inbound.of].required) return
+    if (observed.kind === 'listed' || observed.kind === 'watching') await this.#settle(observed.kind === 'listed')
   }
 
   /** A second list straight from the API server before so many VMs are believed to be gone. */
@@ -217,37 +223,42 @@ export class ClusterWatch {
     }
   }
 
-  async #confirmed(): Promise<void> {
-    this.#confirmations = 0
-    await this.#store(this.#need().confirm(this.#options.now()))
-    await this.#settle({ kind: 'watching' })
-  }
-
   /** Says what the cluster is now that both resources are listed: adopted, synced, available again, or held. */
-  async #settle(observed: Observed<unknown>): Promise<void> {
+  async #settle(listed: boolean): Promise<void> {
     const fold = this.#need()
     if (!fold.complete) return
     const sight = {
       watched: this.#watched,
-      listed: observed.kind === 'listed',
+      listed,
       vms: fold.size,
-      missing: fold.missing.length,
-      held: fold.held,
+      held: fold.doubted,
+      word: this.#word,
     }
     const next = settled(this.#record, sight, this.#options.now())
     if (next === null) return
     if (next.fact === 'joined') fold.adopt()
     await this.#become(next.record, next.fact)
+    const { missing_digest: digest } = next.record
+    if (digest === '' || this.#options.isConfirmed?.(digest) !== true) return
+    await this.#store(fold.confirm(this.#options.now()))
+    await this.#settle(false)
+  }
+
+  get #word(): HubWord {
+    return this.#options.word?.() ?? ''
   }
 
   async #unavailable(error: KubeError): Promise<void> {
-    const next = unavailable(this.#record, error)
+    const next = unavailable(this.#record, error, this.#word)
     if (next !== null) await this.#become(next.record, next.fact)
   }
 
   async #beat(): Promise<void> {
     if (!this.#watched || !this.#need().complete) return
-    await this.#become({ ...this.#record, heartbeat: this.#options.now(), vms: this.#need().size })
+    // Which VMs are missing may have changed, and a person may have confirmed those.
+    if (this.#record.status === 'held') return this.#settle(false)
+    const [heartbeat, vms] = [this.#options.now(), this.#need().size]
+    await this.#become({ ...this.#record, heartbeat, vms, hub_says: this.#word })
   }
 
   async #become(record: ClusterRecord, fact: ClusterFact | null = null): Promise<void> {

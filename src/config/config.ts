@@ -65,12 +65,23 @@ export interface ClusterConfig {
   readonly allow_exec: boolean
 }
 
+/** How the managed clusters of a hub are reached. */
+export type Reach = 'hub_token' | 'managed_account' | 'kubeconfig_secret' | 'direct'
+
 export interface HubConfig extends ClusterConfig {
-  /** Labels a ManagedCluster must have. */
-  readonly labels: Readonly<Record<string, string>>
+  /** A label selector; `parseSelector` reads it. */
+  readonly labels: string
+  readonly cluster_set: string
+  /** `namespace/name`, or empty. */
+  readonly placement: string
   /** ManagedCluster name → the name it has here. */
   readonly aliases: Readonly<Record<string, string>>
-  readonly proxy: { readonly url: string; readonly ca_file: string }
+  readonly reach: Reach
+  /** There when `reach` goes through it. */
+  readonly proxy?: { readonly url: string; readonly ca_file: string }
+  readonly account: string
+  readonly secret: string
+  readonly secret_key: string
 }
 
 export interface WatchConfig {

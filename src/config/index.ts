@@ -1,4 +1,5 @@
 export * from './config.ts'
 export { ConfigError, type ConfigFault, loadConfig, parseConfig } from './load.ts'
 export { CONFIG_SCHEMA } from './schema.ts'
+export { type LabelRequirement, parseSelector } from './label-selector.ts'
 export { readSecret } from './secret.ts'

@@ -1,17 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { Ajv, type ErrorObject } from 'ajv'
+import { Ajv } from 'ajv'
 import { parseDocument } from 'yaml'
 import { Fault, messageOf } from '../errors.ts'
 import type { Config, KafkaConfig, Secret } from './config.ts'
+import { contradictions } from './contradiction.ts'
+import { explain, WHOLE } from './explain.ts'
+import type { ConfigFault } from './fault.ts'
 import { CONFIG_SCHEMA } from './schema.ts'
 
-/** One thing that is wrong with a configuration: where, what, and what to do. */
-export interface ConfigFault {
-  readonly path: string
-  readonly message: string
-  readonly hint: string
-}
+export type { ConfigFault } from './fault.ts'
 
 /** Everything that is wrong with a configuration, at once. */
 export class ConfigError extends Fault {
@@ -73,187 +71,6 @@ function yamlFault(path: string, error: unknown): ConfigFault {
   return { path, message: sentence, hint: '' }
 }
 
-/** The path of a fault of the file as a whole. */
-const WHOLE = 'the file'
-
-function explain(errors: readonly ErrorObject[]): readonly ConfigFault[] {
-  const faults = new Map<string, ConfigFault>()
-  for (const error of errors) {
-    const inSecret = isSecret(error.schemaPath, error.parentSchema)
-    const path = pathOf(inSecret ? error.instancePath.replace(/\/(env|file)$/, '') : error.instancePath)
-    const fault = inSecret ? secretFault(path) : plainFault(path, error)
-    faults.set(`${fault.path} ${fault.message}`, fault)
-  }
-  return [...faults.values()]
-}
-
-function isSecret(schemaPath: string, parent: unknown): boolean {
-  return schemaPath.includes('/oneOf') || (parent as { title?: string } | undefined)?.title === 'secret'
-}
-
-/** The value itself is not repeated: it may be the secret. */
-function secretFault(path: string): ConfigFault {
-  return { path, message: 'must name where the secret is, not be it', hint: 'write {env: NAME} or {file: /path}' }
-}
-
-function plainFault(path: string, error: ErrorObject): ConfigFault {
-  const known = Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {})
-  switch (error.keyword) {
-    case 'additionalProperties':
-      return {
-        path: join(path, String(error.params['additionalProperty'])),
-        message: 'unknown key',
-        hint: `known here: ${known.join(', ')}`,
-      }
-    case 'required':
-      return { path: join(path, String(error.params['missingProperty'])), message: 'is missing', hint: '' }
-    case 'type':
-      return {
-        path: path || WHOLE,
-        message: error.message ?? 'is of another type',
-        hint: path === '' ? 'it is a map of key: value' : '',
-      }
-    case 'enum':
-      return {
-        path,
-        message: 'is none of the choices',
-        hint: `one of ${(error.params['allowedValues'] as string[]).join(', ')}`,
-      }
-    case 'pattern':
-      return {
-        path,
-        message: 'is not well formed',
-        hint:
-          PATTERN_HINTS.get(path.replace(/\.\d+/g, '').split('.').at(-1) ?? '') ??
-          `must match ${String(error.params['pattern'])}`,
-      }
-    default:
-      return { path, message: error.message ?? 'is wrong', hint: '' }
-  }
-}
-
-const PATTERN_HINTS = new Map([
-  ['listen', 'host:port, as 127.0.0.1:8080 or [::1]:8080'],
-  ['name', 'a DNS label: lower-case letters, digits and dashes, at most 63'],
-  ['url', 'starts with https:// or http://'],
-])
-
-function pathOf(pointer: string): string {
-  return pointer.split('/').slice(1).join('.')
-}
-
-function join(path: string, key: string): string {
-  return path === '' ? key : `${path}.${key}`
-}
-
-/** What the schema can not say. */
-function contradictions(config: Config): readonly ConfigFault[] {
-  return [...clusterFaults(config), ...httpFaults(config.http), ...timeFaults(config), ...kafkaFaults(config.log.kafka)]
-}
-
-function clusterFaults({ clusters, hubs }: Config): readonly ConfigFault[] {
-  const faults: ConfigFault[] = []
-  if (clusters.length + hubs.length === 0) {
-    faults.push({
-      path: 'clusters',
-      message: 'no cluster and no hub is named',
-      hint: 'add a cluster with its kubeconfig, or in_cluster: true',
-    })
-  }
-  const named = [...entries('clusters', clusters), ...entries('hubs', hubs)]
-  for (const [path, cluster] of named) {
-    if ((cluster.kubeconfig !== '') === cluster.in_cluster) {
-      faults.push({ path, message: 'needs either kubeconfig or in_cluster: true', hint: 'exactly one of them' })
-    }
-  }
-  return [...twice(named, 'names are unique over all hubs'), ...faults]
-}
-
-/** Who asked, of a run that nobody asked for (src/day2/run.ts). */
-const SELF = 'bridge'
-
-function httpFaults({ listen, tokens }: Config['http']): readonly ConfigFault[] {
-  const faults = [...twice(entries('http.tokens', tokens), 'runs are recorded under the name')]
-  for (const [index, { name }] of tokens.entries()) {
-    if (name !== SELF) continue
-    faults.push({
-      path: `http.tokens.${index}.name`,
-      message: `"${SELF}" is what runs that start by themselves are recorded under`,
-      hint: 'take another name',
-    })
-  }
-  const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(listen) ?? []
-  if (Number(port) > 65_535) faults.push({ path: 'http.listen', message: `${port} is no port`, hint: 'at most 65535' })
-  const local = ['127.0.0.1', 'localhost', '[::1]'].includes(host)
-  if (!local && tokens.length === 0) {
-    faults.push({
-      path: 'http.tokens',
-      message: `listening on ${host} without a token would show the fleet to everybody`,
-      hint: 'add a token, or listen on 127.0.0.1',
-    })
-  }
-  return faults
-}
-
-function timeFaults({ watch, inventory }: Config): readonly ConfigFault[] {
-  const faults: ConfigFault[] = []
-  const { stale_after_seconds: stale, disable_stale_after_seconds: disable } = inventory
-  if (stale <= watch.heartbeat_seconds) {
-    const message = `a heartbeat comes every ${watch.heartbeat_seconds} s, so every cluster would seem stale in between`
-    faults.push({ path: 'inventory.stale_after_seconds', message, hint: 'at least twice watch.heartbeat_seconds' })
-  }
-  if (disable < stale) {
-    faults.push({
-      path: 'inventory.disable_stale_after_seconds',
-      message: 'a cluster would be disabled before it is stale',
-      hint: 'at least inventory.stale_after_seconds',
-    })
-  }
-  return faults
-}
-
-function kafkaFaults(kafka: KafkaConfig | undefined): readonly ConfigFault[] {
-  if (kafka === undefined) return []
-  const faults: ConfigFault[] = []
-  const { partitions, partitions_per_cluster: perCluster, tls, sasl } = kafka
-  if (partitions % perCluster !== 0) {
-    const message = `${partitions} partitions can not be shared out by ${perCluster}`
-    faults.push({ path: 'log.kafka.partitions_per_cluster', message, hint: 'it must divide log.kafka.partitions' })
-  }
-  if ((tls.cert_file === '') !== (tls.key_file === '')) {
-    const message = 'a certificate and its key are written together'
-    faults.push({ path: 'log.kafka.tls', message, hint: 'set both cert_file and key_file, or none' })
-  }
-  if (!tls.enabled && (tls.ca_file !== '' || tls.cert_file !== '')) {
-    faults.push({ path: 'log.kafka.tls.enabled', message: 'TLS is off, but has files', hint: 'enabled: true' })
-  }
-  if (!tls.enabled && sasl?.mechanism === 'plain') {
-    const message = 'plain sends the password as it is, and TLS is off'
-    faults.push({ path: 'log.kafka.sasl.mechanism', message, hint: 'turn log.kafka.tls.enabled on, or use SCRAM' })
-  }
-  return faults
-}
-
-interface Named {
-  readonly name: string
-}
-
-function twice(named: readonly (readonly [path: string, one: Named])[], hint: string): readonly ConfigFault[] {
-  const faults: ConfigFault[] = []
-  const seen = new Map<string, string>()
-  for (const [path, { name }] of named) {
-    const other = seen.get(name)
-    if (other !== undefined)
-      faults.push({ path: `${path}.name`, message: `"${name}" is the name of ${other} too`, hint })
-    seen.set(name, path)
-  }
-  return faults
-}
-
-function entries<T extends Named>(path: string, named: readonly T[]): readonly (readonly [string, T])[] {
-  return named.map((one, index) => [`${path}.${index}`, one] as const)
-}
-
 /** Paths as the process sees them, whatever folder it runs in. */
 function absolute(config: Config, base: string): Config {
   const at = (path: string): string => (path === '' ? '' : resolve(base, path))
@@ -273,7 +90,7 @@ function absolute(config: Config, base: string): Config {
     hubs: config.hubs.map(hub => ({
       ...hub,
       kubeconfig: at(hub.kubeconfig),
-      proxy: { ...hub.proxy, ca_file: at(hub.proxy.ca_file) },
+      ...(hub.proxy === undefined ? {} : { proxy: { ...hub.proxy, ca_file: at(hub.proxy.ca_file) } }),
     })),
     ...(controller === undefined
       ? {}

@@ -1,3 +1,19 @@
+import { cluster, hub } from './cluster-schema.ts'
+import {
+  address,
+  amount,
+  choice,
+  flag,
+  list,
+  object,
+  optionalText,
+  part,
+  type Schema,
+  secret,
+  text,
+  whole,
+} from './schema-part.ts'
+
 /**
  * The one schema of the configuration (JSON Schema draft-07). `schemas/config-v1.json` is its published copy and the table of
  * `docs/configuration.md` is made from it, both by `node build/schemas.ts`: the meaning of a key is written here and nowhere else.
@@ -38,12 +54,8 @@ export const CONFIG_SCHEMA = {
         token(),
       ),
     }),
-    clusters: list('Clusters that are watched directly.', 1000, cluster({})),
-    hubs: list(
-      'Hubs of Open Cluster Management (ACM), whose managed clusters are watched through the cluster-proxy.',
-      20,
-      hub(),
-    ),
+    clusters: list('Clusters that are watched directly.', 1000, cluster()),
+    hubs: list('Hubs of Open Cluster Management (ACM), whose managed clusters are watched.', 20, hub()),
     watch: object('How long something must last before it is told, and how often a cluster is known to be watched.', {
       stopped_hold_seconds: amount(20, 'A VM that runs again within this time was restarted, not stopped.'),
       reachable_hold_seconds: amount(5, 'How long a guest must be reachable before it is told.'),
@@ -81,72 +93,6 @@ export const CONFIG_SCHEMA = {
     }),
   },
 } as const
-
-type Schema = Record<string, unknown>
-
-function object(description: string, properties: Schema, required: readonly string[] = []): Schema {
-  return { type: 'object', description, additionalProperties: false, default: {}, properties, required }
-}
-
-/** An object that must be written, or may be left out as a whole: it has no default to make it appear by itself. */
-function part(description: string, properties: Schema, required: readonly string[]): Schema {
-  const { default: _, ...schema } = object(description, properties, required)
-  return schema
-}
-
-function list(description: string, maxItems: number, items: Schema): Schema {
-  return { type: 'array', description, maxItems, default: [], items }
-}
-
-function text(preset: string, description: string): Schema {
-  return { type: 'string', minLength: 1, default: preset, description }
-}
-
-function optionalText(description: string): Schema {
-  return { type: 'string', default: '', description }
-}
-
-function whole(preset: number, minimum: number, maximum: number, description: string): Schema {
-  return { type: 'integer', minimum, maximum, default: preset, description }
-}
-
-/** Seconds, or parts of one; at most a year. */
-function amount(preset: number, description: string, minimum = 0): Schema {
-  return { type: 'number', minimum, maximum: 31_536_000, default: preset, description }
-}
-
-function flag(description: string): Schema {
-  return { type: 'boolean', default: false, description }
-}
-
-function choice(choices: readonly string[], preset: string, description: string): Schema {
-  return { type: 'string', enum: choices, default: preset, description }
-}
-
-/** A DNS label (RFC 1123): it becomes the last part of host names. */
-function name(description: string): Schema {
-  return { type: 'string', pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$', description }
-}
-
-function address(description: string): Schema {
-  return { type: 'string', pattern: '^https?://', description }
-}
-
-function secret(description: string): Schema {
-  const one = (key: string, meaning: string): Schema => {
-    return {
-      type: 'object',
-      additionalProperties: false,
-      required: [key],
-      properties: { [key]: { type: 'string', minLength: 1, description: meaning } },
-    }
-  }
-  const places = [
-    one('env', 'The environment variable that holds it.'),
-    one('file', 'The file that holds it; read again when it changes.'),
-  ]
-  return { title: 'secret', description, oneOf: places }
-}
 
 function kafka(): Schema {
   const brokers = {
@@ -205,48 +151,6 @@ function token(): Schema {
     can,
   }
   return part('One token.', properties, ['name', 'token'])
-}
-
-function connection(): Schema {
-  return {
-    name: name('The last part of host names; a DNS label, unique over all clusters and hubs.'),
-    kubeconfig: optionalText('The kubeconfig file that says how to reach it.'),
-    context: optionalText('Its context; empty takes the current one.'),
-    in_cluster: flag('Use the service account of the pod this runs in, instead of a kubeconfig.'),
-    allow_exec: flag('Let the kubeconfig run a program to log in. Only for a file that nobody else can write.'),
-  }
-}
-
-function cluster(more: Schema): Schema {
-  return part('One cluster.', { ...connection(), ...more }, ['name'])
-}
-
-function hub(): Schema {
-  const properties = {
-    ...connection(),
-    labels: {
-      type: 'object',
-      description: 'Labels that a ManagedCluster must have to be watched; none takes all.',
-      default: {},
-      additionalProperties: { type: 'string' },
-    },
-    aliases: {
-      type: 'object',
-      description:
-        'Other names for its clusters, by the name of the ManagedCluster: local-cluster of a second hub needs one.',
-      default: {},
-      additionalProperties: { ...name('') },
-    },
-    proxy: part(
-      'Its cluster-proxy.',
-      {
-        url: address('Where it listens for users.'),
-        ca_file: optionalText('The PEM file of the authority that signed its certificate, when no public one did.'),
-      },
-      ['url'],
-    ),
-  }
-  return part('One hub.', properties, ['name', 'proxy'])
 }
 
 function controller(): Schema {

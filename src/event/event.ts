@@ -68,6 +68,9 @@ export interface ClusterEventData {
   readonly uid: string
   readonly vms: number
   readonly corrections: number
+  /** Clusters that a hub selects now, or selects no longer, in `placement_changed`. */
+  readonly added: readonly string[]
+  readonly removed: readonly string[]
   readonly reason: string
   readonly message: string
 }

@@ -33,7 +33,15 @@ export const VM_FACTS = [
 ] as const
 
 /** What can become true of a cluster. */
-export const CLUSTER_FACTS = ['joined', 'available', 'unreachable', 'resynced'] as const
+export const CLUSTER_FACTS = [
+  'joined',
+  'available',
+  'unavailable',
+  'unreachable',
+  'resynced',
+  'detached',
+  'placement_changed',
+] as const
 
 /** What can become true of day-2 work. */
 export const DAY2_FACTS = [

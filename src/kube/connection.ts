@@ -29,3 +29,30 @@ export function withToken(options: {
     authorize: async fresh => ({ authorization: `Bearer ${(await options.token(fresh)).trim()}` }),
   }
 }
+
+/** What a connection is made of, as it is now. */
+export interface Way {
+  readonly url: string
+  readonly tls: Tls
+  readonly token: string
+}
+
+/** A connection whose parts may become others at any time: `load` gives them, `fresh` when what it gave was of no use. */
+export function following(load: (fresh: boolean) => Promise<Way>): Connection {
+  let url = ''
+  let tls: Tls = {}
+  return {
+    get url() {
+      return url
+    },
+    get tls() {
+      return tls
+    },
+    async authorize(fresh) {
+      const way = await load(fresh)
+      url = way.url.replace(/\/$/, '')
+      if (JSON.stringify(way.tls) !== JSON.stringify(tls)) tls = way.tls
+      return { authorization: `Bearer ${way.token.trim()}` }
+    },
+  }
+}

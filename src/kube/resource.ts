@@ -9,4 +9,15 @@ export const PATHS = {
   claims: '/api/v1/persistentvolumeclaims',
   plans: '/apis/forklift.konveyor.io/v1beta1/plans',
   managedclusters: '/apis/cluster.open-cluster-management.io/v1/managedclusters',
+  managedclustersets: '/apis/cluster.open-cluster-management.io/v1beta2/managedclustersets',
 } as const
+
+/** The decisions of the placements of one namespace. */
+export function placementDecisionsIn(namespace: string): string {
+  return `/apis/cluster.open-cluster-management.io/v1beta1/namespaces/${namespace}/placementdecisions`
+}
+
+/** A Secret. */
+export function secretPath(namespace: string, name: string): string {
+  return `/api/v1/namespaces/${namespace}/secrets/${name}`
+}

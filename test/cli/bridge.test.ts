@@ -92,13 +92,22 @@ describe('what is known, asked from a terminal and by a program', () => {
   })
 
   test('a cluster that waits for nobody is not confirmed, and nobody is asked in vain', async () => {
-    expect(await ask('cluster', 'confirm', 'prod-1', '--yes')).toMatchObject({
+    for (const more of [[], ['--json'], ['--yes', '--digest', 'x']]) {
+      expect(await ask('confirm-deletions', 'prod-1', ...more)).toMatchObject({
+        code: 1,
+        err: expect.stringContaining('waits for nothing') as string,
+      })
+    }
+    expect(await ask('confirm-deletions', 'nowhere')).toMatchObject({
       code: 1,
-      err: expect.stringContaining('waits for nothing') as string,
+      err: expect.stringContaining('no cluster is called "nowhere"') as string,
     })
-    expect(await ask('cluster', 'confirm', 'prod-1')).toMatchObject({
+  })
+
+  test('nobody confirms in a script what they have not seen', async () => {
+    expect(await ask('confirm-deletions', 'prod-1', '--yes')).toMatchObject({
       code: 1,
-      err: expect.stringContaining('nothing was changed') as string,
+      err: expect.stringContaining('--digest') as string,
     })
   })
 })

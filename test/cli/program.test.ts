@@ -17,7 +17,7 @@ test('help lists every command, the exit codes and the environment', async () =>
     'inventory',
     'explain',
     'events',
-    'cluster',
+    'confirm-deletions',
     'run',
     'runs',
     'demo',

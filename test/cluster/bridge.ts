@@ -50,6 +50,8 @@ export interface Bridge extends AsyncDisposable {
   /** Rejects when the watch ended with an error. */
   readonly done: Promise<void>
   status(): string
+  /** A person says that the VMs which are missing now are gone. */
+  confirm(): void
   /** Facts told so far, over all lives of the log: `created web-1`. */
   facts(): Promise<readonly string[]>
   vmEvents(): Promise<readonly Event<VmEventData>[]>
@@ -66,6 +68,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
   const stop = new AbortController()
   const client = clientOf(options.url ?? at.server.url)
   const before = await known(log)
+  const confirmed = new Set(options.confirmed)
   const watch = new ClusterWatch({
     name: 'prod-1',
     hub: '',
@@ -76,6 +79,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     now: () => Date.now(),
     signal: stop.signal,
     heartbeatMs: 50,
+    isConfirmed: digest => confirmed.has(digest),
     reflect: { backoff: BACKOFF, pageSize: 3 },
     // What is optional is left out unless a test is about it: it would only be asked for in vain.
     resources: options.resources ?? ['vm', 'vmi'],
@@ -96,6 +100,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     watch,
     done,
     status: () => watch.record.status,
+    confirm: () => void confirmed.add(watch.record.missing_digest),
     facts: async () =>
       (await events<VmEventData>('events.vm')).map(event => `${event.data.fact} ${event.data.vm.name}`),
     vmEvents: () => events<VmEventData>('events.vm'),

@@ -255,10 +255,10 @@ describe('a mass loss', () => {
     expect(some.watch.record).toMatchObject({
       missing: 8,
       cause: 'missing_vms',
-      hint: expect.stringContaining('virtbridge cluster confirm prod-1') as string,
+      hint: expect.stringContaining('virtbridge confirm-deletions prod-1') as string,
     })
     expect((await some.facts()).filter(fact => fact.startsWith('deleted'))).toEqual([])
-    some.watch.confirm()
+    some.confirm()
     await synced(some)
     expect((await some.facts()).filter(fact => fact.startsWith('deleted')).sort()).toEqual(
       names.map(name => `deleted ${name}`),

@@ -48,9 +48,9 @@ test.each(pages())('every command that $path shows is in the help, with its opti
 
 test('a command or option that is not there would be found', async () => {
   expect(await helpOf(['frobnicate'])).toBeNull()
-  expect(await helpOf(['cluster', 'frobnicate'])).toBeNull()
+  expect(await helpOf(['runs', 'frobnicate'])).toBeNull()
   expect(await helpOf(['serve'])).not.toContain('--frobnicate')
-  expect(await helpOf(['cluster', 'confirm'])).toContain('--yes')
+  expect(await helpOf(['confirm-deletions'])).toContain('--digest')
 })
 
 /** `virtbridge …` at the start of code, or after what runs it. */
@@ -60,8 +60,8 @@ function commandsOf({ code }: Page): readonly { words: string[]; options: string
       /^(?:\$ )?(?:.*(?:run -s virtbridge --|-- virtbridge) |(?:[A-Z_]+=\S+ )*virtbridge )(.+)$/.exec(line) ?? []
     if (rest === undefined) return []
     const [command = '', second = ''] = rest.split(/\s+/)
-    if (!/^[a-z]+$/.test(command)) return []
-    const words = ['cluster', 'runs'].includes(command) && /^[a-z]+$/.test(second) ? [command, second] : [command]
+    if (!/^[a-z][a-z-]*$/.test(command)) return []
+    const words = ['loss', 'runs'].includes(command) && /^[a-z]+$/.test(second) ? [command, second] : [command]
     return [
       { words, options: [...rest.replace(/\s#.*$/, '').matchAll(/(?<=\s)--[a-z][a-z-]*/g)].map(([option]) => option) },
     ]

@@ -1,8 +1,8 @@
 import { clusterEvent } from '../../src/cluster/event.ts'
-import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
+import { type ClusterRecord, newCluster, outOfScope } from '../../src/cluster/index.ts'
 import { hostEvent, runEvent } from '../../src/day2/event.ts'
 import { type HostResult, newRun, type Run } from '../../src/day2/run.ts'
-import { CLUSTER_FACTS, type Event } from '../../src/event/index.ts'
+import { CLUSTER_FACTS, type ClusterFact, type Event } from '../../src/event/index.ts'
 import { type Fact, vmEvent, type VmPart, type VmRecord } from '../../src/vm/index.ts'
 import { deed, HOLDS, Story, vm as aVm, vmi as aVmi } from '../vm/story.ts'
 
@@ -101,13 +101,33 @@ function clusterEvents(): readonly Event[] {
     reason: '',
     last_event: 'the-one-before',
   }
-  const away: ClusterRecord = {
-    ...known,
-    status: 'unavailable',
-    cause: 'unreachable',
-    reason: 'connect ECONNREFUSED 10.0.0.5:6443',
+  const at: Partial<Record<ClusterFact, ClusterRecord>> = {
+    unreachable: {
+      ...known,
+      status: 'unavailable',
+      cause: 'unreachable',
+      reason: 'connect ECONNREFUSED 10.0.0.5:6443',
+    },
+    unavailable: {
+      ...known,
+      status: 'unavailable',
+      cause: 'forbidden',
+      reason: 'virtualmachines.kubevirt.io is forbidden',
+    },
+    detached: outOfScope(known, 'its hub hub1 has no such cluster any more', AT),
+    placement_changed: {
+      ...known,
+      kind: 'hub',
+      name: 'hub1',
+      hub: '',
+      uid: '0b0f6a51-7a64-4d06-9d7f-6f3f4f6f7a01',
+      vms: 0,
+    },
   }
-  return CLUSTER_FACTS.map(fact => clusterEvent(fact === 'unreachable' ? away : known, fact, AT))
+  const moved = { added: ['prod-3'], removed: ['prod-1', 'prod-2'] }
+  return CLUSTER_FACTS.map(fact =>
+    clusterEvent(at[fact] ?? known, fact, AT, fact === 'placement_changed' ? moved : undefined),
+  )
 }
 
 function day2Events(): readonly Event[] {

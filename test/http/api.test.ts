@@ -11,6 +11,7 @@ afterAll(() => desk[Symbol.asyncDispose]())
 
 type Method = 'GET' | 'POST' | 'DELETE'
 
+const SEEN = { digest: '0123456789abcdef' }
 const RUN = { verb: 'patch', hosts: ['web-1.shop.prod-1'] }
 
 describe('what goes wrong has one shape: a code for programs, a sentence and a next step for people', () => {
@@ -22,7 +23,15 @@ describe('what goes wrong has one shape: a code for programs, a sentence and a n
     ['no token, before what is asked is looked at', 'GET', '/api/v1/events?limit=x', null, '', 401, 'unauthorized'],
     ['no token, before the body is looked at', 'POST', '/api/v1/runs', '{', '', 401, 'unauthorized'],
     ['a token that may only read', 'POST', '/api/v1/runs', RUN, TOKENS.reader, 403, 'forbidden'],
-    ['a token that may not confirm', 'POST', '/api/v1/clusters/prod-1/confirm', {}, TOKENS.runner, 403, 'forbidden'],
+    [
+      'a token that may not confirm',
+      'POST',
+      '/api/v1/clusters/prod-1/confirm-deletions',
+      SEEN,
+      TOKENS.runner,
+      403,
+      'forbidden',
+    ],
     ['no such path', 'GET', '/api/v2/inventory', null, TOKENS.reader, 404, 'not_found'],
     ['no such method', 'DELETE', '/api/v1/inventory', null, TOKENS.admin, 404, 'not_found'],
     ['no such VM', 'GET', '/api/v1/vms/nobody.shop.prod-1', null, TOKENS.reader, 404, 'no_host'],
@@ -37,7 +46,7 @@ describe('what goes wrong has one shape: a code for programs, a sentence and a n
       'no_host',
     ],
     ['no such run', 'GET', '/api/v1/runs/nothing', null, TOKENS.reader, 404, 'no_run'],
-    ['no such cluster', 'POST', '/api/v1/clusters/nowhere/confirm', {}, TOKENS.admin, 404, 'no_cluster'],
+    ['no such cluster', 'POST', '/api/v1/clusters/nowhere/confirm-deletions', SEEN, TOKENS.admin, 404, 'no_cluster'],
     ['a query that is none', 'GET', '/api/v1/events?limit=0', null, TOKENS.reader, 400, 'bad_request'],
     ['an unknown query', 'GET', '/api/v1/vms?color=red', null, TOKENS.reader, 400, 'bad_request'],
     ['an unknown stream', 'GET', '/api/v1/events?stream=commands', null, TOKENS.reader, 400, 'bad_request'],
@@ -80,11 +89,30 @@ describe('what goes wrong has one shape: a code for programs, a sentence and a n
       409,
       'other_driver',
     ],
-    ['a cluster that waits for nobody', 'POST', '/api/v1/clusters/dev-1/confirm', {}, TOKENS.admin, 409, 'not_held'],
+    [
+      'a cluster that waits for nobody',
+      'POST',
+      '/api/v1/clusters/dev-1/confirm-deletions',
+      SEEN,
+      TOKENS.admin,
+      409,
+      'not_held',
+    ],
+    [
+      'VMs that were not seen',
+      'POST',
+      '/api/v1/clusters/held-1/confirm-deletions',
+      SEEN,
+      TOKENS.admin,
+      409,
+      'other_missing',
+    ],
+    ['nobody in particular', 'POST', '/api/v1/clusters/held-1/confirm-deletions', {}, TOKENS.admin, 400, 'bad_request'],
     ['an inventory that is not known yet', 'GET', '/api/v1/inventory', null, TOKENS.reader, 503, 'not_synced'],
   ])('%s', async (_what, method, path, ...[body, token, status, code]) => {
     desk.put(guest('web-1'))
     desk.cluster('dev-1')
+    desk.cluster('held-1', { status: 'held', missing: 7, missing_digest: 'of-others' })
     const headers = {
       ...(token === '' ? {} : bearer(token)),
       ...(body === null ? {} : { 'content-type': 'application/json' }),
@@ -256,11 +284,11 @@ test('VMs come in pages that go on where the last ended, and can be narrowed to 
 
 test('a held cluster is confirmed by a command that says who did', async () => {
   await using own = await openDesk()
-  own.cluster('prod-1', { status: 'held', missing: 7 })
-  const answer = await own.post('/api/v1/clusters/prod-1/confirm', {})
+  own.cluster('prod-1', { status: 'held', missing: 7, missing_digest: SEEN.digest })
+  const answer = await own.post('/api/v1/clusters/prod-1/confirm-deletions', SEEN)
   expect([answer.statusCode, answer.json()]).toEqual([202, { id: 'id-1', missing: 7 }])
   expect((await own.log.page('commands', '0', 10)).map(entry => entry.value)).toEqual([
-    { schema: 1, kind: 'confirm', id: 'id-1', cluster: 'prod-1', asked_by: 'admin', at: NOW },
+    { schema: 1, kind: 'confirm', id: 'id-1', cluster: 'prod-1', digest: SEEN.digest, asked_by: 'admin', at: NOW },
   ])
 })
 

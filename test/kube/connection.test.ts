@@ -20,6 +20,7 @@ beforeEach(async () => {
 afterEach(() => stack.disposeAsync())
 
 const signal = AbortSignal.timeout(15_000)
+const VMS_OF = { group: 'kubevirt.io', resource: 'virtualmachines' }
 const SERVER = { server: 'https://127.0.0.1:1' }
 
 function open(file: string, options: { context?: string; allowExec?: boolean } = {}): Connection {
@@ -160,8 +161,8 @@ describe('a connection', () => {
     const at = stack.use(await startWorld())
     at.server.access.grant('viewer', { user: 'viewer', rules: VIEW })
     const kube = client(open(await kubeconfigIn(folder, plain(at.server.url), { token: 'viewer' })))
-    expect(await mayI(kube, 'watch', 'kubevirt.io', 'virtualmachines', signal)).toBe(true)
-    expect(await mayI(kube, 'delete', 'kubevirt.io', 'virtualmachines', signal)).toBe(false)
+    expect(await mayI(kube, 'watch', VMS_OF, signal)).toBe(true)
+    expect(await mayI(kube, 'delete', VMS_OF, signal)).toBe(false)
   })
 
   test('to nobody is unreachable', async () => {

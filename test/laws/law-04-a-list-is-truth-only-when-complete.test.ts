@@ -32,6 +32,12 @@ async function started(): Promise<Bridge> {
   return stack.use(await startBridge(at, log))
 }
 
+/** The same bridge after a restart; while it was away a person confirmed what has this digest. */
+async function restarted(bridge: Bridge, digest: string): Promise<Bridge> {
+  await bridge[Symbol.asyncDispose]()
+  return stack.use(await startBridge(at, log, { confirmed: [digest] }))
+}
+
 async function gone(bridge: Bridge): Promise<readonly string[]> {
   return (await bridge.facts()).filter(fact => fact.startsWith('deleted')).sort()
 }
@@ -94,9 +100,30 @@ describe('A list is truth only when complete.', () => {
       [],
       8,
     ])
-    bridge.watch.confirm()
+    bridge.confirm()
     await expect.poll(() => gone(bridge), SOON).toEqual(NAMES.map(name => `deleted ${name}`))
     await expect.poll(() => bridge.status(), SOON).toBe('synced')
+  })
+
+  test('a person confirms the VMs that were missing when they looked: that of others is worth nothing, and that of before a restart is not lost', async () => {
+    await adopted()
+    for (const name of NAMES.slice(1)) at.removeVm(name)
+    const bridge = await started()
+    await expect.poll(() => bridge.status(), SOON).toBe('held')
+    const seen = bridge.watch.record
+    expect(seen).toMatchObject({ missing: 7, missing_names: NAMES.slice(1).map(name => `shop/${name}`) })
+    at.addVm('vm-1')
+    await expect.poll(() => bridge.watch.record.missing, SOON).toBe(6)
+    expect(bridge.watch.record.missing_digest).not.toBe(seen.missing_digest)
+    const second = await restarted(bridge, seen.missing_digest)
+    await expect.poll(() => second.status(), SOON).toBe('held')
+    const { heartbeat, missing_digest } = second.watch.record
+    await expect.poll(() => second.watch.record.heartbeat, SOON).toBeGreaterThan(heartbeat)
+    expect([second.status(), await gone(second)]).toEqual(['held', ['deleted vm-1']])
+
+    const third = await restarted(second, missing_digest)
+    await expect.poll(() => third.status(), SOON).toBe('synced')
+    expect(await gone(third)).toEqual(NAMES.slice(1).map(name => `deleted ${name}`))
   })
 
   test('what is held stays held over a restart', async () => {

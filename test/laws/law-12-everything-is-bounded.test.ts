@@ -54,6 +54,10 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['event/fit', 'MAX_EVENT_BYTES', 16_384, 'event/fit', 'whatever an event holds'],
   ['event/fit', 'CUT_BYTES', 256, 'event/fit', 'a text is cut'],
   ['event/judge', 'MAX_NAMED', 3, 'event/judge', 'it is told by place and rule'],
+  ['cluster/hub', 'HUB_INBOX_LIMIT', 500, 'cluster/inbox', 'holds no more than its limit'],
+  ['cluster/missing', 'MAX_NAMED', 100, 'cluster/standing', 'are named up to a hundred'],
+  ['cluster/event', 'MAX_NAMED_CLUSTERS', 100, 'cluster/event', 'names a hundred clusters at most'],
+  ['confirmations', 'MAX_CONFIRMATIONS', 100, 'cluster/confirmations', 'the latest hundred are remembered'],
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
   ['http/app', 'BODY_LIMIT', 1_048_576, 'http/api', 'a body that is too large'],

@@ -154,7 +154,7 @@ describe('Everything can say why.', () => {
       ['/api/v1/inventory', { headers: {} }],
       ['/api/v1/vms/nobody', {}],
       ['/api/v1/runs', { method: 'POST', body: '{"verb":"patch","hosts":["well.shop.prod-1"]}' }],
-      ['/api/v1/clusters/prod-1/confirm', { method: 'POST', body: '{}' }],
+      ['/api/v1/clusters/prod-1/confirm-deletions', { method: 'POST', body: '{"digest":"x"}' }],
       ['/api/v1/events?after=never', {}],
     ]
     for (const [path, init] of asked) {

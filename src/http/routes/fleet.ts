@@ -1,4 +1,6 @@
 import type { FastifyInstance } from 'fastify'
+import type { ClusterRecord } from '../../cluster/index.ts'
+import type { ConfirmCommand } from '../../day2/index.ts'
 import { hostName, type VmRecord } from '../../vm/index.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
@@ -45,29 +47,51 @@ export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
     requireRight(parts, request, 'read')
     return { clusters: [...parts.fleet.clusters.values()].sort((a, b) => (a.name < b.name ? -1 : 1)) }
   })
-  app.post<{ Params: { name: string } }>('/api/v1/clusters/:name/confirm', async (request, reply) => {
+  const body = {
+    type: 'object',
+    additionalProperties: false,
+    required: ['digest'],
+    properties: { digest: { type: 'string', minLength: 1, maxLength: 64 } },
+  }
+  app.post<Confirmation>('/api/v1/clusters/:name/confirm-deletions', { schema: { body } }, async (request, reply) => {
     const caller = requireRight(parts, request, 'admin')
     const { name } = request.params
-    const cluster = parts.fleet.clusters.get(name)
-    if (cluster === undefined)
-      throw new Problem(404, 'no_cluster', `no cluster is called "${name}"`, {
-        hint: 'GET /api/v1/clusters lists them',
-      })
-    if (cluster.status !== 'held')
-      throw new Problem(409, 'not_held', `"${name}" waits for nothing (it is ${cluster.status})`, {
-        hint: 'only a cluster that is held because many VMs are missing is confirmed',
-      })
-    const command = {
+    const { missing } = refuseUnseen(parts.fleet.clusters.get(name), name, request.body.digest)
+    const command: ConfirmCommand = {
       schema: 1,
       kind: 'confirm',
       id: parts.newId(),
       cluster: name,
+      digest: request.body.digest,
       asked_by: caller.name,
       at: parts.now(),
     }
     await parts.log.append([{ stream: 'commands', key: command.id, value: command }])
-    return reply.status(202).send({ id: command.id, missing: cluster.missing })
+    return reply.status(202).send({ id: command.id, missing })
   })
+}
+
+interface Confirmation {
+  readonly Params: { readonly name: string }
+  readonly Body: { readonly digest: string }
+}
+
+/** Nobody confirms what they did not see: the digest is that of the VMs that are missing now. */
+function refuseUnseen(cluster: ClusterRecord | undefined, name: string, digest: string): ClusterRecord {
+  if (cluster === undefined)
+    throw new Problem(404, 'no_cluster', `no cluster is called "${name}"`, {
+      hint: 'GET /api/v1/clusters lists them',
+    })
+  if (cluster.missing_digest === '')
+    throw new Problem(409, 'not_held', `"${name}" waits for nothing (it is ${cluster.status})`, {
+      hint: 'only a cluster that is held because many VMs are missing is confirmed',
+    })
+  if (cluster.missing_digest !== digest)
+    throw new Problem(409, 'other_missing', `other VMs of "${name}" are missing now than when that was looked at`, {
+      hint: `look again: virtbridge confirm-deletions ${name}`,
+      more: { missing: cluster.missing, digest: cluster.missing_digest },
+    })
+  return cluster
 }
 
 interface VmQuery {

@@ -6,6 +6,8 @@ import { StatusError } from './status.ts'
 export interface Rule {
   groups: readonly string[]
   resources: readonly string[]
+  /** Objects of these names alone (`resourceNames`). */
+  names?: readonly string[]
   verbs: readonly string[]
 }
 
@@ -21,16 +23,38 @@ export interface Identity {
 /** May do everything. */
 export const EVERYTHING: readonly Rule[] = [{ groups: ['*'], resources: ['*'], verbs: ['*'] }]
 
-/** What the bridge needs of a cluster, and nothing more. */
+const READ = ['get', 'list', 'watch']
+/** Who a cluster is. */
+const IDENTITY: Rule = { groups: [''], resources: ['namespaces'], names: ['kube-system'], verbs: ['get'] }
+
+/** What the bridge needs of a cluster, and nothing more: the rules of `deploy/kubernetes/base/clusterrole.yaml`. */
 export const VIEW: readonly Rule[] = [
-  { groups: ['kubevirt.io'], resources: ['*'], verbs: ['get', 'list', 'watch'] },
-  { groups: [''], resources: ['namespaces'], verbs: ['get'] },
+  {
+    groups: ['kubevirt.io'],
+    resources: ['virtualmachines', 'virtualmachineinstances', 'virtualmachineinstancemigrations'],
+    verbs: READ,
+  },
+  { groups: ['snapshot.kubevirt.io'], resources: ['virtualmachinesnapshots', 'virtualmachinerestores'], verbs: READ },
+  { groups: ['clone.kubevirt.io'], resources: ['virtualmachineclones'], verbs: READ },
+  { groups: ['cdi.kubevirt.io'], resources: ['datavolumes'], verbs: READ },
+  { groups: [''], resources: ['persistentvolumeclaims'], verbs: READ },
+  IDENTITY,
 ]
 
-/** What the bridge needs of a hub. */
+/** What the bridge needs of a hub: the rules of `deploy/kubernetes/hub-rbac/clusterrole.yaml`. */
 export const HUB_VIEW: readonly Rule[] = [
-  { groups: ['cluster.open-cluster-management.io'], resources: ['*'], verbs: ['get', 'list', 'watch'] },
-  { groups: [''], resources: ['namespaces'], verbs: ['get'] },
+  {
+    groups: ['cluster.open-cluster-management.io'],
+    resources: ['managedclusters', 'managedclustersets', 'placementdecisions'],
+    verbs: READ,
+  },
+  { groups: ['forklift.konveyor.io'], resources: ['plans', 'migrations'], verbs: READ },
+  IDENTITY,
+]
+
+/** What it needs besides, to reach clusters in other ways: the rules of `deploy/kubernetes/hub-secrets-rbac/clusterrole.yaml`. */
+export const HUB_SECRETS: readonly Rule[] = [
+  { groups: [''], resources: ['secrets'], names: ['virtbridge-reader', 'virtbridge-kubeconfig'], verbs: ['get'] },
 ]
 
 /** The tokens of one API server, and the users that a proxy may impersonate. */
@@ -89,11 +113,15 @@ export function bearerOf(authorization: string | undefined): string {
 /** May this identity do this? */
 export function allows(
   identity: Identity,
-  asked: { verb: string; group: string; plural: string; subresource: string },
+  asked: { verb: string; group: string; plural: string; subresource: string; name?: string },
 ): boolean {
   const resource = asked.subresource === '' ? asked.plural : `${asked.plural}/${asked.subresource}`
   return identity.rules.some(
-    rule => has(rule.groups, asked.group) && has(rule.resources, resource) && has(rule.verbs, asked.verb),
+    rule =>
+      has(rule.groups, asked.group) &&
+      has(rule.resources, resource) &&
+      has(rule.verbs, asked.verb) &&
+      (rule.names?.includes(asked.name ?? '') ?? true),
   )
 }
 

@@ -49,16 +49,67 @@ export const MIGRATIONS: Resource = {
   ...custom('kubevirt.io', 'v1', 'virtualmachineinstancemigrations', 'VirtualMachineInstanceMigration'),
   required: ['spec'],
 }
+export const SNAPSHOTS: Resource = {
+  ...custom('snapshot.kubevirt.io', 'v1beta1', 'virtualmachinesnapshots', 'VirtualMachineSnapshot'),
+  required: ['spec', 'spec.source'],
+}
+export const RESTORES: Resource = {
+  ...custom('snapshot.kubevirt.io', 'v1beta1', 'virtualmachinerestores', 'VirtualMachineRestore'),
+  required: ['spec', 'spec.target', 'spec.virtualMachineSnapshotName'],
+}
+export const CLONES: Resource = {
+  ...custom('clone.kubevirt.io', 'v1beta1', 'virtualmachineclones', 'VirtualMachineClone'),
+  required: ['spec', 'spec.source'],
+}
+export const CLAIMS: Resource = {
+  ...custom('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'),
+  generations: false,
+}
+/** Of the migration toolkit: only its status matters here, and nobody plays its controller. */
+export const PLANS: Resource = { ...custom('forklift.konveyor.io', 'v1beta1', 'plans', 'Plan'), required: ['spec'] }
 export const MANAGED_CLUSTERS: Resource = {
   ...custom('cluster.open-cluster-management.io', 'v1', 'managedclusters', 'ManagedCluster'),
   namespaced: false,
 }
+export const CLUSTER_SETS: Resource = {
+  ...custom('cluster.open-cluster-management.io', 'v1beta2', 'managedclustersets', 'ManagedClusterSet'),
+  namespaced: false,
+}
+export const PLACEMENT_DECISIONS: Resource = custom(
+  'cluster.open-cluster-management.io',
+  'v1beta1',
+  'placementdecisions',
+  'PlacementDecision',
+)
+export const SECRETS: Resource = {
+  ...custom('', 'v1', 'secrets', 'Secret'),
+  statusSubresource: false,
+  generations: false,
+}
 
 /** What a cluster that runs KubeVirt serves. */
-export const CLUSTER_RESOURCES: readonly Resource[] = [NAMESPACES, CONFIG_MAPS, VMS, VMIS, MIGRATIONS]
+export const CLUSTER_RESOURCES: readonly Resource[] = [
+  NAMESPACES,
+  CONFIG_MAPS,
+  VMS,
+  VMIS,
+  MIGRATIONS,
+  SNAPSHOTS,
+  RESTORES,
+  CLONES,
+  CLAIMS,
+]
 
 /** What a hub serves. */
-export const HUB_RESOURCES: readonly Resource[] = [NAMESPACES, CONFIG_MAPS, MANAGED_CLUSTERS]
+export const HUB_RESOURCES: readonly Resource[] = [
+  NAMESPACES,
+  CONFIG_MAPS,
+  SECRETS,
+  MANAGED_CLUSTERS,
+  PLANS,
+  CLUSTER_SETS,
+  PLACEMENT_DECISIONS,
+]
 
 /** `group/version`, or the bare version of the core group: what objects carry as `apiVersion`. */
 export function apiVersionOf(resource: Resource): string {

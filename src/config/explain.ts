@@ -1,0 +1,76 @@
+import type { ErrorObject } from 'ajv'
+import type { ConfigFault } from './fault.ts'
+
+/** The path of a fault of the file as a whole. */
+export const WHOLE = 'the file'
+
+/** What a schema found, in words: each fault once, and no value that may be a secret. */
+export function explain(errors: readonly ErrorObject[]): readonly ConfigFault[] {
+  const faults = new Map<string, ConfigFault>()
+  for (const error of errors) {
+    const inSecret = isSecret(error.schemaPath, error.parentSchema)
+    const path = pathOf(inSecret ? error.instancePath.replace(/\/(env|file)$/, '') : error.instancePath)
+    const fault = inSecret ? secretFault(path) : plainFault(path, error)
+    faults.set(`${fault.path} ${fault.message}`, fault)
+  }
+  return [...faults.values()]
+}
+
+function isSecret(schemaPath: string, parent: unknown): boolean {
+  return schemaPath.includes('/oneOf') || (parent as { title?: string } | undefined)?.title === 'secret'
+}
+
+/** The value itself is not repeated: it may be the secret. */
+function secretFault(path: string): ConfigFault {
+  return { path, message: 'must name where the secret is, not be it', hint: 'write {env: NAME} or {file: /path}' }
+}
+
+function plainFault(path: string, error: ErrorObject): ConfigFault {
+  const known = Object.keys((error.parentSchema as { properties?: object } | undefined)?.properties ?? {})
+  switch (error.keyword) {
+    case 'additionalProperties':
+      return {
+        path: join(path, String(error.params['additionalProperty'])),
+        message: 'unknown key',
+        hint: `known here: ${known.join(', ')}`,
+      }
+    case 'required':
+      return { path: join(path, String(error.params['missingProperty'])), message: 'is missing', hint: '' }
+    case 'type':
+      return {
+        path: path || WHOLE,
+        message: error.message ?? 'is of another type',
+        hint: path === '' ? 'it is a map of key: value' : '',
+      }
+    case 'enum':
+      return {
+        path,
+        message: 'is none of the choices',
+        hint: `one of ${(error.params['allowedValues'] as string[]).join(', ')}`,
+      }
+    case 'pattern':
+      return {
+        path,
+        message: 'is not well formed',
+        hint:
+          PATTERN_HINTS.get(path.replace(/\.\d+/g, '').split('.').at(-1) ?? '') ??
+          `must match ${String(error.params['pattern'])}`,
+      }
+    default:
+      return { path, message: error.message ?? 'is wrong', hint: '' }
+  }
+}
+
+const PATTERN_HINTS = new Map([
+  ['listen', 'host:port, as 127.0.0.1:8080 or [::1]:8080'],
+  ['name', 'a DNS label: lower-case letters, digits and dashes, at most 63'],
+  ['url', 'starts with https:// or http://'],
+])
+
+function pathOf(pointer: string): string {
+  return pointer.split('/').slice(1).join('.')
+}
+
+function join(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`
+}

@@ -1,0 +1,46 @@
+/** One condition of a label selector, in the words of Kubernetes. */
+export interface LabelRequirement {
+  readonly key: string
+  readonly operator: 'in' | 'notin' | 'exists' | 'absent'
+  readonly values: readonly string[]
+}
+
+const KEY = /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/
+const VALUE = /^([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?$/
+
+/**
+ * A label selector as `kubectl --selector` takes it: `env=prod`, `env!=dev`, `env in (prod, stage)`, `env notin (dev)`, `env`, `!env`,
+ * separated by commas. Empty takes everything. Throws an Error that says which part it can not read.
+ */
+export function parseSelector(selector: string): readonly LabelRequirement[] {
+  // A comma between parentheses separates values, any other one requirements.
+  const parts = selector.split(/,(?![^(]*\))/).map(part => part.trim())
+  if (parts.length === 1 && parts[0] === '') return []
+  return parts.map(requirement)
+}
+
+function requirement(part: string): LabelRequirement {
+  const [, absent, bare] = /^(!?)\s*([^\s=!()]+)$/.exec(part) ?? []
+  if (bare !== undefined)
+    return checked(part, { key: bare, operator: absent === '!' ? 'absent' : 'exists', values: [] })
+  const [, equalKey, sign, value] = /^([^\s=!()]+)\s*(==|=|!=)\s*([^\s=!()]*)$/.exec(part) ?? []
+  if (equalKey !== undefined && value !== undefined)
+    return checked(part, { key: equalKey, operator: sign === '!=' ? 'notin' : 'in', values: [value] })
+  const [, setKey, operator, inner] = /^([^\s=!()]+)\s+(in|notin)\s*\(([^()]*)\)$/.exec(part) ?? []
+  if (setKey !== undefined && inner !== undefined)
+    return checked(part, {
+      key: setKey,
+      operator: operator === 'in' ? 'in' : 'notin',
+      values: inner.split(',').map(one => one.trim()),
+    })
+  throw unreadable(part)
+}
+
+function checked(part: string, requirement: LabelRequirement): LabelRequirement {
+  if (!KEY.test(requirement.key) || !requirement.values.every(value => VALUE.test(value))) throw unreadable(part)
+  return requirement
+}
+
+function unreadable(part: string): Error {
+  return new Error(part === '' ? 'a part of it is empty' : `"${part}" is no condition on labels`)
+}

@@ -1,0 +1,62 @@
+import { type ClusterRecord, isCluster, readCluster } from './cluster/index.ts'
+import type { EventLog } from './log/index.ts'
+import type { VmRecord } from './vm/index.ts'
+
+/** What the log knows of one cluster. */
+export interface Known {
+  readonly cluster: ClusterRecord | null
+  readonly records: Map<string, VmRecord>
+}
+
+/** What was on record at the start: read once for all clusters. Each is taken once; after that the log is read again. */
+export class Stock {
+  readonly #log: EventLog
+  readonly #found: Map<string, Known>
+  readonly #taken = new Set<string>()
+
+  private constructor(log: EventLog, found: Map<string, Known>) {
+    this.#log = log
+    this.#found = found
+  }
+
+  static async read(log: EventLog): Promise<Stock> {
+    return new Stock(log, await load(log))
+  }
+
+  /** Every cluster and hub that was on record at the start. */
+  clusters(): readonly ClusterRecord[] {
+    return [...this.#found.values()].flatMap(({ cluster }) => (cluster === null ? [] : [cluster]))
+  }
+
+  /** True when the log has, or had, a record of it. */
+  has(name: string): boolean {
+    return this.#found.has(name) || this.#taken.has(name)
+  }
+
+  /** What is known of a cluster now, for the one that is to watch it. */
+  async take(name: string): Promise<Known> {
+    const found = this.#taken.has(name) ? await load(this.#log) : this.#found
+    const known = found.get(name) ?? { cluster: null, records: new Map<string, VmRecord>() }
+    this.drop(name)
+    return known
+  }
+
+  /** What is stored of it is another thing by now, or is not needed. */
+  drop(name: string): void {
+    this.#taken.add(name)
+    this.#found.delete(name)
+  }
+}
+
+async function load(log: EventLog): Promise<Map<string, Known>> {
+  const found = new Map<string, Known>()
+  for await (const { key, value } of log.latest('state.fleet')) {
+    if (value === null) continue
+    const slash = key.indexOf('/')
+    const name = slash < 0 ? key : key.slice(0, slash)
+    const known = found.get(name) ?? { cluster: null, records: new Map<string, VmRecord>() }
+    if (slash >= 0) known.records.set(key.slice(slash + 1), value as VmRecord)
+    found.set(name, slash < 0 && isCluster(value) ? { ...known, cluster: readCluster(value) } : known)
+  }
+  return found
+}

@@ -1,0 +1,117 @@
+import { type ClusterRecord, ClusterWatch, type HubWord } from './cluster/index.ts'
+import type { Config } from './config/index.ts'
+import type { Confirmations } from './confirmations.ts'
+import { type Connection, KubeClient } from './kube/index.ts'
+import type { Stock } from './known.ts'
+import { type RoleParts, USER_AGENT } from './role.ts'
+
+/** A cluster that is to be watched. */
+export interface Candidate {
+  readonly name: string
+  readonly hub: string
+  readonly connection: Connection
+  readonly word: () => HubWord
+}
+
+interface Running {
+  readonly watch: ClusterWatch
+  readonly stop: AbortController
+  readonly done: Promise<void>
+}
+
+/** The clusters that are being watched, each on its own, by their names here. */
+export class RunningClusters {
+  readonly #parts: RoleParts
+  readonly #stock: Stock
+  readonly #confirmations: Confirmations
+  readonly #running = new Map<string, Running>()
+  /** uid of a cluster → the name it is watched under. */
+  readonly #claims = new Map<string, string>()
+  readonly #lost = Promise.withResolvers<never>()
+
+  constructor(parts: RoleParts, stock: Stock, confirmations: Confirmations) {
+    this.#parts = parts
+    this.#stock = stock
+    this.#confirmations = confirmations
+    this.#lost.promise.catch(() => undefined)
+  }
+
+  /** Rejects when the log is lost, and with it all of them. */
+  get lost(): Promise<never> {
+    return this.#lost.promise
+  }
+
+  has(name: string): boolean {
+    return this.#running.has(name)
+  }
+
+  /** The record of one that is being watched. */
+  record(name: string): ClusterRecord | undefined {
+    return this.#running.get(name)?.watch.record
+  }
+
+  /** Begins to watch. Its record is on the log already. */
+  async start({ name, hub, connection, word }: Candidate): Promise<void> {
+    const { config, log, now, signal } = this.#parts
+    const known = await this.#stock.take(name)
+    const stop = new AbortController()
+    const client = new KubeClient({ connection, userAgent: USER_AGENT })
+    const watch = new ClusterWatch({
+      name,
+      hub,
+      client,
+      log,
+      known,
+      holds: holdsOf(config),
+      now,
+      signal: AbortSignal.any([signal, stop.signal]),
+      heartbeatMs: config.watch.heartbeat_seconds * 1000,
+      word,
+      isConfirmed: digest => this.#confirmations.has(name, digest),
+      claim: uid => this.#claim(uid, name),
+    })
+    this.#running.set(name, { watch, stop, done: this.#finish(name, watch, client) })
+  }
+
+  /** No longer watches it; resolves with its last record when nothing is written of it any more, or null when it was not watched. */
+  async stop(name: string): Promise<ClusterRecord | null> {
+    const running = this.#running.get(name)
+    if (running === undefined) return null
+    running.stop.abort()
+    await running.done
+    this.#running.delete(name)
+    return running.watch.record
+  }
+
+  /** Resolves when none writes any more; all were told to stop before. */
+  async settled(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(running => running.done))
+  }
+
+  #claim(uid: string, name: string): string | null {
+    const holder = this.#claims.get(uid) ?? name
+    if (holder !== name) return holder
+    this.#claims.set(uid, name)
+    return null
+  }
+
+  async #finish(name: string, watch: ClusterWatch, client: KubeClient): Promise<void> {
+    try {
+      await watch.run()
+    } catch (error) {
+      this.#lost.reject(error)
+    } finally {
+      for (const [uid, holder] of this.#claims) if (holder === name) this.#claims.delete(uid)
+      await client[Symbol.asyncDispose]()
+    }
+  }
+}
+
+function holdsOf({ watch }: Config): { stopped: number; reachable: number; unreachable: number; address: number } {
+  return {
+    stopped: watch.stopped_hold_seconds * 1000,
+    reachable: watch.reachable_hold_seconds * 1000,
+    unreachable: watch.unreachable_hold_seconds * 1000,
+    address: watch.address_hold_seconds * 1000,
+  }
+}

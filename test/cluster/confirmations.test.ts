@@ -1,0 +1,18 @@
+import { expect, test } from 'vitest'
+import { Confirmations } from '../../src/confirmations.ts'
+
+const command = (cluster: string, digest: string): Parameters<Confirmations['add']>[0] => {
+  return { schema: 1, kind: 'confirm', id: 'i', cluster, digest, asked_by: 'admin', at: 1 }
+}
+
+test('what was confirmed of one cluster is not confirmed of another', () => {
+  const all = new Confirmations()
+  all.add(command('prod-1', 'a'))
+  expect([all.has('prod-1', 'a'), all.has('prod-1', 'b'), all.has('prod-2', 'a')]).toEqual([true, false, false])
+})
+
+test('the latest hundred are remembered of each cluster', () => {
+  const all = new Confirmations()
+  for (let n = 0; n < 101; n += 1) all.add(command('prod-1', `${n}`))
+  expect([all.has('prod-1', '0'), all.has('prod-1', '1'), all.has('prod-1', '100')]).toEqual([false, true, true])
+})
