@@ -1,6 +1,7 @@
+import { isCluster, notReadYet } from './cluster/index.ts'
 import { type ConfirmLossCommand, setBaseline } from './day2/index.ts'
 import type { Check } from './http/index.ts'
-import { type EventLog, type Loss, START } from './log/index.ts'
+import { type Entry, type EventLog, type Loss, START } from './log/index.ts'
 import type { RoleParts } from './role.ts'
 import type { Logger } from './telemetry/index.ts'
 
@@ -8,6 +9,24 @@ import type { Logger } from './telemetry/index.ts'
 export async function meetLosses(log: EventLog, logger: Logger): Promise<void> {
   for (const { stream, reason } of log.losses()) logger.error({ stream, hint: meaningOf(stream) }, reason)
   await setBaseline(log)
+  await adoptAnew(log)
+}
+
+/**
+ * After a loss of the fleet every cluster is adopted anew, also one whose own record is left: of its VMs some may be gone from the log,
+ * and would be taken for new. Once for each loss: who was adopted after it stays so.
+ */
+async function adoptAnew(log: EventLog): Promise<void> {
+  const loss = log.losses().find(({ stream }) => stream === 'state.fleet')
+  if (loss === undefined) return
+  const entries: Entry[] = []
+  for await (const { stream, key, value } of log.latest('state.fleet')) {
+    if (value === null || !isCluster(value) || value.kind !== 'cluster') continue
+    if (value.adopted_at === 0 || value.adopted_at > loss.at) continue
+    const away = value.status === 'out_of_scope' ? value : notReadYet(value)
+    entries.push({ stream, key, value: { ...away, adopted_at: 0 } })
+  }
+  if (entries.length > 0) await log.append(entries)
 }
 
 /** Losses that wait for a person, for `/readyz`. */
