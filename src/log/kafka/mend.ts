@@ -15,14 +15,16 @@ export interface Compared {
  */
 export function mendsOf(topics: readonly Compared[], brokers: readonly number[]): readonly string[] {
   const lines = new Set<string>()
+  let missing = false
   const counts = new Set(topics.map(({ found }) => found?.partitions))
   // All alike: the configuration is what differs from the rest, and other partitions would put the old keys elsewhere.
   const [common] = counts.size === 1 ? counts : []
   for (const { spec, found } of topics) {
-    if (found === undefined) lines.add('virtbridge topics --create')
-    else for (const line of mendsOfOne(spec, found, { common, brokers })) lines.add(line)
+    if (found !== undefined) for (const line of mendsOfOne(spec, found, { common, brokers })) lines.add(line)
+    if (found === undefined || mustBeMadeAnew(spec, found, common)) missing = true
   }
-  return [...lines]
+  // The last, as it looks at all of them and fails while any is wrong.
+  return [...lines, ...(missing ? ['virtbridge topics --create'] : [])]
 }
 
 interface Around {
@@ -64,8 +66,11 @@ function mendPartitions(
   return [
     `# partitions can not be taken away; this loses what ${topic} holds:`,
     `${tool('kafka-topics.sh')} --delete --topic ${quoted(topic)}`,
-    'virtbridge topics --create',
   ]
+}
+
+function mustBeMadeAnew(spec: TopicSpec, found: FoundTopic, common: number | undefined): boolean {
+  return common === undefined && found.partitions > spec.partitions
 }
 
 /** Each partition keeps its replicas, in their order, and gets brokers that have none of it. */
