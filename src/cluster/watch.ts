@@ -7,6 +7,7 @@ import { clusterEvent } from './event.ts'
 import { ClusterFold, type Staged } from './fold.ts'
 import type { ImportBoard } from './imports.ts'
 import { Inbox } from './inbox.ts'
+import { keep } from './keep.ts'
 import type { HubWord } from './managed.ts'
 import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
 import { ALL, type Inbound, type Of, REQUIRED, RESOURCES } from './resources.ts'
@@ -270,24 +271,28 @@ export class ClusterWatch {
       entries.push({ stream: 'events.cluster', key: record.name, value: event })
     }
     entries.push({ stream: 'state.fleet', key: record.name, value: next })
-    await this.#options.log.append(entries)
+    await keep(this.#options.log, [entries])
     this.#record = next
   }
 
   /** Events first, then the state they lead to, in one append; memory moves on when they are durable. */
   async #store(staged: Iterable<Staged>): Promise<void> {
     let batch: Staged[] = []
-    let entries: Entry[] = []
+    let groups: (readonly Entry[])[] = []
+    let size = 0
     const flush = async (): Promise<void> => {
-      if (entries.length > 0) await this.#options.log.append(entries)
+      await keep(this.#options.log, groups)
       for (const one of batch) this.#need().commit(one)
       batch = []
-      entries = []
+      groups = []
+      size = 0
     }
     for (const one of staged) {
+      const entries = this.#entries(one)
       batch.push(one)
-      entries.push(...this.#entries(one))
-      if (entries.length >= APPEND_LIMIT) await flush()
+      groups.push(entries)
+      size += entries.length
+      if (size >= APPEND_LIMIT) await flush()
     }
     await flush()
   }

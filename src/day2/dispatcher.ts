@@ -1,6 +1,6 @@
 import type { Controller } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
-import type { Entry, EventLog } from '../log/index.ts'
+import { type Entry, type EventLog, LogError } from '../log/index.ts'
 import { until } from '../waiting.ts'
 import { Book, type DispatchReport } from './book.ts'
 import type { Place } from './controller-side.ts'
@@ -75,10 +75,27 @@ export class Dispatcher {
     await this.#startDue()
     const runs = this.#options.ledger.active()
     await Promise.all([
-      ...runs.filter(run => run.status !== 'following').map(run => this.#launcher.step(run, signal)),
-      this.#follower.turn(runs.filter(run => run.status === 'following')),
+      ...runs
+        .filter(run => run.status !== 'following')
+        .map(run => this.#onRecord(this.#launcher.step(run, signal), run.id)),
+      this.#onRecord(this.#follower.turn(runs.filter(run => run.status === 'following'))),
     ])
     await this.#tidy()
+  }
+
+  /**
+   * Waits for work that writes things down. What can not be put on record ends there and is not done, so nothing is launched that the
+   * ledger does not have; the rest goes on. False when it was so.
+   */
+  async #onRecord(work: Promise<void>, run?: string): Promise<boolean> {
+    try {
+      await work
+      return true
+    } catch (error) {
+      if (!(error instanceof LogError) || error.reaction !== 'refused') throw error
+      this.#book.report('alarm', { message: error.message, ...(run === undefined ? {} : { run }) })
+      return false
+    }
   }
 
   /** Keeps the ledger bounded: runs beyond those that are kept, and now and then the verbs of VMs that are long gone. */
@@ -119,7 +136,10 @@ export class Dispatcher {
       // It may have been carried out: only the ledger that is lost could tell.
       const old = news !== null && entry.at <= ledger.baseline
       if (old) stale += 1
-      await this.#book.append([...(news === null || old ? [] : this.#takeIn(news)), position])
+      const entries = news === null || old ? [] : this.#takeIn(news)
+      // A command that can not be put on record is passed over, or no other would ever be taken in.
+      if (!(await this.#onRecord(this.#book.append([...entries, position]), news?.id)))
+        await this.#book.append([position])
     }
     if (stale > 0)
       this.#book.report('alarm', { message: `${stale} commands of before the ledger was lost are not carried out` })
@@ -148,7 +168,7 @@ export class Dispatcher {
       const { verb, template, reason, hosts } = decision
       const run = newRun({ id: newId(), verb, template, askedBy: SELF, reason, hosts }, now)
       this.#book.report('planned', { run: run.id, message: `${verb} on ${hosts.length} hosts: ${reason}` })
-      await this.#book.append(planned(run, ledger, now))
+      await this.#onRecord(this.#book.append(planned(run, ledger, now)), run.id)
     }
   }
 

@@ -39,7 +39,7 @@ const CUTS: readonly Cut[] = [cutText, dropLabels, dropCollections]
 export function fitted<Data extends object>(event: Event<Data>): Event<Data> {
   let fitting = event
   for (const cut of CUTS) {
-    if (bytesOf(fitting) <= MAX_EVENT_BYTES) return fitting
+    if (!isTooLarge(fitting)) return fitting
     const lost = new Set(fitting.data.trimmed)
     const data = trim(fitting.data, '', cut, lost) as Event<Data>['data']
     fitting = { ...fitting, data: { ...data, trimmed: [...lost] } }
@@ -50,6 +50,15 @@ export function fitted<Data extends object>(event: Event<Data>): Event<Data> {
 /** Bytes of an event as it is stored. */
 export function bytesOf(event: Event): number {
   return Buffer.byteLength(JSON.stringify(event))
+}
+
+/** What has no JSON has no size: it is for the log to tell. */
+function isTooLarge(event: Event): boolean {
+  try {
+    return bytesOf(event) > MAX_EVENT_BYTES
+  } catch {
+    return false
+  }
 }
 
 function trim(value: object, at: string, cut: Cut, lost: Set<string>): object {
