@@ -2,8 +2,9 @@ import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs
 import { dirname } from 'node:path'
 import { type Config, type KafkaConfig, type LogConfig, readSecret } from '../config/index.ts'
 import { Fault } from '../errors.ts'
-import { openSqliteLog } from '../log/index.ts'
-import { faultIn, inspectTopics } from '../log/kafka/index.ts'
+import { type Loss, openSqliteLog } from '../log/index.ts'
+import { faultIn, inspectLosses, inspectTopics } from '../log/kafka/index.ts'
+import { meaningOf } from '../losses.ts'
 import { connectionOf, topicsOf } from '../open-log.ts'
 import { failure, type Finding } from './finding.ts'
 
@@ -27,8 +28,10 @@ async function* checkTopics(log: LogConfig, kafka: KafkaConfig, env: CheckOption
   try {
     const report = await inspectTopics(connectionOf(kafka, env), topicsOf(log, kafka))
     const fault = faultIn(report)
-    if (fault !== null) yield { what, result: 'fail', detail: fault.message, hint: fault.hint }
-    else yield { what, result: 'ok', detail: `${report.topics.length} topics are as they have to be`, hint: '' }
+    if (fault !== null) return yield { what, result: 'fail', detail: fault.message, hint: fault.hint }
+    yield { what, result: 'ok', detail: `${report.topics.length} topics are as they have to be`, hint: '' }
+    const reading = { connection: connectionOf(kafka, env), prefix: kafka.topic_prefix, partitions: kafka.partitions }
+    yield* tellLosses(await inspectLosses(reading, kafka.partitions_per_cluster))
   } catch (error) {
     yield failure(what, error)
   }
@@ -41,7 +44,7 @@ async function* checkFile(config: Config): AsyncIterable<Finding> {
     accessSync(folder, constants.W_OK)
     const { bavail, bsize } = statfsSync(folder)
     // A log that is not there yet is left for the start to make.
-    if (existsSync(config.log.path)) await tryLog(config.log.path)
+    if (existsSync(config.log.path)) yield* tellLosses(await tryLog(config.log.path))
     const room = bavail * bsize
     const free = `${Math.round(room / 1024 / 1024)} MB free`
     if (room < ROOM_BYTES)
@@ -70,11 +73,17 @@ function hintOf(error: unknown): string {
   return error instanceof Fault ? error.hint : 'log.path must name a file in a folder this process may write'
 }
 
-async function tryLog(file: string): Promise<void> {
+function* tellLosses(losses: readonly Loss[]): Iterable<Finding> {
+  for (const { stream, reason } of losses)
+    yield { what: `records of ${stream}`, result: 'fail', detail: reason, hint: meaningOf(stream) }
+}
+
+async function tryLog(file: string): Promise<readonly Loss[]> {
   const forever = Number.MAX_SAFE_INTEGER
   await using log = await openSqliteLog({ file, retentionMs: forever, auditRetentionMs: forever })
   const { writable, reason } = log.health()
   if (!writable) throw new Fault('log_open', reason, { hint: 'make room on its disk, or mend its permissions' })
+  return log.losses()
 }
 
 /** The tokens of the API can be read, and are no trivial ones. */

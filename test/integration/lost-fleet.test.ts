@@ -1,6 +1,9 @@
 import { basename } from 'node:path'
 import { type Admin, Kafka, logLevel } from 'kafkajs'
+import { stringify } from 'yaml'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { checkLog } from '../../src/check/own.ts'
+import { parseConfig } from '../../src/config/index.ts'
 import { createTopics } from '../../src/log/kafka/index.ts'
 import type { Stream } from '../../src/log/index.ts'
 import { connectionTo, planOf } from '../log/kafka/place.ts'
@@ -22,13 +25,24 @@ afterAll(async () => {
   await kafka[Symbol.asyncDispose]()
 })
 
+function logOf(folder: string): object {
+  return { kafka: { brokers: kafka.brokers, topic_prefix: basename(folder), partitions: 3, replicas: 1 } }
+}
+
+/** What `virtbridge check` tells of the log, a line each. */
+async function checked(folder: string, clusters: Clusters): Promise<readonly string[]> {
+  const config = parseConfig(stringify({ log: logOf(folder), clusters: clusters.config }), `${folder}/virtbridge.yaml`)
+  const told: string[] = []
+  for await (const { what, result, hint } of checkLog({ config, env: {} })) told.push(`${result} ${what} ${hint}`)
+  return told
+}
+
 /** The whole bridge on topics of its own; they are made when they are missing. */
 async function start(folder: string, clusters: Clusters): Promise<Bridge> {
   const prefix = basename(folder)
   await createTopics(connectionTo(kafka.brokers), planOf(prefix, 1))
-  const log = { kafka: { brokers: kafka.brokers, topic_prefix: prefix, partitions: 3, replicas: 1 } }
   const controller = { url: 'http://127.0.0.1:1', token: { env: 'TEST_TOKEN' }, poll_seconds: 0.1 }
-  return startBridge(folder, { log, clusters: clusters.config, controller })
+  return startBridge(folder, { log: logOf(folder), clusters: clusters.config, controller })
 }
 
 async function lose(folder: string, stream: Stream): Promise<void> {
@@ -58,8 +72,14 @@ test('a fleet that was lost is read anew: nothing of it is news, and what was mi
     await synced(bridge)
     world?.addVm('web-2')
     await expect.poll(() => bridge.facts('web-2.shop.prod-1'), SOON).toEqual(['created'])
+    expect(await checked(folder.path, clusters)).toEqual([expect.stringMatching(/^ok log on Kafka/)])
   }
   await lose(folder.path, 'state.fleet')
+  await createTopics(connectionTo(kafka.brokers), planOf(basename(folder.path), 1))
+  expect(await checked(folder.path, clusters)).toEqual([
+    expect.stringMatching(/^ok log on Kafka/),
+    expect.stringMatching(/^fail records of state\.fleet .*virtbridge loss confirm state\.fleet/),
+  ])
   world?.addVm('web-3')
   await using bridge = await start(folder.path, clusters)
   await synced(bridge)
