@@ -109,6 +109,7 @@ export class ClusterFold {
     const { observed } = inbound
     if (inbound.of !== 'vm' && inbound.of !== 'vmi') yield* this.#aside(inbound, now)
     else if (observed.kind === 'changed' || observed.kind === 'gone') yield* this.#one(inbound, now)
+    else if (observed.kind === 'ended') this.#seen.delete(inbound.of)
     else if (observed.kind === 'unavailable') {
       const { kind } = observed.error
       this.#seen.delete(inbound.of)

@@ -202,6 +202,7 @@ export class ClusterWatch {
       this.#watching.delete(inbound.of)
       if (RESOURCES[inbound.of].required) await this.#unavailable(observed.error)
     }
+    if (observed.kind === 'ended') this.#watching.delete(inbound.of)
     if (observed.kind === 'watching') this.#watching.add(inbound.of)
     await this.#store(fold.fold(inbound, this.#options.now()))
     if (observed.kind === 'listed' && inbound.of === 'vm') this.#asked = false

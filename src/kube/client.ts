@@ -1,4 +1,5 @@
-import { Agent } from 'undici'
+import type { Readable } from 'node:stream'
+import { Agent, type Dispatcher } from 'undici'
 import type { Connection, Tls } from './connection.ts'
 import { fromFailure, fromStatus, KubeError } from './error.ts'
 
@@ -9,8 +10,16 @@ export interface ClientOptions {
   readonly requestTimeoutMs?: number
 }
 
-/** Bytes of a body that is read as a whole: a page of 500 VMs is about 5 MB. */
+/** Bytes of a body that is read as a whole: a page of 250 VMs is about 2.5 MB. */
 const MAX_BODY = 64 * 1024 * 1024
+/** Where HTTP/2 can not be had: each watch takes one, and a list needs one beside them. */
+const MAX_CONNECTIONS = 32
+/**
+ * What may be on its way to us unread, of one stream and of a connection. With the usual 256 KB the API server took us for too slow in
+ * a burst of large objects, and ended watch after watch (docs/decisions/0012-http2-and-streaming-lists.md).
+ */
+const STREAM_BYTES = 1024 * 1024
+const CONNECTION_BYTES = 8 * 1024 * 1024
 const REQUEST_TIMEOUT_MS = 30_000
 
 /** One API server: one connection pool, requests with the caller's signal, errors by what to do about them. */
@@ -64,7 +73,10 @@ export class KubeClient implements AsyncDisposable {
 
   #pool(): Agent {
     return new Agent({
-      connections: 8,
+      // HTTP/2 where the server has it: watches, lists and the rest share one connection.
+      connections: MAX_CONNECTIONS,
+      initialWindowSize: STREAM_BYTES,
+      h2Options: { connectionWindowSize: CONNECTION_BYTES },
       connect: { ...this.#trusted, timeout: 10_000, keepAlive: true },
       headersTimeout: this.#timeoutMs,
       // A quiet watch is normal: bookmarks come about once a minute, and the reflector has its own stall timer.
@@ -84,10 +96,9 @@ export class KubeClient implements AsyncDisposable {
   }
 
   async #json(request: Request): Promise<unknown> {
-    const signal = AbortSignal.any([request.signal, AbortSignal.timeout(this.#timeoutMs)])
-    const body = await this.#request({ ...request, signal })
+    const body = await this.#request(request)
     try {
-      return JSON.parse(await text(body, MAX_BODY))
+      return JSON.parse(await text(body, MAX_BODY, this.#timeoutMs))
     } catch (error) {
       if (error instanceof SyntaxError)
         throw new KubeError('invalid', `${request.path}: the answer is not JSON`, { cause: error })
@@ -96,7 +107,7 @@ export class KubeClient implements AsyncDisposable {
   }
 
   /** Asks once more when who we are is refused, or when by now another CA or address is known: both are rotated under us. */
-  async #request(request: Request): Promise<AsyncIterable<Uint8Array>> {
+  async #request(request: Request): Promise<Readable> {
     try {
       return await this.#send(request, false)
     } catch (error) {
@@ -116,27 +127,55 @@ export class KubeClient implements AsyncDisposable {
     return this.#connection.url !== url || this.#connection.tls !== tls
   }
 
-  async #send(request: Request, fresh: boolean): Promise<AsyncIterable<Uint8Array>> {
+  /**
+   * undici hears no abort, and counts no time, of a request that waits for a connection: so both are looked after here. An answer that
+   * comes later is thrown away. What is late is not aborted: when its own time-out passes, undici looks whether an HTTP/2 connection is
+   * dead, and only then.
+   */
+  async #inTime(answer: Promise<Dispatcher.ResponseData>, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+    const giveUp = Promise.withResolvers<never>()
+    const late = (): void => giveUp.reject(new KubeError('unreachable', `no answer within ${this.#timeoutMs} ms`))
+    const aborted = (): void => giveUp.reject(signal.reason)
+    const timer = setTimeout(late, this.#timeoutMs)
+    signal.addEventListener('abort', aborted, { once: true })
+    try {
+      return await Promise.race([answer, giveUp.promise])
+    } catch (error) {
+      answer.then(
+        ({ body }) => body.destroy(),
+        () => undefined,
+      )
+      throw error
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', aborted)
+    }
+  }
+
+  async #send(request: Request, fresh: boolean): Promise<Readable> {
     try {
       const headers = await this.#connection.authorize(fresh)
       const url = new URL(this.url)
       const prefix = url.pathname.replace(/\/$/, '')
-      const answer = await this.#current().request({
-        origin: url.origin,
-        path: `${prefix}${request.path}`,
-        method: request.method,
-        signal: request.signal,
-        headers: {
-          ...headers,
-          accept: 'application/json',
-          'user-agent': this.#userAgent,
-          'content-type': 'application/json',
-        },
-        ...(request.body === undefined ? {} : { body: request.body }),
-      })
+      const answer = await this.#inTime(
+        this.#current().request({
+          origin: url.origin,
+          path: `${prefix}${request.path}`,
+          method: request.method,
+          signal: request.signal,
+          headers: {
+            ...headers,
+            accept: 'application/json',
+            'user-agent': this.#userAgent,
+            'content-type': 'application/json',
+          },
+          ...(request.body === undefined ? {} : { body: request.body }),
+        }),
+        request.signal,
+      )
       if (answer.statusCode < 300) return answer.body
       const retryAfter = answer.headers['retry-after']
-      const body = await text(answer.body, 65_536).catch(() => '')
+      const body = await text(answer.body, 65_536, this.#timeoutMs).catch(() => '')
       throw fromStatus(answer.statusCode, body, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter)
     } catch (error) {
       throw fromFailure(error)
@@ -151,13 +190,26 @@ interface Request {
   readonly body?: string
 }
 
-async function text(body: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
-  const chunks: Uint8Array[] = []
-  let size = 0
-  for await (const chunk of body) {
-    size += chunk.length
-    if (size > limit) throw new KubeError('invalid', `the answer is larger than ${limit} bytes`)
-    chunks.push(chunk)
+/** An answer that is not read to its end. A list can be asked for in smaller pages. */
+export class TooLarge extends KubeError {
+  constructor(limit: number) {
+    super('invalid', `the answer is larger than ${limit} bytes`)
   }
-  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** All of a body. Rejects when it is larger than `limit` bytes, or not there within `ms`. */
+async function text(body: Readable, limit: number, ms: number): Promise<string> {
+  const late = setTimeout(() => body.destroy(new KubeError('unreachable', 'the answer stopped in the middle')), ms)
+  try {
+    const chunks: Uint8Array[] = []
+    let size = 0
+    for await (const chunk of body as AsyncIterable<Uint8Array>) {
+      size += chunk.length
+      if (size > limit) throw new TooLarge(limit)
+      chunks.push(chunk)
+    }
+    return Buffer.concat(chunks).toString('utf8')
+  } finally {
+    clearTimeout(late)
+  }
 }

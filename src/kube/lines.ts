@@ -7,25 +7,32 @@ const MAX_LINE = 4 * 1024 * 1024
  * The JSON lines of a watch, one by one, pulled: while the caller works on one, the socket is left unread.
  *
  * A line that is not JSON, or longer than 4 MB, rejects: nothing is skipped in silence. A last line without its newline was cut
- * off and rejects too.
+ * off and rejects too. Bytes that are no UTF-8 become U+FFFD: what holds them is told all the same.
  */
-export async function* jsonLines(body: AsyncIterable<Uint8Array>): AsyncIterable<unknown> {
-  let rest: Buffer = Buffer.alloc(0)
+export async function* jsonLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<unknown, void, undefined> {
+  let parts: Uint8Array[] = []
+  let size = 0
   for await (const chunk of body) {
-    rest = rest.length === 0 ? Buffer.from(chunk) : Buffer.concat([rest, chunk])
-    for (let end = rest.indexOf(10); end >= 0; end = rest.indexOf(10)) {
-      const line = rest.subarray(0, end)
-      rest = rest.subarray(end + 1)
+    let begin = 0
+    for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, begin)) {
+      const rest = chunk.subarray(begin, end)
+      const line = parts.length === 0 ? rest : Buffer.concat([...parts, rest])
+      begin = end + 1
+      parts = []
+      size = 0
       if (line.length > 0) yield parse(line)
     }
-    if (rest.length > MAX_LINE) throw new KubeError('invalid', `a watch line is longer than ${MAX_LINE} bytes`)
+    if (begin === chunk.length) continue
+    parts.push(chunk.subarray(begin))
+    size += chunk.length - begin
+    if (size > MAX_LINE) throw new KubeError('invalid', `a watch line is longer than ${MAX_LINE} bytes`)
   }
-  if (rest.length > 0) throw new KubeError('invalid', 'the watch was cut off in the middle of a line')
+  if (size > 0) throw new KubeError('invalid', 'the watch was cut off in the middle of a line')
 }
 
-function parse(line: Buffer): unknown {
+function parse(line: Uint8Array): unknown {
   try {
-    return JSON.parse(line.toString('utf8'))
+    return JSON.parse(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8'))
   } catch (error) {
     throw new KubeError('invalid', 'a watch line is not JSON', { cause: error })
   }

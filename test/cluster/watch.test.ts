@@ -272,9 +272,13 @@ describe('a mass loss', () => {
     await first[Symbol.asyncDispose]()
     let wrong = 1
     intercept = (request, response) => {
-      if (!/virtualmachines\?limit/.test(request.url ?? '') || wrong === 0) return false
+      if (!/virtualmachines\?.*sendInitialEvents/.test(request.url ?? '') || wrong === 0) return false
       wrong -= 1
-      response.end(JSON.stringify({ metadata: { resourceVersion: String(at.store.revision) }, items: [] }))
+      const metadata = {
+        resourceVersion: String(at.store.revision),
+        annotations: { 'k8s.io/initial-events-end': 'true' },
+      }
+      response.end(`${JSON.stringify({ type: 'BOOKMARK', object: { metadata } })}\n`)
       return true
     }
     const some = await bridge()

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { KubeError } from '../../src/kube/index.ts'
-import { laterPages, type Match, onPlural } from '../../src/simulator/kube/faults.ts'
+import { isList as lists, isWatch as watches, laterPages, onPlural } from '../../src/simulator/kube/faults.ts'
 import type { KubeServerOptions } from '../../src/simulator/kube/server.ts'
 import type { StoreOptions } from '../../src/simulator/kube/store.ts'
 import { ADMIN, clientOf, type Heard, hear, SOON, startScripted, startWorld, TOKEN, type World } from './world.ts'
@@ -21,25 +21,26 @@ function listen(at: World | { url: string }, options: Parameters<typeof hear>[1]
   return stack.use(hear(stack.use(clientOf(url)), options))
 }
 
-const lists: Match = request => request?.verb === 'list'
-const watches: Match = request => request?.verb === 'watch'
+/** As a server that knows no streaming lists. */
+const OLD = { watch: { streamingLists: false } }
 
 async function watching(heard: Heard, times = 1): Promise<void> {
   await expect.poll(() => heard.words.filter(word => word === 'watching').length, SOON).toBe(times)
 }
 
 describe('a list', () => {
-  test('comes in pages and is told once, whole', async () => {
-    const at = await world()
+  test('comes in pages, where the server knows no other, and is told once, whole', async () => {
+    const at = await world(OLD)
     for (const name of ['a', 'b', 'c', 'd', 'e']) at.addVm(name)
     const heard = listen(at, { pageSize: 2 })
     await watching(heard)
     expect(heard.words).toEqual(['listed a b c d e', 'watching'])
-    expect(at.server.requests.get('list virtualmachines')).toBe(3)
+    // One was refused, and three pages.
+    expect(at.server.requests.get('list virtualmachines')).toBe(4)
   })
 
   test('of which a later page fails is not told: the next one that is whole is', async () => {
-    const at = await world()
+    const at = await world(OLD)
     for (const name of ['a', 'b', 'c']) at.addVm(name)
     at.server.faults.plant({ kind: 'status', code: 500 }, laterPages, 2)
     const heard = listen(at, { pageSize: 1 })
@@ -48,13 +49,13 @@ describe('a list', () => {
   })
 
   test('whose token expires between two pages is asked anew, from its first page', async () => {
-    const at = await world()
+    const at = await world(OLD)
     for (const name of ['a', 'b']) at.addVm(name)
     at.server.faults.plant({ kind: 'status', code: 410 }, laterPages, 1)
     const heard = listen(at, { pageSize: 1 })
     await watching(heard)
     expect(heard.words).toEqual(['listed a b', 'watching'])
-    expect(at.server.requests.get('list virtualmachines')).toBe(4)
+    expect(at.server.requests.get('list virtualmachines')).toBe(5)
   })
 
   test.each([
@@ -69,14 +70,28 @@ describe('a list', () => {
 })
 
 describe('a watch', () => {
-  test('tells what changes, in order', async () => {
-    const at = await world()
+  test.each([
+    ['streams its lists', {}],
+    ['lists in pages', OLD],
+  ])('of a server that %s tells what changes, in order', async (_, options) => {
+    const at = await world(options)
+    at.addVm('z')
     const heard = listen(at)
     await watching(heard)
     at.addVm('a')
     at.relabel('a', { x: 'y' })
     at.removeVm('a')
-    await expect.poll(() => heard.words, SOON).toEqual(['listed', 'watching', 'changed a', 'changed a', 'gone a'])
+    await expect.poll(() => heard.words, SOON).toEqual(['listed z', 'watching', 'changed a', 'changed a', 'gone a'])
+  })
+
+  test('that ends says that nothing is seen until it is open again', async () => {
+    const at = await world()
+    const heard = listen(at)
+    await watching(heard)
+    at.addVm('a')
+    await expect.poll(() => heard.words.at(-1), SOON).toBe('changed a')
+    for (const watch of at.server.watches) watch.end()
+    await expect.poll(() => heard.words, SOON).toEqual(['listed', 'watching', 'changed a', 'ended', 'watching'])
   })
 
   test('that ends goes on where it was, without a list and without a loss', async () => {
@@ -139,12 +154,12 @@ describe('a watch', () => {
   })
 
   test('that is forgotten again and again is no endless loop of lists', async () => {
-    const at = await world()
+    const at = await world(OLD)
     at.server.faults.plant({ kind: 'status', code: 410 }, watches)
     const waits = waiting()
     const heard = listen(at, { sleep: waits.sleep })
     await expect.poll(() => waits.count, SOON).toBe(1)
-    expect(at.server.requests.get('list virtualmachines')).toBe(2)
+    expect(at.server.requests.get('list virtualmachines')).toBe(3)
     expect(heard.words.at(-1)).toBe('unavailable expired')
   })
 
@@ -186,6 +201,39 @@ describe('a watch', () => {
     )
     const heard = listen(server)
     await expect.poll(() => heard.words.slice(0, 3), SOON).toEqual(['listed', 'watching', `unavailable ${kind}`])
+  })
+
+  test('that never says a word and outlives its own time-out is given up: its connection died as it was opened', async () => {
+    const server = stack.use(
+      await startScripted((path, response) => {
+        if (path.includes('watch=1')) response.flushHeaders()
+        else response.end('{"items":[],"metadata":{"resourceVersion":"5"}}')
+      }),
+    )
+    // 30 s of grace come on top, which no test waits for: so this one asks for less than nothing.
+    const heard = listen(server, { watchSeconds: { min: -29.97, spread: 0 } })
+    await expect
+      .poll(() => heard.words.slice(0, 4), SOON)
+      .toEqual(['listed', 'watching', 'unavailable unreachable', 'watching'])
+    const patient = listen(server, { watchSeconds: { min: 1, spread: 0 } })
+    await expect.poll(() => heard.words.length, SOON).toBeGreaterThan(12)
+    expect(patient.words).toEqual(['listed', 'watching'])
+  })
+
+  test('of a server that has sent bookmarks before is given up when it is silent from its beginning', async () => {
+    let watches = 0
+    const server = stack.use(
+      await startScripted((path, response) => {
+        if (!path.includes('watch=1')) return response.end('{"items":[],"metadata":{"resourceVersion":"5"}}')
+        watches += 1
+        if (watches > 1) return response.flushHeaders()
+        return response.end('{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"6"}}}\n')
+      }),
+    )
+    const heard = listen(server, { stallMs: 30 })
+    await expect
+      .poll(() => heard.words.slice(0, 5), SOON)
+      .toEqual(['listed', 'watching', 'ended', 'watching', 'unavailable unreachable'])
   })
 
   test('that goes silent although it had sent bookmarks is given up; one without bookmarks may be silent', async () => {
@@ -257,12 +305,14 @@ describe('what can not be had', () => {
     expect(heard.words).toEqual(['unavailable unreachable', 'listed', 'watching'])
   })
 
-  test('a server that asks for time is given it', async () => {
+  test('a server that asks for time is given it, and a little more, so that not all come back at once', async () => {
     const at = await world()
     at.server.faults.plant({ kind: 'status', code: 429, retryAfterSeconds: 7 }, lists, 1)
     const waits = waiting()
     listen(at, { sleep: waits.sleep })
-    await expect.poll(() => waits.asked, SOON).toEqual([7_000])
+    await expect.poll(() => waits.count, SOON).toBe(1)
+    expect(waits.asked[0]).toBeGreaterThan(7_000)
+    expect(waits.asked[0]).toBeLessThan(7_100)
   })
 
   test('another cluster that answers is told as replaced before anything of it is read', async () => {

@@ -125,17 +125,28 @@ function named(object: unknown): Named {
 }
 
 function inWords(observed: Observed<Named>): string {
-  if (observed.kind === 'listed') return ['listed', ...observed.objects.keys()].join(' ')
+  if (observed.kind === 'listed' || observed.kind === 'audited')
+    return [observed.kind, ...observed.objects.keys()].join(' ')
   if (observed.kind === 'changed' || observed.kind === 'gone') return `${observed.kind} ${observed.object.name}`
   return observed.kind === 'unavailable' ? `unavailable ${observed.error.kind}` : observed.kind
 }
 
-/** A server that answers as its script says: what no well-behaved server sends. Counts its requests. */
+/**
+ * A server that answers as its script says: what no well-behaved server sends. Counts its requests. Streaming lists it refuses, as
+ * older servers do, unless they are in the script too.
+ */
 export async function startScripted(
   answer: (path: string, response: ServerResponse, count: number) => void,
+  { streams = false } = {},
 ): Promise<{ url: string; readonly count: number } & AsyncDisposable> {
   let count = 0
-  const server = createServer((request: IncomingMessage, response) => answer(request.url ?? '', response, (count += 1)))
+  const server = createServer((request: IncomingMessage, response) => {
+    const path = request.url ?? ''
+    if (!streams && path.includes('sendInitialEvents')) {
+      response.statusCode = 422
+      response.end()
+    } else answer(path, response, (count += 1))
+  })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

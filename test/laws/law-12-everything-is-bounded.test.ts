@@ -44,7 +44,12 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   // What a cluster may send, and what is kept of it.
   ['kube/lines', 'MAX_LINE', 4_194_304, HERE, 'a line of a watch'],
   ['kube/client', 'MAX_BODY', 67_108_864, HERE, 'a body of an answer'],
-  ['kube/reflector', 'PAGE_SIZE', 500, 'cluster/watch', 'a thousand VMs are read in appends of bounded size'],
+  ['kube/client', 'MAX_CONNECTIONS', 32, 'kube/sharing', 'over HTTP/1.1 has so many connections and no more'],
+  ['kube/client', 'STREAM_BYTES', 1_048_576, 'kube/sharing', 'a watch that nobody reads holds so many bytes'],
+  ['kube/client', 'CONNECTION_BYTES', 8_388_608, 'kube/sharing', 'a watch that nobody reads holds so many bytes'],
+  ['kube/list', 'PAGE_SIZE', 250, 'kube/streaming', 'in pages of 250'],
+  ['kube/audit', 'MAX_CHANGED', 50_000, 'kube/audit', 'is given up when so much changes meanwhile'],
+  ['kube/budget', 'LISTS_AT_ONCE', 20, 'kube/budget', 'is 20 at once when nobody says otherwise'],
   ['cluster/watch', 'INBOX_LIMIT', 500, 'cluster/inbox', 'holds no more than its limit'],
   ['cluster/watch', 'APPEND_LIMIT', 400, 'cluster/watch', 'a thousand VMs are read in appends of bounded size'],
   ['vm/deed', 'MAX_DEEDS', 32, 'vm/deeds', 'remembers at most 32 ended deeds'],

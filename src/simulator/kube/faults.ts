@@ -24,6 +24,13 @@ export function onPlural(plural: string): Match {
   return request => request?.plural === plural
 }
 
+/** Requests for all there is: a list or one of its pages, or a watch that begins with one. */
+export const isList: Match = request =>
+  request?.verb === 'list' || (request?.verb === 'watch' && request.query.get('sendInitialEvents') === 'true')
+
+/** Watches that go on from somewhere. */
+export const isWatch: Match = request => request?.verb === 'watch' && !isList(request)
+
 /** Requests for the second or a later page of a list. */
 export const laterPages: Match = request => request?.verb === 'list' && (request.query.get('continue') ?? '') !== ''
 

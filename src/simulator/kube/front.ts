@@ -5,7 +5,7 @@ import { deletion, draftOf, pageNotFound, readJson, reasonOf, review, send, send
 import type { Review } from './answer.ts'
 import { discover } from './discovery.ts'
 import type { Trouble } from './faults.ts'
-import { Faults } from './faults.ts'
+import { Faults, isList } from './faults.ts'
 import { listPage } from './list.ts'
 import type { KubeObject, Ref } from './object.ts'
 import type { KubeRequest } from './request.ts'
@@ -38,6 +38,7 @@ export class Front {
       timeoutMs: 30 * 60_000,
       maxPendingBytes: 1024 * 1024,
       maxLagMs: 5000,
+      streamingLists: true,
       ...options.watch,
     }
   }
@@ -51,7 +52,7 @@ export class Front {
       const url = new URL(request.url ?? '/', 'http://simulated')
       if (this.#forward?.(request, response, url) === true) return
       const asked = parseRequest(request.method ?? 'GET', url)
-      this.#count(asked === null ? url.pathname : `${asked.verb} ${asked.plural}`)
+      this.#count(asked === null ? url.pathname : `${isList(asked) ? 'list' : asked.verb} ${asked.plural}`)
       const identity = this.#access.authenticate(request.headers)
       const trouble = this.faults.meet(asked)
       if (trouble !== null) this.#suffer(trouble, identity, asked, response)

@@ -28,7 +28,7 @@ export interface KubeServer extends AsyncDisposable {
   readonly faults: Faults
   /** Watches being served now. */
   readonly watches: ReadonlySet<OpenWatch>
-  /** How many requests were answered, by `verb plural` or by path. */
+  /** How many requests were answered, by `verb plural` or by path. A watch that begins with a list counts as `list`. */
   readonly requests: ReadonlyMap<string, number>
   /** Stops listening and cuts every connection; the objects stay. */
   down(): Promise<void>

@@ -18,6 +18,8 @@ export interface WatchLimits {
   maxPendingBytes: number
   /** 5,000 ms. */
   maxLagMs: number
+  /** False: as a server before Kubernetes 1.34, which refuses `sendInitialEvents`. */
+  streamingLists: boolean
 }
 
 /** One line of a watch. */
@@ -70,6 +72,11 @@ export function serveWatch(
   const { query } = request
   const asked = revisionOf(query.get('resourceVersion') ?? '')
   const initialEvents = query.get('sendInitialEvents') === 'true'
+  if (initialEvents && !limits.streamingLists) {
+    const why =
+      'sendInitialEvents: Forbidden: sendInitialEvents is forbidden for watch unless the WatchList feature gate is enabled'
+    throw invalid('ListOptions.meta.k8s.io', '', why)
+  }
   if (initialEvents && query.get('resourceVersionMatch') !== 'NotOlderThan') {
     const why = 'sendInitialEvents: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'
     throw invalid('ListOptions.meta.k8s.io', '', why)
