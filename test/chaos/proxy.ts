@@ -16,7 +16,9 @@ export type Moment = 'before' | 'after' | 'mute' | 'through'
 interface Plan {
   readonly api: Api
   readonly moment: Moment
-  readonly happened: PromiseWithResolvers<void>
+  /** At which broker, counted from 0; -1: at any. */
+  readonly broker: number
+  readonly happened: PromiseWithResolvers<number>
 }
 
 /** Stands between the clients of a Kafka and its brokers, on the loopback, and reads what they say well enough to cut it in two. */
@@ -28,8 +30,8 @@ export class Proxy implements AsyncDisposable {
   /** In front of every listener that was told its clients to come here. */
   static async before(listeners: readonly ProxiedListener[]): Promise<Proxy> {
     const proxy = new Proxy()
-    for (const listener of listeners) {
-      const server = createServer(client => proxy.#carry(client, listener.port))
+    for (const [broker, listener] of listeners.entries()) {
+      const server = createServer(client => proxy.#carry(client, listener.port, broker))
       server.listen(listener.told, '127.0.0.1')
       await once(server, 'listening')
       proxy.#servers.push(server)
@@ -37,25 +39,28 @@ export class Proxy implements AsyncDisposable {
     return proxy
   }
 
-  /** Does so to the next request of the kind, whoever makes it. Resolves when it happened: but for `before` that is when the broker has answered. */
-  next(api: Api, moment: Moment): Promise<void> {
-    const happened = Promise.withResolvers<void>()
-    this.#plans.push({ api, moment, happened })
+  /**
+   * Does so to the next request of the kind to a broker, or to any. Resolves with the broker, counted from 0, when it happened: but for
+   * `before` that is when the broker has answered.
+   */
+  next(api: Api, moment: Moment, broker = -1): Promise<number> {
+    const happened = Promise.withResolvers<number>()
+    this.#plans.push({ api, moment, broker, happened })
     return happened.promise
   }
 
   /** Forgets what was planned and did not happen. */
   calm(): void {
-    for (const { happened } of this.#plans.splice(0)) happened.resolve()
+    for (const { happened, broker } of this.#plans.splice(0)) happened.resolve(broker)
   }
 
-  #carry(client: Socket, port: number): void {
-    const broker = connect(port, '127.0.0.1')
+  #carry(client: Socket, port: number, broker: number): void {
+    const upstream = connect(port, '127.0.0.1')
     const cut = (): void => {
       client.destroy()
-      broker.destroy()
+      upstream.destroy()
     }
-    for (const socket of [client, broker]) {
+    for (const socket of [client, upstream]) {
       this.#sockets.add(socket)
       socket.on('error', cut)
       socket.on('close', () => {
@@ -69,31 +74,31 @@ export class Proxy implements AsyncDisposable {
     client.on(
       'data',
       framed(frame => {
-        const plan = this.#planFor(frame.readInt16BE(4))
+        const plan = this.#planFor(frame.readInt16BE(4), broker)
         if (plan?.moment === 'before') {
           cut()
-          plan.happened.resolve()
+          plan.happened.resolve(broker)
           return
         }
         if (plan !== null) doomed.set(frame.readInt32BE(8), plan)
-        broker.write(frame)
+        upstream.write(frame)
       }),
     )
-    broker.on(
+    upstream.on(
       'data',
       framed(frame => {
         const plan = doomed.get(frame.readInt32BE(4))
         if (plan?.moment === 'after') cut()
         if (plan?.moment === 'mute') mute = true
-        plan?.happened.resolve()
+        plan?.happened.resolve(broker)
         doomed.delete(frame.readInt32BE(4))
         if (!mute && !client.destroyed) client.write(frame)
       }),
     )
   }
 
-  #planFor(key: number): Plan | null {
-    const at = this.#plans.findIndex(plan => API[plan.api] === key)
+  #planFor(key: number, broker: number): Plan | null {
+    const at = this.#plans.findIndex(plan => API[plan.api] === key && (plan.broker < 0 || plan.broker === broker))
     return at < 0 ? null : (this.#plans.splice(at, 1)[0] ?? null)
   }
 

@@ -48,8 +48,8 @@ function open(): Promise<EventLog> {
 async function write(log: EventLog, key: string, from: number): Promise<void> {
   const filler = 'x'.repeat(work.filler)
   const onTheirWay = new Set<Promise<void>>()
-  let ended = ''
-  for (let n = from; ended === ''; n += 1) {
+  const over = { why: '' }
+  for (let n = from; over.why === ''; n += 1) {
     say(`try ${key} ${n}`)
     const durable = log
       .append([
@@ -58,14 +58,14 @@ async function write(log: EventLog, key: string, from: number): Promise<void> {
       ])
       .then(
         () => say(`ok ${key} ${n}`),
-        error => void (ended = error instanceof LogError ? error.reaction : String(error)),
+        error => void (over.why = error instanceof LogError ? error.reaction : String(error)),
       )
       .finally(() => onTheirWay.delete(durable))
     onTheirWay.add(durable)
     if (onTheirWay.size >= work.window) await Promise.race(onTheirWay)
     if (n - from >= work.window && work.everyMs > 0) await sleep(work.everyMs)
   }
-  say(`ended ${ended}`)
+  say(`ended ${over.why}`)
 }
 
 const log = await open()
