@@ -1,8 +1,9 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { shownRecord } from './kafka-record.ts'
 import { samples } from './samples.ts'
 
-/** Writes the examples of docs/events.md anew, as the code makes them: `node test/event/refresh.ts`. The text around them is left alone. */
+/** Writes the examples of docs/events.md, and its Kafka record, anew, as the code makes them: `node test/event/refresh.ts`. The text around them is left alone. */
 const page = fileURLToPath(new URL('../../docs/events.md', import.meta.url))
 
 const events = samples()
@@ -12,4 +13,9 @@ const fresh = sections.map(section => {
   if (event === undefined) return section
   return section.replace(/^```json\n[\s\S]*?^```/m, () => `\`\`\`json\n${JSON.stringify(event, null, 2)}\n\`\`\``)
 })
-writeFileSync(page, fresh.join(''))
+const started = events.get('vm.started')
+const record = started === undefined ? '' : shownRecord(started)
+writeFileSync(
+  page,
+  fresh.join('').replace(/^```text\n[\s\S]*?^```/m, () => `\`\`\`text\n${record}\n\`\`\``),
+)

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { CLUSTER_FACTS, DAY2_FACTS, type Event, MAX_EVENT_BYTES, ORIGINS, VM_FACTS } from '../../src/event/index.ts'
 import { page } from '../docs/documents.ts'
+import { shownRecord } from './kafka-record.ts'
 import { CAME_LATER, faultsOf, type Kind, KINDS, published } from './published.ts'
 import { nameOf, samples } from './samples.ts'
 
@@ -106,14 +107,23 @@ describe('every fact of the catalogue', () => {
 describe('docs/events.md', () => {
   const sections = page('docs/events.md').text.split(/^### /m).slice(1)
 
+  test('shows an event as the record that a consumer of Kafka gets', () => {
+    const started = samples().get('vm.started')
+    const shown = page('docs/events.md').text.split('```text\n')[1]?.split('\n```')[0]
+    expect(shown).toBe(started === undefined ? '' : shownRecord(started))
+  })
+
   test('has a section for every fact of the catalogue, in its order, and for nothing else', () => {
     expect(sections.map(section => section.split('\n', 1)[0] ?? '')).toEqual(NAMES)
   })
 
   test.each(sections.map(section => [section.split('\n', 1)[0] ?? '', section] as const))(
-    '%s says when, what not to conclude, what its id is of, and shows one',
+    '%s says what causes it, what not to conclude, what its id is of, and shows one',
     (name, section) => {
-      expect(section).toMatch(/^Pitfalls: ./m)
+      const [, cause = ''] = section.split(/\n\n/)
+      expect(cause).toMatch(/^[A-Z][^\n]{20,}\.$/m)
+      expect(cause).not.toMatch(/^(Pitfalls|Thing of its id):/)
+      expect(section).toMatch(/^Pitfalls: .{20,}\.$/m)
       expect(section).toMatch(/^Thing of its id: ./m)
       const blocks = [...section.matchAll(/^```json\n([\s\S]*?)^```/gm)].map(
         match => JSON.parse(match[1] ?? '') as Event,

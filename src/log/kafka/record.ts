@@ -30,7 +30,7 @@ export function toRecord({ entry, stream, key: name, json }: Encoded, spread: Sp
 
 /**
  * CloudEvents of a structured JSON message (https://github.com/cloudevents/spec, Kafka binding §3.3), with the attributes mirrored for
- * those who route by header. None is ever null: that ends an ansible-rulebook activation.
+ * those who route by header. None is ever null or empty: null ends an ansible-rulebook activation.
  */
 function headersOf({ value }: Entry): Readonly<Record<string, string>> {
   const event = value as Partial<Record<string, unknown>> | null
@@ -38,9 +38,9 @@ function headersOf({ value }: Entry): Readonly<Record<string, string>> {
   const headers: Record<string, string> = { 'content-type': 'application/cloudevents+json; charset=UTF-8' }
   for (const name of ['specversion', 'id', 'source', 'type', 'subject', 'time', 'dataschema']) {
     const attribute = event[name]
-    if (typeof attribute === 'string') headers[`ce_${name}`] = attribute
+    if (typeof attribute === 'string' && attribute !== '') headers[`ce_${name}`] = attribute
   }
-  if (typeof event['id'] === 'string') headers['message_uuid'] = event['id']
+  if (headers['ce_id'] !== undefined) headers['message_uuid'] = headers['ce_id']
   return headers
 }
 
