@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { type KafkaConfig, type LogConfig, readSecret } from './config/index.ts'
+import { refuseHalfCopied } from './copy-log.ts'
 import { Fault, messageOf } from './errors.ts'
 import { eventJudge } from './event/index.ts'
 import { type DeadLetter, type EventLog, type LogHealth, openKafkaLog, openSqliteLog } from './log/index.ts'
-import type { Connection, TopicPlan } from './log/kafka/index.ts'
+import type { Connection, KafkaLogOptions, TopicPlan } from './log/kafka/index.ts'
 import { VERSION } from './version.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -31,12 +32,22 @@ export async function openLog(config: LogConfig, env: Env, listener: LogListener
     const size = { maxBytes: config.max_size_gb * GIB, sizeTakesAudit: config.max_size_takes_audit }
     return openSqliteLog({ file: config.path, ...retention, ...size, ...records })
   }
+  return openKafka(config, kafka, env, { ...records, before: refuseHalfCopied })
+}
+
+/** The log on Kafka of a configuration, also one that is a copy in the making. Rejects with a Fault that says why it can not be had. */
+export function openKafka(
+  config: LogConfig,
+  kafka: KafkaConfig,
+  env: Env,
+  more: Partial<KafkaLogOptions>,
+): Promise<EventLog> {
   return openKafkaLog({
     connection: connectionOf(kafka, env),
     topics: topicsOf(config, kafka),
     perCluster: kafka.partitions_per_cluster,
     compression: kafka.compression,
-    ...records,
+    ...more,
   })
 }
 

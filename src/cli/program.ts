@@ -59,6 +59,7 @@ function build(context: ProgramContext, setCode: SetCode): Command {
   serveCommands(program, context, setCode)
   topicsCommand(program, context, setCode)
   logCommands(program, context)
+  logCopyCommand(program, context)
   fleetCommands(program, context)
   lossCommands(program, context)
   runCommands(program, context, setCode)
@@ -167,6 +168,23 @@ function logCommands(program: Command, context: ProgramContext): void {
       const { force = false, json = false } = options
       const { backUp } = await import('./backup.ts')
       await backUp(loadConfig(options.config).log, { file, force, json }, context)
+    })
+}
+
+function logCopyCommand(program: Command, context: ProgramContext): void {
+  program
+    .command('log')
+    .description('the log as a whole')
+    .command('copy')
+    .description('carry a SQLite log to the log on Kafka of the configuration; interrupted, it goes on where it was')
+    .requiredOption('--from <file>', 'the SQLite log that no bridge writes, or a copy of it')
+    .addOption(new Option('-c, --config <file>', 'the configuration').default('virtbridge.yaml'))
+    .option('--yes', 'no bridge has run since the copy was made')
+    .option('--json', 'for programs')
+    .action(async (options: { from: string; config: string; yes?: boolean; json?: boolean }) => {
+      const { from, yes = false, json = false } = options
+      const { copyToKafka } = await import('./log-copy.ts')
+      await copyToKafka(loadConfig(options.config).log, { from, yes, json }, context)
     })
 }
 

@@ -35,6 +35,8 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['log/sqlite/tend', 'STEP_ROWS', 500, 'log/sqlite-size', 'the room of what went is given back, in small steps'],
   ['log/sqlite/duplicate', 'PIECE_ROWS', 2_000, 'log/sqlite-backup', 'a copy made under load is of one moment'],
   ['log/sqlite/duplicate', 'PIECE_BYTES', 4_194_304, 'log/sqlite-backup', 'interrupted, it leaves nothing'],
+  ['log/sqlite/source', 'PAGE_ROWS', 1_000, 'log/copy-log', 'a copy that is ended again and again'],
+  ['log/sqlite/source', 'PAGE_BYTES', 1_048_576, 'log/copy-log', 'a copy that is ended again and again'],
   ['log/sqlite/backup', 'SYNC_BYTES', 33_554_432, 'log/sqlite-backup', 'a copy made under load is of one moment'],
   ['log/encode', 'MAX_RECORD_BYTES', 2_000_000, 'log/conformance', 'a record of just so many bytes is stored'],
   ['log/dead-letter', 'MAX_KEY', 512, 'log/dead-letter', 'a dead letter is small and plain'],

@@ -20,6 +20,7 @@ import type { Claim } from './claim.ts'
 import { COMPRESSION, type Connection } from './driver.ts'
 import { isRefused } from './errors.ts'
 import { Lane } from './lane.ts'
+import { type Glimpse, glimpse } from './glimpse.ts'
 import { createOutbox } from './outbox.ts'
 import { Library } from './library.ts'
 import { fromPosition, toPosition } from './position.ts'
@@ -39,6 +40,8 @@ export interface KafkaLogOptions extends RecordOptions {
   /** Neighbouring partitions of one cluster; divides `topics.partitions`. */
   readonly perCluster: number
   readonly compression: keyof typeof COMPRESSION
+  /** Looks at the log before it is taken over, and refuses it by throwing a Fault. */
+  readonly before?: (found: Glimpse) => Promise<void>
   /** Told when the log stops or starts to accept writes. */
   readonly onHealth?: (health: LogHealth) => void
 }
@@ -130,6 +133,8 @@ class KafkaLog implements EventLog {
     const { connection, topics } = this.#options
     const reading = { connection, prefix: topics.prefix, partitions: topics.partitions }
     await refuseNewerClaim(reading, OPEN_MS, this.#closing.signal)
+    const { before, perCluster } = this.#options
+    if (before !== undefined) await glimpse(reading, perCluster, before)
     await this.#lane.open(OPEN_MS, async () => {
       await using reader = await Reader.open(reading)
       const found = await survey(reader)
