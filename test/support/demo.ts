@@ -46,6 +46,8 @@ export interface Record {
     readonly hosts: number
     readonly outcome: string
   }[]
+  /** Records that could not be stored, or were events that are none of their schema. */
+  readonly dead: readonly object[]
 }
 
 export async function readRecord(shown: Shown, dir: string): Promise<Record> {
@@ -63,11 +65,13 @@ export async function readRecord(shown: Shown, dir: string): Promise<Record> {
   }
   const { vms } = (await api.get('/api/v1/vms?limit=5000')) as Pick<Record, 'vms'>
   const { runs } = (await api.get('/api/v1/runs')) as Pick<Record, 'runs'>
-  return { events, vms, runs }
+  const { events: dead } = (await api.get('/api/v1/events?stream=dead')) as { events: readonly object[] }
+  return { events, vms, runs, dead }
 }
 
-/** Every VM began once and ended at most once, and those that are there are those that began and did not end. */
-export function expectNothingLostOrInvented({ events, vms }: Record): void {
+/** Every record was stored. Every VM began once and ended at most once, and those that are there are those that began and did not end. */
+export function expectNothingLostOrInvented({ events, vms, dead }: Record): void {
+  expect(dead).toEqual([])
   const beginnings = events
     .filter(event => ['discovered', 'created'].includes(event.data.fact))
     .map(event => event.data.vm.uid)
