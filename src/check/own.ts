@@ -3,8 +3,10 @@ import { dirname } from 'node:path'
 import { type Config, type KafkaConfig, type LogConfig, readSecret } from '../config/index.ts'
 import { Fault } from '../errors.ts'
 import { type Loss, openSqliteLog } from '../log/index.ts'
-import { faultIn, inspectLosses, inspectTopics } from '../log/kafka/index.ts'
+import { faultIn, glimpse, inspectLosses, inspectTopics } from '../log/kafka/index.ts'
 import { meaningOf } from '../losses.ts'
+import { refuseHalfCopied } from '../copy-log.ts'
+import { roomToMigrate } from '../log/sqlite/migrate.ts'
 import { connectionOf, topicsOf } from '../open-log.ts'
 import { failure, type Finding } from './finding.ts'
 
@@ -32,6 +34,7 @@ async function* checkTopics(log: LogConfig, kafka: KafkaConfig, env: CheckOption
     yield { what, result: 'ok', detail: `${report.topics.length} topics are as they have to be`, hint: '' }
     const reading = { connection: connectionOf(kafka, env), prefix: kafka.topic_prefix, partitions: kafka.partitions }
     yield* tellLosses(await inspectLosses(reading, kafka.partitions_per_cluster))
+    await glimpse(reading, kafka.partitions_per_cluster, refuseHalfCopied)
   } catch (error) {
     yield failure(what, error)
   }
@@ -43,9 +46,11 @@ async function* checkFile(config: Config): AsyncIterable<Finding> {
     const folder = nearest(dirname(config.log.path))
     accessSync(folder, constants.W_OK)
     const { bavail, bsize } = statfsSync(folder)
-    // A log that is not there yet is left for the start to make.
-    if (existsSync(config.log.path)) yield* tellLosses(await tryLog(config.log.path))
     const room = bavail * bsize
+    // A log that is not there yet is left for the start to make, and an older one to migrate.
+    const older = existsSync(config.log.path) ? olderLog(config.log.path, room) : null
+    if (older !== null) return yield { what, ...older }
+    if (existsSync(config.log.path)) yield* tellLosses(await tryLog(config.log.path))
     const free = `${Math.round(room / 1024 / 1024)} MB free`
     if (room < ROOM_BYTES)
       yield { what, result: 'warn', detail: `writable, but only ${free}`, hint: 'give its disk more room' }
@@ -59,6 +64,19 @@ async function* checkFile(config: Config): AsyncIterable<Finding> {
         hint: 'a second `virtbridge serve` on it would refuse to start',
       }
     else yield { ...failure(what, error), hint: hintOf(error) }
+  }
+}
+
+/** What the next start does to a log of an older virtbridge; null for any other, and for what opening it tells better. */
+function olderLog(file: string, room: number): Omit<Finding, 'what'> | null {
+  try {
+    const needed = roomToMigrate(file)
+    if (needed === 0) return null
+    const detail = `of an older virtbridge: the next start migrates it, which needs ${Math.ceil(needed / 1_048_576)} MB`
+    const hint = 'keep a copy: the older version refuses it from then on'
+    return { result: room < needed ? 'fail' : 'ok', detail, hint: room < needed ? 'make room on its disk' : hint }
+  } catch {
+    return null
   }
 }
 

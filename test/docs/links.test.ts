@@ -61,7 +61,7 @@ function commandsOf({ code }: Page): readonly { words: string[]; options: string
     if (rest === undefined) return []
     const [command = '', second = ''] = rest.split(/\s+/)
     if (!/^[a-z][a-z-]*$/.test(command)) return []
-    const words = ['loss', 'runs'].includes(command) && /^[a-z]+$/.test(second) ? [command, second] : [command]
+    const words = ['log', 'loss', 'runs'].includes(command) && /^[a-z]+$/.test(second) ? [command, second] : [command]
     return [
       { words, options: [...rest.replace(/\s#.*$/, '').matchAll(/(?<=\s)--[a-z][a-z-]*/g)].map(([option]) => option) },
     ]

@@ -131,6 +131,9 @@ test('a log is carried to Kafka, killed in the middle and gone on; a bridge does
     hint: expect.stringContaining('virtbridge log copy --from') as string,
   })
 
+  const checked = await virtbridge(['check', '--config', config])
+  expect(checked.out).toMatch(/FAIL {2}log on Kafka .*a copy that was not finished/)
+
   const went = await virtbridge(command)
   expect(went).toMatchObject({ code: EXIT.ok, err: '' })
   const told = JSON.parse(went.out) as { before: number; entries: number }

@@ -7,7 +7,8 @@ import { type EventLog, openSqliteLog, type Position, type Stored, type Stream }
 import { EVENT_STREAMS, STATE_STREAMS } from '../../src/log/index.ts'
 import { Duplicate } from '../../src/log/sqlite/duplicate.ts'
 import { SCHEMA_VERSION } from '../../src/log/sqlite/schema.ts'
-import { temporaryFolder } from '../support/bridge.ts'
+import { virtbridge } from '../cli/console.ts'
+import { fileIn, temporaryFolder } from '../support/bridge.ts'
 import { all } from './conformance.ts'
 
 const FIXTURES = join(import.meta.dirname, '..', 'fixtures', 'log')
@@ -157,4 +158,15 @@ test('a file of no bytes is a new log', async () => {
   await using log = await open(file)
   await log.append([{ stream: 'events.vm', key: 'k', value: {} }])
   expect(statSync(file).size).toBeGreaterThanOrEqual(0)
+})
+
+test('virtbridge check tells that a log of 0.1.0 will be migrated, and leaves it as it is', async () => {
+  await using folder = await temporaryFolder()
+  const file = old(folder.path, 1)
+  const yaml = 'log: {path: virtbridge.db}\nclusters: [{name: c, kubeconfig: none}]\n'
+  const { out } = await virtbridge(['check', '-c', await fileIn(folder.path, 'v.yaml', yaml)])
+  expect(out).toMatch(
+    /ok {4}log .*virtbridge\.db: of an older virtbridge: the next start migrates it, which needs 1 MB/,
+  )
+  expect(schemaOf(file)).toBe(1)
 })

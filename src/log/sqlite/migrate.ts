@@ -36,6 +36,21 @@ export function migrate(path: string): void {
   }
 }
 
+/**
+ * Room in bytes that the start needs beside a log to migrate it; 0 for one that is not migrated. Throws as opening it does; nothing is
+ * changed.
+ */
+export function roomToMigrate(path: string): number {
+  const file = realpathSync(path)
+  const db = new DatabaseSync(file, { readOnly: true })
+  try {
+    const version = versionOf(db, file)
+    return version === 0 || version === SCHEMA_VERSION ? 0 : Math.ceil(statSync(file).size * ROOM)
+  } finally {
+    db.close()
+  }
+}
+
 /** The schema of a log. An older one is made one file, with nothing left in its write-ahead log, before another takes its name. */
 function settle(file: string): number {
   const db = new DatabaseSync(file)
