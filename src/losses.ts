@@ -1,15 +1,35 @@
 import { isCluster, notReadYet } from './cluster/index.ts'
-import { type ConfirmLossCommand, setBaseline } from './day2/index.ts'
+import { baselineEntry, confirmedEvent, type ConfirmLossCommand, lossEvent } from './day2/index.ts'
 import type { Check } from './http/index.ts'
 import { type Entry, type EventLog, type Loss, START } from './log/index.ts'
 import type { RoleParts } from './role.ts'
 import type { Logger } from './telemetry/index.ts'
 
+/** Key of `state.runs` that says which loss of a stream was told last. */
+const TOLD = 'loss/'
+
 /** What is done about records that the log lost, before anybody reads it: it is told, and what it forbids is written down. */
 export async function meetLosses(log: EventLog, logger: Logger): Promise<void> {
-  for (const { stream, reason } of log.losses()) logger.error({ stream, hint: meaningOf(stream) }, reason)
-  await setBaseline(log)
+  const losses = log.losses()
+  for (const { stream, reason } of losses) logger.error({ stream, hint: meaningOf(stream) }, reason)
+  if (losses.length === 0) return
+  await tell(log, losses)
   await adoptAnew(log)
+}
+
+/** Each loss is told once, and that it was told stands beside the ledger, with what it forbids. */
+async function tell(log: EventLog, losses: readonly Loss[]): Promise<void> {
+  const told = new Set<string>()
+  for await (const { key, value } of log.latest('state.runs'))
+    if (key.startsWith(TOLD) && value !== null && 'id' in value) told.add(String(value.id))
+  for (const loss of losses) {
+    if (told.has(loss.id)) continue
+    await log.append([
+      { stream: 'events.day2', key: loss.stream, value: lossEvent(loss) },
+      ...(loss.stream === 'state.runs' ? [baselineEntry(loss)] : []),
+      { stream: 'state.runs', key: `${TOLD}${loss.stream}`, value: { schema: 1, kind: 'loss', id: loss.id } },
+    ])
+  }
 }
 
 /**
@@ -50,13 +70,16 @@ const MEANINGS: Readonly<Partial<Record<Loss['stream'], string>>> = {
 
 /** Takes in what people say about losses until the signal aborts. Nothing is lost while a log is open, so without one there is nothing to do. */
 export async function followLossConfirmations(parts: RoleParts): Promise<void> {
-  const { log, signal, logger } = parts
+  const { log, signal, logger, now } = parts
   if (log.losses().length === 0) return
   for await (const entry of log.follow('commands', START, signal)) {
     const command = entry.value as ConfirmLossCommand | { readonly kind: 'run' | 'confirm' }
     if (command.kind !== 'confirm_loss') continue
     const loss = log.losses().find(({ id }) => id === command.loss)
     if (loss === undefined) continue
+    await log.append([
+      { stream: 'events.day2', key: loss.stream, value: confirmedEvent(loss, command.asked_by, now()) },
+    ])
     await log.confirmLoss(loss.id)
     logger.warn({ stream: loss.stream, by: command.asked_by }, 'a loss of records was confirmed')
     if (log.losses().length === 0) return

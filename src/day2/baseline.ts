@@ -1,4 +1,4 @@
-import type { EventLog, Loss } from '../log/index.ts'
+import type { Entry, Loss } from '../log/index.ts'
 
 /**
  * Until when nothing is known of what was done, as the ledger of it was lost. On `state.runs` under `baseline`, and there for good: a
@@ -19,14 +19,12 @@ export function lostLedger(losses: readonly Loss[]): Loss | undefined {
 }
 
 /**
- * Writes the baseline of a ledger that was lost, before anybody reads it: what it forbids holds when a person has confirmed the loss,
- * too. To be called each time the log was opened; the same loss leads to the same baseline.
+ * The entry of `state.runs` that writes down the baseline of a ledger that was lost. Written before anybody reads it, so that what it
+ * forbids holds when a person has confirmed the loss, too.
  */
-export async function setBaseline(log: EventLog): Promise<void> {
-  const loss = lostLedger(log.losses())
-  if (loss === undefined) return
+export function baselineEntry(loss: Loss): Entry {
   const value: Baseline = { schema: 1, kind: 'baseline', at: loss.at }
-  await log.append([{ stream: 'state.runs', key: BASELINE_KEY, value }])
+  return { stream: 'state.runs', key: BASELINE_KEY, value }
 }
 
 /** Why nothing is launched while a loss of the ledger waits for a person. */

@@ -1,5 +1,6 @@
-export { lostLedger, setBaseline } from './baseline.ts'
+export { baselineEntry, lostLedger } from './baseline.ts'
 export type { DispatchReport } from './book.ts'
+export { confirmedEvent, lossEvent } from './loss-event.ts'
 export { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 export { explain, type Explanation } from './explain.ts'
 export { followLedger, Ledger, type LedgerView, loadLedger } from './ledger.ts'

@@ -53,6 +53,8 @@ export const DAY2_FACTS = [
   'host_missing',
   'host_unknown',
   'run_finished',
+  'records_lost',
+  'loss_confirmed',
 ] as const
 
 export type VmFact = (typeof VM_FACTS)[number]

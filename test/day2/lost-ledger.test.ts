@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { explain, setBaseline } from '../../src/day2/index.ts'
+import { baselineEntry, explain } from '../../src/day2/index.ts'
 import type { EventLog, Loss } from '../../src/log/index.ts'
 import { guest, hostOf, POLICY, uuid } from './guest.ts'
 import { LAUNCH, names, ONBOARD, PATCH, startWorld, type World } from './world.ts'
@@ -28,7 +28,7 @@ function losing(at = Date.now()): { readonly logOf: (log: EventLog) => EventLog;
 /** The same world, its ledger lost while nobody looked. */
 async function lose(world: World): Promise<ReturnType<typeof losing>> {
   const lost = losing()
-  await setBaseline(lost.logOf(world.log))
+  await world.log.append(lost.losses.map(baselineEntry))
   await world.restart({ logOf: lost.logOf })
   const at = Date.now()
   await expect.poll(() => Date.now(), { interval: 1 }).toBeGreaterThan(at)

@@ -1,8 +1,10 @@
 import { clusterEvent } from '../../src/cluster/event.ts'
 import { type ClusterRecord, newCluster, outOfScope } from '../../src/cluster/index.ts'
 import { hostEvent, runEvent } from '../../src/day2/event.ts'
+import { confirmedEvent, lossEvent } from '../../src/day2/loss-event.ts'
 import { type HostResult, newRun, type Run } from '../../src/day2/run.ts'
 import { CLUSTER_FACTS, type ClusterFact, type Event } from '../../src/event/index.ts'
+import type { Loss } from '../../src/log/index.ts'
 import { type Fact, vmEvent, type VmPart, type VmRecord } from '../../src/vm/index.ts'
 import { deed, HOLDS, Story, vm as aVm, vmi as aVmi } from '../vm/story.ts'
 
@@ -130,6 +132,13 @@ function clusterEvents(): readonly Event[] {
   )
 }
 
+const LOSS: Loss = {
+  id: '3f1d9a52-77c1-4d7e-9a43-51a3c5f0e6b2',
+  stream: 'state.runs',
+  reason: 'virtbridge.state.runs lost records: it was made anew or emptied',
+  at: AT,
+}
+
 function day2Events(): readonly Event[] {
   const host = { host: 'web-1.shop.prod-1', key: 'prod-1/shop/web-1', uid: UID, address: '10.0.0.1' }
   const wish = {
@@ -168,5 +177,7 @@ function day2Events(): readonly Event[] {
     runEvent(run, 'run_started', AT),
     ...outcomes.map(([outcome, detail]) => hostEvent(done, host, result(outcome, detail), AT)),
     runEvent(done, 'run_finished', AT),
+    lossEvent(LOSS),
+    confirmedEvent(LOSS, 'operator', AT),
   ]
 }

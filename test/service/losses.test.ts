@@ -2,7 +2,8 @@ import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { newCluster } from '../../src/cluster/index.ts'
 import type { Entry, EventLog, Loss, StateStream } from '../../src/log/index.ts'
-import { openSqliteLog } from '../../src/log/index.ts'
+import type { Day2EventData, Event } from '../../src/event/index.ts'
+import { openSqliteLog, START } from '../../src/log/index.ts'
 import { followLossConfirmations, lossChecks, meetLosses } from '../../src/losses.ts'
 import type { RoleParts } from '../../src/role.ts'
 import { temporaryFolder } from '../support/bridge.ts'
@@ -40,6 +41,14 @@ async function state(log: EventLog, stream: StateStream): Promise<Record<string,
   return found
 }
 
+/** What the audit has. */
+async function told(log: EventLog): Promise<readonly string[]> {
+  return (await log.page('events.day2', START, 100)).map(({ value }) => {
+    const { fact, reason, run } = (value as Event<Day2EventData>).data
+    return `${fact} ${reason} ${run.asked_by}`
+  })
+}
+
 function clusterEntry(name: string, change: object): Entry {
   return {
     stream: 'state.fleet',
@@ -72,14 +81,18 @@ describe('a loss of the fleet', () => {
     const end = log.end('state.fleet')
     await meetLosses(log, quiet)
     expect(log.end('state.fleet')).toBe(end)
-    expect(await state(log, 'state.runs')).toEqual({})
+    expect(await state(log, 'state.runs')).toEqual({ 'loss/state.fleet': { schema: 1, kind: 'loss', id: 'l1' } })
   })
 })
 
-test('a loss of the ledger writes down until when nothing is known, the same at every start', async () => {
+test('a loss of the ledger is told once, and until when nothing is known is written down', async () => {
   await using log = await losing({ ...LEDGER })
   for (let start = 0; start < 2; start += 1) await meetLosses(log, quiet)
-  expect(await state(log, 'state.runs')).toEqual({ baseline: { schema: 1, kind: 'baseline', at: 1_000 } })
+  expect(await state(log, 'state.runs')).toEqual({
+    baseline: { schema: 1, kind: 'baseline', at: 1_000 },
+    'loss/state.runs': { schema: 1, kind: 'loss', id: 'l2' },
+  })
+  expect(await told(log)).toEqual(['records_lost state.runs bridge'])
   expect(lossChecks(log)).toEqual([
     {
       name: 'records of state.runs',
@@ -110,10 +123,16 @@ test('a confirmation is taken in although nobody listened when it was given, and
     command('l2'),
   ])
   const stop = new AbortController()
-  const following = followLossConfirmations({ log, signal: stop.signal, logger: quiet } as unknown as RoleParts)
+  const following = followLossConfirmations({
+    log,
+    signal: stop.signal,
+    logger: quiet,
+    now: () => 5_000,
+  } as unknown as RoleParts)
   await expect.poll(() => log.losses().map(({ id }) => id)).toEqual(['l1'])
   await log.append([command('l1')])
   // With none left there is nothing to follow any more.
   await following
   expect(log.losses()).toEqual([])
+  expect(await told(log)).toEqual(['loss_confirmed state.runs ops', 'loss_confirmed state.fleet ops'])
 })
