@@ -234,7 +234,7 @@ function createCluster(connection: Connection, factory: SocketFactory): Cluster 
   return new Cluster({
     logger: quiet,
     socketFactory: factory,
-    brokers: [...connection.brokers],
+    brokers: inTurn(connection.brokers),
     clientId: connection.clientId,
     ssl: connection.tls,
     sasl: freshLogin(connection),
@@ -249,6 +249,19 @@ function createCluster(connection: Connection, factory: SocketFactory): Cluster 
     maxInFlightRequests: null,
     isolationLevel: 1,
   })
+}
+
+let turns = 0
+
+/**
+ * The brokers, each client beginning with another one. kafkajs asks the first until one refuses to connect: one that hangs, or a balancer
+ * that accepts and closes, would keep us from all the others for as long.
+ */
+function inTurn(brokers: readonly string[]): string[] {
+  // Every second client is a reader: with two brokers each kind would stay with one.
+  const first = (turns + Math.floor(turns / brokers.length)) % brokers.length
+  turns += 1
+  return [...brokers.slice(first), ...brokers.slice(0, first)]
 }
 
 /** The login as it is when a connection asks for it. kafkajs keeps this object, and an authenticator of its own in it. */
