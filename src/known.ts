@@ -28,6 +28,11 @@ export class Stock {
     return [...this.#found.values()].flatMap(({ cluster }) => (cluster === null ? [] : [cluster]))
   }
 
+  /** Every VM that was on record at the start, of whatever cluster. */
+  *vms(): Iterable<VmRecord> {
+    for (const { records } of this.#found.values()) yield* records.values()
+  }
+
   /** True when the log has, or had, a record of it. */
   has(name: string): boolean {
     return this.#found.has(name) || this.#taken.has(name)

@@ -1,9 +1,10 @@
-import { type ClusterRecord, ClusterWatch, type HubWord } from './cluster/index.ts'
+import { type ClusterRecord, ClusterWatch, type HubWord, ImportBoard } from './cluster/index.ts'
 import type { Config } from './config/index.ts'
 import type { Confirmations } from './confirmations.ts'
 import { type Connection, KubeClient } from './kube/index.ts'
 import type { Stock } from './known.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
+import { GuestIndex, type VmRecord } from './vm/index.ts'
 
 /** A cluster that is to be watched. */
 export interface Candidate {
@@ -14,6 +15,7 @@ export interface Candidate {
 }
 
 interface Running {
+  readonly records: ReadonlyMap<string, VmRecord>
   readonly watch: ClusterWatch
   readonly stop: AbortController
   readonly done: Promise<void>
@@ -25,6 +27,9 @@ export class RunningClusters {
   readonly #stock: Stock
   readonly #confirmations: Confirmations
   readonly #running = new Map<string, Running>()
+  /** What all clusters share: which guest lives where, and what the plans of the hubs say of imports. */
+  readonly guests = new GuestIndex()
+  readonly imports = new ImportBoard()
   /** uid of a cluster → the name it is watched under. */
   readonly #claims = new Map<string, string>()
   readonly #lost = Promise.withResolvers<never>()
@@ -33,6 +38,7 @@ export class RunningClusters {
     this.#parts = parts
     this.#stock = stock
     this.#confirmations = confirmations
+    for (const record of stock.vms()) this.guests.replace(null, record)
     this.#lost.promise.catch(() => undefined)
   }
 
@@ -69,18 +75,20 @@ export class RunningClusters {
       word,
       isConfirmed: digest => this.#confirmations.has(name, digest),
       claim: uid => this.#claim(uid, name),
+      guests: this.guests,
+      imports: this.imports,
     })
-    this.#running.set(name, { watch, stop, done: this.#finish(name, watch, client) })
+    this.#running.set(name, { records: known.records, watch, stop, done: this.#finish(name, watch, client) })
   }
 
-  /** No longer watches it; resolves with its last record when nothing is written of it any more, or null when it was not watched. */
-  async stop(name: string): Promise<ClusterRecord | null> {
+  /** No longer watches it; resolves with what is known of it when nothing is written of it any more, or null when it was not watched. */
+  async stop(name: string): Promise<{ cluster: ClusterRecord; records: ReadonlyMap<string, VmRecord> } | null> {
     const running = this.#running.get(name)
     if (running === undefined) return null
     running.stop.abort()
     await running.done
     this.#running.delete(name)
-    return running.watch.record
+    return { cluster: running.watch.record, records: running.records }
   }
 
   /** Resolves when none writes any more; all were told to stop before. */

@@ -7,7 +7,9 @@ import {
   outOfScope,
   type Selection,
   type SelectionChange,
+  leavingEntries,
   watchHub,
+  watchPlans,
 } from './cluster/index.ts'
 import type { ClusterConfig, HubConfig } from './config/index.ts'
 import { Confirmations } from './confirmations.ts'
@@ -21,6 +23,7 @@ import { connectionOf, managedConnection, ruleOf } from './reach.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
 import { type Candidate, RunningClusters } from './running.ts'
 import type { HubAccess } from './secret.ts'
+import type { VmRecord } from './vm/index.ts'
 
 /** A cluster that has a hub, and would be watched. */
 interface Managed extends Candidate {
@@ -82,7 +85,8 @@ export class WatchRole {
       if (!named.has(record.name) && !named.has(record.hub)) {
         const reason = 'the configuration no longer names it'
         this.#parts.logger.warn({ cluster: record.name }, `out of scope: ${reason}`)
-        this.#stock?.drop(record.name)
+        const known = await this.#stock?.take(record.name)
+        await this.#leaveVms(known?.records ?? new Map(), reason)
         await log.append([{ stream: 'state.fleet', key: record.name, value: outOfScope(record, reason, now()) }])
       } else if (record.status === 'synced' || record.status === 'held') {
         await log.append([{ stream: 'state.fleet', key: record.name, value: notReadYet(record) }])
@@ -126,6 +130,8 @@ export class WatchRole {
       const before = this.#stock
         ?.clusters()
         .filter(({ hub: of, status }) => of === hub.name && status !== 'out_of_scope')
+      const board = this.#clusters?.imports
+      const plans = board === undefined ? null : watchPlans({ client, hub: hub.name, board, signal })
       await watchHub({
         name: hub.name,
         client,
@@ -138,6 +144,7 @@ export class WatchRole {
         signal,
         onChange: (change, selection, entries) => this.#follow(access, change, selection, entries),
       })
+      await plans
     })
   }
 
@@ -208,11 +215,13 @@ export class WatchRole {
       this.#faults.delete(`${hub}/${waited.managed}`)
       return []
     }
-    const record = (await this.#clusters?.stop(name)) ?? (await this.#stock?.take(name))?.cluster ?? null
-    if (record === null) return []
+    const known = (await this.#clusters?.stop(name)) ?? (await this.#stock?.take(name))
+    const record = known?.cluster ?? null
+    if (known === undefined || record === null) return []
     const reason =
       how === 'detached' ? `its hub ${hub} has no such cluster any more` : `its hub ${hub} no longer selects it`
     this.#parts.logger.warn({ cluster: name }, `out of scope: ${reason}`)
+    await this.#leaveVms(known.records, reason)
     const entries: Entry[] = []
     let next = outOfScope(record, reason, now())
     if (how === 'detached' && record.adopted_at > 0) {
@@ -221,6 +230,15 @@ export class WatchRole {
       entries.push({ stream: 'events.cluster', key: name, value: event })
     }
     return [...entries, { stream: 'state.fleet', key: name, value: next }]
+  }
+
+  /** Each of its VMs is out of scope: told, and held as it is. */
+  async #leaveVms(records: ReadonlyMap<string, VmRecord>, reason: string): Promise<void> {
+    const { log, now } = this.#parts
+    for (const { entries, left } of leavingEntries(records.values(), reason, now())) {
+      await log.append(entries)
+      for (const record of left) this.#clusters?.guests.replace(null, record)
+    }
   }
 
   /** From the beginning, at each start: a confirmation that came while nobody watched counts. */

@@ -12,4 +12,7 @@ export {
   readCluster,
 } from './record.ts'
 export { type Selection, type SelectionChange, type SelectionRule } from './selection.ts'
+export { ImportBoard } from './imports.ts'
+export { watchPlans } from './plans.ts'
+export { leavingEntries } from './scope.ts'
 export { ClusterWatch, type WatchOptions } from './watch.ts'

@@ -33,11 +33,14 @@ export async function all(log: EventLog, stream: Stream): Promise<readonly Store
 }
 
 /** What the log knows of the cluster, as the role `watch` reads it at its start. */
-async function known(log: EventLog): Promise<{ cluster: ClusterRecord | null; records: Map<string, VmRecord> }> {
+async function known(
+  log: EventLog,
+  name: string,
+): Promise<{ cluster: ClusterRecord | null; records: Map<string, VmRecord> }> {
   const records = new Map<string, VmRecord>()
   let cluster: ClusterRecord | null = null
   for await (const { key, value } of log.latest('state.fleet')) {
-    if (value === null) continue
+    if (value === null || (key !== name && !key.startsWith(`${name}/`))) continue
     if (isCluster(value)) cluster = value
     else records.set(key.slice(key.indexOf('/') + 1), value as VmRecord)
   }
@@ -62,15 +65,16 @@ interface BridgeOptions extends Pick<WatchOptions, 'resources' | 'guests' | 'imp
   readonly holds?: typeof SHORT
   readonly url?: string
   readonly confirmed?: readonly string[]
+  readonly name?: string
 }
 
 export async function startBridge(at: World, log: EventLog, options: BridgeOptions = {}): Promise<Bridge> {
   const stop = new AbortController()
   const client = clientOf(options.url ?? at.server.url)
-  const before = await known(log)
+  const before = await known(log, options.name ?? 'prod-1')
   const confirmed = new Set(options.confirmed)
   const watch = new ClusterWatch({
-    name: 'prod-1',
+    name: options.name ?? 'prod-1',
     hub: '',
     client,
     log,

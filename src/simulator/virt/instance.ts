@@ -8,6 +8,9 @@ import { hasCondition, isFinal, withCondition, withoutCondition } from './object
 import type { Step, View } from './view.ts'
 import { paced } from './view.ts'
 
+/** On a VM's template: no node has room for it. */
+export const UNSCHEDULABLE_ANNOTATION = 'simulator.virtbridge.io/unschedulable'
+
 /** How long each stage of a boot and of a shutdown lasts, in ms. */
 export const PACE = {
   pending: 400,
@@ -29,7 +32,7 @@ export const PACE = {
  * Succeeded… | no       | stays: the VM decides
  * none       | no       | Pending
  * Pending    | no       | Scheduling, later when disks are made first
- * Scheduling | no       | Scheduled, on a node
+ * Scheduling | no       | Scheduled, on a node; or, when none has room, PodScheduled False
  * Scheduled  | no       | Running, with the pod network's address
  * Running    | no       | the agent connects, if the guest has one: AgentConnected, guestOSInfo, all addresses
  */
@@ -44,6 +47,7 @@ export function nextOfInstance(view: View, vm: Vm, vmi: Vmi, now: number): Step 
       return { stage: 'scheduling', delayMs, writes: [status(vmi, scheduling(vmi, now))] }
     }
     case 'Scheduling': {
+      if (vm.spec.template.metadata?.annotations?.[UNSCHEDULABLE_ANNOTATION] !== undefined) return stuck(vmi)
       const node = view.nodes[numberOf(`${view.seed}/${vmi.metadata.uid}/node`) % view.nodes.length] ?? 'node-1'
       return { stage: 'scheduled', delayMs: paced(view, 'scheduled', PACE.schedule), writes: [place(vmi, node, now)] }
     }
@@ -149,6 +153,17 @@ function disks(made: boolean): Condition {
 function scheduling(vmi: Vmi, now: number): VmiStatus {
   const next = entered(vmi, 'Scheduling', now)
   return { ...next, conditions: withCondition(next.conditions, disks(true)) }
+}
+
+/** The condition is that of its pod, copied. */
+function stuck(vmi: Vmi): Step | null {
+  if (vmi.status?.conditions?.some(({ type }) => type === 'PodScheduled') === true) return null
+  const unschedulable = {
+    ...condition('PodScheduled', false, 'Unschedulable', null),
+    message: '0/3 nodes are available',
+  }
+  const next = { ...vmi.status, conditions: withCondition(vmi.status?.conditions, unschedulable) }
+  return { stage: 'unschedulable', delayMs: 0, writes: [status(vmi, next)] }
 }
 
 function place(vmi: Vmi, node: string, now: number): Step['writes'][number] {

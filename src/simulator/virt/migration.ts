@@ -17,6 +17,9 @@ export const MIGRATION_PACE = {
   running: 3500,
 } as const
 
+/** On a migration: it fails, and this is why. */
+export const FAILS_ANNOTATION = 'simulator.virtbridge.io/fails'
+
 /** KubeVirt keeps this many finished migrations per VMI. */
 const KEPT = 5
 
@@ -29,6 +32,7 @@ const KEPT = 5
  * none, …, Scheduled   | the next phase
  * PreparingTarget      | the VMI's migrationState, then TargetReady
  * TargetReady          | the VMI's startTimestamp, then Running
+ * Running, is to fail  | the VMI's endTimestamp and why, then Failed
  * Running              | in one write the VMI's endTimestamp, node and pod; then Succeeded
  *
  * The pod on the target has another address, and the agent's channel opens anew there: AgentConnected is gone for a moment.
@@ -84,6 +88,7 @@ function advance(view: View, moving: Moving, now: number): Step | null {
     case 'TargetReady':
       return mine?.startTimestamp === undefined ? begin(moving, mine, now) : to('Running', MIGRATION_PACE.ready)
     case 'Running':
+      if (migration.metadata.annotations?.[FAILS_ANNOTATION] !== undefined) return fail(migration, vmi, now)
       return mine?.endTimestamp === undefined ? arrive(view, moving, now) : to('Succeeded', 0)
     default:
       return null
@@ -153,9 +158,10 @@ function arrive(view: View, { vm, vmi, migration }: Moving, now: number): Step {
 function fail(migration: Migration, vmi: Vmi, now: number): Step {
   const state = vmi.status?.migrationState
   const mine = state?.migrationUid === migration.metadata.uid && state.startTimestamp !== undefined
-  const ended =
-    mine && state.endTimestamp === undefined
-      ? [told(vmi, { ...state, endTimestamp: kubeTime(now), completed: true, failed: true })]
-      : []
-  return { stage: 'migration failed', delayMs: 0, writes: [...ended, enter(migration, 'Failed', now)] }
+  const why = migration.metadata.annotations?.[FAILS_ANNOTATION]
+  const reason = why === undefined ? {} : { failureReason: why }
+  if (!mine || state.endTimestamp !== undefined)
+    return { stage: 'migration failed', delayMs: 0, writes: [enter(migration, 'Failed', now)] }
+  const ended = { ...state, ...reason, endTimestamp: kubeTime(now), completed: true, failed: true }
+  return { stage: 'migration failed', delayMs: 0, writes: [told(vmi, ended), enter(migration, 'Failed', now, ended)] }
 }

@@ -1,5 +1,9 @@
-import type { Condition, StateChangeRequest, Vm, Vmi, VmStatus } from './objects.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { bootOf } from './boot.ts'
+import type { Condition, MachineSpec, StateChangeRequest, Vm, Vmi, VmStatus } from './objects.ts'
 import { hasCondition, isFinal, runStrategyOf } from './objects.ts'
+
+const RESTART = 'RestartRequired'
 
 /** Conditions that are the VM's own; every other one is a copy of its VMI's. */
 const OWN = new Set(['Ready', 'Failure', 'RestartRequired', 'ManualRecoveryRequired'])
@@ -15,9 +19,9 @@ export function mirroredStatus(vm: Vm, vmi: Vmi | null, now: string): VmStatus {
   const ready = readyCondition(vmi)
   const copied =
     vmi === null
-      ? (before.conditions ?? []).filter(condition => condition.type !== 'Ready')
+      ? (before.conditions ?? []).filter(({ type }) => type !== 'Ready' && type !== RESTART)
       : [
-          ...(before.conditions ?? []).filter(({ type }) => OWN.has(type) && type !== 'Ready'),
+          ...(before.conditions ?? []).filter(({ type }) => OWN.has(type) && type !== 'Ready' && type !== RESTART),
           ...(vmi.status?.conditions ?? []).filter(({ type }) => !OWN.has(type)),
         ]
   const { stateChangeRequests: _requests, ...kept } = before
@@ -25,7 +29,7 @@ export function mirroredStatus(vm: Vm, vmi: Vmi | null, now: string): VmStatus {
   return {
     ...kept,
     ...(requests.length === 0 ? {} : { stateChangeRequests: requests }),
-    conditions: [keepTime(ready, before.conditions, now), ...copied],
+    conditions: [keepTime(ready, before.conditions, now), ...restart(vm, vmi), ...copied],
     created: vmi !== null,
     ready: ready.status === 'True',
     printableStatus: printableStatus(vm, vmi),
@@ -61,6 +65,16 @@ export function printableStatus(vm: Vm, vmi: Vmi | null): string {
   }
   if (vmi !== null && !isFinal(phase)) return 'Starting'
   return 'Stopped'
+}
+
+/** A boot that has not the size that its VM was given since must be restarted for it. */
+function restart(vm: Vm, vmi: Vmi | null): readonly Condition[] {
+  if (vmi?.status?.phase !== 'Running') return []
+  const wanted = (bootOf(vm).spec as MachineSpec).domain
+  const { cpu, memory } = vmi.spec.domain
+  if (isDeepStrictEqual([wanted.cpu, wanted.memory], [cpu, memory])) return []
+  const message = 'a non-live-updatable field was changed in the template spec'
+  return [{ type: RESTART, status: 'True', message, lastProbeTime: null, lastTransitionTime: null }]
 }
 
 function readyCondition(vmi: Vmi | null): Condition {

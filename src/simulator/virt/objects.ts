@@ -112,6 +112,7 @@ export interface MigrationState {
   endTimestamp?: string
   completed?: boolean
   failed?: boolean
+  failureReason?: string
 }
 
 /** What KubeVirt says of a running instance. */
@@ -144,6 +145,31 @@ export interface Migration extends KubeObject {
     phaseTransitionTimestamps?: readonly { phase: MigrationPhase; phaseTransitionTimestamp: string }[]
     migrationState?: MigrationState
   }
+}
+
+/** A VirtualMachineSnapshot. */
+export interface Snapshot extends KubeObject {
+  spec: { source: { name: string; kind?: string } }
+  status?: {
+    phase?: 'InProgress' | 'Succeeded' | 'Failed'
+    readyToUse?: boolean
+    sourceUID?: string
+    creationTime?: string
+    error?: { time: string; message: string }
+    conditions?: readonly Condition[]
+  }
+}
+
+/** A VirtualMachineRestore: it has no phase. */
+export interface Restore extends KubeObject {
+  spec: { target: { name: string; kind?: string }; virtualMachineSnapshotName: string }
+  status?: { complete?: boolean; restoreTime?: string; conditions?: readonly Condition[] }
+}
+
+/** A VirtualMachineClone. */
+export interface Clone extends KubeObject {
+  spec: { source: { name: string; kind?: string }; target?: { name: string } }
+  status?: { phase?: 'Succeeded'; targetName?: string }
 }
 
 /** Is this condition there and True? KubeVirt removes AgentConnected and Paused rather than turning them False. */

@@ -1,12 +1,14 @@
 import { isDeepStrictEqual } from 'node:util'
 import { kubeTime } from '../kube/clock.ts'
-import { MIGRATIONS, VMIS, VMS } from '../kube/resource.ts'
+import type { KubeObject } from '../kube/object.ts'
+import { CLAIMS, MIGRATIONS, VMIS, VMS } from '../kube/resource.ts'
 import { uuidOf } from '../kube/uuid.ts'
 import { nextOfInstance } from './instance.ts'
 import { nextOfMigrations } from './migration.ts'
 import { mirroredStatus, openRequests } from './mirror.ts'
 import type { Vm, Vmi } from './objects.ts'
 import { isFinal, runStrategyOf } from './objects.ts'
+import { nextOfStorage } from './storage.ts'
 import type { Step, View, Write } from './view.ts'
 import { VM_FINALIZER, bootOf } from './boot.ts'
 
@@ -22,13 +24,13 @@ import { VM_FINALIZER, bootOf } from './boot.ts'
  * any      | any                 | tell the VM's status, when it differs
  * to stop  | any, not deleting   | delete the VMI
  * any      | with migrations     | nextOfMigrations
- * any      | any                 | nextOfInstance: boot, agent, shutdown
+ * any      | any                 | nextOfInstance: boot, agent, shutdown; and disks, snapshots, restores, clones beside it
  */
 export function nextStep(view: View, now: number): Step | null {
   const { vm, vmi } = view
   if (vm === null) return nextWithoutVm(view)
   const deleting = vm.metadata.deletionTimestamp !== undefined
-  if (deleting && vmi === null) return nextOfMigrations(view, now) ?? letGo(vm)
+  if (deleting && vmi === null) return nextOfMigrations(view, now) ?? letGo(vm, view.claims ?? [])
   if (!deleting && !inCharge(vm)) return { stage: 'adopt', delayMs: 0, writes: [takeCharge(vm)] }
   if (vmi === null && wantsStart(vm)) {
     return { stage: 'create', delayMs: 0, writes: [{ kind: 'create', resource: VMIS, draft: bootOf(vm) }] }
@@ -43,7 +45,14 @@ export function nextStep(view: View, now: number): Step | null {
   if (vmi !== null && vmi.metadata.deletionTimestamp === undefined && wantsStop(vm, vmi)) {
     return { stage: 'stop', delayMs: 0, writes: [...rerun(vm, vmi), { kind: 'remove', resource: VMIS, object: vmi }] }
   }
-  return nextOfMigrations(view, now) ?? (vmi === null ? null : nextOfInstance(view, vm, vmi, now))
+  const instance = vmi === null ? null : nextOfInstance(view, vm, vmi, now)
+  return nextOfMigrations(view, now) ?? sooner(nextOfStorage(view, now), instance)
+}
+
+/** Of two things that happen side by side the one that is over first. */
+function sooner(one: Step | null, other: Step | null): Step | null {
+  if (one === null || other === null) return one ?? other
+  return other.delayMs < one.delayMs ? other : one
 }
 
 function nextWithoutVm({ vmi, migrations }: View): Step | null {
@@ -57,11 +66,14 @@ function nextWithoutVm({ vmi, migrations }: View): Step | null {
   return left.length === 0 ? null : { stage: 'orphan', delayMs: 0, writes: left }
 }
 
-function letGo(vm: Vm): Step | null {
+/** Its disks go with it. */
+function letGo(vm: Vm, claims: readonly KubeObject[]): Step | null {
   const finalizers = (vm.metadata.finalizers ?? []).filter(name => name !== VM_FINALIZER)
   if (finalizers.length === (vm.metadata.finalizers ?? []).length) return null
   const object = { ...vm, metadata: { ...vm.metadata, finalizers } }
-  return { stage: 'let go', delayMs: 0, writes: [{ kind: 'update', resource: VMS, object, part: 'main' }] }
+  const disks = claims.map(claim => ({ kind: 'remove', resource: CLAIMS, object: claim }) as const)
+  const writes = [...disks, { kind: 'update', resource: VMS, object, part: 'main' } as const]
+  return { stage: 'let go', delayMs: 0, writes }
 }
 
 function inCharge(vm: Vm): boolean {

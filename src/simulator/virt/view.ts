@@ -2,7 +2,7 @@ import type { Draft, KubeObject } from '../kube/object.ts'
 import type { Resource } from '../kube/resource.ts'
 import type { Part } from '../kube/store.ts'
 import { numberOf } from './guest.ts'
-import type { Migration, Vm, Vmi } from './objects.ts'
+import type { Clone, Migration, Restore, Snapshot, Vm, Vmi } from './objects.ts'
 
 /** One write that the virt-controller wants. An update carries the version it was decided on, so that it never overwrites. */
 export type Write =
@@ -23,6 +23,11 @@ export interface View {
   vmi: Vmi | null
   /** Migrations of this name, oldest first. */
   migrations: readonly Migration[]
+  /** Claims that its DataVolume templates name, and what was asked to be done with it; none when left out. */
+  claims?: readonly KubeObject[]
+  snapshots?: readonly Snapshot[]
+  restores?: readonly Restore[]
+  clones?: readonly Clone[]
   cluster: string
   nodes: readonly string[]
   seed: string

@@ -2,11 +2,13 @@ import { messageOf } from '../../errors.ts'
 import type { Clock, Timer } from '../kube/clock.ts'
 import type { KubeObject } from '../kube/object.ts'
 import { refOf } from '../kube/object.ts'
-import { MIGRATIONS, VMIS, VMS } from '../kube/resource.ts'
+import type { Resource } from '../kube/resource.ts'
+import { CLAIMS, CLONES, MIGRATIONS, RESTORES, SNAPSHOTS, VMIS, VMS } from '../kube/resource.ts'
 import { StatusError } from '../kube/status.ts'
 import type { Store } from '../kube/store.ts'
-import type { Migration, Vm, Vmi } from './objects.ts'
+import type { Clone, Migration, Restore, Snapshot, Vm, Vmi } from './objects.ts'
 import { nextStep } from './step.ts'
+import { claimsOf } from './storage.ts'
 import type { Step, View, Write } from './view.ts'
 
 /** What a simulated virt-controller works on and with. `speed` 2 halves every delay. */
@@ -84,7 +86,7 @@ export function startVirt(options: VirtOptions): Virt {
     })
   }
 
-  const releases = [VMS, VMIS, MIGRATIONS].map(resource => {
+  const releases = playedIn(store).map(resource => {
     for (const object of store.list(resource)) touch(nameKey(object))
     return store.subscribe(resource, event => touch(nameKey(event.object)))
   })
@@ -107,7 +109,7 @@ export function startVirt(options: VirtOptions): Virt {
  * long. `time.now` moves on by each delay.
  */
 export function settle(options: Omit<VirtOptions, 'clock' | 'speed'>, time: { now: number }): void {
-  const keys = new Set([VMS, VMIS, MIGRATIONS].flatMap(resource => options.store.list(resource).map(nameKey)))
+  const keys = new Set(playedIn(options.store).flatMap(resource => options.store.list(resource).map(nameKey)))
   for (const key of keys) {
     for (
       let step = nextStep(viewOf(options, key), time.now);
@@ -121,27 +123,59 @@ export function settle(options: Omit<VirtOptions, 'clock' | 'speed'>, time: { no
   }
 }
 
-/** VM and VMI have one name; a migration says whom it means. */
+/** What is played of what a store serves. */
+function playedIn(store: Store): readonly Resource[] {
+  const all = [VMS, VMIS, MIGRATIONS, CLAIMS, SNAPSHOTS, RESTORES, CLONES]
+  return all.filter(resource => store.resources.includes(resource))
+}
+
+/** VM and VMI have one name; all else says whom it means. */
 function nameKey(object: KubeObject): string {
-  const { namespace, name } = refOf(object)
-  return `${namespace}/${object.kind === MIGRATIONS.kind ? (object as Migration).spec.vmiName : name}`
+  return `${refOf(object).namespace}/${nameOf(object)}`
+}
+
+function nameOf(object: KubeObject): string {
+  switch (object.kind) {
+    case MIGRATIONS.kind:
+      return (object as Migration).spec.vmiName
+    case SNAPSHOTS.kind:
+    case CLONES.kind:
+      return (object as Snapshot | Clone).spec.source.name
+    case RESTORES.kind:
+      return (object as Restore).spec.target.name
+    case CLAIMS.kind:
+      return object.metadata.ownerReferences?.[0]?.name ?? ''
+    default:
+      return object.metadata.name
+  }
 }
 
 function viewOf({ store, cluster, nodes, seed }: Omit<VirtOptions, 'clock' | 'speed'>, key: string): View {
   const [namespace = '', name = ''] = key.split('/')
-  const migrations = store
-    .list(MIGRATIONS)
-    .filter(object => nameKey(object) === key)
-    .map(object => object as Migration)
-    .sort((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1))
+  const oldestFirst = (resource: Resource): readonly KubeObject[] =>
+    (store.resources.includes(resource) ? store.list(resource) : [])
+      .filter(object => nameKey(object) === key)
+      .sort((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1))
+  const vm = store.get(VMS, { namespace, name }) as Vm | null
+  const disks = vm !== null && store.resources.includes(CLAIMS) ? claimsOf(vm) : null
   return {
-    vm: store.get(VMS, { namespace, name }) as Vm | null,
+    vm,
     vmi: store.get(VMIS, { namespace, name }) as Vmi | null,
-    migrations,
+    migrations: oldestFirst(MIGRATIONS) as readonly Migration[],
+    ...(disks === null
+      ? {}
+      : { claims: disks.map(disk => claimOf(store, namespace, disk)).filter(each => each !== null) }),
+    snapshots: oldestFirst(SNAPSHOTS) as readonly Snapshot[],
+    restores: oldestFirst(RESTORES) as readonly Restore[],
+    clones: oldestFirst(CLONES) as readonly Clone[],
     cluster,
     nodes,
     seed,
   }
+}
+
+function claimOf(store: Store, namespace: string, name: string): KubeObject | null {
+  return store.get(CLAIMS, { namespace, name })
 }
 
 function perform(store: Store, step: Step): void {
