@@ -49,7 +49,9 @@ export function managedConnection(access: HubAccess, managed: () => ManagedClust
       const secret = account()
       return following(async fresh => {
         const token = await secret.read('token', fresh)
-        return { ...direct(managed(), await secret.read('ca.crt', false)), token }
+        const at = managed()
+        const ca = at.ca === '' && at.url.startsWith('https:') ? await secret.read('ca.crt', false) : at.ca
+        return { ...direct(at, ca), token }
       })
     }
     case 'kubeconfig_secret': {
@@ -84,9 +86,9 @@ function readCa(file: string): string {
 /** Hosts to which plain http is this machine talking to itself. */
 const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost']
 
-function direct({ name, url, ca }: ManagedCluster, accountCa: string): { url: string; tls: Tls } {
+function direct({ name, url }: ManagedCluster, ca: string): { url: string; tls: Tls } {
   const { protocol = '', hostname = '' } = URL.parse(url) ?? {}
-  if (protocol === 'https:') return { url, tls: { ca: ca === '' ? accountCa : ca } }
+  if (protocol === 'https:') return { url, tls: { ca } }
   if (protocol === 'http:' && LOOPBACK.includes(hostname)) return { url, tls: {} }
   const says = url === '' ? 'does not say where its API server is' : `says that its API server is at ${url}`
   throw new KubeError('unreachable', `the ManagedCluster ${name} ${says}`, {

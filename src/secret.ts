@@ -53,7 +53,7 @@ function refusal(error: KubeError, what: string, hint: string): KubeError {
   if (error.kind === 'absent') return new KubeError('unauthorized', `${what} is not there`, { hint, cause: error })
   if (error.kind === 'forbidden') {
     const mend =
-      'bind the roles of deploy/kubernetes/hub-rbac on the hub to this user: they name the Secrets it may read'
+      'bind the role of deploy/kubernetes/hub-secrets-rbac on the hub to this user; it names the Secrets that may be read'
     return new KubeError('unauthorized', `${what} may not be read`, { hint: mend, cause: error })
   }
   return new KubeError(error.kind, `${what} can not be read: ${error.message}`, { hint: error.hint, cause: error })

@@ -7,9 +7,7 @@ import {
   outOfScope,
   type Selection,
   type SelectionChange,
-  leavingEntries,
   watchHub,
-  watchPlans,
 } from './cluster/index.ts'
 import type { ClusterConfig, HubConfig } from './config/index.ts'
 import { Confirmations } from './confirmations.ts'
@@ -23,7 +21,6 @@ import { connectionOf, managedConnection, ruleOf } from './reach.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
 import { type Candidate, RunningClusters } from './running.ts'
 import type { HubAccess } from './secret.ts'
-import type { VmRecord } from './vm/index.ts'
 
 /** A cluster that has a hub, and would be watched. */
 interface Managed extends Candidate {
@@ -35,6 +32,8 @@ export class WatchRole {
   readonly #parts: RoleParts
   readonly #confirmations = new Confirmations()
   readonly #faults = new Map<string, Fault>()
+  /** The hub whose cluster has a name, from before it is watched until nothing is written of it any more. */
+  readonly #holders = new Map<string, string>()
   /** Clusters whose name another has: the first of them is watched when that one goes. */
   readonly #waiting = new Map<string, readonly Managed[]>()
   #stock: Stock | null = null
@@ -85,8 +84,7 @@ export class WatchRole {
       if (!named.has(record.name) && !named.has(record.hub)) {
         const reason = 'the configuration no longer names it'
         this.#parts.logger.warn({ cluster: record.name }, `out of scope: ${reason}`)
-        const known = await this.#stock?.take(record.name)
-        await this.#leaveVms(known?.records ?? new Map(), reason)
+        this.#stock?.drop(record.name)
         await log.append([{ stream: 'state.fleet', key: record.name, value: outOfScope(record, reason, now()) }])
       } else if (record.status === 'synced' || record.status === 'held') {
         await log.append([{ stream: 'state.fleet', key: record.name, value: notReadYet(record) }])
@@ -122,7 +120,7 @@ export class WatchRole {
   }
 
   async #watchHub(hub: HubConfig, signal: AbortSignal): Promise<void> {
-    const { log, now } = this.#parts
+    const { config, log, now } = this.#parts
     await this.#try(hub, async () => {
       const connection = connectionOf(hub)
       await using client = new KubeClient({ connection, userAgent: USER_AGENT })
@@ -130,8 +128,6 @@ export class WatchRole {
       const before = this.#stock
         ?.clusters()
         .filter(({ hub: of, status }) => of === hub.name && status !== 'out_of_scope')
-      const board = this.#clusters?.imports
-      const plans = board === undefined ? null : watchPlans({ client, hub: hub.name, board, signal })
       await watchHub({
         name: hub.name,
         client,
@@ -142,9 +138,9 @@ export class WatchRole {
         nameOf: name => hub.aliases[name] ?? name,
         now,
         signal,
+        leaveHoldMs: config.watch.leave_hold_seconds * 1000,
         onChange: (change, selection, entries) => this.#follow(access, change, selection, entries),
       })
-      await plans
     })
   }
 
@@ -155,7 +151,6 @@ export class WatchRole {
     selection: Selection,
     told: readonly Entry[],
   ): Promise<void> {
-    const { log } = this.#parts
     const entries = [...told]
     for (const [name, how] of change.left) entries.push(...(await this.#leave(access.hub.name, name, how)))
     const came: Managed[] = []
@@ -163,13 +158,21 @@ export class WatchRole {
       const candidate = this.#candidate(access, name, cluster, selection)
       if (this.#admit(candidate)) came.push(candidate)
     }
-    const freed = [...change.left.keys()].flatMap(name => this.#next(name) ?? [])
-    const starting = [...came, ...freed]
-    for (const candidate of starting) entries.push(...this.#firstRecord(candidate))
-    // Events before the state they lead to.
+    await this.#begin(came, entries)
+    // Now that all of them is written, their names are free.
+    for (const name of change.left.keys()) if (this.#holders.get(name) === access.hub.name) this.#holders.delete(name)
+    await this.#begin(
+      [...change.left.keys()].flatMap(name => this.#next(name) ?? []),
+      [],
+    )
+  }
+
+  /** Events before the state they lead to, then the first record of each that is new; and then they are watched. */
+  async #begin(candidates: readonly Managed[], told: readonly Entry[]): Promise<void> {
+    const entries = [...told, ...candidates.flatMap(candidate => this.#firstRecord(candidate))]
     const ordered = entries.toSorted((a, b) => Number(isState(a.stream)) - Number(isState(b.stream)))
-    if (ordered.length > 0) await log.append(ordered)
-    for (const candidate of starting) await this.#clusters?.start(candidate)
+    if (ordered.length > 0) await this.#parts.log.append(ordered)
+    for (const candidate of candidates) await this.#clusters?.start(candidate)
   }
 
   #candidate(access: HubAccess, name: string, cluster: ManagedCluster, selection: Selection): Managed {
@@ -183,7 +186,10 @@ export class WatchRole {
     const { name, hub, managed } = candidate
     const { config } = this.#parts
     const taken = [...config.clusters, ...config.hubs].some(other => other.name === name)
-    if (!taken && this.#clusters?.has(name) !== true) return true
+    if (!taken && !this.#holders.has(name)) {
+      this.#holders.set(name, hub)
+      return true
+    }
     this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), candidate])
     const message = `${hub} has a cluster "${managed}", and "${name}" is the name of another one here`
     const hint = `give it a name of its own: hubs[].aliases of ${hub}, as ${managed}: ${hub}-${managed}`
@@ -194,7 +200,8 @@ export class WatchRole {
   /** The one that waited longest for a name that is free now. */
   #next(name: string): Managed | null {
     const [first = null, ...rest] = this.#waiting.get(name) ?? []
-    if (first === null || this.#clusters?.has(name) === true) return null
+    if (first === null || this.#holders.has(name)) return null
+    this.#holders.set(name, first.hub)
     this.#waiting.set(name, rest)
     this.#faults.delete(`${first.hub}/${first.managed}`)
     return first
@@ -203,8 +210,6 @@ export class WatchRole {
   /** Out of scope: no longer watched, nothing of it is forgotten, and its hosts grow stale. */
   async #leave(hub: string, name: string, how: 'unselected' | 'detached'): Promise<readonly Entry[]> {
     const { now } = this.#parts
-    // Another hub has it by now.
-    if ((this.#clusters?.record(name)?.hub ?? hub) !== hub) return []
     const waiting = this.#waiting.get(name) ?? []
     const waited = waiting.find(candidate => candidate.hub === hub)
     if (waited !== undefined) {
@@ -215,13 +220,13 @@ export class WatchRole {
       this.#faults.delete(`${hub}/${waited.managed}`)
       return []
     }
-    const known = (await this.#clusters?.stop(name)) ?? (await this.#stock?.take(name))
-    const record = known?.cluster ?? null
-    if (known === undefined || record === null) return []
+    // Another hub has it by now.
+    if ((this.#holders.get(name) ?? hub) !== hub) return []
+    const record = (await this.#clusters?.stop(name)) ?? (await this.#stock?.take(name))?.cluster ?? null
+    if (record === null) return []
     const reason =
       how === 'detached' ? `its hub ${hub} has no such cluster any more` : `its hub ${hub} no longer selects it`
     this.#parts.logger.warn({ cluster: name }, `out of scope: ${reason}`)
-    await this.#leaveVms(known.records, reason)
     const entries: Entry[] = []
     let next = outOfScope(record, reason, now())
     if (how === 'detached' && record.adopted_at > 0) {
@@ -230,15 +235,6 @@ export class WatchRole {
       entries.push({ stream: 'events.cluster', key: name, value: event })
     }
     return [...entries, { stream: 'state.fleet', key: name, value: next }]
-  }
-
-  /** Each of its VMs is out of scope: told, and held as it is. */
-  async #leaveVms(records: ReadonlyMap<string, VmRecord>, reason: string): Promise<void> {
-    const { log, now } = this.#parts
-    for (const { entries, left } of leavingEntries(records.values(), reason, now())) {
-      await log.append(entries)
-      for (const record of left) this.#clusters?.guests.replace(null, record)
-    }
   }
 
   /** From the beginning, at each start: a confirmation that came while nobody watched counts. */

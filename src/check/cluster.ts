@@ -43,7 +43,8 @@ export async function* checkHub(hub: HubConfig, signal: AbortSignal): AsyncItera
 function selectionFinding(of: string, names: readonly string[], unknown: string): Finding {
   const what = `${of}: selection`
   if (unknown !== '') return { what, result: 'fail', detail: unknown, hint: 'make it, or mend the name' }
-  if (names.length > 0) return { what, result: 'ok', detail: `${names.length} clusters: ${some(names)}`, hint: '' }
+  const count = names.length === 1 ? '1 cluster' : `${names.length} clusters`
+  if (names.length > 0) return { what, result: 'ok', detail: `${count}: ${some(names)}`, hint: '' }
   const hint = 'look at hubs[].labels, cluster_set and placement; a cluster must have been accepted and have joined'
   return { what, result: 'warn', detail: 'no cluster', hint }
 }

@@ -32,8 +32,8 @@ export interface HubOptions {
   readonly now: () => number
   readonly signal: AbortSignal
   readonly reflect?: Partial<Pick<ReflectOptions, 'pageSize' | 'stallMs' | 'backoff' | 'random'>>
-  /** How long a cluster must be away from the selection to have left it. */
-  readonly leaveHoldMs?: number
+  /** How long a cluster must be away from the selection to have left it: decisions move between slices, and are made anew. */
+  readonly leaveHoldMs: number
   /**
    * Told, and awaited, when the selection changes, and once when it is first known. `entries` say so on the log: they are appended
    * together with what becomes of the clusters, so that a crash in between tells neither.
@@ -43,8 +43,6 @@ export interface HubOptions {
 
 /** Changes of a hub that wait: when full, the sockets are left unread. */
 const HUB_INBOX_LIMIT = 500
-/** PlacementDecisions move clusters between their slices, and are made anew: within this time that is no leaving. */
-const LEAVE_HOLD_MS = 5_000
 
 /**
  * Watches which clusters a hub manages and which of them are selected, until the signal aborts. The hub has a record of its own under
@@ -95,7 +93,7 @@ class Hub {
   #known = false
 
   constructor(options: HubOptions, inbox: Inbox<HubInbound>) {
-    const { rule, before, nameOf, leaveHoldMs = LEAVE_HOLD_MS } = options
+    const { rule, before, nameOf, leaveHoldMs } = options
     this.#options = options
     this.#inbox = inbox
     this.#selection = new Selection({ rule, before, nameOf, holdMs: leaveHoldMs })

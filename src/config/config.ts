@@ -89,6 +89,7 @@ export interface WatchConfig {
   readonly reachable_hold_seconds: number
   readonly unreachable_hold_seconds: number
   readonly address_hold_seconds: number
+  readonly leave_hold_seconds: number
   readonly heartbeat_seconds: number
 }
 

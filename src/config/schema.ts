@@ -61,6 +61,7 @@ export const CONFIG_SCHEMA = {
       reachable_hold_seconds: amount(5, 'How long a guest must be reachable before it is told.'),
       unreachable_hold_seconds: amount(60, 'How long a guest must be unreachable before it is told.'),
       address_hold_seconds: amount(10, 'How long another address must last before it is told.'),
+      leave_hold_seconds: amount(5, 'How long a cluster must be away from the selection of its hub to have left it.'),
       heartbeat_seconds: amount(10, 'How often each cluster that is watched is marked as alive.', 0.1),
     }),
     inventory: object('What the inventory says of clusters that can not be seen, and its groups.', {

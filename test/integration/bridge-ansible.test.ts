@@ -4,6 +4,7 @@ import { type KubeApiserver, startKubeApiserver } from '../servers/kube-apiserve
 import { ansible, type PythonEnvironment } from '../servers/python-environment.ts'
 import { runToEnd } from '../servers/run.ts'
 import { type Bridge, fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
+import { shippedToken } from '../support/shipped-rights.ts'
 import { VirtController } from '../support/virt.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -23,7 +24,7 @@ beforeAll(async () => {
   )
   environment = await ansible()
   const folder = stack.use(await temporaryFolder())
-  await fileIn(folder.path, 'kubeconfig', api.kubeconfig('prod-1'))
+  await fileIn(folder.path, 'kubeconfig', api.kubeconfig('prod-1', await shippedToken(api)))
   const virt = new VirtController(api.client)
   await virt.createNamespace('shop')
   const web = await virt.createVm('shop', 'web-1', { app: 'web' })

@@ -1,16 +1,17 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseConfig } from '../../src/config/index.ts'
+import { HUB_SECRETS, HUB_VIEW, VIEW } from '../../src/simulator/kube/access.ts'
 import { startKubeApiserver, type KubeApiserver } from '../servers/kube-apiserver.ts'
 import { kubeBinaries } from '../servers/kube-binaries.ts'
 import type { KubeObject } from '../servers/kube-client.ts'
 import { run } from '../servers/run.ts'
 
 const folder = join(import.meta.dirname, '..', '..', 'deploy', 'kubernetes')
-const overlays = ['base', 'openshift', 'hub-rbac', 'managed-rbac']
+const overlays = ['base', 'openshift', 'hub-rbac', 'hub-secrets-rbac', 'managed-rbac', 'managed-account-rbac']
 const kubevirt = '/apis/kubevirt.io/v1'
 
 interface Rule {
@@ -26,7 +27,7 @@ let home = ''
 beforeAll(async () => {
   api = await startKubeApiserver({ crds: 'all' })
   home = await mkdtemp(join(tmpdir(), 'virtbridge-kubectl-'))
-  await writeFile(join(home, 'kubeconfig'), api.kubeconfig('test'), { mode: 0o600 })
+  await writeFile(join(home, 'kubeconfig'), api.kubeconfig('test', api.adminToken), { mode: 0o600 })
   await kubectl('create', 'namespace', 'virtbridge')
 })
 afterAll(async () => {
@@ -119,9 +120,18 @@ describe('the rights as shipped', () => {
     ['GET', `${kubevirt}/virtualmachines?watch=1&timeoutSeconds=1`],
     ['GET', `${kubevirt}/virtualmachineinstances?limit=1`],
     ['GET', `${kubevirt}/virtualmachineinstances?watch=1&timeoutSeconds=1`],
+    ['GET', `${kubevirt}/virtualmachineinstancemigrations?limit=1`],
+    ['GET', '/apis/snapshot.kubevirt.io/v1beta1/virtualmachinesnapshots?limit=1'],
+    ['GET', '/apis/snapshot.kubevirt.io/v1beta1/virtualmachinerestores?limit=1'],
+    ['GET', '/api/v1/persistentvolumeclaims?limit=1'],
     ['GET', '/api/v1/namespaces/kube-system'],
     ['GET', '/version'],
   ] as const
+  /** Nobody installed them here: who may not is told so before anybody looks. */
+  const absent = [
+    '/apis/clone.kubevirt.io/v1beta1/virtualmachineclones?limit=1',
+    '/apis/cdi.kubevirt.io/v1beta1/datavolumes?limit=1',
+  ]
   const vm = {
     apiVersion: 'kubevirt.io/v1',
     kind: 'VirtualMachine',
@@ -160,6 +170,7 @@ describe('the rights as shipped', () => {
     await expect.poll(() => status(token, 'GET', `${kubevirt}/virtualmachines`), { timeout: 10_000 }).toBe(200)
     for (const [method, path] of allowed)
       expect([method, path, await status(token, method, path)]).toEqual([method, path, 200])
+    for (const path of absent) expect([path, await status(token, 'GET', path)]).toEqual([path, 404])
     for (const [method, path] of forbidden) {
       const body = method === 'POST' ? vm : undefined
       expect([method, path, await status(token, method, path, body)]).toEqual([method, path, 403])
@@ -197,6 +208,22 @@ describe('the rights as shipped', () => {
     await expect.poll(() => status(token, 'GET', clusters), { timeout: 10_000 }).toBe(200)
     expect(await status(token, 'GET', `${clusters}?watch=1&timeoutSeconds=1`)).toBe(200)
     expect(await status(token, 'POST', clusters, {})).toBe(403)
+    for (const path of [
+      '/apis/cluster.open-cluster-management.io/v1beta2/managedclustersets',
+      '/apis/cluster.open-cluster-management.io/v1beta1/namespaces/ops/placementdecisions',
+      '/apis/forklift.konveyor.io/v1beta1/plans',
+      '/apis/forklift.konveyor.io/v1beta1/migrations',
+    ])
+      expect([path, await status(token, 'GET', path)]).toEqual([path, 200])
+
+    const secret = (name: string): string => `/api/v1/namespaces/prod-1/secrets/${name}`
+    expect(await status(token, 'GET', secret('virtbridge-reader'))).toBe(403)
+    await kubectl('apply', '--server-side', '-k', join(folder, 'hub-secrets-rbac'))
+    for (const name of ['virtbridge-reader', 'virtbridge-kubeconfig'])
+      await expect.poll(() => status(token, 'GET', secret(name)), { timeout: 10_000 }).toBe(404)
+    expect(await status(token, 'GET', secret('pull-secret'))).toBe(403)
+    expect(await status(token, 'GET', '/api/v1/namespaces/prod-1/secrets')).toBe(403)
+    expect(await status(token, 'PUT', secret('virtbridge-reader'), {})).toBe(403)
   })
 
   test('on a managed cluster, the same service account under the name of the cluster-proxy reads no more', async () => {
@@ -210,6 +237,73 @@ describe('the rights as shipped', () => {
     await prove('via-hub', rules)
     expect(rules).toEqual(((await find('base', 'ClusterRole')) as unknown as { rules: Rule[] }).rules)
   })
+})
+
+describe('what delivers the rights to managed clusters', () => {
+  const bound = async (): Promise<readonly unknown[]> =>
+    (await build('managed-account-rbac')).map(({ kind, metadata, rules, roleRef, subjects }) => {
+      return { kind, name: metadata.name, rules, roleRef, subjects }
+    })
+  const read = async (file: string): Promise<KubeObject> =>
+    parse(await readFile(join(folder, 'delivery', file), 'utf8')) as KubeObject
+
+  test('a ManifestWork carries the same roles and bindings as are shipped for a person to apply', async () => {
+    const work = (await read('manifestwork.yaml')) as unknown as { spec: { workload: { manifests: KubeObject[] } } }
+    const carried = work.spec.workload.manifests.map(({ kind, metadata, rules, roleRef, subjects }) => {
+      return { kind, name: metadata.name, rules, roleRef, subjects }
+    })
+    const all = await bound()
+    expect(carried).toHaveLength(all.length)
+    expect(carried).toEqual(expect.arrayContaining([...all]))
+  })
+
+  test('a ClusterPermission gives the same rules to the same two', async () => {
+    const { spec } = (await read('clusterpermission.yaml')) as unknown as {
+      spec: { clusterRole: { rules: Rule[] }; clusterRoleBinding: { subjects: { kind: string; name: string }[] } }
+    }
+    expect(spec.clusterRole.rules).toEqual((await find('managed-rbac', 'ClusterRole'))['rules'])
+    expect(spec.clusterRoleBinding.subjects.map(({ kind, name }) => [kind, name])).toEqual([
+      ['User', 'cluster:hub:system:serviceaccount:virtbridge:virtbridge'],
+      ['ManagedServiceAccount', 'virtbridge-reader'],
+    ])
+  })
+
+  test('the hub takes the ManagedServiceAccount, and knows every field of it', async () => {
+    const account = await read('managedserviceaccount.yaml')
+    const path = '/apis/authentication.open-cluster-management.io/v1beta1/namespaces/default/managedserviceaccounts'
+    const metadata = { ...account.metadata, namespace: 'default' }
+    const answer = await api.client.request('POST', `${path}?dryRun=All&fieldValidation=Strict`, {
+      body: { ...account, metadata },
+    })
+    expect([answer.status, account.metadata.namespace]).toEqual([201, 'CLUSTER'])
+  })
+
+  test('the simulated clusters and hub give the bridge the rights that are shipped, and no others', async () => {
+    const rulesOf = async (overlay: string): Promise<unknown> =>
+      ((await find(overlay, 'ClusterRole'))['rules'] as Rule[]).map(rule => {
+        return {
+          groups: rule.apiGroups,
+          resources: rule.resources,
+          ...(rule.resourceNames === undefined ? {} : { names: rule.resourceNames }),
+          verbs: rule.verbs,
+        }
+      })
+    expect(VIEW).toEqual(await rulesOf('base'))
+    expect(HUB_VIEW).toEqual(await rulesOf('hub-rbac'))
+    expect(HUB_SECRETS).toEqual(await rulesOf('hub-secrets-rbac'))
+  })
+})
+
+test('no bridge of a test is cluster-admin', async () => {
+  const own = join(import.meta.dirname)
+  const files = (await readdir(own)).filter(file => file.endsWith('.test.ts'))
+  const wrong: string[] = []
+  for (const file of files) {
+    const text = await readFile(join(own, file), 'utf8')
+    const admin = /\.kubeconfig\([^)]*\.adminToken|withToken\([^)]*adminToken/.test(text)
+    if (admin && /startBridge\(|startService\(|new ClusterWatch\(/.test(text)) wrong.push(file)
+  }
+  expect(wrong).toEqual([])
 })
 
 describe('the Containerfile', () => {

@@ -48,7 +48,7 @@ test('the API server answers over TLS with its own CA, tells its version and ser
   for (const crd of list.items) {
     expect(crd.status.conditions).toContainEqual(expect.objectContaining({ type: 'Established', status: 'True' }))
   }
-  const config = parse(api.kubeconfig('hub1')) as { clusters: unknown[]; 'current-context': string }
+  const config = parse(api.kubeconfig('hub1', api.adminToken)) as { clusters: unknown[]; 'current-context': string }
   expect(config['current-context']).toBe('hub1')
   expect(config.clusters).toEqual([
     {

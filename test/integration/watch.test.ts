@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { VmEventData } from '../../src/event/index.ts'
 import { type KubeApiserver, startKubeApiserver } from '../servers/kube-apiserver.ts'
 import { fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
+import { shippedToken } from '../support/shipped-rights.ts'
 import { VirtController } from '../support/virt.ts'
 
 const CRDS = ['virtualmachines.kubevirt.io', 'virtualmachineinstances.kubevirt.io']
@@ -9,14 +10,16 @@ const PATIENT = { timeout: 20_000, interval: 50 }
 
 let api: KubeApiserver
 let virt: VirtController
+let token: string
 beforeAll(async () => {
   api = await startKubeApiserver({ crds: CRDS })
+  token = await shippedToken(api)
   virt = new VirtController(api.client)
 })
 afterAll(() => api[Symbol.asyncDispose]())
 
 async function configFor(folder: string): Promise<Record<string, unknown>> {
-  await fileIn(folder, 'kubeconfig', api.kubeconfig('prod-1'))
+  await fileIn(folder, 'kubeconfig', api.kubeconfig('prod-1', token))
   return { clusters: [{ name: 'prod-1', kubeconfig: 'kubeconfig', context: 'prod-1' }] }
 }
 

@@ -41,8 +41,8 @@ export interface KubeApiserver extends AsyncDisposable {
   readonly pid: () => number
   /** Its log, for somebody who wants to know why; gone with it. */
   readonly logFile: string
-  /** A kubeconfig with one context that has all it needs inline; the admin's token by default. */
-  kubeconfig(context: string, token?: string): string
+  /** A kubeconfig with one context that has all it needs inline. The bridge gets the token of `shippedToken`, never the admin's. */
+  kubeconfig(context: string, token: string): string
   /** Lets a token in from now on, without a restart. Its rights come from RBAC objects, which are yours to create. */
   addUser(user: User): void
   /** Shuts a token of `addUser` out: 401 from at most 10 s on, for as long may the API server remember it. */
@@ -106,7 +106,7 @@ export async function startKubeApiserver(options: KubeApiserverOptions = {}): Pr
     client,
     pid: () => server.pid,
     logFile,
-    kubeconfig: (context, token = adminToken) => stringify(kubeconfigOf([{ context, url, ca, token }])),
+    kubeconfig: (context, token) => stringify(kubeconfigOf([{ context, url, ca, token }])),
     addUser: user => users.add(user),
     removeUser: token => users.remove(token),
     createServiceAccountToken: (namespace, name, seconds) => serviceAccountToken(client, namespace, name, seconds),

@@ -29,6 +29,7 @@ export const SHORT_HOLDS = {
   reachable_hold_seconds: 0.05,
   unreachable_hold_seconds: 0.2,
   address_hold_seconds: 0.05,
+  leave_hold_seconds: 0.2,
   heartbeat_seconds: 0.5,
 }
 
