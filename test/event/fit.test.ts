@@ -100,7 +100,7 @@ describe('whatever an event holds', () => {
           expect(fits === event).toBe(bytesOf(event) <= MAX_EVENT_BYTES)
           expect(fitted(fits)).toBe(fits)
         }),
-        { numRuns: 25 },
+        { numRuns: 15 },
       )
     },
   )
