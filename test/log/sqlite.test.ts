@@ -4,10 +4,12 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createInterface } from 'node:readline'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { Fault } from '../../src/errors.ts'
 import { type EventLog, type LogHealth, openSqliteLog, type RecordOptions } from '../../src/log/index.ts'
 import { networkFileSystem } from '../../src/log/sqlite/lock.ts'
+import { WriterThread } from '../../src/log/sqlite/thread.ts'
+import type { WriterAnswer } from '../../src/log/sqlite/writer.ts'
 import { OUTBOX_BYTES } from '../../src/log/sqlite/outbox.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { all, conformance, type Retention } from './conformance.ts'
@@ -129,29 +131,46 @@ test.each<[number, string | undefined]>([
 })
 
 // A limit on the size of a file is what a full disk is to a process: writes fail, and go on when there is room.
-test('on a full disk writes wait, health says why, and they go on when there is room: nothing acknowledged is lost', async () => {
-  await using folder = await temporaryFolder()
-  const child = spawn('prlimit', ['--fsize=300000:unlimited', process.execPath, APPENDER, folder.path, '2000'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const left = once(child, 'exit')
-  const positions: string[] = []
-  const said: string[] = []
-  createInterface({ input: child.stdout }).on('line', line => (/^\d+$/.test(line) ? positions : said).push(line))
-  await expect.poll(() => said.length, SOON).toBe(1)
-  expect(said[0]).toMatch(/^stuck the log can not be written: .*(full|I\/O)/)
-  const before = positions.length
-  expect(before).toBeGreaterThan(0)
+test.each([
+  ['one append at a time', '300000', '1'],
+  ['whole commits behind one another', '9000000', '1500'],
+])(
+  'on a full disk writes wait, health says why, and they go on when there is room: nothing is lost (%s)',
+  async (_what, bytes, atOnce) => {
+    await using folder = await temporaryFolder()
+    const program = [process.execPath, APPENDER, folder.path, '2000', atOnce]
+    const child = spawn('prlimit', [`--fsize=${bytes}:unlimited`, ...program], { stdio: ['ignore', 'pipe', 'inherit'] })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    const left = once(child, 'exit')
+    const positions: string[] = []
+    const said: string[] = []
+    createInterface({ input: child.stdout }).on('line', line => (/^\d+$/.test(line) ? positions : said).push(line))
+    await expect.poll(() => said.length, SOON).toBe(1)
+    expect(said[0]).toMatch(/^stuck the log can not be written: .*(full|I\/O)/)
+    const before = positions.length
+    expect(before).toBeGreaterThan(0)
 
-  execFileSync('prlimit', [`--pid=${child.pid}`, '--fsize=unlimited:unlimited'])
-  await expect.poll(() => positions.length, SOON).toBeGreaterThan(before + 100)
-  expect(said.slice(1)).toEqual(['writable'])
-  child.kill('SIGKILL')
-  await left
-  await using log = await open(folder.path)
-  const stored = await all(log, 'events.vm')
-  expect(stored.map(entry => entry.position)).toEqual(expect.arrayContaining(positions))
-  expect(stored.map(entry => (entry.value as { n: number }).n)).toEqual(stored.map((_, n) => n))
+    execFileSync('prlimit', [`--pid=${child.pid}`, '--fsize=unlimited:unlimited'])
+    await expect.poll(() => positions.length, SOON).toBeGreaterThan(before + 100)
+    expect(said.slice(1)).toEqual(['writable'])
+    child.kill('SIGKILL')
+    await left
+    await using log = await open(folder.path)
+    const stored = await all(log, 'events.vm')
+    expect(stored.map(entry => entry.position)).toEqual(expect.arrayContaining(positions))
+    expect(stored.map(entry => (entry.value as { n: number }).n)).toEqual(stored.map((_, n) => n))
+  },
+)
+
+test('a transaction that is not the next one is skipped: none overtakes one that failed', async () => {
+  await using folder = await temporaryFolder()
+  const limits = { retentionMs: 0, auditRetentionMs: 0, maxBytes: Infinity, sizeTakesAudit: false }
+  await using thread = await WriterThread.start({ file: join(folder.path, 'v.db'), limits, walBytes: 1e9 })
+  const append = (number: number): Promise<WriterAnswer> =>
+    thread.ask({ kind: 'append', number, fields: ['events.vm', `${number}`, '{}'], at: 1 })
+  // Asked all at once, as commits are that are sent ahead.
+  const answers = await Promise.all([1, 0, 2, 1, 1, 2].map(append))
+  expect(answers.map(({ kind }) => kind)).toEqual(['skipped', 'done', 'skipped', 'done', 'skipped', 'done'])
 })
 
 test('a log that can not be mended says so, and nothing is written after what failed', async () => {
