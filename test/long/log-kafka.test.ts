@@ -198,8 +198,8 @@ test.each([
 test('the control: an ordinary idempotent producer of kafkajs, two partitions a send, loses what it acknowledged when a leader moves', async () => {
   const topic = `control-${process.pid}`
   const replicaAssignment = [
-    { partition: 0, replicas: [1, 2] },
-    { partition: 1, replicas: [2, 1] },
+    { partition: 0, replicas: [1, 2, 3] },
+    { partition: 1, replicas: [2, 3, 1] },
   ]
   await admin.createTopics({ topics: [{ topic, replicaAssignment }], waitForLeaders: true })
   const producer = client.producer({ idempotent: true, maxInFlightRequests: 1 })
