@@ -7,7 +7,9 @@ import {
   outOfScope,
   type Selection,
   type SelectionChange,
+  leavingEntries,
   watchHub,
+  watchPlans,
 } from './cluster/index.ts'
 import type { ClusterConfig, HubConfig } from './config/index.ts'
 import { Confirmations } from './confirmations.ts'
@@ -21,6 +23,15 @@ import { connectionOf, managedConnection, ruleOf } from './reach.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
 import { type Candidate, RunningClusters } from './running.ts'
 import type { HubAccess } from './secret.ts'
+import type { VmRecord } from './vm/index.ts'
+
+/** What may be the last part of a host name: a DNS label (RFC 1123). */
+const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
+
+function nameTaken({ name, hub, managed }: Managed): string {
+  if (!LABEL.test(name)) return `${hub} has a cluster "${managed}", and that can not be a part of host names`
+  return `${hub} has a cluster "${managed}", and "${name}" is the name of another one here`
+}
 
 /** A cluster that has a hub, and would be watched. */
 interface Managed extends Candidate {
@@ -84,7 +95,8 @@ export class WatchRole {
       if (!named.has(record.name) && !named.has(record.hub)) {
         const reason = 'the configuration no longer names it'
         this.#parts.logger.warn({ cluster: record.name }, `out of scope: ${reason}`)
-        this.#stock?.drop(record.name)
+        const known = await this.#stock?.take(record.name)
+        await this.#leaveVms(known?.records ?? new Map(), reason)
         await log.append([{ stream: 'state.fleet', key: record.name, value: outOfScope(record, reason, now()) }])
       } else if (record.status === 'synced' || record.status === 'held') {
         await log.append([{ stream: 'state.fleet', key: record.name, value: notReadYet(record) }])
@@ -128,6 +140,8 @@ export class WatchRole {
       const before = this.#stock
         ?.clusters()
         .filter(({ hub: of, status }) => of === hub.name && status !== 'out_of_scope')
+      const board = this.#clusters?.imports
+      const plans = board === undefined ? null : watchPlans({ client, hub: hub.name, board, signal })
       await watchHub({
         name: hub.name,
         client,
@@ -141,6 +155,7 @@ export class WatchRole {
         leaveHoldMs: config.watch.leave_hold_seconds * 1000,
         onChange: (change, selection, entries) => this.#follow(access, change, selection, entries),
       })
+      await plans
     })
   }
 
@@ -186,14 +201,13 @@ export class WatchRole {
     const { name, hub, managed } = candidate
     const { config } = this.#parts
     const taken = [...config.clusters, ...config.hubs].some(other => other.name === name)
-    if (!taken && !this.#holders.has(name)) {
+    if (!taken && LABEL.test(name) && !this.#holders.has(name)) {
       this.#holders.set(name, hub)
       return true
     }
     this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), candidate])
-    const message = `${hub} has a cluster "${managed}", and "${name}" is the name of another one here`
     const hint = `give it a name of its own: hubs[].aliases of ${hub}, as ${managed}: ${hub}-${managed}`
-    this.#tell(`${hub}/${managed}`, new Fault('cluster_name', message, { hint }))
+    this.#tell(`${hub}/${managed}`, new Fault('cluster_name', nameTaken(candidate), { hint }))
     return false
   }
 
@@ -222,11 +236,13 @@ export class WatchRole {
     }
     // Another hub has it by now.
     if ((this.#holders.get(name) ?? hub) !== hub) return []
-    const record = (await this.#clusters?.stop(name)) ?? (await this.#stock?.take(name))?.cluster ?? null
-    if (record === null) return []
+    const known = (await this.#clusters?.stop(name)) ?? (await this.#stock?.take(name))
+    const record = known?.cluster ?? null
+    if (known === undefined || record === null) return []
     const reason =
       how === 'detached' ? `its hub ${hub} has no such cluster any more` : `its hub ${hub} no longer selects it`
     this.#parts.logger.warn({ cluster: name }, `out of scope: ${reason}`)
+    await this.#leaveVms(known.records, reason)
     const entries: Entry[] = []
     let next = outOfScope(record, reason, now())
     if (how === 'detached' && record.adopted_at > 0) {
@@ -237,13 +253,24 @@ export class WatchRole {
     return [...entries, { stream: 'state.fleet', key: name, value: next }]
   }
 
+  /** Each of its VMs is out of scope: told, and held as it is. */
+  async #leaveVms(records: ReadonlyMap<string, VmRecord>, reason: string): Promise<void> {
+    const { log, now } = this.#parts
+    for (const { entries, left } of leavingEntries(records.values(), reason, now())) {
+      await log.append(entries)
+      for (const record of left) this.#clusters?.guests.replace(null, record)
+    }
+  }
+
   /** From the beginning, at each start: a confirmation that came while nobody watched counts. */
   async #followConfirmations(): Promise<void> {
-    const { log, signal, logger } = this.#parts
+    const { log, signal, logger, now } = this.#parts
+    const since = now()
     for await (const { value } of log.follow('commands', START, signal)) {
       const command = value as ConfirmCommand | { kind: 'run' }
       if (command.kind !== 'confirm' || typeof command.digest !== 'string') continue
       this.#confirmations.add(command)
+      if (command.at < since) continue
       const record = this.#clusters?.record(command.cluster)
       const by = { cluster: command.cluster, by: command.asked_by }
       if (record?.missing_digest === command.digest) logger.warn(by, 'missing VMs were confirmed as gone')

@@ -66,6 +66,10 @@ export function fromStatus(status: number, body: string, retryAfter: string | un
       return new KubeError('absent', message)
     case 410:
       return new KubeError('expired', message)
+    // Of a proxy in between, that of a hub perhaps: behind it nobody answers.
+    case 502:
+    case 504:
+      return new KubeError('unreachable', message, { retryAfterMs })
     case 429:
       return new KubeError('throttled', message, { retryAfterMs })
     default:

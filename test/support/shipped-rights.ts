@@ -32,7 +32,7 @@ export async function shippedToken(
   account: { readonly namespace: string; readonly name: string } = { namespace: 'virtbridge', name: 'virtbridge' },
 ): Promise<string> {
   for (const object of await shipped(...folders)) {
-    const path = PATHS.get(String(object.kind))
+    const path = PATHS.get(object.kind)
     if (path !== undefined) await api.client.apply(`${path}/${object.metadata.name}`, object)
   }
   return api.createServiceAccountToken(account.namespace, account.name)
