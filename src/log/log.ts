@@ -91,7 +91,7 @@ export interface EventLog extends AsyncDisposable {
   /** The compacted content of a state stream as it is now (no tombstones), then ends. */
   latest(stream: StateStream): AsyncIterable<Stored>
 
-  /** The position of the newest entry of the stream, or `START`. */
+  /** The position after which the stream has no entry yet: that of its newest one, or of a mark of the engine behind it; `START` when it has neither. */
   end(stream: Stream): Position
 
   health(): LogHealth

@@ -9,6 +9,8 @@ export interface Metrics {
   readonly runs: Counter<'verb' | 'outcome'>
   readonly requests: Histogram<'route' | 'method' | 'status'>
   readonly logWritable: Gauge
+  readonly logReadable: Gauge
+  readonly logLosses: Gauge
   readonly deadLetters: Counter<'stream' | 'cause'>
 }
 
@@ -45,6 +47,12 @@ export function createMetrics(): Metrics {
       registers,
     }),
     logWritable: new Gauge({ name: 'virtbridge_log_writable', help: '1 when the log accepts writes', registers }),
+    logReadable: new Gauge({ name: 'virtbridge_log_readable', help: '1 when what is written is read', registers }),
+    logLosses: new Gauge({
+      name: 'virtbridge_log_losses',
+      help: 'Streams that lost records, which nobody has confirmed',
+      registers,
+    }),
     deadLetters: new Counter({
       name: 'virtbridge_dead_letters_total',
       help: 'Records since the start that could not be stored',

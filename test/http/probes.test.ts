@@ -55,15 +55,14 @@ test('it is ready, degraded by one cluster, or not ready without a log; each tro
   ])
 })
 
-test('a log that can not be written makes it not ready, and says why', async () => {
+test.each([
+  ['written', { writable: false, readable: true, hint: 'make room' }],
+  ['read', { writable: true, readable: false, hint: 'goes on by itself' }],
+])('a log that can not be %s makes it not ready, and says why', async (_, { hint, ...can }) => {
   await using base = await openDesk()
   const log: EventLog = Object.assign(Object.create(base.log) as EventLog, {
-    health: () => ({
-      writable: false,
-      reason: 'the log can not be written: database or disk is full',
-      waitingBytes: 0,
-      holder: '',
-    }),
+    health: () => ({ ...can, reason: 'database or disk is full', waitingBytes: 0, holder: '' }),
+    losses: () => [{ id: 'l', stream: 'state.runs', reason: 'gone', at: 0 }],
   })
   await using desk = await openDesk({ log })
   desk.cluster('prod-1')
@@ -76,12 +75,15 @@ test('a log that can not be written makes it not ready, and says why', async () 
         name: 'log',
         ok: false,
         reason: expect.stringContaining('disk is full') as string,
-        hint: expect.stringContaining('make room') as string,
+        hint: expect.stringContaining(hint) as string,
       },
       { ok: true },
     ],
   })
-  expect((await desk.get('/metrics', {})).body).toContain('virtbridge_log_writable 0')
+  const metrics = (await desk.get('/metrics', {})).body
+  expect(metrics).toContain(`virtbridge_log_writable ${can.writable ? 1 : 0}`)
+  expect(metrics).toContain(`virtbridge_log_readable ${can.readable ? 1 : 0}`)
+  expect(metrics).toContain('virtbridge_log_losses 1')
 })
 
 test('metrics are Prometheus text: each sample of a metric that was declared, and no VM among the labels', async () => {

@@ -81,7 +81,9 @@ function appends({ open }: Engine): void {
       expect(index === 0 || isAfter(entry.position, stored[index - 1]?.position ?? '')).toBe(true)
       expect(isAfter(entry.position, positions[index] ?? '')).toBe(false)
     }
-    expect(log.end('events.vm')).toBe(stored.at(-1)?.position)
+    // A marker of the engine may lie after it, an entry does not.
+    expect(isAfter(stored.at(-1)?.position ?? '', log.end('events.vm'))).toBe(false)
+    expect(await all(log, 'events.vm', log.end('events.vm'))).toEqual([])
   })
 
   test('the entries of one append become visible together, over all their streams', async () => {
@@ -258,10 +260,24 @@ function keeps({ open, appender, prunes }: Engine): void {
     await left
     await using log = await open(folder.path)
     const stored = await all(log, 'events.vm')
-    expect(stored.map(entry => entry.position)).toEqual(expect.arrayContaining(acknowledged))
+    for (const [index, position] of [...acknowledged.entries()].filter(([n]) => n % 50 === 49))
+      expect(numbers(await all(log, 'events.vm', position))).toEqual(numbers(stored.slice(index + 1)))
     expect(numbers(stored)).toEqual(stored.map((_, n) => n))
     const position = await log.append([event(stored.length)])
     expect(isAfter(position, stored.at(-1)?.position ?? '')).toBe(true)
+  })
+
+  test('a log that lost nothing says so at each open, and confirming what is not lost changes nothing', async () => {
+    await using folder = await temporaryFolder()
+    for (let life = 0; life < 2; life += 1) {
+      await using log = await open(folder.path)
+      await log.append([event(life), { stream: 'state.fleet', key: 'c', value: { life } }])
+      const end = log.end('state.fleet')
+      await log.confirmLoss('no loss')
+      expect(log.losses()).toEqual([])
+      expect(log.end('state.fleet')).toBe(end)
+      expect(log.health()).toMatchObject({ writable: true, readable: true, reason: '' })
+    }
   })
 
   if (prunes) forgets(open)

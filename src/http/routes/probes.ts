@@ -16,7 +16,10 @@ export function probeRoutes(app: FastifyInstance, parts: AppParts): void {
       parts.metrics.vms.set({ cluster: cluster.name }, cluster.vms)
       parts.metrics.clusterStatus.set({ cluster: cluster.name, status: cluster.status }, 1)
     }
-    parts.metrics.logWritable.set(parts.log.health().writable ? 1 : 0)
+    const { writable, readable } = parts.log.health()
+    parts.metrics.logWritable.set(writable ? 1 : 0)
+    parts.metrics.logReadable.set(readable ? 1 : 0)
+    parts.metrics.logLosses.set(parts.log.losses().length)
     return reply.type(parts.metrics.registry.contentType).send(await parts.metrics.registry.metrics())
   })
 }
