@@ -126,6 +126,8 @@ export interface FetchRequest {
   readonly maxWaitTime: number
   readonly minBytes: number
   readonly maxBytes: number
+  readonly sessionId?: number
+  readonly sessionEpoch?: number
   readonly topics: readonly {
     readonly topic: string
     readonly partitions: readonly {

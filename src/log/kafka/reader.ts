@@ -1,6 +1,7 @@
 import { LogError, type Stream } from '../log.ts'
 import { type Broker, type Client, type Connection, createClient, errorOf, fetchRaw } from './driver.ts'
 import { type FetchedPartition, readFetchResponse } from './fetch-response.ts'
+import { type Asked, FetchSession, oneFetch, type Place } from './fetch-session.ts'
 import { STREAMS, topicOf } from './topics.ts'
 
 export interface ReaderOptions {
@@ -21,12 +22,6 @@ export interface Found extends FetchedPartition {
   readonly stream: Stream
 }
 
-interface Place {
-  readonly partition: number
-  readonly fetchOffset: number
-  readonly maxBytes: number
-}
-
 const EARLIEST = -2
 const LATEST = -1
 const NOTHING_WRONG = 0
@@ -45,6 +40,7 @@ export class Reader implements AsyncDisposable {
   readonly #streams = new Map<string, Stream>()
   readonly #leaders = new Map<string, readonly number[]>()
   readonly #brokers = new Map<number, Broker>()
+  readonly #sessions = new Map<number, FetchSession>()
 
   static async open(options: ReaderOptions): Promise<Reader> {
     const reader = new Reader(options)
@@ -99,31 +95,50 @@ export class Reader implements AsyncDisposable {
     return found.flat()
   }
 
+  /**
+   * Goes on from these offsets at one leader, waiting up to `waitMs`, and gives those partitions that have something new: for who reads
+   * the same partitions again and again, one call after the other.
+   */
+  async follow(leader: number, wanted: readonly Wanted[], waitMs: number): Promise<readonly Found[]> {
+    const session = this.#sessions.get(leader) ?? new FetchSession()
+    this.#sessions.set(leader, session)
+    const raw = await this.#ask(leader, session.ask(this.#places(wanted)), waitMs)
+    if (!session.answered(raw)) return []
+    return this.#judgeAll(raw, (topic, partition) => session.offsetOf(topic, partition))
+  }
+
   async #fetchFrom(leader: number, wanted: readonly Wanted[], waitMs: number): Promise<readonly Found[]> {
+    const places = this.#places(wanted)
+    const from = (topic: string, partition: number): number =>
+      places.get(topic)?.find(place => place.partition === partition)?.fetchOffset ?? 0
+    return this.#judgeAll(await this.#ask(leader, oneFetch(places), waitMs), from)
+  }
+
+  #places(wanted: readonly Wanted[]): ReadonlyMap<string, readonly Place[]> {
     const topics = new Map<string, Place[]>()
-    const offsets = new Map<string, number>()
     for (const { stream, partition, offset } of wanted) {
       const topic = topicOf(this.#options.prefix, stream)
-      const partitions = topics.get(topic) ?? []
-      partitions.push({ partition, fetchOffset: offset, maxBytes: PARTITION_BYTES })
-      topics.set(topic, partitions)
-      offsets.set(`${topic}/${partition}`, offset)
+      const places = topics.get(topic) ?? []
+      places.push({ partition, fetchOffset: offset, maxBytes: PARTITION_BYTES })
+      topics.set(topic, places)
     }
-    const raw = await this.#ask(leader, topics, waitMs)
-    const from = (topic: string, partition: number): number => offsets.get(`${topic}/${partition}`) ?? 0
+    return topics
+  }
+
+  async #judgeAll(raw: Buffer, from: (topic: string, partition: number) => number): Promise<readonly Found[]> {
     const found: Found[] = []
     for (const one of readFetchResponse(raw, from)) found.push(await this.#judge(one))
     return found
   }
 
-  #ask(leader: number, topics: ReadonlyMap<string, readonly Place[]>, waitMs: number): Promise<Buffer> {
+  #ask(leader: number, asked: Asked, waitMs: number): Promise<Buffer> {
     return fetchRaw(this.#broker(leader), {
       replicaId: -1,
       isolationLevel: 1,
       maxWaitTime: waitMs,
       minBytes: 1,
       maxBytes: RESPONSE_BYTES,
-      topics: [...topics].map(([topic, partitions]) => ({ topic, partitions })),
+      ...asked,
     })
   }
 
@@ -162,7 +177,10 @@ export class Reader implements AsyncDisposable {
       const topics = new Map([
         [topicOf(this.#options.prefix, stream), [{ partition, fetchOffset: offset, maxBytes: 1 }]],
       ])
-      const [found] = readFetchResponse(await this.#ask(this.leaderOf(stream, partition), topics, 0), () => offset)
+      const [found] = readFetchResponse(
+        await this.#ask(this.leaderOf(stream, partition), oneFetch(topics), 0),
+        () => offset,
+      )
       if (found === undefined) throw new Error(`${stream} was not answered`)
       if (found.errorCode === OFFSET_OUT_OF_RANGE) {
         if (offset >= (starts.get(stream)?.[partition] ?? 0)) beyond.push(one)

@@ -91,7 +91,7 @@ export class Tail {
     const loops = reader.leaders.map(async leader => {
       try {
         while (!stop.aborted && this.#ended === null) {
-          this.#take(await reader.fetch(this.#wanted(reader, leader), WAIT_MS))
+          this.#take(await reader.follow(leader, this.#wanted(reader, leader), WAIT_MS))
           this.#missing = null
           this.#onTrouble('')
         }
