@@ -28,9 +28,17 @@ export interface Work {
 const YEAR_MS = 31_536_000_000
 const work = JSON.parse(process.argv[2] ?? '') as Work
 
-// At once and whole, so that what was said before the end is known.
+/** At once and whole, so that what was said before the end is known; waits while nobody listens. */
 function say(line: string): void {
-  writeSync(1, `${line}\n`)
+  for (;;) {
+    try {
+      writeSync(1, `${line}\n`)
+      return
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
 }
 
 function open(): Promise<EventLog> {

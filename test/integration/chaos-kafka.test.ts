@@ -1,3 +1,4 @@
+import { basename } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTopics } from '../../src/log/kafka/index.ts'
@@ -9,7 +10,8 @@ import { type Api, API, type Moment, Proxy } from '../chaos/proxy.ts'
 import { liesOf, mostMemory } from '../chaos/timeline.ts'
 import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
-import { temporaryFolder } from '../support/bridge.ts'
+import { startClusters } from '../service/clusters.ts'
+import { startBridge, temporaryFolder } from '../support/bridge.ts'
 
 const SOON = { timeout: 30_000, interval: 20 }
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
@@ -51,8 +53,25 @@ async function hang(): Promise<() => void> {
   return () => void node().signal('SIGCONT')
 }
 
-test('a broker killed in the middle of a load, and one that hangs for longer than every time-out, lose and double nothing', async () => {
+/** A bridge that watches a cluster and has its log on the broker, and what its /readyz answers. */
+async function realBridge(folder: string): Promise<{ ready: () => Promise<number> } & AsyncDisposable> {
+  await using stack = new AsyncDisposableStack()
+  const clusters = stack.use(await startClusters(folder, 'c'))
+  const prefix = `bridge-${basename(folder)}`
+  await createTopics(connectionTo(kafka.brokers), planOf(prefix, 1))
+  const log = { kafka: { brokers: kafka.brokers, topic_prefix: prefix, partitions: 3, replicas: 1 } }
+  const bridge = stack.use(await startBridge(folder, { log, clusters: clusters.config }))
+  const owned = stack.move()
+  return {
+    ready: async () => (await fetch(`${bridge.url}/readyz`)).status,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+test('a broker killed in the middle of a load, and one that hangs for longer than every time-out, lose and double nothing; /readyz says so meanwhile', async () => {
   await using folder = await temporaryFolder()
+  await using bridge = await realBridge(folder.path)
+  await expect.poll(bridge.ready, SOON).toBe(200)
   const promised = promises(6)
   const keys = promised.map(({ key }) => key)
   // More than the outbox holds while nothing can be written: then the callers wait.
@@ -70,8 +89,10 @@ test('a broker killed in the middle of a load, and one that hangs for longer tha
     await expect
       .poll(() => writer.said.slice(says).map(({ line }) => line), SOON)
       .toContainEqual(expect.stringMatching(/^health Kafka does not take writes: /))
+    await expect.poll(bridge.ready, SOON).toBe(503)
     mend()
     await writer.more()
+    await expect.poll(bridge.ready, SOON).toBe(200)
   }
   writer.process.kill('SIGKILL')
   await writer.ended
