@@ -1,7 +1,9 @@
-import { checkCluster, checkHub } from './check/cluster.ts'
+import { checkCluster } from './check/cluster.ts'
 import { checkController } from './check/controller.ts'
 import type { Finding } from './check/finding.ts'
+import { checkHub } from './check/hub.ts'
 import { checkLog, checkTokens } from './check/own.ts'
+import { Roll } from './check/roll.ts'
 import type { Config } from './config/index.ts'
 
 export type { Finding } from './check/finding.ts'
@@ -18,8 +20,9 @@ export async function* check(options: CheckOptions): AsyncIterable<Finding> {
   const { config, signal } = options
   yield* checkLog(options)
   yield* checkTokens(options)
-  for (const cluster of config.clusters) yield* checkCluster(cluster, signal)
-  for (const hub of config.hubs) yield* checkHub(hub, signal)
+  const roll = new Roll()
+  for (const cluster of config.clusters) yield* checkCluster(cluster, roll, signal)
+  for (const hub of config.hubs) yield* checkHub(hub, roll, signal)
   if (config.controller !== undefined) yield* checkController(config.controller, options)
   else yield { what: 'controller', result: 'warn', detail: NO_CONTROLLER, hint: '' }
 }

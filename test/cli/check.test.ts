@@ -51,6 +51,7 @@ test('when all is well every line is ok or a warning, and it ends with 0', async
     expect.stringMatching(/^ok {4}cluster prod-1: http:\/\/127\.0\.0\.1:\d+, Kubernetes v\S+, identity [0-9a-f-]{36}$/),
     'ok    cluster prod-1: virtualmachines: may be listed and watched',
     'ok    cluster prod-1: virtualmachineinstances: may be listed and watched',
+    expect.stringMatching(/^ok {4}cluster prod-1: optional: .*virtualmachineinstancemigrations.* are read too/),
     'warn  controller: none is configured: events and inventory only, nothing is launched',
   ])
   expect(outcome.out).not.toContain(SECRET)

@@ -75,6 +75,12 @@ async function deleted(bridge: Bridge): Promise<number> {
   return (await bridge.events()).filter(({ data }) => data.fact === 'deleted').length
 }
 
+async function checked({ folder }: Place, config: object): Promise<{ out: string }> {
+  const http = { tokens: [{ name: 'c', token: { env: 'T' } }] }
+  const file = await fileIn(folder, 'check.yaml', stringify({ log: { path: 'v.db' }, http, ...config }))
+  return virtbridge(['check', '-c', file], { T: 'a-token-of-sixteen-and-more' })
+}
+
 /** A Secret of the hub, made or written anew. */
 function putSecret({ hub }: World, namespace: string, name: string, content: Record<string, string>): void {
   const data = Object.fromEntries(Object.entries(content).map(([key, text]) => [key, btoa(text)]))
@@ -222,13 +228,7 @@ describe.each(WAYS)('clusters reached by $reach', ({ reach, put }) => {
   test('are checked, and what is missing is said with the next step', async () => {
     const at = await place()
     const check = async (): Promise<readonly string[]> => {
-      const http = { tokens: [{ name: 'c', token: { env: 'T' } }] }
-      const file = await fileIn(
-        at.folder,
-        'check.yaml',
-        stringify({ log: { path: 'v.db' }, http, ...at.config({ reach }) }),
-      )
-      const { out } = await virtbridge(['check', '-c', file], { T: 'a-token-of-sixteen-and-more' })
+      const { out } = await checked(at, at.config({ reach }))
       return out.split('\n').filter(line => /dev-1|hub1: selection|^ {6}/.test(line))
     }
     const secret = reach === 'kubeconfig_secret' ? 'virtbridge-kubeconfig' : 'virtbridge-reader'
@@ -251,6 +251,7 @@ describe.each(WAYS)('clusters reached by $reach', ({ reach, put }) => {
       expect.stringMatching(/^ok {4}cluster dev-1: http:\S+, Kubernetes v\S+, identity \S+$/),
       'ok    cluster dev-1: virtualmachines: may be listed and watched',
       'ok    cluster dev-1: virtualmachineinstances: may be listed and watched',
+      expect.stringMatching(/^ok {4}cluster dev-1: optional: virtualmachineinstancemigrations\b.* are read too/),
     ])
   })
 })
@@ -281,6 +282,20 @@ describe('names and identities', () => {
     const dev = async (): Promise<object | undefined> => (await records(bridge)).find(({ name }) => name === 'dev-1')
     await expect.poll(dev, PATIENT).toMatchObject({ hub: 'hub2', status: 'synced' })
     expect([await refused(), await deleted(bridge)]).toEqual([[], 0])
+  })
+
+  test('the check tells both: a name that is taken, and a cluster that is there twice', async () => {
+    const at = await place()
+    const [hub] = at.config()['hubs'] as object[]
+    const { out } = await checked(at, {
+      hubs: [hub, { ...hub, name: 'hub2', aliases: { 'prod-1': 'prod-2' } }],
+    })
+    const wrong = out.split('\n').filter(line => /^(FAIL|warn)/.test(line))
+    expect(wrong).toEqual([
+      'FAIL  cluster dev-1 of hub2: "dev-1" is the name of another one here, of hub1: it would not be watched',
+      'warn  cluster prod-2: it is the same cluster as prod-1: only one of the two is watched',
+      expect.stringContaining('controller'),
+    ])
   })
 
   test('one cluster under two names is watched once, and the other name says which', async () => {
