@@ -2,11 +2,11 @@ import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
-import { until } from '../../waiting.ts'
+import { pause, until } from '../../waiting.ts'
 import { encode, type RecordOptions } from '../encode.ts'
 import { type Entry, type EventLog, type LogHealth, LogError, type Loss, type Position, type Stored } from '../log.ts'
 import { lossesOf } from './copied.ts'
-import { Lane } from './lane.ts'
+import { Lane, passes, RETRY_MS } from './lane.ts'
 import { takeLock } from './lock.ts'
 import { createOutbox, type Row } from './outbox.ts'
 import { openReader, type Reader } from './reader.ts'
@@ -152,8 +152,12 @@ class SqliteLog implements EventLog {
 
   async confirmLoss(id: string): Promise<void> {
     if (!this.#losses.some(loss => loss.id === id)) return
-    const answer = await this.#thread.ask({ kind: 'confirm', loss: id })
-    if (answer.kind === 'failed') throw new LogError('fatal', `the log can not be written: ${answer.message}`)
+    for (;;) {
+      const answer = await this.#thread.ask({ kind: 'confirm', loss: id })
+      if (answer.kind === 'done') break
+      if (!passes(answer) || this.#closing.signal.aborted) throw new LogError('fatal', 'the log can not be written')
+      await pause(RETRY_MS, this.#closing.signal)
+    }
     this.#losses = lossesOf(this.#reader.copied())
   }
 

@@ -21,7 +21,8 @@ export interface LaneOptions {
 
 /** SQLITE_FULL, SQLITE_IOERR and SQLITE_BUSY pass when there is room, the disk is back or a reader ends; the rest does not mend itself. */
 const PASSING = new Set([13, 10, 5])
-const RETRY_MS = 1_000
+/** What did not work and can pass is tried again after so long. */
+export const RETRY_MS = 1_000
 /** Commits on their way: while one is written the next one is there already. */
 const AHEAD = 2
 /** What is kept is looked at so often, and whenever so much was written. */
@@ -154,7 +155,8 @@ export class Lane {
   }
 }
 
-function passes(answer: WriterAnswer): boolean {
+/** True for what goes on by itself when there is room, the disk is back or a reader ends. */
+export function passes(answer: WriterAnswer): boolean {
   return answer.kind === 'failed' && PASSING.has(answer.code & PRIMARY)
 }
 
