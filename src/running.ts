@@ -1,7 +1,7 @@
 import { type ClusterRecord, ClusterWatch, type HubWord, ImportBoard } from './cluster/index.ts'
 import type { Config } from './config/index.ts'
 import type { Confirmations } from './confirmations.ts'
-import { type Connection, KubeClient } from './kube/index.ts'
+import { Budget, type Connection, KubeClient } from './kube/index.ts'
 import type { Stock } from './known.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
 import { GuestIndex, type VmRecord } from './vm/index.ts'
@@ -21,6 +21,9 @@ interface Running {
   readonly done: Promise<void>
 }
 
+/** Audits of all clusters at once, and a second: they are in no hurry. */
+const AUDITS = { atOnce: 2, perSecond: 1 }
+
 /** The clusters that are being watched, each on its own, by their names here. */
 export class RunningClusters {
   readonly #parts: RoleParts
@@ -33,6 +36,8 @@ export class RunningClusters {
   /** uid of a cluster → the name it is watched under. */
   readonly #claims = new Map<string, string>()
   readonly #lost = Promise.withResolvers<never>()
+  readonly #lists = new Budget()
+  readonly #audits = new Budget(AUDITS)
 
   constructor(parts: RoleParts, stock: Stock, confirmations: Confirmations) {
     this.#parts = parts
@@ -58,7 +63,7 @@ export class RunningClusters {
 
   /** Begins to watch. Its record is on the log already. */
   async start({ name, hub, connection, word }: Candidate): Promise<void> {
-    const { config, log, now, signal } = this.#parts
+    const { config, log, metrics, now, signal } = this.#parts
     const known = await this.#stock.take(name)
     const stop = new AbortController()
     const client = new KubeClient({ connection, userAgent: USER_AGENT })
@@ -72,6 +77,15 @@ export class RunningClusters {
       now,
       signal: AbortSignal.any([signal, stop.signal]),
       heartbeatMs: config.watch.heartbeat_seconds * 1000,
+      outageHoldMs: config.watch.outage_hold_seconds * 1000,
+      reflect: {
+        budget: this.#lists,
+        audit: { everyMs: config.watch.audit_hours * 3_600_000, budget: this.#audits },
+      },
+      onAudited: corrections => {
+        metrics.audits.inc({ cluster: name })
+        metrics.auditCorrections.inc({ cluster: name }, corrections)
+      },
       word,
       isConfirmed: digest => this.#confirmations.has(name, digest),
       claim: uid => this.#claim(uid, name),

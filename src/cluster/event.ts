@@ -4,19 +4,20 @@ import type { ClusterRecord } from './record.ts'
 /** Clusters that one event names; a `message` counts them all. */
 export const MAX_NAMED_CLUSTERS = 100
 
-interface Moved {
-  readonly added: readonly string[]
-  readonly removed: readonly string[]
+interface Details {
+  /** Clusters that came into the selection of a hub, and that left it. */
+  readonly added?: readonly string[]
+  readonly removed?: readonly string[]
+  /** VMs that an audit found to be other than was known. */
+  readonly corrections?: number
 }
-
-const NOBODY: Moved = { added: [], removed: [] }
 
 /** The CloudEvent of a fact about a cluster, or about a hub. Facts that come again are told apart by the event before. */
 export function clusterEvent(
   record: ClusterRecord,
   fact: ClusterFact,
   now: number,
-  { added, removed }: Moved = NOBODY,
+  { added = [], removed = [], corrections = 0 }: Details = {},
 ): Event<ClusterEventData> {
   const thing = fact === 'joined' ? [] : [record.last_event]
   const cluster = { name: record.name, hub: record.kind === 'hub' ? record.name : record.hub }
@@ -24,11 +25,11 @@ export function clusterEvent(
     schema_version: 1,
     time_epoch: Math.floor(now / 1000),
     fact,
-    origin: fact === 'joined' ? 'bootstrap' : 'live',
+    origin: fact === 'joined' ? 'bootstrap' : corrections > 0 ? 'audit' : 'live',
     cluster,
     uid: record.uid,
     vms: record.vms,
-    corrections: 0,
+    corrections,
     added: added.slice(0, MAX_NAMED_CLUSTERS),
     removed: removed.slice(0, MAX_NAMED_CLUSTERS),
     reason: record.cause,

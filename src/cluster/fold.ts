@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Origin } from '../event/index.ts'
 import {
   assemble,
   change,
   type Change,
   type Circumstance,
+  type Deed,
+  type DeedKind,
   type Deeds,
   GuestIndex,
   type Holds,
@@ -25,6 +28,11 @@ export interface Staged extends Change {
   readonly key: string
 }
 
+/** Null: a VM that was looked at, and of which nothing changed. So that who takes them can let others have their turn. */
+type Looked = Iterable<Staged | null>
+
+type Audited = ReadonlyMap<string, VmPart | VmiPart>
+
 interface FoldOptions {
   readonly cluster: Circumstance['cluster']
   readonly holds: Holds
@@ -32,10 +40,15 @@ interface FoldOptions {
   /** Records of it are gone from the log: what is first seen was there before, and changes of it were missed. */
   readonly lost?: boolean
   readonly records: Map<string, VmRecord>
+  /** How long what was missed is waited for, once it can come; 1,000 ms. */
+  readonly catchUpMs?: number
   /** The guests of all clusters, and what plans say of imports; of this cluster alone when left out. */
   readonly guests?: GuestIndex
   readonly imports?: ImportBoard
 }
+
+/** A server sends what a watch has missed as soon as it is open. */
+const CATCH_UP_MS = 1_000
 
 /**
  * One cluster's VMs in memory: what its reflectors said, and what was published of it.
@@ -60,6 +73,8 @@ export class ClusterFold {
   /** Resources that are looked after now. While one is not, nothing that waits has lasted: nobody could have seen it end. */
   readonly #seen = new Set<Of>()
   #adopted: boolean
+  /** Until then more may be on its way of what happened already: nothing that waits is told before. */
+  #behindUntil = 0
 
   constructor(options: FoldOptions) {
     this.#options = options
@@ -105,11 +120,12 @@ export class ClusterFold {
   }
 
   /** Takes in what a reflector said; yields what changes, one VM at a time, each on top of those before. */
-  *fold(inbound: Inbound, now: number): Iterable<Staged> {
+  *fold(inbound: Inbound, now: number): Looked {
     const { observed } = inbound
     if (inbound.of !== 'vm' && inbound.of !== 'vmi') yield* this.#aside(inbound, now)
     else if (observed.kind === 'changed' || observed.kind === 'gone') yield* this.#one(inbound, now)
     else if (observed.kind === 'ended') this.#seen.delete(inbound.of)
+    else if (observed.kind === 'audited') yield* this.#audit(inbound.of, observed.objects as Audited, now)
     else if (observed.kind === 'unavailable') {
       const { kind } = observed.error
       this.#seen.delete(inbound.of)
@@ -119,7 +135,9 @@ export class ClusterFold {
   }
 
   /** A list, or a watch that goes on from one: VMIs can be read (again), and what was missed comes after. */
-  *#whole({ of, observed }: Inbound, now: number): Iterable<Staged> {
+  *#whole({ of, observed }: Inbound, now: number): Looked {
+    // A watch that goes on begins with what it missed; a list has it all.
+    if (observed.kind === 'watching' && !this.#seen.has(of)) this.behind(now)
     this.#seen.add(of)
     if (this.#watched) this.#guests.see(this.#options.cluster.uid, true)
     const again = of === 'vmi' && !this.#vmisReadable
@@ -133,9 +151,25 @@ export class ClusterFold {
   }
 
   /** Compares everything with what is stored. VMs that are missing are left out while `held`. */
-  *resync(now: number): Iterable<Staged> {
+  *resync(now: number): Looked {
     const gone = this.held ? [] : this.missing
-    for (const key of [...gone, ...this.#vms.keys()]) yield* this.#look(key, now, 'sync', false)
+    for (const key of [...gone, ...this.#vms.keys()]) {
+      yield* this.#look(key, now, 'sync', false)
+      yield null
+    }
+  }
+
+  /** A second list, at the same place as the watch: what differs was lost on the way here. */
+  *#audit(of: 'vm' | 'vmi', objects: Audited, now: number): Looked {
+    if (!this.complete) return
+    const known: Audited = of === 'vm' ? this.#vms : this.#vmis
+    const differ = [...new Set([...known.keys(), ...objects.keys()])].filter(
+      key => !sameObject(known.get(key), objects.get(key)),
+    )
+    if (of === 'vm') this.#vms = new Map(objects as ReadonlyMap<string, VmPart>)
+    else this.#vmis = new Map(objects as ReadonlyMap<string, VmiPart>)
+    const { held } = this
+    for (const key of differ) if (!held || this.#vms.has(key)) yield* this.#look(key, now, 'audit', false)
   }
 
   /** Looks at the VMs of imports of which something changed, and takes them out of the set. */
@@ -156,7 +190,7 @@ export class ClusterFold {
 
   /** Tells what has waited long enough. */
   *mature(now: number): Iterable<Staged> {
-    if (!this.#watched) return
+    if (!this.#watched || now < this.#behindUntil) return
     for (const [key, record] of this.#records) {
       const due = nextDue(record)
       if (due !== null && due <= now) yield* stage(key, record, mature(record, this.#circumstance(now, 'live', false)))
@@ -171,7 +205,12 @@ export class ClusterFold {
       const due = nextDue(record)
       if (due !== null && (next === null || due < next)) next = due
     }
-    return next
+    return next === null ? null : Math.max(next, this.#behindUntil)
+  }
+
+  /** What is known is older than it seems: a watch was away, or its reader. The rest comes at once, and is waited for. */
+  behind(now: number): void {
+    this.#behindUntil = Math.max(this.#behindUntil, now + (this.#options.catchUpMs ?? CATCH_UP_MS))
   }
 
   /** What was staged is durable: memory moves on. */
@@ -202,7 +241,11 @@ export class ClusterFold {
   }
 
   /** What is not of the VM and its boot: deeds and claims. A list of them may hide what came before it, as any list does. */
-  *#aside(inbound: Exclude<Inbound, { of: 'vm' | 'vmi' }>, now: number): Iterable<Staged> {
+  *#aside(inbound: Exclude<Inbound, { of: 'vm' | 'vmi' }>, now: number): Looked {
+    if (inbound.observed.kind === 'audited') {
+      if (inbound.of !== 'claim') yield* this.#auditDeeds(inbound.of, inbound.observed.objects, now)
+      return
+    }
     const listed = inbound.observed.kind === 'listed'
     const about = inbound.of === 'claim' ? [this.keyOf(inbound)] : this.#deeds.take(inbound.of, inbound.observed)
     if (inbound.of === 'claim') this.#claims.take(inbound.observed)
@@ -210,6 +253,14 @@ export class ClusterFold {
     // A kind that is known from now on is known of every VM: else the next deed of one without any would not be news.
     for (const key of listed ? this.#vms.keys() : about)
       if (this.#vms.has(key)) yield* this.#look(key, now, listed ? 'sync' : 'live', false)
+  }
+
+  *#auditDeeds(of: DeedKind, objects: ReadonlyMap<string, Deed>, now: number): Looked {
+    const deedsOf = (key: string): string => JSON.stringify(this.#deeds.of(key))
+    const known = new Map([...this.#vms.keys()].map(key => [key, deedsOf(key)]))
+    this.#deeds.take(of, { kind: 'listed', objects, resourceVersion: '' })
+    if (!this.complete) return
+    for (const [key, deeds] of known) if (deeds !== deedsOf(key)) yield* this.#look(key, now, 'audit', false)
   }
 
   /** The VM whose root disk a claim is. Claims change seldom, so that nothing is kept to find it. */
@@ -252,7 +303,7 @@ export class ClusterFold {
       guests,
       origin,
       burst,
-      gap: origin === 'sync' && (this.#adopted || this.#options.lost === true),
+      gap: (origin === 'sync' || origin === 'audit') && (this.#adopted || this.#options.lost === true),
       adopting: !this.#adopted,
     }
   }
@@ -262,6 +313,12 @@ export class ClusterFold {
 function* stage(key: string, before: VmRecord | null, next: Change): Iterable<Staged> {
   if (next.facts.length === 0 && before !== null && next.record !== null && same(before, next.record)) return
   yield { key, ...next }
+}
+
+function sameObject(one: VmPart | VmiPart | undefined, other: VmPart | VmiPart | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other
+  if (one.uid === other.uid && one.resourceVersion === other.resourceVersion) return true
+  return isDeepStrictEqual({ ...one, resourceVersion: '' }, { ...other, resourceVersion: '' })
 }
 
 function same(before: VmRecord, after: VmRecord): boolean {

@@ -1,14 +1,14 @@
-import { type GuestIndex, type Holds, vmEvent, vmKey, type VmRecord } from '../vm/index.ts'
-import type { ClusterFact } from '../event/index.ts'
-import type { Entry, EventLog } from '../log/index.ts'
-import { type KubeClient, KubeError, list, reflect, type ReflectOptions, type Resource } from '../kube/index.ts'
+import type { EventLog } from '../log/index.ts'
+import { Asks, type KubeClient, KubeError, reflect, type ReflectOptions, type Resource } from '../kube/index.ts'
+import type { GuestIndex, Holds, VmRecord } from '../vm/index.ts'
 import { pause } from '../waiting.ts'
-import { clusterEvent } from './event.ts'
+import { ClusterBook } from './book.ts'
 import { ClusterFold, type Staged } from './fold.ts'
+import { ClusterIdentity } from './identity.ts'
 import type { ImportBoard } from './imports.ts'
 import { Inbox } from './inbox.ts'
-import { keep } from './keep.ts'
 import type { HubWord } from './managed.ts'
+import { Outages } from './outage.ts'
 import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
 import { ALL, type Inbound, type Of, REQUIRED, RESOURCES } from './resources.ts'
 import { settled, unavailable } from './standing.ts'
@@ -31,7 +31,11 @@ export interface WatchOptions {
   readonly isConfirmed?: (digest: string) => boolean
   /** Takes this identity for the cluster; gives the name of the one that has it already, or null. */
   readonly claim?: (uid: string) => string | null
-  readonly reflect?: Partial<Pick<ReflectOptions, 'pageSize' | 'stallMs' | 'backoff' | 'random'>>
+  readonly reflect?: Partial<Omit<ReflectOptions, 'signal' | 'verify' | 'asks'>>
+  /** A cut that is mended within this time is no fact, in ms. */
+  readonly outageHoldMs?: number | undefined
+  /** Told of each audit of a resource: how many VMs it found to be other than was known. */
+  readonly onAudited?: (corrections: number) => void
   /** The resources to reflect; all when left out. */
   readonly resources?: readonly Of[]
   /** What all clusters of this bridge share: their guests, and what plans say of imports. */
@@ -41,9 +45,9 @@ export interface WatchOptions {
 
 /** Changes that wait between the sockets and the log: when full, the sockets are left unread. */
 const INBOX_LIMIT = 500
-/** Entries of one append. */
-const APPEND_LIMIT = 400
 const IDENTITY_RETRY_MS = 5_000
+/** Who wakes so much later than he meant to, or is busy for so long, has not read what came meanwhile. */
+const LATE_MS = 1_000
 
 /**
  * Watches one cluster until the signal aborts: reflectors → fold → log, in that order, one commit for all that came meanwhile.
@@ -52,19 +56,27 @@ const IDENTITY_RETRY_MS = 5_000
 export class ClusterWatch {
   readonly #options: WatchOptions
   readonly #inbox = new Inbox<Inbound>(INBOX_LIMIT)
-  #record: ClusterRecord
-  #fold: ClusterFold | null = null
+  readonly #book: ClusterBook
+  readonly #identity: ClusterIdentity
+  readonly #outages: Outages<Of | 'identity'>
+  /** What is asked of the reflector of VMs. */
+  readonly #vms = new Asks()
   readonly #watching = new Set<Of>()
-  #asked = false
+  #fold: ClusterFold | null = null
+  /** Whether a second list was asked for, because the last one lacks too much, and whether it came. */
+  #second: 'no' | 'asked' | 'had' = 'no'
 
   constructor(options: WatchOptions) {
     this.#options = options
     // Another hub may have it by now, or none.
-    this.#record = { ...(options.known.cluster ?? newCluster(options.name, options.hub)), hub: options.hub }
+    const record = { ...(options.known.cluster ?? newCluster(options.name, options.hub)), hub: options.hub }
+    this.#book = new ClusterBook(options, record)
+    this.#identity = new ClusterIdentity(options.client, record.uid)
+    this.#outages = new Outages(options.outageHoldMs)
   }
 
   get record(): ClusterRecord {
-    return this.#record
+    return this.#book.record
   }
 
   /** True when every required resource is being watched. */
@@ -90,93 +102,84 @@ export class ClusterWatch {
 
   /** What was synced when the bridge stopped is not so now: nothing is launched there before it was read again. */
   async #begin(): Promise<void> {
-    const { status, adopted_at } = this.#record
+    const { status, adopted_at } = this.record
     if (adopted_at === 0 || status === 'unavailable' || status === 'joining' || this.#options.signal.aborted) return
-    await this.#become(notReadYet(this.#record))
+    await this.#book.become(notReadYet(this.record))
   }
 
   /** Binds the cluster's name to the uid of its kube-system namespace, and waits while it does not answer or another one does. */
   async #identify(): Promise<void> {
-    const { client, signal, known, holds, log } = this.#options
+    const { signal } = this.#options
+    const waitMs = this.#options.reflect?.backoff?.maxMs ?? IDENTITY_RETRY_MS
     while (!signal.aborted) {
       try {
-        const uid = await client.identity(signal)
-        if (this.#record.uid !== '' && this.#record.uid !== uid) throw this.#replaced(uid)
+        const uid = await this.#identity.verify(signal)
         const twin = this.#options.claim?.(uid) ?? null
-        if (twin !== null) {
-          const parked = sameAs(this.#record, twin, this.#options.now())
-          if (parked.reason !== this.#record.reason) await this.#become(parked)
-          await pause(this.#retryMs, signal)
-          continue
-        }
-        this.#record = { ...this.#record, uid }
-        const cluster = { name: this.#options.name, hub: this.#options.hub, uid }
-        const { guests, imports } = this.#options
-        this.#fold = new ClusterFold({
-          cluster,
-          holds,
-          adopted: this.#record.adopted_at > 0,
-          lost: log.losses().some(({ stream }) => stream === 'state.fleet'),
-          records: known.records,
-          ...(guests === undefined ? {} : { guests }),
-          ...(imports === undefined ? {} : { imports }),
-        })
-        return
+        if (twin === null) return this.#open(uid)
+        const parked = sameAs(this.record, twin, this.#options.now())
+        if (parked.reason !== this.record.reason) await this.#book.become(parked)
       } catch (error) {
         if (signal.aborted) return
-        await this.#unavailable(error instanceof KubeError ? error : new KubeError('server', String(error)))
-        await pause(this.#retryMs, signal)
+        await this.#cut('identity', error instanceof KubeError ? error : new KubeError('server', String(error)))
+        await this.#tellOutage()
       }
+      await pause(waitMs, signal)
     }
   }
 
-  get #retryMs(): number {
-    return this.#options.reflect?.backoff?.maxMs ?? IDENTITY_RETRY_MS
-  }
-
-  async #verify(signal: AbortSignal): Promise<void> {
-    const uid = await this.#options.client.identity(signal)
-    if (uid !== this.#record.uid) throw this.#replaced(uid)
-  }
-
-  #replaced(uid: string): KubeError {
-    return new KubeError(
-      'replaced',
-      `another cluster answers (its kube-system is ${uid}, ours was ${this.#record.uid})`,
-    )
+  #open(uid: string): void {
+    const { name, hub, known, holds, log, guests, imports } = this.#options
+    this.#outages.end('identity')
+    this.#book.note({ uid })
+    this.#fold = new ClusterFold({
+      cluster: { name, hub, uid },
+      holds,
+      adopted: this.record.adopted_at > 0,
+      lost: log.losses().some(({ stream }) => stream === 'state.fleet'),
+      records: known.records,
+      ...(guests === undefined ? {} : { guests }),
+      ...(imports === undefined ? {} : { imports }),
+    })
   }
 
   async #reflect(of: Of, signal: AbortSignal): Promise<void> {
-    const options = { ...this.#options.reflect, signal, verify: (inner: AbortSignal) => this.#verify(inner) }
+    const verify = async (inner: AbortSignal): Promise<void> => void (await this.#identity.verify(inner))
+    const asks = of === 'vm' ? { asks: this.#vms } : {}
     const resource = RESOURCES[of] as Resource<unknown>
+    const options = { ...this.#options.reflect, ...asks, signal, verify }
     for await (const observed of reflect(this.#options.client, resource, options))
       await this.#inbox.put({ of, observed } as Inbound, signal)
   }
 
   async #work(signal: AbortSignal): Promise<void> {
     const fold = this.#need()
+    const { now, heartbeatMs } = this.#options
     using imports = this.#options.imports?.read()
     let beat = 0
     while (!signal.aborted) {
-      const now = this.#options.now()
-      const due = fold.nextDue()
-      const next = Math.min(due ?? Number.MAX_SAFE_INTEGER, beat + this.#options.heartbeatMs)
-      await this.#takeAll(await this.#inbox.take(next - now, signal))
-      await this.#store(fold.mature(this.#options.now()))
-      if (imports !== undefined) await this.#store(fold.lookAtImports(imports.changed, this.#options.now()))
-      if (this.#options.now() - beat >= this.#options.heartbeatMs) {
-        beat = this.#options.now()
-        await this.#beat()
-      }
+      const due = Math.min(fold.nextDue() ?? Infinity, this.#outages.due() ?? Infinity, beat + heartbeatMs)
+      const wake = Math.max(due, now())
+      const taken = await this.#inbox.take(wake - now(), signal)
+      const began = now()
+      if (began - wake > LATE_MS || taken.length >= INBOX_LIMIT) fold.behind(began)
+      await this.#takeAll(taken)
+      if (now() - began > LATE_MS) fold.behind(now())
+      await this.#book.store(fold, fold.mature(now()))
+      if (imports !== undefined) await this.#book.store(fold, fold.lookAtImports(imports.changed, now()))
+      await this.#tellOutage()
+      if (now() - beat < heartbeatMs) continue
+      beat = now()
+      await this.#beat()
     }
   }
 
   /** Live changes of different VMs that came together are one append; a VM that comes twice waits for its first to be durable. */
   async #takeAll(inbox: readonly Inbound[]): Promise<void> {
+    const fold = this.#need()
     let keys = new Set<string>()
-    let staged: Staged[] = []
+    let staged: (Staged | null)[] = []
     const flush = async (): Promise<void> => {
-      await this.#store(staged)
+      await this.#book.store(fold, staged)
       keys = new Set()
       staged = []
     }
@@ -187,42 +190,62 @@ export class ClusterWatch {
         await this.#take(inbound)
         continue
       }
-      const key = this.#need().keyOf(inbound)
+      const key = fold.keyOf(inbound)
       if (keys.has(key)) await flush()
       keys.add(key)
-      staged.push(...this.#need().fold(inbound, this.#options.now()))
+      staged.push(...fold.fold(inbound, this.#options.now()))
     }
     await flush()
   }
 
+  /** Anything but a change: a list, an audit, or what became of the watch. */
   async #take(inbound: Inbound): Promise<void> {
     const fold = this.#need()
-    const { observed } = inbound
-    if (observed.kind === 'unavailable') {
-      this.#watching.delete(inbound.of)
-      if (RESOURCES[inbound.of].required) await this.#unavailable(observed.error)
-    }
-    if (observed.kind === 'ended') this.#watching.delete(inbound.of)
-    if (observed.kind === 'watching') this.#watching.add(inbound.of)
-    await this.#store(fold.fold(inbound, this.#options.now()))
-    if (observed.kind === 'listed' && inbound.of === 'vm') this.#asked = false
-    if (fold.held && !this.#asked) await this.#askAgain()
-    if (!RESOURCES[inbound.of].required) return
+    const { of, observed } = inbound
+    if (observed.kind === 'watching') this.#seen(of)
+    if (observed.kind === 'ended')
+      await this.#cut(of, new KubeError('unreachable', 'its watch ended, and is not open again'))
+    if (observed.kind === 'unavailable') await this.#cut(of, observed.error)
+    const changed = await this.#book.store(fold, fold.fold(inbound, this.#options.now()))
+    if (observed.kind === 'audited') await this.#audited(changed)
+    if (of === 'vm' && observed.kind === 'listed') this.#second = this.#second === 'asked' ? 'had' : 'no'
+    if (fold.held && this.#second === 'no') this.#askAgain()
+    if (!RESOURCES[of].required || this.#second === 'asked') return
     if (observed.kind === 'listed' || observed.kind === 'watching') await this.#settle(observed.kind === 'listed')
   }
 
-  /** A second list straight from the API server before so many VMs are believed to be gone. */
-  async #askAgain(): Promise<void> {
-    this.#asked = true
-    try {
-      const again = await list(this.#options.client, RESOURCES.vm, {
-        signal: this.#options.signal,
-        verify: signal => this.#verify(signal),
-      })
-      await this.#store(this.#need().fold({ of: 'vm', observed: again }, this.#options.now()))
-    } catch {
-      // Not answered: it stays held, and the next list asks anew.
-    }
+  #seen(of: Of): void {
+    this.#watching.add(of)
+    this.#outages.end(of)
+  }
+
+  /** Of what is not required nothing is said: what it would tell is not known, and that is all. */
+  async #cut(of: Of | 'identity', error: KubeError): Promise<void> {
+    if (of !== 'identity') this.#watching.delete(of)
+    if (of !== 'identity' && !RESOURCES[of].required) return
+    this.#outages.begin(of, error, this.#options.now())
+    // Why it is not read yet is no fact, and is shown at once.
+    if (this.record.status !== 'joining' || this.record.reason === error.message) return
+    await this.#book.become({ ...this.record, reason: error.message, hint: error.hint, cause: error.kind })
+  }
+
+  async #tellOutage(): Promise<void> {
+    const error = this.#outages.take(this.#options.now())
+    const next = error === null ? null : unavailable(this.record, error, this.#word)
+    if (next !== null) await this.#book.become(next.record, next.fact)
+  }
+
+  /** So many VMs are not believed to be gone before a second list, the newest there is, says so too. In order: after all that came before. */
+  #askAgain(): void {
+    this.#second = 'asked'
+    this.#vms.relist()
+  }
+
+  /** An audit that finds something found a fault of ours, or of the API server's cache: it is counted and told. */
+  async #audited(corrections: number): Promise<void> {
+    this.#options.onAudited?.(corrections)
+    if (corrections > 0 && this.record.status === 'synced')
+      await this.#book.become(this.record, 'resynced', corrections)
   }
 
   /** Says what the cluster is now that both resources are listed: adopted, synced, available again, or held. */
@@ -236,13 +259,13 @@ export class ClusterWatch {
       held: fold.doubted,
       word: this.#word,
     }
-    const next = settled(this.#record, sight, this.#options.now())
+    const next = settled(this.record, sight, this.#options.now())
     if (next === null) return
     if (next.fact === 'joined') fold.adopt()
-    await this.#become(next.record, next.fact)
+    await this.#book.become(next.record, next.fact)
     const { missing_digest: digest } = next.record
     if (digest === '' || this.#options.isConfirmed?.(digest) !== true) return
-    await this.#store(fold.confirm(this.#options.now()))
+    await this.#book.store(fold, fold.confirm(this.#options.now()))
     await this.#settle(false)
   }
 
@@ -250,60 +273,12 @@ export class ClusterWatch {
     return this.#options.word?.() ?? ''
   }
 
-  async #unavailable(error: KubeError): Promise<void> {
-    const next = unavailable(this.#record, error, this.#word)
-    if (next !== null) await this.#become(next.record, next.fact)
-  }
-
   async #beat(): Promise<void> {
     if (!this.#watched || !this.#need().complete) return
     // Which VMs are missing may have changed, and a person may have confirmed those.
-    if (this.#record.status === 'held') return this.#settle(false)
+    if (this.record.status === 'held') return this.#settle(false)
     const [heartbeat, vms] = [this.#options.now(), this.#need().size]
-    await this.#become({ ...this.#record, heartbeat, vms, hub_says: this.#word })
-  }
-
-  async #become(record: ClusterRecord, fact: ClusterFact | null = null): Promise<void> {
-    const entries: Entry[] = []
-    let next = record
-    if (fact !== null) {
-      const event = clusterEvent(record, fact, this.#options.now())
-      next = { ...record, last_event: event.id }
-      entries.push({ stream: 'events.cluster', key: record.name, value: event })
-    }
-    entries.push({ stream: 'state.fleet', key: record.name, value: next })
-    await keep(this.#options.log, [entries])
-    this.#record = next
-  }
-
-  /** Events first, then the state they lead to, in one append; memory moves on when they are durable. */
-  async #store(staged: Iterable<Staged>): Promise<void> {
-    let batch: Staged[] = []
-    let groups: (readonly Entry[])[] = []
-    let size = 0
-    const flush = async (): Promise<void> => {
-      await keep(this.#options.log, groups)
-      for (const one of batch) this.#need().commit(one)
-      batch = []
-      groups = []
-      size = 0
-    }
-    for (const one of staged) {
-      const entries = this.#entries(one)
-      batch.push(one)
-      groups.push(entries)
-      size += entries.length
-      if (size >= APPEND_LIMIT) await flush()
-    }
-    await flush()
-  }
-
-  #entries(staged: Staged): readonly Entry[] {
-    const now = this.#options.now()
-    const events = staged.facts.map((fact): Entry => {
-      return { stream: 'events.vm', key: vmKey(fact.about), value: vmEvent(fact, now) }
-    })
-    return [...events, { stream: 'state.fleet', key: `${this.#options.name}/${staged.key}`, value: staged.record }]
+    await this.#book.become({ ...this.record, heartbeat, vms, hub_says: this.#word })
   }
 
   #need(): ClusterFold {

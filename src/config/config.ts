@@ -91,6 +91,8 @@ export interface WatchConfig {
   readonly address_hold_seconds: number
   readonly leave_hold_seconds: number
   readonly heartbeat_seconds: number
+  readonly outage_hold_seconds: number
+  readonly audit_hours: number
 }
 
 export interface InventoryConfig {

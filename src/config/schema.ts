@@ -63,6 +63,12 @@ export const CONFIG_SCHEMA = {
       address_hold_seconds: amount(10, 'How long another address must last before it is told.'),
       leave_hold_seconds: amount(5, 'How long a cluster must be away from the selection of its hub to have left it.'),
       heartbeat_seconds: amount(10, 'How often each cluster that is watched is marked as alive.', 0.1),
+      outage_hold_seconds: amount(15, 'A cluster that can be read again within this time was not unreachable.'),
+      audit_hours: amount(
+        12,
+        'How often all VMs of a cluster are listed beside the watch, half of it more or less; it must find nothing.',
+        0.01,
+      ),
     }),
     inventory: object('What the inventory says of clusters that can not be seen, and its groups.', {
       stale_after_seconds: amount(60, 'Hosts of a cluster not seen for so long are marked with kubevirt_stale.'),

@@ -124,6 +124,7 @@ function config(
       unreachable_hold_seconds: 5,
       address_hold_seconds: 1,
       heartbeat_seconds: 2,
+      outage_hold_seconds: 5,
     },
     controller: {
       url: controller.url,

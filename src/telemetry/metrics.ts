@@ -6,6 +6,8 @@ export interface Metrics {
   readonly events: Counter<'stream' | 'fact'>
   readonly vms: Gauge<'cluster'>
   readonly clusterStatus: Gauge<'cluster' | 'status'>
+  readonly audits: Counter<'cluster'>
+  readonly auditCorrections: Counter<'cluster'>
   readonly runs: Counter<'verb' | 'outcome'>
   readonly requests: Histogram<'route' | 'method' | 'status'>
   readonly logWritable: Gauge
@@ -31,6 +33,18 @@ export function createMetrics(): Metrics {
       name: 'virtbridge_cluster_status',
       help: '1 for the status a cluster has',
       labelNames: ['cluster', 'status'],
+      registers,
+    }),
+    audits: new Counter({
+      name: 'virtbridge_audits_total',
+      help: 'Second lists that were held against what the watches said',
+      labelNames: ['cluster'],
+      registers,
+    }),
+    auditCorrections: new Counter({
+      name: 'virtbridge_audit_corrections_total',
+      help: 'VMs that an audit found to be other than was known; must stay 0',
+      labelNames: ['cluster'],
       registers,
     }),
     runs: new Counter({

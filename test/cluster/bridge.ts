@@ -50,6 +50,8 @@ async function known(
 /** One cluster `prod-1` being watched into a log, until it is disposed. */
 export interface Bridge extends AsyncDisposable {
   readonly watch: ClusterWatch
+  /** Of each audit so far, how much it corrected. */
+  readonly audits: readonly number[]
   /** Rejects when the watch ended with an error. */
   readonly done: Promise<void>
   status(): string
@@ -61,7 +63,7 @@ export interface Bridge extends AsyncDisposable {
   clusterEvents(): Promise<readonly Event<ClusterEventData>[]>
 }
 
-interface BridgeOptions extends Pick<WatchOptions, 'resources' | 'guests' | 'imports'> {
+interface BridgeOptions extends Pick<WatchOptions, 'resources' | 'guests' | 'imports' | 'outageHoldMs' | 'reflect'> {
   readonly holds?: typeof SHORT
   readonly url?: string
   readonly confirmed?: readonly string[]
@@ -73,6 +75,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
   const client = clientOf(options.url ?? at.server.url)
   const before = await known(log, options.name ?? 'prod-1')
   const confirmed = new Set(options.confirmed)
+  const audits: number[] = []
   const watch = new ClusterWatch({
     name: options.name ?? 'prod-1',
     hub: '',
@@ -83,8 +86,10 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     now: () => Date.now(),
     signal: stop.signal,
     heartbeatMs: 50,
+    outageHoldMs: options.outageHoldMs ?? 20,
+    onAudited: corrections => audits.push(corrections),
     isConfirmed: digest => confirmed.has(digest),
-    reflect: { backoff: BACKOFF, pageSize: 3 },
+    reflect: { backoff: BACKOFF, pageSize: 3, ...options.reflect },
     // What is optional is left out unless a test is about it: it would only be asked for in vain.
     resources: options.resources ?? ['vm', 'vmi'],
     ...(options.guests === undefined ? {} : { guests: options.guests }),
@@ -102,6 +107,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     (await all(log, stream)).map(stored => stored.value as Event<T>)
   return {
     watch,
+    audits,
     done,
     status: () => watch.record.status,
     confirm: () => void confirmed.add(watch.record.missing_digest),

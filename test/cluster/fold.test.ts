@@ -174,7 +174,9 @@ describe('while a cluster can not be reached', () => {
       .take(live('gone', 'vmi', aVmi('vm-0')), unavailable(of, 'unreachable'))
       .wait(HOLDS.stopped)
     expect([folding.told, folding.fold.nextDue()]).toEqual([[], null])
-    expect(folding.take(watching(of)).wait(0).told).toEqual(['stopped vm-0'])
+    // A watch that is open again begins with what it missed, which may say otherwise.
+    expect(folding.take(watching(of)).wait(999).told).toEqual([])
+    expect(folding.wait(1).told).toEqual(['stopped vm-0'])
   })
 })
 

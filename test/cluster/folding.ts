@@ -78,8 +78,9 @@ export class Folding {
     return new ClusterFold({ cluster: CLUSTER, holds: HOLDS, adopted, records: this.records })
   }
 
-  #commit(staged: Iterable<Staged>): void {
+  #commit(staged: Iterable<Staged | null>): void {
     for (const one of staged) {
+      if (one === null) continue
       this.staged.push(one)
       this.told.push(...one.facts.map(fact => `${fact.fact} ${fact.about.name}`))
       this.fold.commit(one)

@@ -2,9 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EventLog } from '../../src/log/index.ts'
 import { onPlural } from '../../src/simulator/kube/faults.ts'
 import type { Forward } from '../../src/simulator/kube/front.ts'
+import { listPage } from '../../src/simulator/kube/list.ts'
+import { parseRequest } from '../../src/simulator/kube/request.ts'
+import { VMS } from '../../src/simulator/kube/resource.ts'
+import { Budget } from '../../src/kube/index.ts'
 import { SOON, startWorld, type World } from '../kube/world.ts'
 import { temporaryFolder } from '../support/bridge.ts'
-import { all, type Bridge, dying, openLog, startBridge, watched } from './bridge.ts'
+import { all, type Bridge, dying, openLog, SHORT, startBridge, watched } from './bridge.ts'
 
 let stack: AsyncDisposableStack
 let at: World
@@ -186,7 +190,8 @@ describe('a cluster that can not be seen', () => {
     async plural => {
       at.addVm('a')
       at.boot('a')
-      const some = await bridge()
+      // Longer than it takes from the cut to the first refusal.
+      const some = stack.use(await startBridge(at, log, { outageHoldMs: 700 }))
       await synced(some)
       const mend = at.server.faults.plant({ kind: 'forbidden' }, onPlural(plural))
       at.store.compact()
@@ -200,7 +205,7 @@ describe('a cluster that can not be seen', () => {
       await synced(some)
       expect(await some.facts()).toEqual(['discovered a'])
       const told = (await clusterFacts(some)).filter(fact => fact !== 'resynced')
-      expect(told).toEqual(['joined', 'unreachable', 'available'])
+      expect(told).toEqual(['joined', 'unavailable', 'available'])
     },
   )
 
@@ -214,6 +219,77 @@ describe('a cluster that can not be seen', () => {
     const last = some.watch.record.heartbeat
     await expect.poll(() => Date.now() - last, SOON).toBeGreaterThan(200)
     expect(some.watch.record.heartbeat).toBe(last)
+  })
+})
+
+describe('a cluster whose watches end, are cut, or go on from another server', () => {
+  test('is told as nothing: what is mended in time is no fact, and nothing is lost', async () => {
+    const some = stack.use(await startBridge(at, log, { outageHoldMs: 5_000 }))
+    await synced(some)
+    for (const [turn, name] of ['a', 'b', 'c', 'd'].entries()) {
+      const watches = [...at.server.watches]
+      if (turn === 2) at.server.faults.plant({ kind: 'status', code: 503 }, undefined, 3)
+      for (const watch of watches)
+        if (turn % 2 === 0) watch.end()
+        else watch.cut()
+      at.addVm(name)
+      await expect.poll(async () => (await some.facts()).at(-1), SOON).toBe(`created ${name}`)
+    }
+    expect([await clusterFacts(some), some.status()]).toEqual([['joined'], 'synced'])
+  })
+
+  test('tells no fact that waited before it has read what it missed', async () => {
+    const some = stack.use(await startBridge(at, log, { outageHoldMs: 5_000, holds: { ...SHORT, stopped: 300 } }))
+    at.addVm('a')
+    at.boot('a')
+    await synced(some)
+    await expect.poll(() => some.facts(), SOON).toContain('discovered a')
+    at.halt('a')
+    await expect.poll(() => at.server.requests.get('watch virtualmachineinstances') ?? 0, SOON).toBe(0)
+    const mend = at.server.faults.plant({ kind: 'status', code: 503 })
+    for (const watch of at.server.watches) watch.cut()
+    at.boot('a', { node: 'node-2' })
+    const cut = Date.now()
+    await expect.poll(() => Date.now() - cut, SOON).toBeGreaterThan(400)
+    mend()
+    await expect.poll(async () => (await some.facts()).at(-1), SOON).toBe('reachable a')
+    expect(await some.facts()).toEqual(['discovered a', 'restarted a', 'reachable a'])
+  })
+})
+
+describe('an audit', () => {
+  test('that finds what is known tells nothing; what a watch lost it finds, counts and tells', async () => {
+    await stack.disposeAsync()
+    stack = new AsyncDisposableStack()
+    const folder = stack.use(await temporaryFolder())
+    at = stack.use(await startWorld({ watch: { bookmarkEveryMs: 10 }, forward: (...asked) => intercept(...asked) }))
+    log = stack.use(await openLog(folder.path))
+    for (const name of ['a', 'b', 'c', 'd']) at.addVm(name)
+    const budget = new Budget({ atOnce: 4, perSecond: 1_000 })
+    const some = stack.use(await startBridge(at, log, { reflect: { audit: { everyMs: 1, budget } } }))
+    await synced(some)
+    await expect.poll(() => some.audits.length, SOON).toBeGreaterThan(4)
+    expect([Math.max(...some.audits), await some.facts(), await clusterFacts(some)]).toEqual([
+      0,
+      ['discovered a', 'discovered b', 'discovered c', 'discovered d'],
+      ['joined'],
+    ])
+    // As a watch cache that has lost a deletion: the list from etcd does not have it any more.
+    intercept = (request, response) => {
+      if (!/virtualmachines\?limit/.test(request.url ?? '')) return false
+      const parsed = parseRequest('GET', new URL(`http://x${request.url ?? ''}`))
+      if (parsed === null) return false
+      const page = listPage(at.store, VMS, parsed)
+      response.end(JSON.stringify({ ...page, items: page.items.filter(({ metadata }) => metadata.name !== 'd') }))
+      return true
+    }
+    await expect.poll(async () => (await some.facts()).at(-1), SOON).toBe('deleted d')
+    const [deleted] = (await some.vmEvents()).slice(-1)
+    expect([deleted?.data.origin, deleted?.data.gap]).toEqual(['audit', true])
+    await expect.poll(() => Math.max(...some.audits), SOON).toBe(1)
+    const told = async (): Promise<readonly unknown[]> =>
+      (await some.clusterEvents()).map(({ data }) => [data.fact, data.origin, data.corrections])
+    await expect.poll(told, SOON).toContainEqual(['resynced', 'audit', 1])
   })
 })
 
@@ -278,7 +354,7 @@ describe('a mass loss', () => {
         resourceVersion: String(at.store.revision),
         annotations: { 'k8s.io/initial-events-end': 'true' },
       }
-      response.end(`${JSON.stringify({ type: 'BOOKMARK', object: { metadata } })}\n`)
+      response.write(`${JSON.stringify({ type: 'BOOKMARK', object: { metadata } })}\n`)
       return true
     }
     const some = await bridge()

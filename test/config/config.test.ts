@@ -32,6 +32,9 @@ test('everything but the clusters has a default', () => {
       unreachable_hold_seconds: 60,
       address_hold_seconds: 10,
       heartbeat_seconds: 10,
+      outage_hold_seconds: 15,
+      audit_hours: 12,
+      leave_hold_seconds: 5,
     },
     inventory: { stale_after_seconds: 60, disable_stale_after_seconds: 3600, label_groups: [] },
     controller: {

@@ -53,7 +53,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['kube/audit', 'MAX_CHANGED', 50_000, 'kube/audit', 'is given up when so much changes meanwhile'],
   ['kube/budget', 'LISTS_AT_ONCE', 20, 'kube/budget', 'is 20 at once when nobody says otherwise'],
   ['cluster/watch', 'INBOX_LIMIT', 500, 'cluster/inbox', 'holds no more than its limit'],
-  ['cluster/watch', 'APPEND_LIMIT', 400, 'cluster/watch', 'a thousand VMs are read in appends of bounded size'],
+  ['cluster/book', 'APPEND_LIMIT', 400, 'cluster/watch', 'a thousand VMs are read in appends of bounded size'],
   ['cluster/plans', 'PLANS_PAGE', 50, 'cluster/life', 'plans are read 50 a page'],
   ['cluster/scope', 'SCOPE_PAGE', 200, 'cluster/scope', 'page by page, 200 VMs at a time'],
   ['vm/deed', 'MAX_DEEDS', 32, 'vm/deeds', 'remembers at most 32 ended deeds'],

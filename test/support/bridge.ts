@@ -31,6 +31,7 @@ export const SHORT_HOLDS = {
   address_hold_seconds: 0.05,
   leave_hold_seconds: 0.2,
   heartbeat_seconds: 0.5,
+  outage_hold_seconds: 0.2,
 }
 
 const TOKEN = 'test-token-of-sixteen-and-more'
