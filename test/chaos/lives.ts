@@ -85,7 +85,7 @@ export interface Span {
 }
 
 export const KAFKA_LIFE: Span = { opening: 1_600, writing: 8_000 }
-export const SQLITE_LIFE: Span = { opening: 300, writing: 8_000 }
+export const SQLITE_LIFE: Span = { opening: 300, writing: 1_500 }
 
 /**
  * Lives of one writer after the other, each killed at an await that the seed says: one in four while it opens the log, the others while
