@@ -24,13 +24,12 @@ import { type Glimpse, glimpse } from './glimpse.ts'
 import { createOutbox } from './outbox.ts'
 import { Library } from './library.ts'
 import { fromPosition, toPosition } from './position.ts'
-import { Reader } from './reader.ts'
+import { takeStock } from './inspect.ts'
 import { CLAIM_SCHEMA, refuseNewerClaim } from './predecessor.ts'
 import { type OutgoingRecord, toRecord } from './record.ts'
 import type { TailRecord } from './ring.ts'
 import type { Placed } from './session.ts'
 import { Stock } from './stock.ts'
-import { survey } from './survey.ts'
 import { Tail } from './tail.ts'
 import { STREAMS, topicOf, type TopicPlan } from './topics.ts'
 
@@ -136,10 +135,7 @@ class KafkaLog implements EventLog {
     const { before, perCluster } = this.#options
     if (before !== undefined) await glimpse(reading, perCluster, before)
     await this.#lane.open(OPEN_MS, async () => {
-      await using reader = await Reader.open(reading)
-      const found = await survey(reader)
-      this.#stock.take(found)
-      return this.#stock.claims(found.ends)
+      return this.#stock.claims(await takeStock(reading, this.#stock))
     })
     const ends = await this.#library.ends()
     for (const stream of STREAMS) this.#acked.set(stream, [...(ends.get(stream) ?? [])])

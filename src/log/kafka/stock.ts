@@ -18,6 +18,7 @@ export class Stock {
   /** Where the state partitions begin. */
   #marks: readonly Pick<Mark, 'stream' | 'partition' | 'start'>[] = []
   #told = ''
+  #shrunk = false
   #number = 0
 
   constructor(claim: Claim, prefix: string) {
@@ -29,11 +30,18 @@ export class Stock {
     return this.#losses
   }
 
+  /** Whether something was found to be gone of which the last writer did not know. */
+  get shrunk(): boolean {
+    return this.#shrunk
+  }
+
   /** Holds what is there against what the last claims say of it. Throws a Fault `log_spread`. */
   take(found: Survey): void {
     refuseOtherSpread(found.claim, this.#claim, this.#prefix)
+    const known = new Set(found.claim?.losses?.map(({ id }) => id))
     this.#losses = lossesOf(found, { prefix: this.#prefix, now: Date.now(), newId: randomUUID })
     this.#marks = found.marks
+    this.#shrunk = this.#losses.some(({ id }) => !known.has(id))
   }
 
   /** The claims of now, one for each state partition; without a loss that is being confirmed. */
