@@ -72,6 +72,29 @@ test('a position after the end was of records that are gone: their partition is 
   expect(log.health()).toMatchObject({ writable: true, readable: true })
 })
 
+test('what somebody else wrote into a topic and is no entry is passed over, by who follows and who reads pages', async () => {
+  await using folder = await temporaryFolder()
+  await using log = await openIn(folder.path, kafka.brokers)
+  const stop = new AbortController()
+  const heard: unknown[] = []
+  const following = (async () => {
+    for await (const { value } of log.follow('events.vm', '', stop.signal)) heard.push(value)
+  })()
+  await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n: 0 } }])
+  const producer = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).producer()
+  await producer.connect()
+  const garbage = ['no JSON', '', '"text"'].flatMap(value =>
+    [0, 1, 2].map(partition => ({ key: 'c/n/vm', value, partition })),
+  )
+  await producer.send({ topic: `${basename(folder.path)}.events.vm`, messages: garbage })
+  await producer.disconnect()
+  await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n: 1 } }])
+  await expect.poll(() => heard, { timeout: 10_000 }).toEqual([{ n: 0 }, { n: 1 }])
+  expect((await all(log, 'events.vm')).map(({ value }) => value)).toEqual([{ n: 0 }, { n: 1 }])
+  stop.abort()
+  await following
+})
+
 test('events carry the headers of CloudEvents, none of them null, and an ordinary consumer reads them', async () => {
   await using folder = await temporaryFolder()
   await using log = await openIn(folder.path, kafka.brokers)

@@ -44,9 +44,15 @@ function headersOf({ value }: Entry): Readonly<Record<string, string>> {
   return headers
 }
 
-/** True for a record of the engine itself. */
-export function isOwn(record: FetchedRecord): boolean {
-  return record.key === null || (record.key[0] === 0x5f && record.key[1] === 0x5f)
+const [OPEN, CLOSE] = [0x7b, 0x7d]
+
+/**
+ * True for what is no entry of the log: a record of the engine itself, or one that somebody else wrote and that is no JSON object by its
+ * first and last byte. One such record would else keep every reader from all that comes after it.
+ */
+export function isOwn({ key, value }: FetchedRecord): boolean {
+  if (key === null || (key[0] === 0x5f && key[1] === 0x5f)) return true
+  return value !== null && (value[0] !== OPEN || value.at(-1) !== CLOSE)
 }
 
 /** The value of a record, null for a tombstone. */
