@@ -93,7 +93,7 @@ export function whyNotOnboard(
   if (record.adopted) return 'it was there before its cluster was adopted'
   if (!policy.os.includes(record.seen.os.family))
     return `its OS (${record.seen.os.family || 'unknown'}) is not onboarded`
-  const done = world.ledger.verb(record.uid, policy.verb)
+  const done = doneWith(record, world.ledger, policy.verb)
   if (done === undefined && record.known_since <= world.ledger.baseline)
     return 'it was there before the ledger was lost: whether it was onboarded is not known'
   if (done !== undefined && done.status !== 'refused') return `this incarnation was onboarded once: ${done.status}`
@@ -101,6 +101,11 @@ export function whyNotOnboard(
   if (done !== undefined && now < done.at + retryAfter(done.refusals))
     return `refused, tried again later: ${done.detail}`
   return world.ledger.lost || unsynced(record, world.fleet.clusters) || held(record, world.ledger) || unready(record)
+}
+
+/** What was done with the guest: one that moved here from another cluster was another VM then. */
+function doneWith({ uid, descent }: VmRecord, ledger: LedgerView, verb: Verb): ReturnType<LedgerView['verb']> {
+  return ledger.verb(uid, verb) ?? (descent?.kind === 'move' ? ledger.verb(descent.run, verb) : undefined)
 }
 
 function unsynced(record: VmRecord, clusters: FleetView['clusters']): string {

@@ -15,13 +15,13 @@ export const NO_GUESTS: Guests = { elsewhere: () => [], isSeen: () => true }
 /** Under which KubeVirt before 1.6 made the UUID of a guest from nothing but the VM's name (`CalculateLegacyUUID`). */
 const LEGACY_NAMESPACE = '6a1a24a1-4061-4607-8bf4-a3963d0c5895'
 
-/** True when a firmware UUID tells one guest from all others: it is one, and was not made from the VM's name alone. */
+/** The one of the examples in KubeVirt's user guide, which many manifests were copied from. */
+const OF_EXAMPLES = '5d307ca9-b3ef-428c-8861-06e72d69f223'
+
+/** True when a firmware UUID tells one guest from all others: not copied from an example, nor made from the VM's name alone. */
 export function identifies(firmwareUuid: string, vmName: string): boolean {
-  return (
-    firmwareUuid !== '' &&
-    !/^[0-]+$/.test(firmwareUuid) &&
-    firmwareUuid.toLowerCase() !== uuid5(vmName, LEGACY_NAMESPACE)
-  )
+  const uuid = firmwareUuid.toLowerCase()
+  return !/^[0-]*$/.test(uuid) && uuid !== OF_EXAMPLES && uuid !== uuid5(vmName, LEGACY_NAMESPACE)
 }
 
 /** The guests of all clusters of one bridge, by firmware UUID. Holds the records that the clusters hold anyway. */

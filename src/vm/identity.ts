@@ -23,7 +23,9 @@ export function begin(teller: Teller, after: Sighting, circumstance: Circumstanc
   const place = cameFrom(teller.record, after, circumstance)
   if (place === null) return teller.tell('created', [], { to, reason: becauseOf(teller.record) })
   const from = vmKey(place)
-  teller.record = { ...teller.record, descent: { kind: 'move', from, by: '', run: place.uid } }
+  // What was not news there is none here.
+  const { adopted } = place
+  teller.record = { ...teller.record, adopted, descent: { kind: 'move', from, by: '', run: place.uid } }
   teller.tell('moved', [place.uid], { from, to: vmKey(teller.record), reason: 'arrived' })
 }
 

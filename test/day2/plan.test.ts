@@ -128,6 +128,14 @@ describe('a VM is onboarded by itself only when nothing speaks against it', () =
     expect(whyNotOnboard(record, { fleet: fleetOf([record], status), ledger }, { ...POLICY, ...policy }, NOW)).toBe(why)
   })
 
+  test('a guest that moved here from another cluster was onboarded there: never twice', () => {
+    const descent = { kind: 'move', from: 'prod-2/shop/web-1', by: '', run: 'uid-there' } as const
+    const [moved, there] = [{ ...guest('web-1'), descent }, guest('web-1', { uid: 'uid-there' })]
+    const why = (ledger: Ledger): string => whyNotOnboard(moved, { fleet: fleetOf([moved]), ledger }, POLICY, NOW)
+    expect(why(ledgerOf({ verbs: [verb(there, {})] }))).toBe('this incarnation was onboarded once: ok')
+    expect(why(ledgerOf())).toBe('')
+  })
+
   test.each([
     [1, 5 * MINUTE],
     [2, 10 * MINUTE],
