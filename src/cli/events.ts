@@ -104,6 +104,8 @@ function vmNotes({ origin, gap, reason, transition, changed }: VmEventData): rea
   return [moved, labels, reason, origin === 'live' ? '' : origin, gap ? 'gap' : '']
 }
 
-function clusterNotes({ message, vms, origin }: ClusterEventData): readonly string[] {
+function clusterNotes({ fact, added, removed, message, vms, origin }: ClusterEventData): readonly string[] {
+  if (fact === 'placement_changed')
+    return [...added.map(name => `+${name}`), ...removed.map(name => `-${name}`), message]
   return [`${vms} VMs`, message, origin === 'live' ? '' : origin]
 }

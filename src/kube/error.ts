@@ -45,7 +45,8 @@ const HINTS: Readonly<Record<KubeErrorKind, string>> = {
   unauthorized: 'the token or certificate is wrong or expired: renew the credentials of this cluster',
   untrusted:
     "the server's certificate is not signed by the CA of the kubeconfig: set certificate-authority-data, or mend the URL",
-  forbidden: 'bind the ClusterRole of deploy/kubernetes/base to this user',
+  forbidden:
+    'bind the ClusterRole of deploy/kubernetes/base to this user; docs/operations/clusters.md says how on managed clusters',
   absent: 'install OpenShift Virtualization or KubeVirt there, or take the cluster out of the configuration',
   replaced: 'another cluster answers under this name: mend the URL, or give the new cluster a name of its own',
   unreachable: 'check the URL, the network and the proxy; what is known of its VMs is held meanwhile',
