@@ -113,6 +113,8 @@ test('a connection cut before or after the broker got a request, or an answer th
   await writer.more()
   for (const moment of ['before', 'after', 'mute'] satisfies Moment[]) {
     for (const api of Object.keys(API) as Api[]) {
+      // A time-out is a second or two; the long form waits for those of all four.
+      if (moment === 'mute' && api !== 'endTxn' && api !== 'produce') continue
       // A session begins when the one before failed.
       const happened = [proxy.next(api, moment), ...(api === 'initProducerId' ? [proxy.next('endTxn', 'before')] : [])]
       await Promise.all(happened)
