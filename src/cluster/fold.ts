@@ -63,8 +63,6 @@ export class ClusterFold {
   readonly #deeds = new DeedBook()
   readonly #claims = new Claims()
   readonly #guests: GuestIndex
-  /** Which VM an import made, by the key that its plan knows it by. */
-  readonly #imported = new Map<string, string>()
   #vms: ReadonlyMap<string, VmPart> & Map<string, VmPart> = new Map()
   #vmis: Map<string, VmiPart> = new Map()
   /** Resources that were listed as a whole once. */
@@ -175,9 +173,10 @@ export class ClusterFold {
   /** Looks at the VMs of imports of which something changed, and takes them out of the set. */
   *lookAtImports(changed: Set<string>, now: number): Iterable<Staged> {
     if (!this.complete) return
-    const keys = [...changed].map(key => this.#imported.get(key)).filter(key => key !== undefined)
+    if (changed.size === 0) return
+    const about = [...this.#vms.values()].filter(({ importKey }) => changed.has(importKey))
     changed.clear()
-    for (const key of new Set(keys)) yield* this.#look(key, now, 'live', false)
+    for (const { key } of about) yield* this.#look(key, now, 'live', false)
   }
 
   /** The VM that a word of a reflector is about, as far as it is known. */
@@ -247,12 +246,30 @@ export class ClusterFold {
       return
     }
     const listed = inbound.observed.kind === 'listed'
-    const about = inbound.of === 'claim' ? [this.keyOf(inbound)] : this.#deeds.take(inbound.of, inbound.observed)
-    if (inbound.of === 'claim') this.#claims.take(inbound.observed)
+    const { of } = inbound
+    const about = new Set(of === 'claim' ? [this.keyOf(inbound)] : this.#deeds.take(of, inbound.observed))
+    if (of === 'claim') this.#claims.take(inbound.observed)
     if (!this.complete) return
-    // A kind that is known from now on is known of every VM: else the next deed of one without any would not be news.
-    for (const key of listed ? this.#vms.keys() : about)
-      if (this.#vms.has(key)) yield* this.#look(key, now, listed ? 'sync' : 'live', false)
+    for (const vm of listed ? this.#vms.values() : this.#named(about)) {
+      if (listed && !about.has(vm.key) && !this.#isBehind(vm, of)) continue
+      yield* this.#look(vm.key, now, listed ? 'sync' : 'live', false)
+      yield null
+    }
+  }
+
+  #named(keys: ReadonlySet<string>): readonly VmPart[] {
+    return [...keys].map(key => this.#vms.get(key)).filter(vm => vm !== undefined)
+  }
+
+  /**
+   * Whether a list that does not name a VM says something of it: another uid of its claim; or that a kind is known from now on, else
+   * its first deed would not be news.
+   */
+  #isBehind(vm: VmPart, of: 'claim' | DeedKind): boolean {
+    const record = this.#records.get(vm.key)
+    if (of !== 'claim') return of !== 'clone' && record?.knows?.split(' ').includes(of) !== true
+    const roots = [vm.rootClaim, this.#vmis.get(vm.key)?.rootClaim ?? ''].filter(name => name !== '')
+    return roots.some(name => !['', record?.seen.claim].includes(this.#claims.uidOf(`${vm.namespace}/${name}`)))
   }
 
   *#auditDeeds(of: DeedKind, objects: ReadonlyMap<string, Deed>, now: number): Looked {
@@ -274,7 +291,6 @@ export class ClusterFold {
 
   #deedsOf(vm: VmPart): Deeds {
     const imports = this.#options.imports?.of(vm.importKey) ?? null
-    if (vm.importKey !== '') this.#imported.set(vm.importKey, vm.key)
     return imports === null ? this.#deeds.of(vm.key) : { ...this.#deeds.of(vm.key), import: imports }
   }
 
