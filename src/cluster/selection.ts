@@ -115,14 +115,13 @@ export class Selection {
     return ''
   }
 
-  /** What came and left since the last look; nothing while that is not known. */
+  /**
+   * What came and left since the last look. While that is not known nobody leaves and nobody is new, but who was selected in an earlier
+   * life and is still managed is watched on.
+   */
   review(now: number): SelectionChange {
+    if (!this.seen || this.unknown !== '') return this.#hold()
     const came = new Map<string, ManagedCluster>()
-    if (!this.seen || this.unknown !== '') {
-      // Who is not seen to be away is not away.
-      this.#selected = new Map([...this.#selected.keys()].map(name => [name, 0]))
-      return { came, left: new Map(), added: [] }
-    }
     const is = this.#wanted()
     const before = this.#selected
     const { selected, left } = compare(before, new Set(is.keys()), now, this.#options.holdMs)
@@ -136,6 +135,19 @@ export class Selection {
       left: new Map(left.map(name => [name, managed.has(name) ? 'unselected' : 'detached'])),
       added: [...came.keys()].filter(name => !before.has(name)),
     }
+  }
+
+  #hold(): SelectionChange {
+    const came = new Map<string, ManagedCluster>()
+    for (const cluster of this.#clusters.values()) {
+      const name = this.#options.nameOf(cluster.name)
+      if (!this.#selected.has(name) || this.#begun.has(name)) continue
+      if (!this.#unseen.has('cluster') && isSelected(cluster, ANY)) came.set(name, cluster)
+    }
+    for (const name of came.keys()) this.#begun.add(name)
+    // Who is not seen to be away is not away.
+    this.#selected = new Map([...this.#selected.keys()].map(name => [name, 0]))
+    return { came, left: new Map(), added: [] }
   }
 
   /** When the next cluster will have been away for long enough to have left, or null. */
@@ -160,6 +172,9 @@ export class Selection {
     return new Map(clusters.map(cluster => [this.#options.nameOf(cluster.name), cluster]))
   }
 }
+
+/** What every cluster that can be watched at all meets. */
+const ANY: Choice = { labels: [], set: null, placed: null }
 
 interface NamedObject {
   readonly name: string

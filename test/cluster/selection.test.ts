@@ -135,6 +135,26 @@ describe('a Placement', () => {
   })
 })
 
+describe('a Placement that is not decided when the bridge starts', () => {
+  const again = (): Told => new Told({ placement: PLACEMENT }, ['a', 'gone']).clusters('a', 'b').slices({})
+
+  test('lets those be watched on that were selected before and are still managed, and nobody else', () => {
+    const hub = again()
+    expect([hub.look(), hub.look(), hub.selection.unknown]).toEqual([
+      '=a',
+      '',
+      'there is no decision of the Placement ops/fleet',
+    ])
+  })
+
+  test('says who left and who is new when it is decided', () => {
+    const hub = again()
+    hub.look()
+    expect(hub.slices({ 'fleet-1': ['b'] }).look()).toBe('+b')
+    expect(hub.wait(HOLD).look()).toBe('-a !gone')
+  })
+})
+
 describe('a ManagedClusterSet', () => {
   const set = { name: 'blue', requirements: [{ key: 'set', operator: 'in', values: ['blue'] }] } as const
   const listed = (...sets: readonly (typeof set)[]): HubInbound => {

@@ -1,8 +1,11 @@
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { stringify } from 'yaml'
-import type { ClusterRecord } from '../../src/cluster/index.ts'
+import { type ClusterRecord, projectManagedCluster } from '../../src/cluster/index.ts'
+import { parseConfig } from '../../src/config/index.ts'
 import type { ClusterEventData, Event } from '../../src/event/index.ts'
+import { KubeClient } from '../../src/kube/index.ts'
+import { connectionOf, managedConnection } from '../../src/reach.ts'
 import { type Fleet as World, startSimulatedFleet } from '../../src/simulator/cast/fleet.ts'
 import { HUB_SECRETS, HUB_VIEW } from '../../src/simulator/kube/access.ts'
 import { MANAGED_CLUSTERS, PLACEMENT_DECISIONS, SECRETS, VMS } from '../../src/simulator/kube/resource.ts'
@@ -254,6 +257,40 @@ describe.each(WAYS)('clusters reached by $reach', ({ reach, put }) => {
       expect.stringMatching(/^ok {4}cluster dev-1: optional: virtualmachineinstancemigrations\b.* are read too/),
     ])
   })
+})
+
+test('a cluster that is reached directly is followed to another URL; one without https on another machine is not trusted with a token', async () => {
+  const at = await place()
+  letReadSecrets(at.world)
+  for (const [name, { token }] of at.world.clusters) putSecret(at.world, name, 'virtbridge-reader', { token })
+  const moveTo = (url: string): unknown =>
+    at.world.hub.store.patch(
+      MANAGED_CLUSTERS,
+      { namespace: '', name: 'dev-1' },
+      { spec: { managedClusterClientConfigs: [{ url }] } },
+    )
+  moveTo('http://api.dev-1.example.com:6443')
+  const { out } = await checked(at, at.config({ reach: 'direct' }))
+  const [, wrong, hint] = out.split('\n').filter(line => /dev-1|spec\.managed/.test(line))
+  expect([wrong, hint]).toEqual([
+    'FAIL  cluster dev-1: the ManagedCluster dev-1 says that its API server is at http://api.dev-1.example.com:6443',
+    expect.stringContaining('must have an https URL and its caBundle'),
+  ])
+
+  const { hub, clusters } = at.world
+  const hubs = at.config({ reach: 'direct' })['hubs']
+  const [config] = parseConfig(stringify({ hubs }), join(at.folder, 'virtbridge.yaml')).hubs
+  if (config === undefined) throw new Error('no hub')
+  const connection = connectionOf(config)
+  await using client = new KubeClient({ connection, userAgent: 'test' })
+  const signal = AbortSignal.timeout(10_000)
+  const managed = { ...projectManagedCluster(hub.store.get(MANAGED_CLUSTERS, { namespace: '', name: 'dev-1' })) }
+  let url = 'http://127.0.0.1:9'
+  const dev = managedConnection({ hub: config, connection, client, signal }, () => ({ ...managed, url }))
+  await using kube = new KubeClient({ connection: dev, userAgent: 'test' })
+  await expect(kube.identity(signal)).rejects.toMatchObject({ kind: 'unreachable' })
+  url = clusters.get('dev-1')?.url ?? ''
+  expect(await kube.identity(signal)).toBe(clusters.get('dev-1')?.store.identity)
 })
 
 describe('names and identities', () => {
