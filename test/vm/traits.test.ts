@@ -91,6 +91,11 @@ const rows: readonly (readonly [string, () => Story, string])[] = [
     () => reachable().with(claim('claim-1')).look(vm(), vmi()),
     up,
   ],
+  [
+    'so is one that can be read from now on while the VM is down',
+    () => reachable().look(vm()).wait(HOLDS.stopped).with(claim('claim-1')).look(vm()),
+    `${up} stopped`,
+  ],
 ]
 
 describe('what a VM and its guest are', () => {
