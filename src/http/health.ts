@@ -1,5 +1,5 @@
 import type { FleetView } from '../fleet/index.ts'
-import type { EventLog, LogHealth } from '../log/index.ts'
+import type { EventLog } from '../log/index.ts'
 
 export interface Check {
   readonly name: string
@@ -29,7 +29,7 @@ export function healthOf(parts: {
       name: 'log',
       ok: log.writable && log.readable,
       reason: log.reason || (log.notice ?? ''),
-      hint: hintOf(log),
+      hint: log.hint,
     },
   ]
   const names = new Set([...parts.expected, ...parts.fleet.clusters.keys()])
@@ -49,10 +49,4 @@ export function healthOf(parts: {
   checks.push(...parts.extra)
   const status = !log.writable || !log.readable ? 'not_ready' : checks.every(check => check.ok) ? 'ready' : 'degraded'
   return { status, checks }
-}
-
-function hintOf({ writable, readable }: LogHealth): string {
-  if (writable && readable) return ''
-  if (writable) return 'it goes on by itself when the brokers answer; what is told meanwhile is old'
-  return 'make room on its disk, or mend its permissions; nothing stored is lost'
 }

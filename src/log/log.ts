@@ -61,6 +61,8 @@ export interface LogHealth {
   readonly readable: boolean
   /** Why it is not both, in one sentence; empty when it is. */
   readonly reason: string
+  /** What a person can do about it; empty when it is both. */
+  readonly hint: string
   /** What a person may want to know although all works; not there or empty when there is nothing. */
   readonly notice?: string
   /** Bytes that wait to become durable. */

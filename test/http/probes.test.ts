@@ -61,7 +61,7 @@ test.each([
 ])('a log that can not be %s makes it not ready, and says why', async (_, { hint, ...can }) => {
   await using base = await openDesk()
   const log: EventLog = Object.assign(Object.create(base.log) as EventLog, {
-    health: () => ({ ...can, reason: 'database or disk is full', waitingBytes: 0, holder: '' }),
+    health: () => ({ ...can, hint, reason: 'database or disk is full', waitingBytes: 0, holder: '' }),
     losses: () => [{ id: 'l', stream: 'state.runs', reason: 'gone', at: 0 }],
   })
   await using desk = await openDesk({ log })

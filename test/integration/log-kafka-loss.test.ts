@@ -166,7 +166,11 @@ test('a topic that is deleted under an open log ends it, with words; the next st
   await expect(log.append([{ stream: 'state.runs', key: 'run/2', value: {} }])).rejects.toMatchObject({
     reaction: 'fatal',
   })
-  expect(log.health()).toMatchObject({ writable: false, readable: false })
+  expect(log.health()).toMatchObject({
+    writable: false,
+    readable: false,
+    hint: expect.stringContaining('start it anew') as string,
+  })
   await log[Symbol.asyncDispose]()
   await using again = await open(folder.path)
   expect(lost(again)).toEqual(['state.runs'])

@@ -52,6 +52,7 @@ const TRANSACTION_MS = 30_000
 /** What is on its way when the log is closed has so long to become durable. */
 const DRAIN_MS = 20_000
 const PAGE = 500
+const BROKERS_HINT = 'are all brokers up, and enough replicas in sync? It goes on by itself when they answer'
 const AGAIN_MS = 200
 /** How far the streams reached is written down this often: what is lost after that and before the next start may go unnoticed. */
 const CLAIM_EVERY_MS = 60_000
@@ -270,9 +271,16 @@ class KafkaLog implements EventLog {
       writable: over === '' && this.#trouble === '',
       readable: over === '' && this.#deaf === '',
       reason: over || [this.#trouble, this.#deaf].filter(text => text !== '').join('; '),
+      hint: this.#hint(over),
       waitingBytes: this.#outbox.bytes,
       holder: `process ${this.#claim.pid} on ${this.#claim.host}, topics ${this.#options.topics.prefix}.* at ${brokers.join(', ')}`,
     }
+  }
+
+  #hint(over: string): string {
+    if (over !== '') return 'this process writes no more: look at what took over, or start it anew'
+    if (this.#trouble !== '') return `${BROKERS_HINT}; nothing stored is lost, and what waits is written then`
+    return this.#deaf === '' ? '' : `${BROKERS_HINT}; what is told meanwhile is old`
   }
 
   losses(): readonly Loss[] {

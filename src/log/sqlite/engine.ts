@@ -140,6 +140,10 @@ class SqliteLog implements EventLog {
       writable: reason === '',
       readable: true,
       reason,
+      hint:
+        reason === ''
+          ? ''
+          : 'make room on its disk, mend its permissions, or end the program that holds it; nothing stored is lost',
       notice: this.#notice,
       waitingBytes: this.#outbox.bytes,
       holder: `process ${process.pid} on ${hostname()}`,
