@@ -73,6 +73,13 @@ export function hostVars(record: VmRecord, staleness: Staleness, verbs: VerbStat
     kubevirt_reachable_reason: reason,
     kubevirt_labels: Object.fromEntries(Object.entries(seen.labels).map(([key, value]) => [key, safe(value)])),
     kubevirt_adopted: record.adopted,
+    kubevirt_application: safe(seen.application ?? ''),
+    kubevirt_descent: {
+      kind: record.descent?.kind ?? '',
+      from: safe(record.descent?.from ?? ''),
+      by: safe(record.descent?.by ?? ''),
+      run: safe(record.descent?.run ?? ''),
+    },
     day2_onboard: verbs.onboard,
     day2_patch: verbs.patch,
   }

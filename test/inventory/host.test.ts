@@ -165,6 +165,16 @@ describe('text that a guest or a user wrote', () => {
     expect(Math.max(...strings(vars).map(text => text.length))).toBeLessThanOrEqual(256)
   })
 
+  test('where a VM comes from and what manages it is text too: inert, or marked unsafe', () => {
+    const descent = { kind: 'import', from: EVIL, by: 'wave-3', run: 'run-1' } as const
+    const vars = hostVars({ ...guest('web-7', { seen: { application: EVIL } }), descent }, 'fresh', NONE)
+    const unsafe = { __ansible_unsafe: EVIL }
+    expect([vars['kubevirt_application'], vars['kubevirt_descent']]).toEqual([
+      unsafe,
+      { kind: 'import', from: unsafe, by: 'wave-3', run: 'run-1' },
+    ])
+  })
+
   test('it makes no connection variable and no odd group, whatever it is called', () => {
     const labels = JSON.parse(
       '{"ansible_host":"6.6.6.6","__proto__":"polluted","constructor":"x","ansible_ssh_common_args":"-o ProxyCommand=id"}',
