@@ -168,6 +168,27 @@ test('a cluster that its hub has no more is detached, held as it was, and watche
   expect(await deleted(bridge)).toBe(0)
 })
 
+test('that a hub no longer hears of a cluster is shown, and told by nobody while the cluster can be read', async () => {
+  const at = await place()
+  const bridge = await started(at, at.config())
+  await expect.poll(() => statuses(bridge), PATIENT).toEqual(BOTH)
+  const before = await told(bridge)
+  const { store } = at.world.hub
+  const ref = { namespace: '', name: 'dev-1' }
+  const { conditions = [] } = (store.get(MANAGED_CLUSTERS, ref)?.status ?? {}) as {
+    conditions?: { type: string; status: string }[]
+  }
+  const silent = conditions.map(one => {
+    return one.type === 'ManagedClusterConditionAvailable' ? { ...one, status: 'Unknown' } : one
+  })
+  store.patch(MANAGED_CLUSTERS, ref, { status: { conditions: silent } }, 'status')
+  const dev = async (): Promise<object | undefined> => (await records(bridge)).find(({ name }) => name === 'dev-1')
+  await expect.poll(dev, PATIENT).toMatchObject({ hub_says: 'silent', status: 'synced', reason: '' })
+  expect(await told(bridge)).toEqual(before)
+  const env = { VIRTBRIDGE_URL: bridge.url, VIRTBRIDGE_TOKEN: bridge.token }
+  expect((await virtbridge(['clusters'], env)).out).toMatch(/dev-1 .*synced.*hub1 has not heard of its agent/)
+})
+
 test('an outage of the hub changes nothing about clusters that are reached without it', async () => {
   const at = await place()
   letReadSecrets(at.world)
