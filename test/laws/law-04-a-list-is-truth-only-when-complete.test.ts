@@ -69,7 +69,7 @@ describe('A list is truth only when complete.', () => {
     spoil()
     at.removeVm('vm-0')
     const bridge = await started()
-    await expect.poll(() => bridge.watch.record.cause, SOON).toBe(cause)
+    await expect.poll(() => [bridge.status(), bridge.watch.record.cause], SOON).toEqual(['unavailable', cause])
     const before = asked()
     await expect.poll(asked, SOON).toBeGreaterThan(before + 10)
     expect([bridge.status(), await gone(bridge), await keptVms()]).toEqual(['unavailable', [], count])
