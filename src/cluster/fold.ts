@@ -49,6 +49,7 @@ interface FoldOptions {
 
 /** A server sends what a watch has missed as soon as it is open. */
 const CATCH_UP_MS = 1_000
+const LONGEST_CATCH_UP_MS = 10_000
 
 /**
  * One cluster's VMs in memory: what its reflectors said, and what was published of it.
@@ -71,8 +72,8 @@ export class ClusterFold {
   /** Resources that are looked after now. While one is not, nothing that waits has lasted: nobody could have seen it end. */
   readonly #seen = new Set<Of>()
   #adopted: boolean
-  /** Until then more may be on its way of what happened already: nothing that waits is told before. */
-  #behindUntil = 0
+  /** Since and until when more may be on its way of what happened already: nothing that waits is told before. */
+  #behind = { since: 0, until: 0 }
 
   constructor(options: FoldOptions) {
     this.#options = options
@@ -189,7 +190,7 @@ export class ClusterFold {
 
   /** Tells what has waited long enough. */
   *mature(now: number): Iterable<Staged> {
-    if (!this.#watched || now < this.#behindUntil) return
+    if (!this.#watched || now < this.#behind.until) return
     for (const [key, record] of this.#records) {
       const due = nextDue(record)
       if (due !== null && due <= now) yield* stage(key, record, mature(record, this.#circumstance(now, 'live', false)))
@@ -204,12 +205,17 @@ export class ClusterFold {
       const due = nextDue(record)
       if (due !== null && (next === null || due < next)) next = due
     }
-    return next === null ? null : Math.max(next, this.#behindUntil)
+    return next === null ? null : Math.max(next, this.#behind.until)
   }
 
-  /** What is known is older than it seems: a watch was away, or its reader. The rest comes at once, and is waited for. */
+  /**
+   * What is known is older than it seems: a watch was away, or its reader. The rest comes at once, and is waited for; of watches that
+   * end again and again not for ever.
+   */
   behind(now: number): void {
-    this.#behindUntil = Math.max(this.#behindUntil, now + (this.#options.catchUpMs ?? CATCH_UP_MS))
+    const catchUpMs = this.#options.catchUpMs ?? CATCH_UP_MS
+    const since = now > this.#behind.until + catchUpMs ? now : this.#behind.since
+    this.#behind = { since, until: Math.min(now + catchUpMs, since + LONGEST_CATCH_UP_MS) }
   }
 
   /** What was staged is durable: memory moves on. */

@@ -34,6 +34,8 @@ export interface WatchOptions {
   readonly reflect?: Partial<Omit<ReflectOptions, 'signal' | 'verify' | 'asks'>>
   /** A cut that is mended within this time is no fact, in ms. */
   readonly outageHoldMs?: number | undefined
+  /** How long what a watch has missed is waited for once it is open again, in ms. */
+  readonly catchUpMs?: number
   /** Told of each audit of a resource: how many VMs it found to be other than was known. */
   readonly onAudited?: (corrections: number) => void
   /** The resources to reflect; all when left out. */
@@ -128,7 +130,7 @@ export class ClusterWatch {
   }
 
   #open(uid: string): void {
-    const { name, hub, known, holds, log, guests, imports } = this.#options
+    const { name, hub, known, holds, log, guests, imports, catchUpMs } = this.#options
     this.#outages.end('identity')
     this.#book.note({ uid })
     this.#fold = new ClusterFold({
@@ -137,6 +139,7 @@ export class ClusterWatch {
       adopted: this.record.adopted_at > 0,
       lost: log.losses().some(({ stream }) => stream === 'state.fleet'),
       records: known.records,
+      ...(catchUpMs === undefined ? {} : { catchUpMs }),
       ...(guests === undefined ? {} : { guests }),
       ...(imports === undefined ? {} : { imports }),
     })

@@ -168,6 +168,7 @@ class Reflector<T> {
     for (;;) {
       const step = await this.#listed(stream)
       if (step === null) throw new KubeError('server', 'the watch ended before its list was complete')
+      this.#bookmarks ||= step.mark === 'end'
       if (step.mark === 'end') return { kind: 'listed', objects, resourceVersion: step.resourceVersion }
       if (step.told === null) {
         this.#streams = false

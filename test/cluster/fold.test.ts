@@ -180,6 +180,14 @@ describe('while a cluster can not be reached', () => {
   })
 })
 
+test('a watch that ends again and again holds up what waits for 10 s, and no longer', () => {
+  const folding = running().take(live('gone', 'vmi', aVmi('vm-0')))
+  folding.now += HOLDS.stopped
+  const began = folding.now
+  while (folding.told.length === 0) folding.take({ of: 'vm', observed: { kind: 'ended' } }, watching('vm')).wait(500)
+  expect(folding.now - began).toBe(10_000)
+})
+
 describe('live deletions', () => {
   const gone = NAMES.map(name => live('gone', 'vm', aVm(name)))
   const bursts = (folding: Folding): boolean[] => folding.staged.flatMap(one => one.facts.map(fact => fact.burst))

@@ -4,6 +4,8 @@ import { type KubeApiserver, startKubeApiserver } from '../servers/kube-apiserve
 import { fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { shippedToken } from '../support/shipped-rights.ts'
 import { VirtController } from '../support/virt.ts'
+import { describeFaults } from './watch-faults.ts'
+import { describeAbsence, describeKills } from './watch-kills.ts'
 
 const CRDS = ['virtualmachines.kubevirt.io', 'virtualmachineinstances.kubevirt.io']
 const PATIENT = { timeout: 20_000, interval: 50 }
@@ -77,6 +79,9 @@ test('the life of a VM, by ordinary API calls, is exactly its facts in order, ac
   expect(JSON.stringify(all)).not.toContain('never-to-be-seen')
 })
 
+describeFaults(() => api)
+describeKills(() => api)
+
 test('1,000 VMs in 50 namespaces are in the inventory within 10 s of the start', async () => {
   await using folder = await temporaryFolder()
   const config = await configFor(folder.path)
@@ -100,6 +105,8 @@ test('1,000 VMs in 50 namespaces are in the inventory within 10 s of the start',
   await expect.poll(hosts, { timeout: 10_000, interval: 100 }).toBe(1000)
   console.log(`1,000 VMs in the inventory after ${Date.now() - began} ms`)
 })
+
+describeAbsence(() => api)
 
 test('a VM made anew under its name while nobody looked is the end of one and the beginning of another', async () => {
   await using folder = await temporaryFolder()

@@ -102,6 +102,10 @@ export class VirtController {
     })
   }
 
+  async label(vm: Made, labels: Record<string, string>): Promise<void> {
+    await this.#client.patch(`${VMS}/${vm.namespace}/virtualmachines/${vm.name}`, { metadata: { labels } })
+  }
+
   async stop(vm: Made): Promise<void> {
     await this.#client.request('DELETE', `${VMS}/${vm.namespace}/virtualmachineinstances/${vm.name}`)
     await this.#status(vm, { printableStatus: 'Stopped', created: false, ready: false })

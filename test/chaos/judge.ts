@@ -1,0 +1,87 @@
+import type { Event, VmEventData } from '../../src/event/index.ts'
+import type { EventLog } from '../../src/log/index.ts'
+import type { VmRecord } from '../../src/vm/index.ts'
+import { all } from '../cluster/bridge.ts'
+import type { KubeClient } from '../servers/kube-client.ts'
+
+/** What can be said of a VM by all three: the API server, who heard the events, and the stored state. */
+interface Said {
+  readonly uid: string
+  readonly labels: object
+  readonly runs: boolean
+}
+
+type Fleet = Record<string, Said>
+
+interface KubeList {
+  readonly items: readonly {
+    readonly metadata: { namespace: string; name: string; uid: string; labels?: object }
+    readonly status?: { phase?: string }
+  }[]
+}
+
+/** What the API server has, by `namespace/name`. */
+export async function truthOf(client: KubeClient): Promise<Fleet> {
+  const [vms, vmis] = await Promise.all(
+    ['virtualmachines', 'virtualmachineinstances'].map(plural =>
+      client.get<KubeList>(`/apis/kubevirt.io/v1/${plural}`),
+    ),
+  )
+  const keyOf = (item: KubeList['items'][number]): string => `${item.metadata.namespace}/${item.metadata.name}`
+  const running = new Set(vmis?.items.filter(({ status }) => status?.phase === 'Running').map(keyOf))
+  const entries = (vms?.items ?? []).map((item): [string, Said] => {
+    const { uid, labels = {} } = item.metadata
+    return [keyOf(item), { uid, labels, runs: running.has(keyOf(item)) }]
+  })
+  return Object.fromEntries(entries)
+}
+
+/** What the stored state says. */
+export async function storedIn(log: EventLog): Promise<Fleet> {
+  const fleet: Fleet = {}
+  for await (const { key, value } of log.latest('state.fleet')) {
+    if (value === null || !('told' in value)) continue
+    const { uid, seen } = value as VmRecord
+    fleet[key.slice(key.indexOf('/') + 1)] = { uid, labels: seen.labels, runs: seen.phase === 'Running' }
+  }
+  return fleet
+}
+
+/** What is known to who heard the events alone, and what is wrong with them. */
+export async function heardIn(log: EventLog): Promise<{ fleet: Fleet; wrong: readonly string[] }> {
+  const fleet: Record<string, Said> = {}
+  const wrong: string[] = []
+  const seen = new Set<string>()
+  const once = new Set<string>()
+  const last = new Map<string, string>()
+  for (const { value } of await all(log, 'events.vm')) {
+    const { id, data } = value as Event<VmEventData>
+    if (seen.has(id)) continue
+    seen.add(id)
+    const { vm, fact, previous } = data
+    const key = `${vm.namespace}/${vm.name}`
+    const about = `${fact} of ${key} ${vm.uid}`
+    const before = fleet[key]
+    if (['created', 'discovered', 'deleted'].includes(fact)) {
+      if (once.has(`${fact} ${vm.uid}`)) wrong.push(`${about} has two ids`)
+      once.add(`${fact} ${vm.uid}`)
+    }
+    if ((last.get(vm.uid) ?? '') !== previous) wrong.push(`${about} does not follow the event before it`)
+    last.set(vm.uid, id)
+    if (data.origin === 'sync' && !data.gap) wrong.push(`${about} was missed, and does not say so`)
+    if (fact === 'created' || fact === 'discovered') {
+      if (before !== undefined) wrong.push(`${about} came before the end of the one before`)
+      // What was there before is told as it was: whether it ran can be read off its node.
+      fleet[key] = { uid: vm.uid, labels: vm.labels, runs: fact === 'discovered' && vm.node !== '' }
+    } else if (before?.uid !== vm.uid) wrong.push(`${about}, of which nobody had heard`)
+    else if (fact === 'deleted') delete fleet[key]
+    else fleet[key] = next(before, data)
+  }
+  return { fleet, wrong }
+}
+
+function next(before: Said, { fact, vm }: VmEventData): Said {
+  if (fact === 'labels_changed') return { ...before, labels: vm.labels }
+  if (fact === 'started' || fact === 'restarted') return { ...before, runs: true }
+  return fact === 'stopped' || fact === 'crashed' ? { ...before, runs: false } : before
+}
