@@ -1,74 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { projectVm, projectVmi } from '../../src/vm/index.ts'
-import { HOLDS, Story } from './story.ts'
-
-/** Laid over an object: what is null goes. */
-type Patch = Readonly<Record<string, unknown>>
-
-function fixture(name: string): Patch {
-  const file = new URL(`../fixtures/kubernetes/${name}.json`, import.meta.url)
-  return JSON.parse(readFileSync(file, 'utf8')) as Patch
-}
-
-function laid(object: Patch, patch: Patch): Patch {
-  const entries = Object.entries(patch).map(([key, value]) => {
-    const before = object[key]
-    const both = isDict(before) && isDict(value)
-    return [key, both ? laid(before, value) : value] as const
-  })
-  return Object.fromEntries(
-    Object.entries({ ...object, ...Object.fromEntries(entries) }).filter(([, value]) => value !== null),
-  )
-}
-
-function isDict(value: unknown): value is Patch {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-const UID = '42634581-0cc1-4aa9-bec6-69f59049e2d3'
-const NAME = { name: 'centos7-gray-owl-35', namespace: 'openshift-cnv' }
-const AGENT = {
-  type: 'AgentConnected',
-  status: 'True',
-  lastProbeTime: '2026-01-01T00:00:00Z',
-  lastTransitionTime: null,
-}
-const READY = { type: 'Ready', status: 'True' }
-const AT = '2026-01-01T00:00:00Z'
-const LATER = '2026-01-01T00:03:00Z'
-
-/** The recorded VM and its recorded VMI, which runs with an agent, changed as a test says. */
-class Recording extends Story {
-  #vm = laid(fixture('virtualmachine'), { metadata: { ...NAME, uid: UID }, spec: { runStrategy: 'Always' } })
-  #vmi: Patch | null = laid(fixture('virtualmachineinstance'), {
-    status: { conditions: [READY, AGENT], phaseTransitionTimestamps: stamps('Pending', 'Scheduling', 'Running') },
-  })
-
-  /** Both as they are now. */
-  see(): this {
-    return this.look(projectVm(this.#vm), this.#vmi === null ? null : projectVmi(this.#vmi))
-  }
-
-  vm(patch: Patch): this {
-    this.#vm = laid(this.#vm, patch)
-    return this
-  }
-
-  vmi(patch: Patch | null): this {
-    this.#vmi = patch === null ? null : laid(this.#vmi ?? {}, patch)
-    return this
-  }
-
-  /** Told since it was reachable. */
-  get since(): string {
-    return this.told.slice(3).join(' ')
-  }
-}
-
-function stamps(...phases: readonly string[]): readonly object[] {
-  return phases.map(phase => ({ phase, phaseTransitionTimestamp: AT }))
-}
+import { projectVm } from '../../src/vm/index.ts'
+import { AGENT, AT, fixture, laid, LATER, NAME, type Patch, READY, Recording, stamps, UID } from './recording.ts'
+import { HOLDS } from './story.ts'
 
 function up(): Recording {
   const recording = new Recording().see().wait(HOLDS.reachable)
