@@ -1,110 +1,22 @@
-import { join } from 'node:path'
-import { describe, expect, onTestFinished, test } from 'vitest'
-import { stringify } from 'yaml'
-import { type ClusterRecord, projectManagedCluster } from '../../src/cluster/index.ts'
-import { parseConfig } from '../../src/config/index.ts'
-import type { ClusterEventData, Event } from '../../src/event/index.ts'
-import { KubeClient } from '../../src/kube/index.ts'
-import { connectionOf, managedConnection } from '../../src/reach.ts'
-import { type Fleet as World, startSimulatedFleet } from '../../src/simulator/cast/fleet.ts'
-import { HUB_SECRETS, HUB_VIEW } from '../../src/simulator/kube/access.ts'
-import { MANAGED_CLUSTERS, PLACEMENT_DECISIONS, SECRETS, VMS } from '../../src/simulator/kube/resource.ts'
+import { describe, expect, test } from 'vitest'
+import { MANAGED_CLUSTERS, PLACEMENT_DECISIONS, VMS } from '../../src/simulator/kube/resource.ts'
 import { virtbridge } from '../cli/console.ts'
-import { type Bridge, fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
-
-const PATIENT = { timeout: 10_000, interval: 20 }
-const BOTH = { hub1: 'synced', 'dev-1': 'synced', 'prod-1': 'synced' }
-
-interface Place {
-  readonly folder: string
-  readonly world: World
-  /** A configuration of the hub, with more said of it. */
-  config(hub?: object): Record<string, unknown>
-}
-
-async function place(): Promise<Place> {
-  const folder = await temporaryFolder()
-  onTestFinished(() => folder[Symbol.asyncDispose]())
-  const world = await startSimulatedFleet({ dir: join(folder.path, 'world') })
-  onTestFinished(() => world[Symbol.asyncDispose]())
-  await fileIn(folder.path, 'hub', kubeconfig(world.hub))
-  return {
-    folder: folder.path,
-    world,
-    config: (more = {}) => {
-      return {
-        hubs: [{ name: 'hub1', kubeconfig: 'hub', context: 'hub1', proxy: { url: world.hub.proxyUrl }, ...more }],
-      }
-    },
-  }
-}
-
-function kubeconfig({ name, url, token }: { name: string; url: string; token: string }): string {
-  return stringify({
-    'current-context': name,
-    clusters: [{ name, cluster: { server: url, 'insecure-skip-tls-verify': true } }],
-    users: [{ name, user: { token } }],
-    contexts: [{ name, context: { cluster: name, user: name } }],
-  })
-}
-
-async function started({ folder }: Place, config: Record<string, unknown>): Promise<Bridge> {
-  const bridge = await startBridge(folder, config)
-  onTestFinished(() => bridge[Symbol.asyncDispose]())
-  return bridge
-}
-
-async function records(bridge: Bridge): Promise<readonly ClusterRecord[]> {
-  return ((await bridge.api.get('/api/v1/clusters')) as { clusters: ClusterRecord[] }).clusters
-}
-
-async function statuses(bridge: Bridge): Promise<Record<string, string>> {
-  return Object.fromEntries((await records(bridge)).map(({ name, status }) => [name, status]))
-}
-
-async function told(bridge: Bridge): Promise<readonly Event<ClusterEventData>[]> {
-  const page = (await bridge.api.get('/api/v1/events?stream=cluster&limit=500')) as {
-    events: Event<ClusterEventData>[]
-  }
-  return page.events
-}
-
-async function changes(bridge: Bridge): Promise<readonly object[]> {
-  const events = (await told(bridge)).filter(({ data }) => data.fact === 'placement_changed')
-  return events.map(({ data: { added, removed } }) => ({ added, removed }))
-}
-
-async function deleted(bridge: Bridge): Promise<number> {
-  return (await bridge.events()).filter(({ data }) => data.fact === 'deleted').length
-}
-
-async function checked({ folder }: Place, config: object): Promise<{ out: string }> {
-  const http = { tokens: [{ name: 'c', token: { env: 'T' } }] }
-  const file = await fileIn(folder, 'check.yaml', stringify({ log: { path: 'v.db' }, http, ...config }))
-  return virtbridge(['check', '-c', file], { T: 'a-token-of-sixteen-and-more' })
-}
-
-/** A Secret of the hub, made or written anew. */
-function putSecret({ hub }: World, namespace: string, name: string, content: Record<string, string>): void {
-  const data = Object.fromEntries(Object.entries(content).map(([key, text]) => [key, btoa(text)]))
-  if (hub.store.get(SECRETS, { namespace, name }) === null)
-    hub.store.create(SECRETS, { metadata: { namespace, name }, data })
-  else hub.store.patch(SECRETS, { namespace, name }, { data })
-}
-
-function letReadSecrets({ hub }: World): void {
-  hub.server.access.grant(hub.token, { user: 'bridge', rules: [...HUB_VIEW, ...HUB_SECRETS] })
-}
-
-function slice({ hub }: World, name: string, ...clusters: readonly string[]): void {
-  const labels = { 'cluster.open-cluster-management.io/placement': 'fleet' }
-  const status = { decisions: clusters.map(clusterName => ({ clusterName, reason: '' })) }
-  const ref = { namespace: 'ops', name }
-  hub.store.ensureNamespace('ops')
-  if (hub.store.get(PLACEMENT_DECISIONS, ref) === null)
-    hub.store.create(PLACEMENT_DECISIONS, { metadata: { ...ref, labels } })
-  hub.store.patch(PLACEMENT_DECISIONS, ref, { status }, 'status')
-}
+import { startBridge } from '../support/bridge.ts'
+import {
+  BOTH,
+  changes,
+  checked,
+  deleted,
+  letReadSecrets,
+  PATIENT,
+  place,
+  putSecret,
+  records,
+  slice,
+  started,
+  statuses,
+  told,
+} from './place.ts'
 
 describe('a Placement', () => {
   const placed = { placement: 'ops/fleet' }
@@ -204,114 +116,6 @@ test('an outage of the hub changes nothing about clusters that are reached witho
   expect((await told(bridge)).slice(before)).toEqual([])
   await at.world.hub.server.up()
   await expect.poll(() => statuses(bridge), { timeout: 20_000, interval: 20 }).toEqual(BOTH)
-})
-
-/** Every way, what it needs on the hub, and how its token is rotated. */
-const WAYS = [
-  {
-    reach: 'managed_account',
-    put: (world: World, name: string, token: string): void => putSecret(world, name, 'virtbridge-reader', { token }),
-  },
-  {
-    reach: 'direct',
-    put: (world: World, name: string, token: string): void => putSecret(world, name, 'virtbridge-reader', { token }),
-  },
-  {
-    reach: 'kubeconfig_secret',
-    put: (world: World, name: string, token: string): void => {
-      const url = world.clusters.get(name as 'dev-1')?.url ?? ''
-      putSecret(world, name, 'virtbridge-kubeconfig', { kubeconfig: kubeconfig({ name, url, token }) })
-    },
-  },
-] as const
-
-describe.each(WAYS)('clusters reached by $reach', ({ reach, put }) => {
-  const all = (world: World): void => {
-    for (const [name, { token }] of world.clusters) put(world, name, token)
-  }
-
-  test('are watched; a token that is rotated under us is followed without a person', async () => {
-    const at = await place()
-    letReadSecrets(at.world)
-    all(at.world)
-    const bridge = await started(at, at.config({ reach }))
-    await expect.poll(() => statuses(bridge), PATIENT).toEqual(BOTH)
-
-    const dev = at.world.clusters.get('dev-1')
-    const identity = dev?.server.access.find(dev.token)
-    dev?.server.access.revoke(dev.token)
-    dev?.server.access.grant('rotated', identity ?? { user: 'nobody', rules: [] })
-    put(at.world, 'dev-1', 'rotated')
-    await dev?.server.down()
-    await expect.poll(() => statuses(bridge), PATIENT).toMatchObject({ 'dev-1': 'unavailable' })
-    await dev?.server.up()
-    await expect.poll(() => statuses(bridge), { timeout: 20_000, interval: 20 }).toEqual(BOTH)
-    expect(await deleted(bridge)).toBe(0)
-  })
-
-  test('are checked, and what is missing is said with the next step', async () => {
-    const at = await place()
-    const check = async (): Promise<readonly string[]> => {
-      const { out } = await checked(at, at.config({ reach }))
-      return out.split('\n').filter(line => /dev-1|hub1: selection|^ {6}/.test(line))
-    }
-    const secret = reach === 'kubeconfig_secret' ? 'virtbridge-kubeconfig' : 'virtbridge-reader'
-    expect(await check()).toEqual([
-      'ok    hub hub1: selection: 2 clusters: dev-1, prod-1',
-      `FAIL  cluster dev-1: the Secret dev-1/${secret} of hub1 may not be read`,
-      expect.stringContaining('deploy/kubernetes/hub-secrets-rbac'),
-      expect.stringContaining('deploy/kubernetes/hub-secrets-rbac'),
-    ])
-    letReadSecrets(at.world)
-    expect(await check()).toEqual([
-      'ok    hub hub1: selection: 2 clusters: dev-1, prod-1',
-      `FAIL  cluster dev-1: the Secret dev-1/${secret} of hub1 is not there`,
-      expect.stringContaining('docs/operations/clusters.md'),
-      expect.stringContaining('docs/operations/clusters.md'),
-    ])
-    all(at.world)
-    expect(await check()).toEqual([
-      'ok    hub hub1: selection: 2 clusters: dev-1, prod-1',
-      expect.stringMatching(/^ok {4}cluster dev-1: http:\S+, Kubernetes v\S+, identity \S+$/),
-      'ok    cluster dev-1: virtualmachines: may be listed and watched',
-      'ok    cluster dev-1: virtualmachineinstances: may be listed and watched',
-      expect.stringMatching(/^ok {4}cluster dev-1: optional: virtualmachineinstancemigrations\b.* are read too/),
-    ])
-  })
-})
-
-test('a cluster that is reached directly is followed to another URL; one without https on another machine is not trusted with a token', async () => {
-  const at = await place()
-  letReadSecrets(at.world)
-  for (const [name, { token }] of at.world.clusters) putSecret(at.world, name, 'virtbridge-reader', { token })
-  const moveTo = (url: string): unknown =>
-    at.world.hub.store.patch(
-      MANAGED_CLUSTERS,
-      { namespace: '', name: 'dev-1' },
-      { spec: { managedClusterClientConfigs: [{ url }] } },
-    )
-  moveTo('http://api.dev-1.example.com:6443')
-  const { out } = await checked(at, at.config({ reach: 'direct' }))
-  const [, wrong, hint] = out.split('\n').filter(line => /dev-1|spec\.managed/.test(line))
-  expect([wrong, hint]).toEqual([
-    'FAIL  cluster dev-1: the ManagedCluster dev-1 says that its API server is at http://api.dev-1.example.com:6443',
-    expect.stringContaining('must have an https URL and its caBundle'),
-  ])
-
-  const { hub, clusters } = at.world
-  const hubs = at.config({ reach: 'direct' })['hubs']
-  const [config] = parseConfig(stringify({ hubs }), join(at.folder, 'virtbridge.yaml')).hubs
-  if (config === undefined) throw new Error('no hub')
-  const connection = connectionOf(config)
-  await using client = new KubeClient({ connection, userAgent: 'test' })
-  const signal = AbortSignal.timeout(10_000)
-  const managed = { ...projectManagedCluster(hub.store.get(MANAGED_CLUSTERS, { namespace: '', name: 'dev-1' })) }
-  let url = 'http://127.0.0.1:9'
-  const dev = managedConnection({ hub: config, connection, client, signal }, () => ({ ...managed, url }))
-  await using kube = new KubeClient({ connection: dev, userAgent: 'test' })
-  await expect(kube.identity(signal)).rejects.toMatchObject({ kind: 'unreachable' })
-  url = clusters.get('dev-1')?.url ?? ''
-  expect(await kube.identity(signal)).toBe(clusters.get('dev-1')?.store.identity)
 })
 
 describe('names and identities', () => {
