@@ -4,10 +4,10 @@ import { type Admin, type EachMessagePayload, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { runProgram } from '../../src/cli/program.ts'
-import type { Stored } from '../../src/log/index.ts'
+import type { LogHealth, Position, Stored, Stream } from '../../src/log/index.ts'
 import { createTopics, openKafkaLog } from '../../src/log/kafka/index.ts'
 import { OUTBOX_BYTES } from '../../src/log/kafka/outbox.ts'
-import { all, conformance } from '../log/conformance.ts'
+import { all, conformance, latest } from '../log/conformance.ts'
 import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
 import { versions } from '../log/versions.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
@@ -72,25 +72,52 @@ test('a position after the end was of records that are gone: their partition is 
   expect(log.health()).toMatchObject({ writable: true, readable: true })
 })
 
-test('what somebody else wrote into a topic and is no entry is passed over, by who follows and who reads pages', async () => {
+test('what somebody else wrote into a topic and is no entry is passed over by all who read, and told once; nothing of ours is', async () => {
   await using folder = await temporaryFolder()
-  await using log = await openIn(folder.path, kafka.brokers)
+  const notices: string[] = []
+  const onHealth = ({ notice = '' }: LogHealth): void => void notices.push(notice)
+  await using log = await openIn(folder.path, kafka.brokers, { onHealth })
   const stop = new AbortController()
   const heard: unknown[] = []
   const following = (async () => {
     for await (const { value } of log.follow('events.vm', '', stop.signal)) heard.push(value)
   })()
-  await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n: 0 } }])
+  const write = (n: number): Promise<Position> => {
+    const entry = { key: 'c/n/vm', value: { n } }
+    return log.append([
+      { stream: 'events.vm', ...entry },
+      { stream: 'state.fleet', ...entry },
+    ])
+  }
+  await write(0)
   const producer = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).producer()
   await producer.connect()
-  const garbage = ['no JSON', '', '"text"'].flatMap(value =>
-    [0, 1, 2].map(partition => ({ key: 'c/n/vm', value, partition })),
+  const partitions = [0, 1, 2]
+  const texts = ['no JSON', '', '"text"', '{bad}', '{"n": 7', null]
+  // Of another time, too: clocks differ, and whoever writes may say any time up to an hour ahead.
+  const later = Date.now() + 1_800_000
+  const garbage = texts.flatMap((value, n) =>
+    partitions.map(partition => ({ key: 'c/n/vm', value, partition, timestamp: String(n % 2 === 0 ? 1 : later) })),
   )
-  await producer.send({ topic: `${basename(folder.path)}.events.vm`, messages: garbage })
+  const noKey = partitions.map(partition => ({ value: '{"n":8}', partition }))
+  const topic = (stream: Stream): string => `${basename(folder.path)}.${stream}`
+  await producer.send({ topic: topic('events.vm'), messages: [...garbage, ...noKey] })
+  const some = garbage.filter(({ value }) => value !== null)
+  // Before any entry of its key, and after one.
+  const messages = [...some, ...some.map(one => ({ ...one, key: 'c/n/other' }))]
+  await producer.send({ topic: topic('state.fleet'), messages })
   await producer.disconnect()
-  await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n: 1 } }])
+  await write(1)
   await expect.poll(() => heard, { timeout: 10_000 }).toEqual([{ n: 0 }, { n: 1 }])
   expect((await all(log, 'events.vm')).map(({ value }) => value)).toEqual([{ n: 0 }, { n: 1 }])
+  const states = async (): Promise<unknown> => (await latest(log, 'state.fleet')).map(({ key, value }) => [key, value])
+  expect(await states()).toEqual([['c/n/vm', { n: 1 }]])
+  await log.append([{ stream: 'state.fleet', key: 'c/n/other', value: { n: 2 } }])
+  expect(await states()).toContainEqual(['c/n/other', { n: 2 }])
+  const passed = (texts.length + 1) * 3 + some.length * 2
+  await expect.poll(() => log.health().notice, { timeout: 10_000 }).toContain(`${passed} records that are no entry`)
+  expect(log.health()).toMatchObject({ writable: true, readable: true, reason: '' })
+  expect(notices.filter(notice => notice !== '')).toHaveLength(1)
   stop.abort()
   await following
 })

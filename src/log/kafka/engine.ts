@@ -30,6 +30,7 @@ import { type OutgoingRecord, toRecord } from './record.ts'
 import type { TailRecord } from './ring.ts'
 import type { Placed } from './session.ts'
 import { Stock } from './stock.ts'
+import { Strangers } from './strangers.ts'
 import { Tail } from './tail.ts'
 import { STREAMS, topicOf, type TopicPlan } from './topics.ts'
 
@@ -91,6 +92,7 @@ class KafkaLog implements EventLog {
   readonly #lane: Lane
   readonly #library: Library
   readonly #stock: Stock
+  readonly #strangers: Strangers
   /** Of each stream and partition, the offset after the newest record of ours. */
   readonly #acked = new Map<Stream, number[]>()
   #tail: Tail | null = null
@@ -115,7 +117,8 @@ class KafkaLog implements EventLog {
     }
     this.#stock = new Stock(this.#claim, prefix)
     const reading = { connection, prefix, partitions }
-    this.#library = new Library(reading, this.#closing.signal)
+    this.#strangers = new Strangers(prefix, () => this.#options.onHealth?.(this.health()))
+    this.#library = new Library({ ...reading, strangers: this.#strangers }, this.#closing.signal)
     this.#lane = new Lane({
       ...reading,
       transactionalId: `${prefix}.writer`,
@@ -141,7 +144,7 @@ class KafkaLog implements EventLog {
     const ends = await this.#library.ends()
     for (const stream of STREAMS) this.#acked.set(stream, [...(ends.get(stream) ?? [])])
     this.#stock.told(this.#acked)
-    this.#tail = new Tail(reading, ends, trouble => this.#hear(trouble))
+    this.#tail = new Tail({ ...reading, strangers: this.#strangers }, ends, trouble => this.#hear(trouble))
     this.#tailing = Promise.all([this.#tail.run(this.#closing.signal), this.#claimOften()]).then(() => undefined)
   }
 
@@ -208,6 +211,7 @@ class KafkaLog implements EventLog {
         for (const [partition, offset] of gone.entries()) at[partition] = Math.max(at[partition] ?? 0, offset)
       yield* records
     } catch (error) {
+      if (stop.aborted) return
       if (!(error instanceof LogError) || error.reaction !== 'retry') throw error
       await pause(AGAIN_MS, stop)
     }
@@ -272,6 +276,7 @@ class KafkaLog implements EventLog {
       readable: over === '' && this.#deaf === '',
       reason: over || [this.#trouble, this.#deaf].filter(text => text !== '').join('; '),
       hint: this.#hint(over),
+      notice: this.#strangers.notice,
       waitingBytes: this.#outbox.bytes,
       holder: `process ${this.#claim.pid} on ${this.#claim.host}, topics ${this.#options.topics.prefix}.* at ${brokers.join(', ')}`,
     }

@@ -3,7 +3,7 @@ import { LogError, type StateStream, type Stream, type Value } from '../log.ts'
 import type { FetchedRecord } from './fetch-response.ts'
 import { partitionOf, type Spread } from './partition.ts'
 import { Reader, type ReaderOptions } from './reader.ts'
-import { isOwn, valueOf } from './record.ts'
+import { isEntry, valueOf } from './record.ts'
 import { STREAMS } from './topics.ts'
 
 /** What lies in a log, looked at without taking it over. */
@@ -43,14 +43,14 @@ function looking(reader: Reader, spread: Spread): Glimpse {
       const partition = partitionOf(key, spread)
       let found: Value | null = null
       for await (const record of records(reader, stream, partition)) {
-        if (record.key?.toString() === key) found = valueOf(record)
+        if (record.key?.toString() === key) found = valueOf(stream, record) ?? (record.value === null ? null : found)
       }
       return found
     },
     async held() {
       for (const stream of STREAMS) {
         for (let partition = 0; partition < spread.partitions; partition += 1) {
-          for await (const record of records(reader, stream, partition)) if (!isOwn(record)) return stream
+          for await (const record of records(reader, stream, partition)) if (isEntry(stream, record)) return stream
         }
       }
       return null

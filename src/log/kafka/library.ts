@@ -2,9 +2,11 @@ import { messageOf } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
 import { LogError, type StateStream, type Stream } from '../log.ts'
 import type { FetchedRecord } from './fetch-response.ts'
-import { type Found, Reader, type ReaderOptions } from './reader.ts'
-import { isOwn, valueOf } from './record.ts'
+import { byTime, type Ordered, ordered } from './order.ts'
+import { type Found, Reader } from './reader.ts'
+import { isEntry, isOwn, valueOf } from './record.ts'
 import type { TailRecord } from './ring.ts'
+import type { Reading } from './strangers.ts'
 import { STREAMS } from './topics.ts'
 
 /** How long a read is tried again before its caller is told, in ms. */
@@ -15,11 +17,11 @@ const SETTLE_MS = 2
 
 /** Reads of what lies in the log already: a page from anywhere, and the whole of a compacted stream. One reader for all. */
 export class Library implements AsyncDisposable {
-  readonly #options: ReaderOptions
+  readonly #options: Reading
   readonly #closing: AbortSignal
   #reader: Promise<Reader> | null = null
 
-  constructor(options: ReaderOptions, closing: AbortSignal) {
+  constructor(options: Reading, closing: AbortSignal) {
     this.#options = options
     this.#closing = closing
   }
@@ -47,11 +49,12 @@ export class Library implements AsyncDisposable {
     for (;;) {
       const wanted = from.map((offset, partition) => ({ stream, partition, offset }))
       const found = await this.#read(reader => reader.fetch(wanted, 0))
-      const page = firstOf(found, limit, acked)
-      if (page.records.length > 0 || page.complete) return page.records
+      const { lying, complete } = firstOf(found, acked)
+      const records = this.#entries(lying, limit)
+      if (records.length > 0 || complete) return records
       let moved = false
       for (const { partition, nextOffset, records } of found) {
-        if (records.some(record => !isOwn(record)) || nextOffset <= (from[partition] ?? 0)) continue
+        if (records.some(record => isEntry(stream, record)) || nextOffset <= (from[partition] ?? 0)) continue
         from[partition] = nextOffset
         moved = true
       }
@@ -75,6 +78,8 @@ export class Library implements AsyncDisposable {
           if (record.offset >= end || isOwn(record)) continue
           const key = record.key?.toString() ?? ''
           if (record.value === null) records.delete(key)
+          // What somebody else wrote does not take the place of an entry; else it is parsed once, when it is given.
+          else if (records.has(key) && valueOf(stream, record) === undefined) this.#pass(stream, partition, record)
           // Copies, as views would keep the whole response.
           else records.set(key, { ...record, key: Buffer.from(key), value: Buffer.from(record.value) })
         }
@@ -82,8 +87,35 @@ export class Library implements AsyncDisposable {
         else offset = found.nextOffset
         if (this.#closing.aborted) throw new LogError('fatal', 'the log is closed')
       }
-      for (const record of records.values()) yield tailRecord(stream, partition, record)
+      for (const record of records.values()) {
+        const entry = this.#entry(stream, partition, record)
+        if (entry !== null) yield entry
+      }
     }
+  }
+
+  /** The first `limit` entries of what lies in order, parsed no further. */
+  #entries(lying: readonly Ordered[], limit: number): readonly TailRecord[] {
+    const entries: TailRecord[] = []
+    for (const { stream, partition, record } of lying) {
+      if (entries.length === limit) break
+      const entry = this.#entry(stream, partition, record)
+      if (entry !== null) entries.push(entry)
+    }
+    return entries
+  }
+
+  #entry(stream: Stream, partition: number, record: FetchedRecord): TailRecord | null {
+    const { offset, timestamp: at } = record
+    const value = valueOf(stream, record)
+    if (value !== undefined)
+      return { stream, partition, offset, key: record.key?.toString() ?? '', value, at, bytes: 0 }
+    this.#pass(stream, partition, record)
+    return null
+  }
+
+  #pass(stream: Stream, partition: number, { offset }: FetchedRecord): void {
+    this.#options.strangers.pass(stream, partition, offset)
   }
 
   /** Asks with a reader, and with a new one when that failed, until it works, patience ends or the log is closed. */
@@ -115,52 +147,23 @@ export class Library implements AsyncDisposable {
 }
 
 /**
- * The first records by the time of their commit. A partition of which there is more than was found hides how its next ones lie
- * between the others', so nothing after its last found record is given.
+ * What comes first by the time of its commit. A partition of which there is more than was found hides how its next ones lie between
+ * the others', so nothing after its last found record is given.
  */
-function firstOf(
-  found: readonly Found[],
-  limit: number,
-  acked: readonly number[],
-): { records: readonly TailRecord[]; complete: boolean } {
+function firstOf(found: readonly Found[], acked: readonly number[]): { lying: readonly Ordered[]; complete: boolean } {
   let horizon = Infinity
   let complete = true
-  const all: TailRecord[] = []
+  const all: Ordered[] = []
   for (const { stream, partition, records, nextOffset, stableOffset } of found) {
-    const theirs = records.filter(record => !isOwn(record))
-    for (const record of theirs) all.push(lazy(stream, partition, record))
+    const theirs = ordered(
+      stream,
+      partition,
+      records.filter(record => !isOwn(record)),
+    )
+    for (const one of theirs) all.push(one)
     if (nextOffset >= stableOffset && stableOffset >= (acked[partition] ?? 0)) continue
     complete = false
-    horizon = Math.min(horizon, theirs.at(-1)?.timestamp ?? -Infinity)
+    horizon = Math.min(horizon, theirs.at(-1)?.since ?? -Infinity)
   }
-  const first = all.filter(record => record.at <= horizon).sort((a, b) => a.at - b.at || a.partition - b.partition)
-  return { records: first.slice(0, limit).map(record => ({ ...record, value: record.value })), complete }
-}
-
-function tailRecord(stream: Stream, partition: number, record: FetchedRecord): TailRecord {
-  const { offset, timestamp } = record
-  return {
-    stream,
-    partition,
-    offset,
-    key: record.key?.toString() ?? '',
-    value: valueOf(record),
-    at: timestamp,
-    bytes: 0,
-  }
-}
-
-/** Parsed only when it is among those that are given. */
-function lazy(stream: Stream, partition: number, record: FetchedRecord): TailRecord {
-  return {
-    stream,
-    partition,
-    offset: record.offset,
-    key: record.key?.toString() ?? '',
-    get value() {
-      return valueOf(record)
-    },
-    at: record.timestamp,
-    bytes: 0,
-  }
+  return { lying: all.filter(({ since }) => since <= horizon).sort(byTime), complete }
 }

@@ -1,5 +1,5 @@
 import type { Encoded } from '../encode.ts'
-import { type Entry, LogError, type Stream, type Value } from '../log.ts'
+import { type Entry, isState, LogError, type Stream, type Value } from '../log.ts'
 import type { FetchedRecord } from './fetch-response.ts'
 import { partitionOf, type Spread } from './partition.ts'
 
@@ -44,18 +44,30 @@ function headersOf({ value }: Entry): Readonly<Record<string, string>> {
   return headers
 }
 
+/** True for a record of the engine itself. */
+export function isOwn({ key }: FetchedRecord): boolean {
+  return key !== null && key[0] === 0x5f && key[1] === 0x5f
+}
+
 const [OPEN, CLOSE] = [0x7b, 0x7d]
 
 /**
- * True for what is no entry of the log: a record of the engine itself, or one that somebody else wrote and that is no JSON object by its
- * first and last byte. One such record would else keep every reader from all that comes after it.
+ * The value of an entry, null for a tombstone; undefined for a record that somebody else wrote and that is none: it has no key or is no
+ * JSON object, or is a tombstone where there are none. It is passed over, as one such record would else keep every reader from all that
+ * comes after it.
  */
-export function isOwn({ key, value }: FetchedRecord): boolean {
-  if (key === null || (key[0] === 0x5f && key[1] === 0x5f)) return true
-  return value !== null && (value[0] !== OPEN || value.at(-1) !== CLOSE)
+export function valueOf(stream: Stream, { key, value }: FetchedRecord): Value | null | undefined {
+  if (key === null) return undefined
+  if (value === null) return isState(stream) ? null : undefined
+  if (value[0] !== OPEN || value.at(-1) !== CLOSE) return undefined
+  try {
+    return JSON.parse(value.toString()) as Value
+  } catch {
+    return undefined
+  }
 }
 
-/** The value of a record, null for a tombstone. */
-export function valueOf(record: FetchedRecord): Value | null {
-  return record.value === null ? null : (JSON.parse(record.value.toString()) as Value)
+/** True for an entry of the log: no record of the engine itself, and none that somebody else wrote. */
+export function isEntry(stream: Stream, record: FetchedRecord): boolean {
+  return !isOwn(record) && valueOf(stream, record) !== undefined
 }

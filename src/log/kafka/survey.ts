@@ -3,7 +3,7 @@ import { isState, STATE_STREAMS, type StateStream, type Stream } from '../log.ts
 import { type Claim, CLAIM_KEY, claimOf } from './claim.ts'
 import type { FetchedRecord } from './fetch-response.ts'
 import type { Reader, Wanted } from './reader.ts'
-import { isOwn } from './record.ts'
+import { isEntry } from './record.ts'
 import { STREAMS } from './topics.ts'
 
 /** A partition of a state stream: where it begins, and the newest claim of the whole log as this partition has it, if it does. */
@@ -87,7 +87,7 @@ export async function survey(reader: Reader): Promise<Survey> {
 /** Whether there is a record that some writer wrote: the marks that the engine leaves in every partition are none. */
 async function anyEvent(reader: Reader, extents: readonly Extent[]): Promise<boolean> {
   let any = false
-  await read(reader, extents, () => (any = true))
+  await read(reader, extents, ({ stream }, record) => (any ||= isEntry(stream, record)))
   return any
 }
 
@@ -107,7 +107,7 @@ async function newestClaim(
     await read(reader, [extent], (_, record) => {
       const claim = claimIn(record)
       if (claim !== null) newest = { claim, since: (claim.at ?? record.timestamp) - SLACK_MS }
-      used ||= !isOwn(record)
+      used ||= isEntry(extent.stream, record)
       return false
     })
     if (newest !== null) return { newest, used: true }

@@ -2,9 +2,11 @@ import { LogError, type Stream } from '../log.ts'
 import { messageOf } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
 import { typeOf } from './errors.ts'
-import { Reader, type ReaderOptions, type Found, type Wanted } from './reader.ts'
+import { byTime, type Ordered, ordered } from './order.ts'
+import { type Found, Reader, type Wanted } from './reader.ts'
 import { isOwn, valueOf } from './record.ts'
 import { Ring } from './ring.ts'
+import type { Reading } from './strangers.ts'
 import { STREAMS } from './topics.ts'
 
 /** How long the broker may keep a fetch that finds nothing, in ms: what an idle log costs, and never what a record waits. */
@@ -19,7 +21,7 @@ const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
  * parsed once. It goes on for ever, over every failure; `onTrouble` is told what keeps it, and with an empty text that it goes on.
  */
 export class Tail {
-  readonly #options: ReaderOptions
+  readonly #options: Reading
   readonly #rings = new Map<Stream, Ring>()
   readonly #at = new Map<Stream, number[]>()
   readonly #onTrouble: (trouble: string) => void
@@ -28,11 +30,7 @@ export class Tail {
   #missing: number | null = null
   #came = Promise.withResolvers<void>()
 
-  constructor(
-    options: ReaderOptions,
-    ends: ReadonlyMap<Stream, readonly number[]>,
-    onTrouble: (trouble: string) => void,
-  ) {
+  constructor(options: Reading, ends: ReadonlyMap<Stream, readonly number[]>, onTrouble: (trouble: string) => void) {
     this.#options = options
     this.#onTrouble = onTrouble
     for (const stream of STREAMS) {
@@ -118,30 +116,31 @@ export class Tail {
   }
 
   #take(found: readonly Found[]): void {
-    const records = found.flatMap(({ stream, partition, records }) =>
-      records.filter(record => !isOwn(record)).map(record => ({ stream, partition, record })),
-    )
-    // Those of different partitions came together; their times are those of their commits, which have an order.
-    records.sort((a, b) => a.record.timestamp - b.record.timestamp)
-    for (const { stream, partition, record } of records) {
-      this.ring(stream).push({
-        stream,
-        partition,
-        offset: record.offset,
-        key: record.key?.toString() ?? '',
-        value: valueOf(record),
-        at: record.timestamp,
-        bytes: (record.key?.length ?? 0) + (record.value?.length ?? 0) * 2 + 128,
-      })
-    }
+    const records = found.flatMap(({ stream, partition, records }) => ordered(stream, partition, records)).sort(byTime)
+    let any = false
+    for (const one of records) any = this.#push(one) || any
     for (const { stream, partition, nextOffset } of found) {
       const offsets = this.#at.get(stream)
       if (offsets !== undefined) offsets[partition] = Math.max(nextOffset, offsets[partition] ?? 0)
     }
-    if (records.length === 0) return
+    if (!any) return
     const came = this.#came
     this.#came = Promise.withResolvers<void>()
     came.resolve()
+  }
+
+  /** True when it is an entry. */
+  #push({ stream, partition, record }: Ordered): boolean {
+    if (isOwn(record)) return false
+    const { offset, key, timestamp: at } = record
+    const value = valueOf(stream, record)
+    if (value === undefined) {
+      this.#options.strangers.pass(stream, partition, offset)
+      return false
+    }
+    const bytes = (key?.length ?? 0) + (record.value?.length ?? 0) * 2 + 128
+    this.ring(stream).push({ stream, partition, offset, key: key?.toString() ?? '', value, at, bytes })
+    return true
   }
 }
 
