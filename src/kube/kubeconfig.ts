@@ -64,8 +64,11 @@ function refuseFiles(text: string, where: string): void {
 function parsed(text: string, where: string): unknown {
   try {
     return parse(text, { maxAliasCount: 0 })
-  } catch (error) {
-    throw new Fault('kubeconfig', `${where} can not be read: ${firstLine(error)}`, { hint: 'it must be valid YAML' })
+  } catch {
+    // Even the first line of what the parser says may quote a part of it.
+    throw new Fault('kubeconfig', `${where} can not be read: it is no valid YAML`, {
+      hint: 'write a kubeconfig into it',
+    })
   }
 }
 

@@ -289,6 +289,7 @@ describe('a kubeconfig that a Secret holds', () => {
     ['names a CA file', config({ ...SERVER, 'certificate-authority': '/x' }, {}), /\(certificate-authority\)/],
     ['names a key file', config(SERVER, { 'client-certificate': '/x', 'client-key': '/y' }), /client-key/],
     ['is no YAML', 'a: [secret-token', /can not be read/],
+    ['has an alias that is none', 'token: *secret-token', /can not be read/],
     ['is a bomb', 'a: &a [b]\nc: *a', /can not be read/],
   ])('and %s is refused, and is not told', async (_, text, message) => {
     const kube = client(fromKubeconfigText(where, () => Promise.resolve(text)))
