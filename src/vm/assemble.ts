@@ -66,7 +66,7 @@ function fromVmi(vm: VmPart, vmi: VmiPart | null, before: Seen | null): OfVmi {
     node: vmi.node,
     firmware_uuid: vmi.firmwareUuid || kept.firmware_uuid,
     os: vmi.os.id === '' ? kept.os : vmi.os,
-    guest: vmi.os.id === '' ? kept.guest : wordsOf(vmi),
+    ...(vmi.os.id === '' ? {} : { kernel: vmi.kernel, guest_said: true }),
     migration: vmi.migrated.uid || kept.migration,
     ...(vmi.migrationFailed.uid === '' ? {} : { migration_failed: vmi.migrationFailed }),
     ...endOf(vm, vmi),
@@ -79,7 +79,8 @@ function keptOf(vm: VmPart, before: Seen | null) {
     firmware_uuid: vm.firmwareUuid || (before?.firmware_uuid ?? ''),
     os: before?.os ?? declaredOs(vm.declaredOs),
     migration: before?.migration ?? '',
-    guest: before?.guest ?? '',
+    kernel: before?.kernel ?? '',
+    guest_said: before?.guest_said ?? false,
     ...(before?.migration_failed === undefined ? {} : { migration_failed: before.migration_failed }),
     ...(before?.ended === undefined ? {} : { ended: before.ended }),
   }
@@ -94,10 +95,6 @@ function running(vmi: VmiPart): Pick<Seen, 'paused' | 'agent_connected' | 'addre
   const { paused, pausedBecause, agentConnected, addresses } = vmi
   const now = { paused, paused_because: pausedBecause, agent_connected: agentConnected }
   return { ...now, addresses, address: chooseAddress(addresses) }
-}
-
-function wordsOf({ os, kernel }: VmiPart): string {
-  return JSON.stringify([os.id, os.name, os.version, kernel])
 }
 
 /**

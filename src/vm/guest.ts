@@ -1,5 +1,5 @@
 import { digestOf } from '../event/index.ts'
-import { isRunning } from './record.ts'
+import { guestWords, isRunning } from './record.ts'
 import type { Teller } from './teller.ts'
 
 /**
@@ -22,7 +22,7 @@ const GUEST_FIELDS = ['os.id', 'os.name', 'os.version', 'kernel'] as const
 
 function followWords(teller: Teller): void {
   const { seen, told, last_of } = teller.record
-  const guest = seen.guest ?? ''
+  const guest = guestWords(seen)
   if (guest === '' || guest === told.guest) return
   const known = told.guest ?? ''
   teller.told({ guest })

@@ -1,6 +1,15 @@
 import type { Circumstance, Sighting } from './change.ts'
 import { mayHaveLeft, NO_GUESTS } from './guests.ts'
-import { isRunning, looksReachable, RECORD_SCHEMA, type Seen, type Told, type VmRecord, vmKey } from './record.ts'
+import {
+  guestWords,
+  isRunning,
+  looksReachable,
+  RECORD_SCHEMA,
+  type Seen,
+  type Told,
+  type VmRecord,
+  vmKey,
+} from './record.ts'
 import type { Teller } from './teller.ts'
 
 /**
@@ -107,7 +116,7 @@ function standing(seen: Seen): Told {
     paused: runs && seen.paused,
     failing: (seen.failing ?? '') !== '',
     restart_required: runs && seen.restart_required === true,
-    guest: seen.guest ?? '',
+    guest: guestWords(seen),
     claim: seen.claim ?? '',
     migration: seen.migration_failed?.uid ?? '',
   }

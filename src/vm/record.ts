@@ -88,8 +88,9 @@ export interface Seen {
   /** The boot that failed last before its guest ever ran. */
   readonly failed_boot?: string
   readonly restart_required?: boolean
-  /** What the guest itself said it is, in one line of JSON: id, name, version, kernel. Empty until it has. */
-  readonly guest?: string
+  /** The kernel that the guest said it runs, and whether it has said what it is: until then its OS is what was declared. */
+  readonly kernel?: string
+  readonly guest_said?: boolean
   /** uid of the claim of the disk it boots from; empty until it is known. */
   readonly claim?: string
   /** The Argo CD application that manages it. */
@@ -105,6 +106,7 @@ export interface Told {
   readonly paused?: boolean
   readonly failing?: boolean
   readonly restart_required?: boolean
+  /** What the guest itself said it is, in one line of JSON: id, name, version, kernel. Empty until it has. */
   readonly guest?: string
   readonly claim?: string
   /** uid of the last migration that its VMI told the end of. */
@@ -144,6 +146,11 @@ export function vmKey(vm: { cluster: string; namespace: string; name: string }):
 /** True when the guest runs: a final VMI keeps its conditions, so the phase alone decides. */
 export function isRunning(seen: Seen): boolean {
   return seen.boot !== '' && seen.phase === 'Running'
+}
+
+/** What the guest said it is, in one line of JSON; empty until it has. */
+export function guestWords({ guest_said, os, kernel }: Seen): string {
+  return guest_said === true ? JSON.stringify([os.id, os.name, os.version, kernel ?? '']) : ''
 }
 
 /** True when automation could reach the guest now: it runs, its agent answers and it has an address. */
