@@ -3,7 +3,7 @@ import { type Admin, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { messageOf } from '../../src/errors.ts'
 import type { EventLog, Stream } from '../../src/log/index.ts'
-import { createTopics } from '../../src/log/kafka/index.ts'
+import { createTopics, inspectTopics } from '../../src/log/kafka/index.ts'
 import { topicSpecs } from '../../src/log/kafka/topics.ts'
 import { all, latest } from '../log/conformance.ts'
 import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
@@ -71,7 +71,9 @@ test('a log that is new has lost nothing, nor has one that is opened again after
       reason: expect.stringContaining('Kafka does not answer reads') as string,
     })
   kafka.nodes[0]?.start()
-  await kafka.ready()
+  // A broker that is just starting is waited for.
+  const patient = { ...connectionTo(kafka.brokers), connectTimeoutMs: 10_000 }
+  await inspectTopics(patient, planOf(basename(folder.path), 1))
   await expect.poll(() => first.health(), SOON).toMatchObject({ writable: true, readable: true, reason: '' })
   await using second = await open(folder.path)
   expect(second.losses()).toEqual([])

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { basename, join } from 'node:path'
 import { type Admin, type EachMessagePayload, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -186,6 +188,36 @@ test('brokers that do not answer are a fault that names them', async () => {
     code: 'log_kafka',
     message: expect.stringContaining('127.0.0.1:1') as string,
   })
+})
+
+/** Accepts connections and says nothing, as a broker does that is stopped. */
+async function hangingBroker(): Promise<{ address: string } & AsyncDisposable> {
+  const sockets = new Set<Socket>()
+  const server = createServer(socket => void sockets.add(socket.on('error', () => undefined)))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return {
+    address: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy()
+      await once(server.close(), 'close')
+    },
+  }
+}
+
+test('brokers of the list that hang or refuse keep nobody from the others, whichever is asked first', async () => {
+  await using folder = await temporaryFolder()
+  await using hanging = await hangingBroker()
+  // Nobody listens on this port.
+  const brokers = [hanging.address, '127.0.0.1:1', ...kafka.brokers]
+  const connection = { ...connectionTo(brokers), connectTimeoutMs: 400, requestTimeoutMs: 20_000 }
+  const topics = planOf(basename(folder.path), 1)
+  const began = performance.now()
+  for (const _first of brokers) await createTopics(connection, topics)
+  await using log = await openKafkaLog({ connection, topics, perCluster: 1, compression: 'none' })
+  await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: {} }])
+  expect(await all(log, 'events.vm')).toHaveLength(1)
+  // One request that waits for its time-out would take as long.
+  expect(performance.now() - began).toBeLessThan(20_000)
 })
 
 test('virtbridge topics creates what is missing, then finds all well; check covers the same', async () => {

@@ -3,10 +3,11 @@ import type { Kafka as KafkaClient } from 'kafkajs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault, messageOf } from '../../errors.ts'
 import { type Client, type Connection, createClient, quiet, userOf } from './driver.ts'
+import { mayPass } from './errors.ts'
 import { lacks, MissingRight } from './missing-right.ts'
 import { mendsOf } from './mend.ts'
 import { missingRights } from './probe.ts'
-import { refusalOf, RIGHTS } from './refusal.ts'
+import { type Refusal, refusalOf, RIGHTS } from './refusal.ts'
 import { faultsOf, type FoundTopic, type TopicPlan, topicSpecs } from './topics.ts'
 
 type Admin = ReturnType<KafkaClient['admin']>
@@ -29,9 +30,10 @@ export interface TopicsReport {
 
 const TOPIC = 2
 const RETRY = { retries: 8, initialRetryTime: 100, maxRetryTime: 2_000 }
-/** So long brokers that are just starting are waited for, in ms. */
-const PATIENCE_MS = 10_000
+/** Brokers that are just starting are waited for as long as so many connections may take, and each is tried once at least. */
+const PATIENCE = 2
 const AGAIN_MS = 200
+const REACH = 'log.kafka.brokers must name brokers that this machine reaches; with tls and sasl as they want it'
 
 /**
  * What is wrong with the topics of a plan; nothing is changed. Throws a Fault when Kafka can not be asked, or when the user lacks a
@@ -78,9 +80,12 @@ export function faultIn({ topics, mends }: TopicsReport): Fault | null {
 
 /** Creates the topics that are missing, each with its settings, and gives their names. Those that exist are left as they are. */
 export function createTopics(connection: Connection, plan: TopicPlan): Promise<readonly string[]> {
+  // A broker may create them and be gone before it says so.
+  const made = new Set<string>()
   return asking(connection, async admin => {
     const found = await findTopics(admin, plan, connection)
     const missing = topicSpecs(plan).filter(({ topic }) => !found.has(topic))
+    for (const { topic } of missing) made.add(topic)
     const topics = missing.map(({ topic, partitions, replicas, settings }) => ({
       topic,
       numPartitions: partitions,
@@ -88,7 +93,7 @@ export function createTopics(connection: Connection, plan: TopicPlan): Promise<r
       configEntries: settings.map(({ name, value }) => ({ name, value })),
     }))
     if (topics.length > 0) await admin.createTopics({ topics, waitForLeaders: true })
-    return missing.map(({ topic }) => topic)
+    return [...made]
   })
 }
 
@@ -128,38 +133,33 @@ async function insistThatItIsMissing(admin: Admin, topic: string, connection: Co
   }
 }
 
+/**
+ * Asks by clients that begin with one broker after the other, until one answers: brokers that are just starting, or were just killed and
+ * are still told of, are waited for. Those that refuse us are not.
+ */
 async function asking<T>(connection: Connection, ask: (admin: Admin, client: Client) => Promise<T>): Promise<T> {
-  let client: Client | null = null
-  try {
-    client = await connected(connection)
-    const admin = createAdmin({ logger: quiet, retry: RETRY, cluster: client.cluster })
-    return await ask(admin, client)
-  } catch (error) {
-    const refusal = refusalOf(error, connection)
-    const brokers = connection.brokers.join(', ')
-    throw new Fault('log_kafka', `Kafka at ${brokers} can not be asked: ${refusal?.what ?? messageOf(error)}`, {
-      hint:
-        refusal?.hint ??
-        'log.kafka.brokers must name brokers that this machine reaches; with tls and sasl as they want it',
-      cause: error,
-    })
-  } finally {
-    await client?.close()
-  }
-}
-
-/** A client that is in. Brokers that do not answer are waited for; those that refuse us are not. */
-async function connected(connection: Connection): Promise<Client> {
-  const deadline = performance.now() + PATIENCE_MS
-  for (;;) {
+  const deadline = performance.now() + connection.connectTimeoutMs * PATIENCE
+  for (let tries = 1; ; tries += 1) {
     const client = createClient(connection)
     try {
       await client.cluster.connect()
-      return client
+      const admin = createAdmin({ logger: quiet, retry: RETRY, cluster: client.cluster })
+      return await ask(admin, client)
     } catch (error) {
+      const refusal = refusalOf(error, connection)
+      const over = tries >= connection.brokers.length && performance.now() > deadline
+      if (refusal?.final === true || over || !mayPass(error)) throw unasked(connection, refusal, error)
+    } finally {
       await client.close()
-      if (refusalOf(error, connection)?.final === true || performance.now() > deadline) throw error
-      await sleep(AGAIN_MS)
     }
+    await sleep(AGAIN_MS)
   }
+}
+
+function unasked({ brokers }: Connection, refusal: Refusal | null, error: unknown): Fault {
+  const why = refusal?.what ?? messageOf(error)
+  return new Fault('log_kafka', `Kafka at ${brokers.join(', ')} can not be asked: ${why}`, {
+    hint: refusal?.hint ?? REACH,
+    cause: error,
+  })
 }

@@ -198,18 +198,44 @@ export function createClient(connection: Connection): Client {
     return socket
   })
   tellRights(cluster, userOf(connection))
+  // kafkajs would wait for what is under way, which of a broker that hangs is long. It hears of an end only by an error.
+  const close = async (): Promise<void> => {
+    closed = true
+    for (const socket of sockets) socket.destroy(new Error(CLOSED))
+    await cluster.disconnect().catch(() => undefined)
+  }
+  limitConnecting(cluster, connection, close)
   return {
     cluster,
     get cuts() {
       return cuts
     },
-    // kafkajs would wait for what is under way, which of a broker that hangs is long. It hears of an end only by an error.
-    async close() {
-      closed = true
-      for (const socket of sockets) socket.destroy(new Error(CLOSED))
-      await cluster.disconnect().catch(() => undefined)
-    },
+    close,
   }
+}
+
+/**
+ * A broker that accepts and then hangs ends the client soon, so that whoever has it begins anew with another broker, and with leaders as
+ * they are then. kafkajs would ask the same one again and again, each time for as long as a request may take.
+ */
+function limitConnecting(cluster: Cluster, connection: Connection, close: () => Promise<void>): void {
+  const ms = connection.connectTimeoutMs * 2
+  const limited = async <T>(work: Promise<T>): Promise<T> => {
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      late.reject(new Error(`no broker let us in within ${ms / 1000} s`))
+      void close()
+    }, ms)
+    try {
+      return await Promise.race([work, late.promise])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+  const connect = cluster.connect.bind(cluster)
+  const findBroker = cluster.findBroker.bind(cluster)
+  cluster.connect = () => limited(connect())
+  cluster.findBroker = node => limited(findBroker(node))
 }
 
 /** Every broker that the cluster gives out says which right was missing. */

@@ -30,6 +30,19 @@ export function isRefused(error: unknown): boolean {
   return REFUSED.has(typeOf(error)) || nameOf(error) === 'KafkaJSSASLAuthenticationError'
 }
 
+/**
+ * Whether another broker, or the same one a moment later, may answer what failed so. kafkajs says it of its own errors; a refusal of
+ * Kafka's is none but that there are fewer brokers than replicas, as the others may be starting.
+ */
+export function mayPass(error: unknown): boolean {
+  if (!(error instanceof Error) || isRefused(error)) return false
+  if (typeOf(error) === 'INVALID_REPLICATION_FACTOR') return true
+  const inner = 'errors' in error && Array.isArray(error.errors) ? (error.errors as unknown[]) : []
+  if (inner.length > 0) return inner.every(mayPass)
+  if (error.cause instanceof Error) return mayPass(error.cause)
+  return !('retriable' in error) || error.retriable === true
+}
+
 /** Kafka's name of an error, as kafkajs carries it; empty for others. */
 export function typeOf(error: unknown): string {
   for (let at = error; at instanceof Error; at = at.cause) {
