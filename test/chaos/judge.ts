@@ -1,6 +1,8 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Event, VmEventData } from '../../src/event/index.ts'
 import type { EventLog } from '../../src/log/index.ts'
 import type { VmRecord } from '../../src/vm/index.ts'
+import { pause } from '../../src/waiting.ts'
 import { all } from '../cluster/bridge.ts'
 import type { KubeClient } from '../servers/kube-client.ts'
 
@@ -84,4 +86,26 @@ function next(before: Said, { fact, vm }: VmEventData): Said {
   if (fact === 'labels_changed') return { ...before, labels: vm.labels }
   if (fact === 'started' || fact === 'restarted') return { ...before, runs: true }
   return fact === 'stopped' || fact === 'crashed' ? { ...before, runs: false } : before
+}
+
+/**
+ * Waits until the events, the stored state and the API server say the same; gives what is wrong with the events, and what they still
+ * differ in after `ms`.
+ */
+export async function disagreement(log: EventLog, client: KubeClient, ms = 30_000): Promise<readonly string[]> {
+  const forever = new AbortController().signal
+  for (const deadline = performance.now() + ms; ; await pause(50, forever)) {
+    const [heard, stored, truth] = [await heardIn(log), await storedIn(log), await truthOf(client)]
+    const same = isDeepStrictEqual(heard.fleet, truth) && isDeepStrictEqual(stored, truth)
+    if (same) return heard.wrong
+    if (performance.now() < deadline) continue
+    return [...heard.wrong, ...differences('heard', heard.fleet, truth), ...differences('stored', stored, truth)]
+  }
+}
+
+function differences(who: string, fleet: Fleet, truth: Fleet): readonly string[] {
+  const keys = [...new Set([...Object.keys(fleet), ...Object.keys(truth)])]
+  return keys
+    .filter(key => !isDeepStrictEqual(fleet[key], truth[key]))
+    .map(key => `${key} is ${JSON.stringify(truth[key])}, and was ${who} as ${JSON.stringify(fleet[key])}`)
 }

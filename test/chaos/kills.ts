@@ -5,7 +5,7 @@ import { expect } from 'vitest'
 import { pause } from '../../src/waiting.ts'
 import type { KubeApiserver } from '../servers/kube-apiserver.ts'
 import type { Herd } from './herd.ts'
-import { heardIn, storedIn, truthOf } from './judge.ts'
+import { disagreement } from './judge.ts'
 import { startWatcher } from './watcher.ts'
 
 const PROGRAM = join(import.meta.dirname, 'watcher-process.ts')
@@ -42,10 +42,7 @@ export async function killAgainAndAgain(options: {
     ca: api.ca,
     token: () => Promise.resolve(api.adminToken),
   })
-  const patient = { timeout: 30_000, interval: 50 }
-  await expect.poll(async () => (await heardIn(watcher.log)).fleet, patient).toEqual(await truthOf(api.client))
-  await expect.poll(() => storedIn(watcher.log), patient).toEqual(await truthOf(api.client))
-  return (await heardIn(watcher.log)).wrong
+  return disagreement(watcher.log, api.client)
 }
 
 /** A cluster is adopted, so that what comes after is news. */

@@ -19,6 +19,7 @@ export interface WatcherOptions {
   /** Stands between the watch and its log. */
   readonly through?: (log: EventLog) => EventLog
   readonly now?: () => number
+  readonly holds?: typeof SHORT
   readonly outageHoldMs?: number
   readonly requestTimeoutMs?: number
   readonly reflect?: Partial<ReflectOptions>
@@ -37,7 +38,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
     client,
     log: through(log),
     known: await (await Stock.read(log)).take('prod-1'),
-    holds: SHORT,
+    holds: options.holds ?? SHORT,
     now: options.now ?? Date.now,
     signal: stop.signal,
     heartbeatMs: 500,

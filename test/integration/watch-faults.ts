@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { isWatch, laterPages } from '../../src/simulator/kube/faults.ts'
 import { Herd } from '../chaos/herd.ts'
-import { heardIn, storedIn, truthOf } from '../chaos/judge.ts'
+import { disagreement } from '../chaos/judge.ts'
 import { KubeProxy } from '../chaos/kube-proxy.ts'
 import { startWatcher, type Watcher, type WatcherOptions } from '../chaos/watcher.ts'
 import { startWorld } from '../kube/world.ts'
@@ -85,15 +85,10 @@ export function describeFaults(apiOf: () => KubeApiserver): void {
       for (let time = 0; time < times; time += 1) await herd.happen()
     }
     /** Waits until all say the same; gives what is wrong with the events. */
-    const agree = async (): Promise<readonly string[]> => {
-      const wrong: string[] = []
-      for (const { log } of [overTcp, overHttp]) {
-        await expect.poll(async () => (await heardIn(log)).fleet, PATIENT).toEqual(await truthOf(api.client))
-        await expect.poll(() => storedIn(log), PATIENT).toEqual(await truthOf(api.client))
-        wrong.push(...(await heardIn(log)).wrong)
-      }
-      return wrong
-    }
+    const agree = async (): Promise<readonly string[]> => [
+      ...(await disagreement(overTcp.log, api.client)),
+      ...(await disagreement(overHttp.log, api.client)),
+    ]
     const cause = (watcher: Watcher): string => watcher.watch.record.cause
 
     test('the API server is killed in the middle of it all and comes back', async () => {

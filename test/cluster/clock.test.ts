@@ -1,0 +1,52 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { startWatcher, type Watcher } from '../chaos/watcher.ts'
+import { all } from './bridge.ts'
+import type { Event, VmEventData } from '../../src/event/index.ts'
+import { SOON, startWorld, TOKEN, type World } from '../kube/world.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+
+let stack: AsyncDisposableStack
+let at: World
+let watcher: Watcher
+let skew = 0
+beforeEach(async () => {
+  stack = new AsyncDisposableStack()
+  skew = 0
+  at = stack.use(await startWorld())
+  const { path: folder } = stack.use(await temporaryFolder())
+  at.addVm('a')
+  at.boot('a')
+  watcher = stack.use(
+    await startWatcher({
+      folder,
+      url: at.server.url,
+      ca: '',
+      token: () => Promise.resolve(TOKEN),
+      now: () => Date.now() + skew,
+      holds: { stopped: 60_000, reachable: 1, unreachable: 60_000, address: 60_000 },
+    }),
+  )
+  await vi.waitUntil(() => watcher.watch.record.status === 'synced', SOON)
+})
+afterEach(() => stack.disposeAsync())
+
+async function facts(): Promise<readonly string[]> {
+  return (await all(watcher.log, 'events.vm')).map(({ value }) => (value as Event<VmEventData>).data.fact)
+}
+
+test.each([
+  ['forward', 3_600_000],
+  ['back', -3_600_000],
+])('a clock that jumps an hour %s while a VM restarts tells no stop that never was', async (_, jump) => {
+  at.halt('a')
+  at.boot('a', { node: 'node-2' })
+  skew = jump
+  await expect.poll(facts, SOON).toEqual(['discovered', 'restarted', 'reachable'])
+})
+
+test('a clock that jumps an hour back tells a VM that is gone, and one that is new, all the same', async () => {
+  skew = -3_600_000
+  at.removeVm('a')
+  at.addVm('b')
+  await expect.poll(async () => (await facts()).slice(1).sort(), SOON).toEqual(['created', 'deleted'])
+})
