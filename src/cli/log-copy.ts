@@ -5,7 +5,7 @@ import { faultIn, glimpse, inspectTopics } from '../log/kafka/index.ts'
 import { openSqliteSource, type SqliteSource } from '../log/sqlite/source.ts'
 import { connectionOf, openKafka, topicsOf } from '../open-log.ts'
 import { progressOn } from './progress.ts'
-import type { ProgramContext } from './program.ts'
+import type { ProgramContext } from './context.ts'
 import type { Terminal } from './terminal.ts'
 
 export interface LogCopySettings {

@@ -9,16 +9,8 @@ import { confirmDeletions } from './deletions.ts'
 import { listClusters, listVms, printExplanation, printInventory } from './fleet.ts'
 import { confirmLoss, listLosses } from './losses.ts'
 import { listRuns, showRun, startRun } from './run.ts'
-import { paint, type Terminal } from './terminal.ts'
-
-/** What a program run is given by the process. */
-export interface ProgramContext {
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly signal: AbortSignal
-  readonly now: () => number
-  readonly newId: () => string
-  readonly terminal: Terminal
-}
+import { paint } from './terminal.ts'
+import type { ProgramContext } from './context.ts'
 
 /** The exit codes of every command. */
 export const EXIT = { ok: 0, fault: 1, usage: 2, found: 3, runNotOk: 4 } as const

@@ -1,53 +1,14 @@
-import type { Origin } from '../event/index.ts'
-import { DEED_KINDS, type Deeds } from './deed.ts'
+import { DEED_KINDS } from './deed.ts'
 import { followDeeds } from './deeds.ts'
 import { followGuest } from './guest.ts'
-import type { Guests } from './guests.ts'
 import { begin, end, leaveScope, newRecord, returnToScope } from './identity.ts'
 import { followMoves } from './moves.ts'
-import type { VmPart } from './part.ts'
 import { followPower } from './power.ts'
 import { followReach } from './reach.ts'
-import type { Fact, Seen, VmRecord } from './record.ts'
+import type { VmRecord } from './record.ts'
+import type { Change, Circumstance, Sighting } from './sighting.ts'
 import { Teller } from './teller.ts'
 import { followTraits } from './traits.ts'
-
-/** A VM as it is now. */
-export interface Sighting {
-  readonly vm: VmPart
-  readonly seen: Seen
-  /** What was done to it, of the kinds that are known; none when it is left out. */
-  readonly deeds?: Deeds
-}
-
-/** How long a value must last before it is told, in ms. */
-export interface Holds {
-  readonly stopped: number
-  readonly reachable: number
-  readonly unreachable: number
-  readonly address: number
-}
-
-/** Under which circumstances a change is looked at. */
-export interface Circumstance {
-  readonly now: number
-  readonly cluster: { readonly name: string; readonly hub: string; readonly uid: string }
-  /** The cluster is being read for the first time: what is found was there before. */
-  readonly adopting: boolean
-  readonly origin: Origin
-  /** Changes in between may have been missed. */
-  readonly gap: boolean
-  /** One of very many deletions at once. */
-  readonly burst: boolean
-  readonly holds: Holds
-  /** The guests of other clusters; nobody knows of any when it is left out. */
-  readonly guests?: Guests
-}
-
-export interface Change {
-  readonly facts: readonly Fact[]
-  readonly record: VmRecord | null
-}
 
 /**
  * Which facts became true between the record and what is seen now, and what waits. Pure; time is `now`.

@@ -1,4 +1,4 @@
-import type { Circumstance, Sighting } from './change.ts'
+import type { Circumstance, Sighting } from './sighting.ts'
 import { mayHaveLeft, NO_GUESTS } from './guests.ts'
 import {
   guestWords,

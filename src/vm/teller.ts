@@ -1,5 +1,5 @@
 import { factId, type Origin, type VmFact } from '../event/index.ts'
-import type { Change, Circumstance } from './change.ts'
+import type { Change, Circumstance } from './sighting.ts'
 import type { Fact, Told, VmRecord, Waiting } from './record.ts'
 
 /** What a fact says besides its name. */

@@ -1,0 +1,10 @@
+import type { Terminal } from './terminal.ts'
+
+/** What a program run is given by the process. */
+export interface ProgramContext {
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly signal: AbortSignal
+  readonly now: () => number
+  readonly newId: () => string
+  readonly terminal: Terminal
+}
