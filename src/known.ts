@@ -42,14 +42,15 @@ export class Stock {
   async take(name: string): Promise<Known> {
     const found = this.#taken.has(name) ? await load(this.#log) : this.#found
     const known = found.get(name) ?? { cluster: null, records: new Map<string, VmRecord>() }
-    this.drop(name)
+    this.#taken.add(name)
+    this.#found.delete(name)
     return known
   }
 
-  /** What is stored of it is another thing by now, or is not needed. */
-  drop(name: string): void {
-    this.#taken.add(name)
-    this.#found.delete(name)
+  /** What is known of a cluster that nobody watches any more: it is there when that is watched again, and the log is not read for it. */
+  keep(name: string, known: Known): void {
+    this.#taken.delete(name)
+    this.#found.set(name, known)
   }
 }
 

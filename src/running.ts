@@ -15,7 +15,8 @@ export interface Candidate {
 }
 
 interface Running {
-  readonly records: ReadonlyMap<string, VmRecord>
+  /** What its watch keeps up with the log. */
+  readonly records: Map<string, VmRecord>
   readonly watch: ClusterWatch
   readonly stop: AbortController
   readonly done: Promise<void>
@@ -96,7 +97,7 @@ export class RunningClusters {
   }
 
   /** No longer watches it; resolves with what is known of it when nothing is written of it any more, or null when it was not watched. */
-  async stop(name: string): Promise<{ cluster: ClusterRecord; records: ReadonlyMap<string, VmRecord> } | null> {
+  async stop(name: string): Promise<{ cluster: ClusterRecord; records: Map<string, VmRecord> } | null> {
     const running = this.#running.get(name)
     if (running === undefined) return null
     running.stop.abort()

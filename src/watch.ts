@@ -95,9 +95,11 @@ export class WatchRole {
       if (!named.has(record.name) && !named.has(record.hub)) {
         const reason = 'the configuration no longer names it'
         this.#parts.logger.warn({ cluster: record.name }, `out of scope: ${reason}`)
-        const known = await this.#stock?.take(record.name)
-        await this.#leaveVms(known?.records ?? new Map(), reason)
-        await log.append([{ stream: 'state.fleet', key: record.name, value: outOfScope(record, reason, now()) }])
+        const records = (await this.#stock?.take(record.name))?.records ?? new Map<string, VmRecord>()
+        await this.#leaveVms(records, reason)
+        const cluster = outOfScope(record, reason, now())
+        await log.append([{ stream: 'state.fleet', key: record.name, value: cluster }])
+        this.#stock?.keep(record.name, { cluster, records })
       } else if (record.status === 'synced' || record.status === 'held') {
         await log.append([{ stream: 'state.fleet', key: record.name, value: notReadYet(record) }])
       }
@@ -250,15 +252,20 @@ export class WatchRole {
       next = { ...next, last_event: event.id }
       entries.push({ stream: 'events.cluster', key: name, value: event })
     }
+    // Nobody takes it before this is durable: its name has a holder until then.
+    this.#stock?.keep(name, { cluster: next, records: known.records })
     return [...entries, { stream: 'state.fleet', key: name, value: next }]
   }
 
-  /** Each of its VMs is out of scope: told, and held as it is. */
-  async #leaveVms(records: ReadonlyMap<string, VmRecord>, reason: string): Promise<void> {
+  /** Each of its VMs is out of scope: told, and held as it is. `records` follows. */
+  async #leaveVms(records: Map<string, VmRecord>, reason: string): Promise<void> {
     const { log, now } = this.#parts
     for (const { entries, left } of leavingEntries(records.values(), reason, now())) {
       await log.append(entries)
-      for (const record of left) this.#clusters?.guests.replace(null, record)
+      for (const record of left) {
+        this.#clusters?.guests.replace(null, record)
+        records.set(`${record.namespace}/${record.name}`, record)
+      }
     }
   }
 
