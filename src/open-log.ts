@@ -3,7 +3,7 @@ import { type KafkaConfig, type LogConfig, readSecret } from './config/index.ts'
 import { refuseHalfCopied } from './copy-log.ts'
 import { Fault, messageOf } from './errors.ts'
 import { eventJudge } from './event/index.ts'
-import { type DeadLetter, type EventLog, type LogHealth, openKafkaLog, openSqliteLog } from './log/index.ts'
+import { type DeadLetter, type EventLog, LetterBook, type LogHealth, openKafkaLog, openSqliteLog } from './log/index.ts'
 import type { Connection, KafkaLogOptions, TopicPlan } from './log/kafka/index.ts'
 import { VERSION } from './version.ts'
 
@@ -27,7 +27,7 @@ export async function openLog(config: LogConfig, env: Env, listener: LogListener
     retentionMs: config.retention_days * DAY_MS,
     auditRetentionMs: config.audit_retention_days * DAY_MS,
   }
-  const records = { ...listener, ...(config.validate_events ? { judge: eventJudge() } : {}) }
+  const records = { ...listener, letters: new LetterBook(), ...(config.validate_events ? { judge: eventJudge() } : {}) }
   if (kafka === undefined) {
     const size = { maxBytes: config.max_size_gb * GIB, sizeTakesAudit: config.max_size_takes_audit }
     return openSqliteLog({ file: config.path, ...retention, ...size, ...records })

@@ -1,6 +1,8 @@
 import {
   clusterEvent,
   type ClusterRecord,
+  groupsOf,
+  keep,
   type ManagedCluster,
   newCluster,
   notReadYet,
@@ -98,10 +100,10 @@ export class WatchRole {
         const records = (await this.#stock?.take(record.name))?.records ?? new Map<string, VmRecord>()
         await this.#leaveVms(records, reason)
         const cluster = outOfScope(record, reason, now())
-        await log.append([{ stream: 'state.fleet', key: record.name, value: cluster }])
+        await keep(log, [[{ stream: 'state.fleet', key: record.name, value: cluster }]])
         this.#stock?.keep(record.name, { cluster, records })
       } else if (record.status === 'synced' || record.status === 'held') {
-        await log.append([{ stream: 'state.fleet', key: record.name, value: notReadYet(record) }])
+        await keep(log, [[{ stream: 'state.fleet', key: record.name, value: notReadYet(record) }]])
       }
     }
   }
@@ -123,7 +125,7 @@ export class WatchRole {
   async #startConfigured(cluster: ClusterConfig): Promise<void> {
     const candidate: Candidate = { name: cluster.name, hub: '', connection: connectionOf(cluster), word: () => '' }
     const entries = this.#firstRecord(candidate)
-    if (entries.length > 0) await this.#parts.log.append(entries)
+    await keep(this.#parts.log, [entries])
     await this.#clusters?.start(candidate)
   }
 
@@ -188,7 +190,7 @@ export class WatchRole {
   async #begin(candidates: readonly Managed[], told: readonly Entry[]): Promise<void> {
     const entries = [...told, ...candidates.flatMap(candidate => this.#firstRecord(candidate))]
     const ordered = entries.toSorted((a, b) => Number(isState(a.stream)) - Number(isState(b.stream)))
-    if (ordered.length > 0) await this.#parts.log.append(ordered)
+    await keep(this.#parts.log, groupsOf(ordered))
     for (const candidate of candidates) await this.#clusters?.start(candidate)
   }
 
@@ -261,7 +263,7 @@ export class WatchRole {
   async #leaveVms(records: Map<string, VmRecord>, reason: string): Promise<void> {
     const { log, now } = this.#parts
     for (const { entries, left } of leavingEntries(records.values(), reason, now())) {
-      await log.append(entries)
+      await keep(log, groupsOf(entries))
       for (const record of left) {
         this.#clusters?.guests.replace(null, record)
         records.set(`${record.namespace}/${record.name}`, record)

@@ -15,6 +15,7 @@ import { type Decision, projectDecision } from './decision.ts'
 import { clusterEvent } from './event.ts'
 import { hubStanding } from './hub-standing.ts'
 import { Inbox } from './inbox.ts'
+import { keep } from './keep.ts'
 import { type ManagedCluster, projectManagedCluster } from './managed.ts'
 import { type ClusterRecord, newCluster } from './record.ts'
 import { type HubInbound, Selection, type SelectionChange, type SelectionRule } from './selection.ts'
@@ -153,7 +154,7 @@ class Hub {
     const [error = null] = this.#errors.values()
     const next = hubStanding(this.#record, { error, seen, unknown }, now())
     if (next === null) return
-    await this.#options.log.append([{ stream: 'state.fleet', key: next.name, value: next }])
+    await keep(this.#options.log, [[{ stream: 'state.fleet', key: next.name, value: next }]])
     this.#record = next
   }
 

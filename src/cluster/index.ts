@@ -1,5 +1,6 @@
 export { clusterEvent } from './event.ts'
 export { type HubOptions, readSelection, watchHub } from './hub.ts'
+export { groupsOf, keep } from './keep.ts'
 export { type HubWord, isSelected, type ManagedCluster, projectManagedCluster } from './managed.ts'
 export {
   CLUSTER_SCHEMA,

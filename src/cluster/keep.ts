@@ -18,6 +18,11 @@ export async function keep(log: EventLog, groups: readonly (readonly Entry[])[])
   }
 }
 
+/** Entries of many things as groups of those of one key. */
+export function groupsOf(entries: readonly Entry[]): readonly (readonly Entry[])[] {
+  return [...Map.groupBy(entries, ({ key }) => key).values()]
+}
+
 /** False when it was refused. */
 async function append(log: EventLog, entries: readonly Entry[]): Promise<boolean> {
   if (entries.length === 0) return true

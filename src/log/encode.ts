@@ -1,5 +1,6 @@
 import { channel } from 'node:diagnostics_channel'
 import { type DeadLetter, deadLetter, keyOfLetter, whyNoJson } from './dead-letter.ts'
+import type { LetterBook } from './letter-book.ts'
 import { type Entry, type EventStream, isState, LogError, type Stream } from './log.ts'
 
 /** The largest record, in bytes of JSON and key: what fits one engine fits the other, so that a log can move. */
@@ -9,7 +10,9 @@ export const MAX_RECORD_BYTES = 2_000_000
 export interface RecordOptions {
   /** Why an event, given as its JSON, is none of its schema; empty when it is one. Only events are asked about. */
   readonly judge?: (stream: EventStream, json: string) => string
-  /** Told of each record that could not be stored. Must not throw. */
+  /** Which letters were written lately: none is written twice. Without it each is. */
+  readonly letters?: LetterBook
+  /** Told of each dead letter that is written. Must not throw. */
   readonly onDead?: (letter: DeadLetter) => void
 }
 
@@ -37,7 +40,7 @@ const TOLD: ReadonlySet<Stream> = new Set<Stream>(['events.vm', 'events.cluster'
 /**
  * Encodes the entries of one append. An event that can not be stored is replaced by its dead letter. A record that somebody acts upon
  * (state, a command) and that can not be stored refuses the whole append, as its caller must not go on as if it were there; its dead
- * letter is then all that is stored. Throws a LogError `refused` for what no caller may do: a tombstone where there is none.
+ * letter is then all that is stored, or nothing when an equal one was written lately. Throws a LogError `refused` for what no caller may do: a tombstone where there is none.
  */
 export function encode(entries: readonly Entry[], options: RecordOptions, now: number): Encoding {
   const records: Encoded[] = []
@@ -49,10 +52,11 @@ export function encode(entries: readonly Entry[], options: RecordOptions, now: n
       records.push(encoded)
       continue
     }
+    if (!TOLD.has(entry.stream)) refusal ??= new LogError('refused', refusalOf(encoded))
+    if (options.letters?.enter(encoded) === false) continue
     const letter = letterEntry(entry, encoded)
     records.push(letter)
     letters.push(letter)
-    if (!TOLD.has(entry.stream)) refusal ??= new LogError('refused', refusalOf(encoded))
     options.onDead?.(encoded)
   }
   if (refusal !== null) return { records: letters, refusal }

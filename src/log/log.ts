@@ -77,7 +77,8 @@ export interface EventLog extends AsyncDisposable {
    * Calls are durable in the order they were made. Waits while the log is full or can not write (the caller's upstream is then
    * left unread); rejects only with a `LogError` whose reaction is `fenced`, `fatal` or `refused`.
    *
-   * An entry that can not be stored (it has no JSON, or more than `MAX_RECORD_BYTES`) is told on `events.dead` and never tried again.
+   * An entry that can not be stored (it has no JSON, or more than `MAX_RECORD_BYTES`) is told on `events.dead`, once an hour when it is
+   * appended again (`LetterBook`), and never tried again.
    * Was it an event, its dead letter takes its place, durable together with the others, and the append resolves: consumers miss that
    * one, and people are told. Was it state or a command, its caller would act upon what is not there (a launch whose intent is not on
    * record): then nothing of the append is stored but the dead letter, and it rejects with `refused`.

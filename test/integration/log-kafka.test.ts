@@ -29,6 +29,7 @@ conformance('Kafka', {
   open: (folder, more) =>
     openIn(folder, kafka.brokers, {
       ...(more?.judge && { judge: more.judge }),
+      ...(more?.letters && { letters: more.letters }),
       ...(more?.onDead && { onDead: more.onDead }),
     }),
   boundBytes: OUTBOX_BYTES,

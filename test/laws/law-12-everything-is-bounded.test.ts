@@ -39,6 +39,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['log/sqlite/source', 'PAGE_BYTES', 1_048_576, 'log/copy-log', 'a copy that is ended again and again'],
   ['log/sqlite/backup', 'SYNC_BYTES', 33_554_432, 'log/sqlite-backup', 'a copy made under load is of one moment'],
   ['log/encode', 'MAX_RECORD_BYTES', 2_000_000, 'log/conformance', 'a record of just so many bytes is stored'],
+  ['log/letter-book', 'REMEMBERED_LETTERS', 1_000, 'log/dead-letter', 'a thousand letters are remembered'],
   ['log/dead-letter', 'MAX_KEY', 512, 'log/dead-letter', 'a dead letter is small and plain'],
   ['log/dead-letter', 'MAX_REASON', 512, 'log/dead-letter', 'a dead letter is small and plain'],
   ['log/dead-letter', 'MAX_NAME', 64, 'log/dead-letter', 'a dead letter is small and plain'],

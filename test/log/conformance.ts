@@ -6,6 +6,7 @@ import {
   type DeadLetter,
   type EventLog,
   isAfter,
+  LetterBook,
   LogError,
   MAX_RECORD_BYTES,
   type Position,
@@ -449,6 +450,22 @@ function deadLetters({ open }: Engine): void {
     expect((await all(log, 'events.dead')).map(entry => entry.value)).toMatchObject([
       { cause: 'not_valid', reason: 'events.vm: /n is wrong', bytes: 7 },
     ])
+  })
+
+  test('what can not be stored is told once, however often it is tried, and the log goes on', async () => {
+    await using folder = await temporaryFolder()
+    const told: DeadLetter[] = []
+    await using log = await open(folder.path, { letters: new LetterBook(), onDead: letter => void told.push(letter) })
+    const bad = { n: 1n }
+    for (let n = 0; n < 3; n += 1) {
+      await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: bad }])
+      const refused = log.append([{ stream: 'state.fleet', key: 'c/n/vm', value: bad }])
+      await expect(refused).rejects.toMatchObject({ reaction: 'refused' })
+      await log.append([event(n)])
+    }
+    expect(numbers(await all(log, 'events.vm'))).toEqual([0, 1, 2])
+    expect((await all(log, 'events.dead')).map(({ value }) => value)).toEqual(told)
+    expect(told.map(({ stream }) => stream)).toEqual(['events.vm', 'state.fleet'])
   })
 
   test('many that can not be stored among many that can: order, nothing lost, nothing waits', async () => {

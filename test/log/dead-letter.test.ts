@@ -1,8 +1,9 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { deadLetter, whyNoJson } from '../../src/log/dead-letter.ts'
+import { type DeadLetter, deadLetter, whyNoJson } from '../../src/log/dead-letter.ts'
 import { encode, MAX_RECORD_BYTES } from '../../src/log/encode.ts'
 import type { Stream } from '../../src/log/index.ts'
+import { FOLD_MS, LetterBook } from '../../src/log/letter-book.ts'
 
 const text = fc.oneof(
   fc.string({ maxLength: 40, unit: 'binary' }),
@@ -88,4 +89,54 @@ test('whatever is appended, each entry is stored or told, in order, and nothing 
     }),
     { numRuns: 300 },
   )
+})
+
+/** Letters of an append of one record, made at a time. */
+function lettersOf(book: LetterBook, key: string, at: number, more: { stream?: Stream; value?: object } = {}): number {
+  const entry = { stream: more.stream ?? 'events.vm', key, value: more.value ?? { n: 1n } }
+  return encode([entry], { letters: book }, at).records.length
+}
+
+test('what dies again as it did has one letter an hour', () => {
+  const book = new LetterBook()
+  const counts = [0, 1, FOLD_MS - 1, FOLD_MS, FOLD_MS + 1].map(at => lettersOf(book, 'k', at))
+  expect(counts).toEqual([1, 0, 0, 1, 0])
+  // The clock was put back.
+  expect(lettersOf(book, 'k', 0)).toBe(1)
+})
+
+test('another stream, key, event or reason has a letter of its own; another size has not', () => {
+  const book = new LetterBook()
+  const id = (n: number): object => ({ id: `6a6a1f7e-0000-5000-8000-00000000000${n}`, n: 1n })
+  const large = (more: number): object => ({ filler: 'x'.repeat(MAX_RECORD_BYTES + more) })
+  const all: [string, { stream?: Stream; value?: object }, number][] = [
+    ['k', {}, 1],
+    ['other', {}, 1],
+    ['k', { stream: 'state.fleet' }, 1],
+    ['k', { value: id(1) }, 1],
+    ['k', { value: id(2) }, 1],
+    ['k', { value: id(1) }, 0],
+    ['k', { value: large(1) }, 1],
+    ['k', { value: large(2) }, 0],
+  ]
+  for (const [key, more, letters] of all) expect(lettersOf(book, key, 1, more)).toBe(letters)
+})
+
+test('a record that is refused stays refused when its letter was written before, and nobody is told twice', () => {
+  const told: string[] = []
+  const options = { letters: new LetterBook(), onDead: ({ key }: DeadLetter): void => void told.push(key) }
+  const entry = { stream: 'state.runs', key: 'run/1', value: { n: 1n } } as const
+  for (const letters of [1, 0]) {
+    const { records, refusal } = encode([entry], options, 5)
+    expect([records.length, refusal?.reaction]).toEqual([letters, 'refused'])
+  }
+  expect(told).toEqual(['run/1'])
+})
+
+test('a thousand letters are remembered, and the oldest is forgotten first', () => {
+  const book = new LetterBook()
+  for (let n = 0; n < 1_000; n += 1) lettersOf(book, `k${n}`, 1)
+  expect([lettersOf(book, 'k0', 2), lettersOf(book, 'k999', 2)]).toEqual([0, 0])
+  lettersOf(book, 'one more', 2)
+  expect([lettersOf(book, 'k999', 2), lettersOf(book, 'k0', 2)]).toEqual([0, 1])
 })

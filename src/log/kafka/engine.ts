@@ -179,6 +179,8 @@ class KafkaLog implements EventLog {
 
   /** Resolves when the records are durable. */
   async #put(records: readonly OutgoingRecord[]): Promise<void> {
+    // Of an append whose only record has its letter already nothing is left.
+    if (records.length === 0) return
     // Awake from the moment it is let in: its place may come free when nothing else is on its way any more.
     await this.#outbox.put(records, () => {
       this.#refuseIfOver()
