@@ -142,7 +142,7 @@ export class KubeClient implements AsyncDisposable {
       return await Promise.race([answer, giveUp.promise])
     } catch (error) {
       answer.then(
-        ({ body }) => body.destroy(),
+        ({ body }) => quiet(body).destroy(),
         () => undefined,
       )
       throw error
@@ -173,7 +173,7 @@ export class KubeClient implements AsyncDisposable {
         }),
         request.signal,
       )
-      if (answer.statusCode < 300) return answer.body
+      if (answer.statusCode < 300) return quiet(answer.body)
       const retryAfter = answer.headers['retry-after']
       const body = await text(answer.body, 65_536, this.#timeoutMs).catch(() => '')
       throw fromStatus(answer.statusCode, body, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter)
@@ -195,6 +195,11 @@ export class TooLarge extends KubeError {
   constructor(limit: number) {
     super('invalid', `the answer is larger than ${limit} bytes`)
   }
+}
+
+/** A body that breaks while nobody reads it takes nothing with it: whoever reads it next is told. */
+function quiet(body: Readable): Readable {
+  return body.on('error', () => undefined)
 }
 
 /** All of a body. Rejects when it is larger than `limit` bytes, or not there within `ms`. */

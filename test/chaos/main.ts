@@ -31,6 +31,8 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`)
 class Prey implements AsyncDisposable {
   readonly #work: string
   #child: ChildProcessByStdio<Writable, Readable, null> | null = null
+  /** It ended, and not because it was killed. */
+  crashed = false
 
   constructor(work: Work) {
     this.#work = JSON.stringify(work)
@@ -39,6 +41,7 @@ class Prey implements AsyncDisposable {
   start(): void {
     const env = { ...process.env, NODE_NO_WARNINGS: '1' }
     this.#child = spawn(process.execPath, [PROGRAM, this.#work], { stdio: ['pipe', 'pipe', 'inherit'], env })
+    this.#child.once('exit', code => (this.crashed ||= code !== null))
   }
 
   async kill(): Promise<void> {
@@ -117,7 +120,8 @@ for (const end = Date.now() + minutes * 60_000; Date.now() < end && !failed;) {
   for (const one of prey) {
     const wrong = await one.judged()
     for (const line of wrong) print(`LOST  ${line}`)
-    failed ||= wrong.length > 0
+    if (one.crashed) print('CRASHED, see above')
+    failed ||= wrong.length > 0 || one.crashed
   }
 }
 print(`${happened} changes; ${failed ? 'NOT survived' : 'survived'}:`)

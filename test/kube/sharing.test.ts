@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { createSecureServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -130,4 +131,24 @@ test('one cluster over HTTP/1.1 has so many connections and no more: what comes 
   stop.abort()
   await expect(waiting).rejects.toMatchObject({ kind: 'unreachable' })
   expect(server.count).toBe(32)
+})
+
+test('an answer that comes when nobody waits for it any more, or breaks when nobody reads it, takes nothing with it', async () => {
+  const open: ServerResponse[] = []
+  const server = stack.use(
+    await startScripted((path, response) => {
+      open.push(response)
+      if (path === '/watch') response.write('x')
+    }),
+  )
+  const client = stack.use(clientOf(server.url, undefined, 50))
+  await expect(client.get('/late', never)).rejects.toMatchObject({ kind: 'unreachable' })
+  open[0]?.end('{}')
+  const stop = new AbortController()
+  const unread = await client.stream('/watch', stop.signal)
+  stop.abort()
+  const broken = await client.stream('/watch', never)
+  open.at(-1)?.destroy()
+  await expect.poll(() => end(broken), SOON).toBe('broken')
+  expect(await end(unread)).toBe('broken')
 })
