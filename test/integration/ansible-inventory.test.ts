@@ -136,7 +136,7 @@ cache_connection: ${folder}/cache
     expect(bridge.requests).toEqual([])
 
     await using other = await startInventoryServer({ _meta: { hostvars: {} }, all: {} })
-    expect(await listHosts(cached, { VIRTBRIDGE_URL: other.url })).toEqual({})
+    expect(await listHosts(cached, { VIRTBRIDGE_URL: other.url, VIRTBRIDGE_MIN_HOSTS: '0' })).toEqual({})
   })
 
   test('is found beside its source without any path, and installed from requirements.yml without a network', async () => {
@@ -205,6 +205,12 @@ describe.each([
     ['503, however often it asks', 'not_synced', response => sendJson(response, 503, notSynced, later)],
     ['401', 'VIRTBRIDGE_TOKEN', response => sendJson(response, 401, { error: { code: 'unauthorized', message: '' } })],
     ['404', 'check url and view', response => sendJson(response, 404, {})],
+    ['403', 'scope', response => sendJson(response, 403, { error: { code: 'forbidden', message: `not ${token}` } })],
+    [
+      'no host at all',
+      'VIRTBRIDGE_MIN_HOSTS',
+      response => sendJson(response, 200, { _meta: { hostvars: {} }, all: {} }),
+    ],
     ['204', 'it answered 204', response => response.writeHead(204).end()],
     ['an empty 200', 'the answer is empty', response => response.writeHead(200).end()],
     ['an empty object', 'no _meta.hostvars', response => sendJson(response, 200, {})],
@@ -281,12 +287,14 @@ test('an answer larger than allowed is not read to its end', async () => {
 
 test('the unit tests of the collection pass', async () => {
   const folder = 'ansible_collections.virtbridge.fleet.tests.unit.plugins.plugin_utils'
-  const modules = ['test_document', 'test_endpoint'].map(name => `${folder}.${name}`)
+  const modules = ['document', 'endpoint', 'expression', 'filters', 'guard', 'keyed', 'names'].map(
+    name => `${folder}.test_${name}`,
+  )
   const ended = await runToEnd('python', ['-m', 'unittest', ...modules], {
     cwd: join(root, 'inventory-plugin'),
     env: env(),
   })
-  expect(ended.stderr).toMatch(/Ran \d\d tests[^]*OK/)
+  expect(ended.stderr).toMatch(/Ran \d+ tests[^]*OK/)
   expect(ended.status).toBe(0)
 })
 

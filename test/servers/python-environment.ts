@@ -27,6 +27,28 @@ export const ansibleRecipe: Recipe = {
   build: (into, context) => buildEnvironment('ansible', into, context),
 }
 
+/** The oldest ansible-core that the collection takes, and the two between it and the one that all else runs on. */
+export type OlderCore = '2.16' | '2.17' | '2.18'
+
+/** An older ansible-core, as `python/core-<version>.txt` pins it. */
+export function olderCoreRecipe(version: OlderCore): Recipe {
+  const name = `core-${version}`
+  return {
+    name,
+    why: `ansible-core ${version} (a Python environment of 70 MB)`,
+    takes: '10 seconds',
+    tools: [python],
+    inputs: [lockOf(name)],
+    build: (into, context) => buildEnvironment(name, into, context),
+  }
+}
+
+/** The programs of an older ansible-core. */
+export async function olderAnsible(version: OlderCore, options: { say?: Say } = {}): Promise<PythonEnvironment> {
+  const folder = await provision(olderCoreRecipe(version), options)
+  return { bin: join(folder, 'bin'), env: environmentOf(folder) }
+}
+
 /** ansible-rulebook with the rule engine, aiokafka and ansible-core, as `python/rulebook.txt` pins them. */
 export const rulebookRecipe: Recipe = {
   name: 'rulebook',

@@ -1,7 +1,13 @@
 import type { Recipe } from './cache.ts'
 import { kafkaRecipe } from './kafka-jars.ts'
 import { kubeRecipe } from './kube-binaries.ts'
-import { ansibleRecipe, rulebookRecipe } from './python-environment.ts'
+import { ansibleRecipe, olderCoreRecipe, rulebookRecipe } from './python-environment.ts'
 
 /** Every server of the integration suite, the quick ones first, so that a fault of theirs is told before the long build. */
-export const recipes: readonly Recipe[] = [ansibleRecipe, rulebookRecipe, kafkaRecipe, kubeRecipe]
+export const recipes: readonly Recipe[] = [
+  ansibleRecipe,
+  olderCoreRecipe('2.16'),
+  rulebookRecipe,
+  kafkaRecipe,
+  kubeRecipe,
+]

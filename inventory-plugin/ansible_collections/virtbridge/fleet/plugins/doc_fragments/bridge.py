@@ -36,6 +36,19 @@ options:
     type: path
     env:
       - name: VIRTBRIDGE_CA_CERT
+  client_cert:
+    description:
+      - Path of a PEM file with the certificate to show to the bridge, or to what stands before it.
+      - It may hold the key too. An empty file counts as none.
+    type: path
+    env:
+      - name: VIRTBRIDGE_CLIENT_CERT
+  client_key:
+    description:
+      - Path of a PEM file with the key of O(client_cert), without a passphrase. An empty file counts as none.
+    type: path
+    env:
+      - name: VIRTBRIDGE_CLIENT_KEY
   validate_certs:
     description:
       - Whether the bridge must prove who it is. Without it anybody on the way can read the token.
@@ -45,7 +58,7 @@ options:
       - name: VIRTBRIDGE_VALIDATE_CERTS
   timeout:
     description:
-      - Seconds to wait for the bridge to answer, and for each piece of its answer.
+      - Seconds to wait for the bridge to answer, and for each piece of its answer. The whole answer may take ten times as long.
     type: int
     default: 60
     env:

@@ -65,7 +65,7 @@ class Untrusted(str):
 class Document:
     """A checked inventory.
 
-    hosts: host name to variables, whose strings are `str` when inert and `Untrusted` when not.
+    hosts: host name to variables, whose strings are what `believe` made of inert ones and `doubt` of all others.
     groups: group name to a pair of lists, its hosts and its children; every name in them exists.
     dropped: names of connection variables that the bridge sent and nobody may set from afar, sorted.
     """
@@ -74,6 +74,16 @@ class Document:
         self.hosts = hosts
         self.groups = groups
         self.dropped = dropped
+
+
+def is_name(text):
+    """Whether a text can be the name of a host or a group."""
+    return _NAME.match(text) is not None
+
+
+def is_address(text):
+    """Whether a text can be what a host is reached at."""
+    return _ADDRESS.match(text) is not None
 
 
 def is_template(text):
@@ -93,8 +103,11 @@ def parse(body):
         ) from error
 
 
-def check(value):
-    """The Document of a parsed JSON value; raises InventoryFault, which names the place, when it is not an inventory."""
+def check(value, believe=str, doubt=Untrusted):
+    """The Document of a parsed JSON value; raises InventoryFault, which names the place, when it is not an inventory.
+
+    believe and doubt make of a string what whoever asks is to see of an inert one, and of one that is data for good.
+    """
     if not isinstance(value, dict):
         raise InventoryFault(f"the answer is not an inventory: a JSON object is expected, not {_kind(value)}")
     meta = value.get("_meta")
@@ -103,12 +116,12 @@ def check(value):
         raise InventoryFault("the answer is not an inventory: it has no _meta.hostvars; is the URL that of a virtbridge?")
     if "all" not in value:
         raise InventoryFault("the answer is not an inventory: it has no group 'all'")
-    dropped = set()
-    hosts = {_name("host", name): _variables(name, given, dropped) for name, given in hostvars.items()}
+    judge = _Judge(believe, doubt)
+    hosts = {_name("host", name): judge.variables(name, given) for name, given in hostvars.items()}
     names = [_name("group", name) for name in value if name != "_meta"]
     known = frozenset(names)
     groups = {name: _group(name, value[name], hosts, known) for name in names}
-    return Document(hosts, groups, sorted(dropped))
+    return Document(hosts, groups, sorted(judge.dropped))
 
 
 def marked(value):
@@ -122,9 +135,9 @@ def marked(value):
     return value
 
 
-def judged(value):
-    """The value with its strings told apart into inert ones (`str`) and `Untrusted` ones; for what is made here, by compose."""
-    return _inert("composed", value, 0)
+def judged(value, believe=str, doubt=Untrusted):
+    """The value with its strings told apart as `check` does; for what is made here, by compose."""
+    return _Judge(believe, doubt).value("composed", value, 0)
 
 
 def script_output(document):
@@ -136,7 +149,7 @@ def script_output(document):
 
 
 def _name(kind, name):
-    if not _NAME.match(name):
+    if not is_name(name):
         raise InventoryFault(f"{kind} name {name[:80]!r} holds something other than letters, digits, '_', '.' and '-'")
     return name
 
@@ -159,26 +172,70 @@ def _group(name, value, hosts, groups):
     return members, children
 
 
-def _variables(host, given, dropped):
-    if not isinstance(given, dict):
-        raise InventoryFault(f"the variables of host {host[:80]!r} are {_kind(given)}, not an object")
-    variables = {}
-    for name, value in given.items():
-        if not _VARIABLE.match(name):
-            raise InventoryFault(f"host {host!r}: {name[:80]!r} can not be the name of a variable")
-        if name.startswith("ansible_"):
-            if name not in CONNECTION_VARIABLES:
-                dropped.add(name)
-                continue
-            value = _connection(host, name, value)
-        variables[name] = _inert(host, value, 0)
-    return variables
+class _Judge:
+    """Tells inert strings from others, and looks at each distinct one once: most of an inventory says the same again and again."""
+
+    def __init__(self, believe, doubt):
+        self._believe = believe
+        self._doubt = doubt
+        self._strings = {}
+        self._names = set()
+        self.dropped = set()
+
+    def variables(self, host, given):
+        if not isinstance(given, dict):
+            raise InventoryFault(f"the variables of host {host[:80]!r} are {_kind(given)}, not an object")
+        variables = {}
+        strings = self._strings
+        for name, value in given.items():
+            if name not in self._names:
+                if not _VARIABLE.match(name):
+                    raise InventoryFault(f"host {host!r}: {name[:80]!r} can not be the name of a variable")
+                if not name.startswith("ansible_"):
+                    self._names.add(name)
+                elif name not in CONNECTION_VARIABLES:
+                    self.dropped.add(name)
+                    continue
+                else:
+                    value = _connection(host, name, value)
+            kind = type(value)
+            if kind is str:
+                variables[name] = strings[value] if value in strings else self._string(value)
+            elif kind is dict or kind is list:
+                variables[name] = self.value(host, value, 0)
+            else:
+                variables[name] = value
+        return variables
+
+    def value(self, host, value, depth):
+        if isinstance(value, str):
+            return self._strings[value] if value in self._strings else self._string(value)
+        if not isinstance(value, (dict, list)):
+            return value
+        if depth >= MAX_DEPTH:
+            raise InventoryFault(f"host {host!r}: a variable is nested deeper than {MAX_DEPTH}")
+        if isinstance(value, list):
+            return [self.value(host, item, depth + 1) for item in value]
+        if _UNSAFE in value:
+            if len(value) != 1 or not isinstance(value[_UNSAFE], str):
+                raise InventoryFault(f"host {host!r}: a mark {_UNSAFE} does not hold one string")
+            return self._doubt(value[_UNSAFE])
+        for key in value:
+            # Other marks of this family change what Ansible makes of a value (__ansible_vault is decrypted).
+            if key.startswith("__ansible_"):
+                raise InventoryFault(f"host {host!r}: a variable holds the reserved key {key[:80]!r}")
+        return {key: self.value(host, item, depth + 1) for key, item in value.items()}
+
+    def _string(self, text):
+        found = self._doubt(text) if is_template(text) else self._believe(text)
+        self._strings[text] = found
+        return found
 
 
 def _connection(host, name, value):
     if name == "ansible_port" and isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536:
         return value
-    if name == "ansible_host" and isinstance(value, str) and _ADDRESS.match(value):
+    if name == "ansible_host" and isinstance(value, str) and is_address(value):
         return value
     if name == "ansible_connection" and isinstance(value, str) and value in _CONNECTIONS:
         return value
@@ -186,26 +243,6 @@ def _connection(host, name, value):
         if isinstance(value, (bool, int, float)) or (isinstance(value, str) and not is_template(value)):
             return value
     raise InventoryFault(f"host {host!r}: {json.dumps(value)[:80]} is no value for {name}")
-
-
-def _inert(host, value, depth):
-    if isinstance(value, str):
-        return Untrusted(value) if is_template(value) else value
-    if isinstance(value, (dict, list)) and depth >= MAX_DEPTH:
-        raise InventoryFault(f"host {host!r}: a variable is nested deeper than {MAX_DEPTH}")
-    if isinstance(value, list):
-        return [_inert(host, item, depth + 1) for item in value]
-    if not isinstance(value, dict):
-        return value
-    if _UNSAFE in value:
-        if len(value) != 1 or not isinstance(value[_UNSAFE], str):
-            raise InventoryFault(f"host {host!r}: a mark {_UNSAFE} does not hold one string")
-        return Untrusted(value[_UNSAFE])
-    for key in value:
-        # Other marks of this family change what Ansible makes of a value (__ansible_vault is decrypted).
-        if key.startswith("__ansible_"):
-            raise InventoryFault(f"host {host!r}: a variable holds the reserved key {key[:80]!r}")
-    return {key: _inert(host, item, depth + 1) for key, item in value.items()}
 
 
 def _kind(value):

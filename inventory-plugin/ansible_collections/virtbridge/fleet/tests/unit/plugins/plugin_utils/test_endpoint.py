@@ -92,9 +92,25 @@ class RefusalTest(unittest.TestCase):
 
 class BoundTest(unittest.TestCase):
     def test_a_stream_is_read_up_to_the_limit_and_not_beyond(self):
-        self.assertEqual(endpoint.read_bounded(io.BytesIO(b"x" * 3000000), 3000000), b"x" * 3000000)
+        self.assertEqual(endpoint.read_bounded(io.BytesIO(b"x" * 3000000), 3000000, 60), b"x" * 3000000)
         with self.assertRaises(InventoryFault):
-            endpoint.read_bounded(io.BytesIO(b"x" * 3000001), 3000000)
+            endpoint.read_bounded(io.BytesIO(b"x" * 3000001), 3000000, 60)
+
+    def test_a_stream_that_dribbles_on_is_given_up(self):
+        clock = iter(range(0, 1000, 10))
+        with self.assertRaises(InventoryFault):
+            endpoint.read_bounded(io.BytesIO(b"x" * 300000000), 400000000, 600, now=lambda: next(clock) * 20)
+
+
+class SecretTest(unittest.TestCase):
+    def test_a_place_is_told_without_user_password_and_query(self):
+        for given in ("https://me:secret@bridge.example/x?token=secret", "https://secret@bridge.example/x#secret"):
+            self.assertEqual(endpoint.place(given), "https://bridge.example/x")
+        self.assertEqual(endpoint.place("http://[secret"), "the given url")
+
+    def test_what_repeats_the_token_is_told_without_it(self):
+        self.assertEqual(endpoint.without("no such token: abc", "abc"), "no such token: <secret>")
+        self.assertEqual(endpoint.without("text", ""), "text")
 
 
 if __name__ == "__main__":

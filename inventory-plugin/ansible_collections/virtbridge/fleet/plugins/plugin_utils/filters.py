@@ -1,0 +1,105 @@
+# Copyright the virtbridge authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which hosts of a document an inventory source wants: the words are those of a view of the bridge.
+
+Imports nothing of Ansible. A filter that can not be told (an unknown word, a variable that the view does not have) is a fault,
+never a wider or an empty inventory.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+
+MAX_CHOICES = 1000
+MAX_SELECTOR = 4096
+
+_KEY = r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
+_VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?\Z")
+_PRESENCE = re.compile(rf"(!?)\s*({_KEY})\Z")
+_EQUAL = re.compile(rf"({_KEY})\s*(==|=|!=)\s*([^\s=!(),]*)\Z")
+_SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(([^()]*)\)\Z")
+_WORDS = ("clusters", "namespaces", "os", "reachable", "selector", "status")
+
+
+def chosen(hosts, filters):
+    """The names of the hosts (name to variables) that meet all filters, in their order; raises InventoryFault when one can not be told."""
+    if not isinstance(filters, dict):
+        raise InventoryFault("filters is not a mapping, such as {clusters: [prod-1], selector: 'tier in (web, db)'}")
+    unknown = sorted(str(word) for word in filters if word not in _WORDS)
+    if unknown:
+        raise InventoryFault(f"filters: there is no {unknown[0][:80]!r}; known are {', '.join(_WORDS)}")
+    tests = [_test(word, wanted) for word, wanted in filters.items() if wanted is not None]
+    return [name for name, variables in hosts.items() if all(test(name, variables) for test in tests)]
+
+
+def requirements(selector):
+    """The conditions of a label selector as kubectl takes it: (key, operator, values) with in, notin, exists, absent."""
+    if not isinstance(selector, str) or len(selector) > MAX_SELECTOR:
+        raise InventoryFault(f"filters: selector is not a text of at most {MAX_SELECTOR} characters")
+    # A comma between parentheses separates values, any other one conditions.
+    parts = [part.strip() for part in re.split(r",(?![^(]*\))", selector)]
+    return [_requirement(part) for part in parts] if parts != [""] else []
+
+
+def _requirement(part):
+    for pattern in (_PRESENCE, _EQUAL, _SET):
+        found = pattern.match(part)
+        if not found:
+            continue
+        if pattern is _PRESENCE:
+            return found.group(2), "absent" if found.group(1) else "exists", ()
+        key, operator, value = found.groups()
+        values = tuple(one.strip() for one in value.split(",")) if pattern is _SET else (value,)
+        if all(_VALUE.match(one) for one in values):
+            return key, {"=": "in", "==": "in", "!=": "notin"}.get(operator, operator), values
+    raise InventoryFault(f"filters: selector: {part[:80]!r} is no condition on labels; write env=prod, tier in (a, b), !legacy")
+
+
+def _test(word, wanted):
+    if word == "selector":
+        conditions = requirements(wanted)
+        return lambda name, variables: _meets(_of(name, variables, "kubevirt_labels", dict), conditions)
+    if word == "reachable":
+        if not isinstance(wanted, bool):
+            raise InventoryFault("filters: reachable is neither true nor false")
+        return lambda name, variables: _reachable(name, variables, wanted)
+    values = [wanted] if isinstance(wanted, str) else wanted
+    if not isinstance(values, list) or not 0 < len(values) <= MAX_CHOICES or not all(isinstance(one, str) for one in values):
+        raise InventoryFault(f"filters: {word} is not a list of 1 to {MAX_CHOICES} texts")
+    among = frozenset(str(one) for one in values)
+    if word == "os":
+        return lambda name, variables: not among.isdisjoint(_systems(name, variables))
+    variable = {"clusters": "kubevirt_cluster", "namespaces": "kubevirt_namespace", "status": "kubevirt_status"}[word]
+    return lambda name, variables: _of(name, variables, variable, str) in among
+
+
+def _of(name, variables, variable, kind):
+    value = variables.get(variable)
+    if not isinstance(value, kind):
+        raise InventoryFault(
+            f"filters: host {name!r} has no {variable} to decide by: ask a view for it that has that variable, or filter in the view"
+        )
+    return value
+
+
+def _systems(name, variables):
+    system = _of(name, variables, "kubevirt_os", dict)
+    return [str(system.get(key, "")).lower() for key in ("family", "id")]
+
+
+def _reachable(name, variables, wanted):
+    is_so = _of(name, variables, "kubevirt_reachable", bool)
+    # That a cluster can not be seen must not make its hosts leave: a controller would delete them.
+    return is_so is wanted or _of(name, variables, "kubevirt_stale", bool)
+
+
+def _meets(labels, conditions):
+    for key, operator, values in conditions:
+        if operator == "exists" or operator == "absent":
+            if (key in labels) is (operator == "absent"):
+                return False
+        elif (key in labels and labels[key] in values) is (operator == "notin"):
+            return False
+    return True

@@ -1,0 +1,81 @@
+# Copyright the virtbridge authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import unittest
+
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils import filters
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+
+
+def host(name, **different):
+    return {
+        "kubevirt_cluster": "prod-1",
+        "kubevirt_namespace": "shop",
+        "kubevirt_status": "Running",
+        "kubevirt_os": {"family": "linux", "id": "rhel"},
+        "kubevirt_labels": {"app": name},
+        "kubevirt_reachable": True,
+        "kubevirt_stale": False,
+        **different,
+    }
+
+
+HOSTS = {
+    "web": host("web"),
+    "db": host("db", kubevirt_namespace="data", kubevirt_os={"family": "linux", "id": "debian"}),
+    "desk": host("desk", kubevirt_cluster="dev-1", kubevirt_os={"family": "windows", "id": ""}, kubevirt_labels={}),
+    "off": host("off", kubevirt_status="Stopped", kubevirt_reachable=False),
+    "unseen": host("unseen", kubevirt_reachable=False, kubevirt_stale=True),
+}
+
+
+class FiltersTest(unittest.TestCase):
+    def test_all_that_is_said_must_hold(self):
+        for given, names in (
+            ({"clusters": ["prod-1"]}, ["web", "db", "off", "unseen"]),
+            ({"clusters": "dev-1"}, ["desk"]),
+            ({"namespaces": ["data", "nowhere"]}, ["db"]),
+            ({"os": ["windows", "debian"]}, ["db", "desk"]),
+            ({"status": ["Stopped"]}, ["off"]),
+            ({"selector": "app in (web, db)"}, ["web", "db"]),
+            ({"selector": "app,app!=web", "namespaces": ["shop"]}, ["off", "unseen"]),
+            ({"selector": "!app"}, ["desk"]),
+            ({"selector": "app notin (web),app==db"}, ["db"]),
+            ({"selector": ""}, list(HOSTS)),
+            ({"clusters": None}, list(HOSTS)),
+        ):
+            with self.subTest(given=given):
+                self.assertEqual(filters.chosen(HOSTS, given), names)
+
+    def test_a_cluster_that_can_not_be_seen_makes_no_host_leave(self):
+        self.assertEqual(filters.chosen(HOSTS, {"reachable": True}), ["web", "db", "desk", "unseen"])
+        self.assertEqual(filters.chosen(HOSTS, {"reachable": False}), ["off", "unseen"])
+
+    def test_what_can_not_be_told_is_a_fault_and_not_an_empty_inventory(self):
+        for given in (
+            [],
+            {"cluster": ["prod-1"]},
+            {"clusters": []},
+            {"clusters": [1]},
+            {"clusters": {"a": 1}},
+            {"reachable": "yes"},
+            {"selector": ["app=web"]},
+            {"selector": "app=web,"},
+            {"selector": "app in web"},
+            {"selector": "app=a b"},
+            {"selector": "app ~ web"},
+            {"selector": "app in (a,b"},
+        ):
+            with self.subTest(given=given), self.assertRaises(InventoryFault):
+                filters.chosen(HOSTS, given)
+
+    def test_a_view_without_the_variable_is_a_fault(self):
+        for given in ({"selector": "app=web"}, {"os": ["rhel"]}, {"reachable": True}, {"clusters": ["prod-1"]}):
+            with self.subTest(given=given), self.assertRaises(InventoryFault):
+                filters.chosen({"slim": {}}, given)
+
+
+if __name__ == "__main__":
+    unittest.main()

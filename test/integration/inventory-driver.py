@@ -1,0 +1,64 @@
+"""Reads inventory sources with Ansible's own InventoryManager, many in one process: what a start of Ansible costs is paid once.
+
+Takes `[{"source": path, "env": {name: value}}, …]` as JSON on standard input, and writes to the file
+that it is given, for each
+`{"error": text or null, "hosts": {name: variables}, "groups": {name: {"hosts": […], "children": […]}}}`. A string that Ansible would not
+render stands as `{"__ansible_unsafe": text}`, whatever the version of Ansible calls that.
+"""
+
+import json
+import os
+import sys
+
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import init_plugin_loader
+
+try:
+    from ansible.template import is_trusted_as_template as is_rendered
+except ImportError:
+    from ansible.utils.unsafe_proxy import AnsibleUnsafe
+
+    def is_rendered(text):
+        return not isinstance(text, AnsibleUnsafe)
+
+
+def marked(value):
+    if isinstance(value, str):
+        return str(value) if is_rendered(value) else {"__ansible_unsafe": str(value)}
+    if isinstance(value, dict):
+        return {str(key): marked(item) for key, item in value.items()}
+    return [marked(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def read(scenario):
+    before = dict(os.environ)
+    os.environ.update(scenario["env"])
+    inventory = None
+    error = None
+    try:
+        inventory = InventoryManager(loader=DataLoader(), sources=[], parse=False)
+        inventory._sources = [scenario["source"]]
+        inventory.parse_sources(cache=True)
+    except Exception as fault:
+        error = str(fault)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    groups = inventory.groups.items()
+    return {
+        "error": error,
+        "hosts": {
+            name: {key: marked(value) for key, value in host.vars.items() if key not in ("inventory_file", "inventory_dir")}
+            for name, host in inventory.hosts.items()
+        },
+        "groups": {
+            name: {"hosts": [host.name for host in group.hosts], "children": [child.name for child in group.child_groups]}
+            for name, group in groups
+        },
+    }
+
+
+init_plugin_loader()
+with open(sys.argv[1], "w", encoding="utf-8") as out:
+    json.dump([read(scenario) for scenario in json.load(sys.stdin)], out)
