@@ -1,4 +1,8 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
 import type { Loss, StateStream, Stream } from '../log.ts'
+import { RECORDS_VERSION } from '../version.ts'
+import type { Spread } from './partition.ts'
 import type { OutgoingRecord } from './record.ts'
 
 /**
@@ -38,6 +42,23 @@ export interface Reached {
 export const CLAIM_KEY = '__writer'
 /** Written to be read back; it says nothing. */
 export const BARRIER_KEY = '__barrier'
+
+/** The schema of claims this program writes. */
+export const CLAIM_SCHEMA = 2
+
+/** The claim of a log that this process opens. */
+export function newClaim({ partitions, perCluster }: Spread): Claim {
+  return {
+    schema: CLAIM_SCHEMA,
+    records: RECORDS_VERSION,
+    writer: randomUUID(),
+    host: hostname(),
+    pid: process.pid,
+    since: new Date().toISOString(),
+    partitions,
+    per_cluster: perCluster,
+  }
+}
 
 export function claimRecord(claim: Claim, stream: StateStream, partition: number): OutgoingRecord {
   return ownRecord(CLAIM_KEY, JSON.stringify(claim), stream, partition)

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Loss } from '../log.ts'
-import { CLAIM_SCHEMA } from './predecessor.ts'
+import { CLAIM_SCHEMA } from './claim.ts'
 import { Reader, type ReaderOptions } from './reader.ts'
 import { type Ends, Stock } from './stock.ts'
 import { survey } from './survey.ts'

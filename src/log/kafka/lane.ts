@@ -1,13 +1,13 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Fault, messageOf } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
-import { LogError, type StateStream, STATE_STREAMS } from '../log.ts'
-import { BARRIER_KEY, CLAIM_KEY, type Claim, claimOf, describe, ownRecord } from './claim.ts'
+import { LogError, STATE_STREAMS } from '../log.ts'
+import { BARRIER_KEY, type Claim, ownRecord } from './claim.ts'
 import { reactionTo } from './errors.ts'
 import type { Commit, Outbox } from '../outbox.ts'
-import { Reader } from './reader.ts'
 import type { OutgoingRecord } from './record.ts'
+import { CLAIMED, lookAround } from './recovery.ts'
 import { CommitError, type Placed, Session, type SessionOptions } from './session.ts'
+import { after, watched } from './watchdog.ts'
 
 export interface LaneOptions extends SessionOptions {
   readonly claim: Claim
@@ -25,8 +25,6 @@ const BACKOFF_MS = { first: 50, most: 1_000 }
 const WATCHDOG_MS = 30_000
 /** A commit that takes longer is trouble, whatever it waits for: health says so before any time-out does. */
 const SLOW_MS = 5_000
-/** Where a successor is looked for: it claims every partition of both state streams. */
-const CLAIMED: { stream: StateStream; partition: number } = { stream: 'state.fleet', partition: 0 }
 
 /**
  * The writer: one transaction at a time, each with all that waited meanwhile (group commit), in order.
@@ -135,7 +133,7 @@ export class Lane {
       try {
         if (this.#session?.worn === true) this.#drop()
         if (this.#session === null) {
-          const counted = await this.#watched(signal => this.#recover([this.#last, doubt], signal))
+          const counted = await this.#recover([this.#last, doubt])
           left = [...without(recordsOf(this.#last), counted), ...without(left, counted)]
           there.push(...doubt.filter(placed => counted.has(placed)))
           this.#last = []
@@ -159,53 +157,26 @@ export class Lane {
     }
   }
 
-  /**
-   * Begins anew after a failure, and resolves with what counts of commits that may or may not. When the signal aborts before, nothing of
-   * it is left: what it opened then would be taken for a session whose doubts were looked into.
-   */
-  async #recover(doubts: readonly (readonly Placed[])[], signal: AbortSignal): Promise<ReadonlySet<Placed>> {
-    const session = await Session.open(this.#options, signal)
-    this.#session = session
-    await using reader = await Reader.open(this.#options)
-    const rival = await this.#rival(reader, await this.#barrier(session), signal)
-    if (rival !== null) {
+  /** Begins anew after a failure, and resolves with what counts of commits that may or may not. */
+  async #recover(doubts: readonly (readonly Placed[])[]): Promise<ReadonlySet<Placed>> {
+    return this.#watched(async signal => {
+      const session = await Session.open(this.#options, signal)
+      this.#session = session
       const { claim } = this.#options
-      const message = `${describe(rival)} took over the log of ${describe(claim)}`
-      throw new LogError('fenced', message)
-    }
-    const counted = new Set<Placed>()
-    for (const doubt of doubts) for (const placed of await countsOf(reader, doubt, signal)) counted.add(placed)
-    return counted
+      return lookAround({
+        options: this.#options,
+        session,
+        claim,
+        known: this.#known,
+        at: this.#timestamp(),
+        doubts,
+        signal,
+      })
+    })
   }
 
-  /**
-   * Writes a record that is not one of the log, settles what is undecided of ours anywhere, and gives the offset after the record. What comes before it can be read when it can: a broker
-   * that just came back may name an end that is behind.
-   */
-  async #barrier(session: Session): Promise<number> {
-    const record = ownRecord(BARRIER_KEY, '{}', CLAIMED.stream, CLAIMED.partition)
-    try {
-      const [placed] = await session.settle([record], this.#timestamp())
-      return placed?.next ?? 0
-    } catch (error) {
-      // Not a CommitError: where this was put says nothing of the commit that is in doubt.
-      throw new Error(messageOf(error), { cause: error })
-    }
-  }
-
-  /** Who claimed the log after us. Whoever does so must begin a session first, which ends ours: so nobody can between this and a write. */
-  async #rival(reader: Reader, end: number, signal: AbortSignal): Promise<Claim | null> {
-    for (let offset = this.#known; offset < end;) {
-      signal.throwIfAborted()
-      const [found] = await reader.fetch([{ ...CLAIMED, offset }], 0)
-      for (const record of found?.records ?? []) {
-        const claim = record.key?.toString() === CLAIM_KEY ? claimOf(record.value) : null
-        if (claim !== null && claim.writer !== this.#options.claim.writer) return claim
-      }
-      if (found === undefined || found.nextOffset === offset) await sleep(5)
-      else offset = found.nextOffset
-    }
-    return null
+  #watched<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return watched(work, WATCHDOG_MS, this.#options.closing)
   }
 
   #note(placed: readonly Placed[]): void {
@@ -225,50 +196,10 @@ export class Lane {
     this.#session = null
   }
 
-  /** Ends what takes too long, and what is under way when the log is closed. It hears so by its signal. */
-  async #watched<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { closing } = this.#options
-    const bite = new AbortController()
-    const signal = AbortSignal.any([closing, bite.signal])
-    const given = Promise.withResolvers<never>()
-    const giveUp = (): void => given.reject(signal.reason)
-    given.promise.catch(() => undefined)
-    using _dog = after(WATCHDOG_MS, () => bite.abort(new Error(`no answer within ${WATCHDOG_MS / 1000} s`)))
-    signal.addEventListener('abort', giveUp, { once: true })
-    if (signal.aborted) giveUp()
-    try {
-      return await Promise.race([work(signal), given.promise])
-    } finally {
-      signal.removeEventListener('abort', giveUp)
-    }
-  }
-
   #need(): Session {
     if (this.#session === null) throw new Error('there is no session')
     return this.#session
   }
-}
-
-/**
- * What counts of one commit: all of it, or nothing. A broker that just came back says so only when it knows its own end again. It is
- * looked for in every partition, as a coordinator that died half-way may have decided some of them and forgotten the others.
- */
-async function countsOf(reader: Reader, doubt: readonly Placed[], signal: AbortSignal): Promise<readonly Placed[]> {
-  const counted: Placed[] = []
-  for (const placed of doubt) {
-    const { stream, partition, first } = placed
-    for (;;) {
-      signal.throwIfAborted()
-      const [found] = await reader.fetch([{ stream, partition, offset: first }], 0)
-      if (found !== undefined && found.stableOffset > first) {
-        // What retention took since then was there.
-        if (found.records[0]?.offset === first || found.startOffset > first) counted.push(placed)
-        break
-      }
-      await sleep(5)
-    }
-  }
-  return counted
 }
 
 function recordsOf(placed: readonly Placed[]): readonly OutgoingRecord[] {
@@ -279,10 +210,4 @@ function recordsOf(placed: readonly Placed[]): readonly OutgoingRecord[] {
 function without(records: readonly OutgoingRecord[], places: ReadonlySet<Placed>): readonly OutgoingRecord[] {
   const there = new Set(recordsOf([...places]))
   return records.filter(record => !there.has(record))
-}
-
-/** Does something later, unless it is disposed of before. */
-function after(ms: number, act: () => void): Disposable {
-  const timer = setTimeout(act, ms)
-  return { [Symbol.dispose]: () => clearTimeout(timer) }
 }

@@ -1,12 +1,10 @@
 import { Fault } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
 import { RECORDS_VERSION, refuseNewerWriter } from '../version.ts'
-import type { Claim } from './claim.ts'
+import { type Claim, CLAIM_SCHEMA } from './claim.ts'
 import { Reader, type ReaderOptions } from './reader.ts'
 import { survey } from './survey.ts'
 
-/** The schema of claims this program writes. */
-export const CLAIM_SCHEMA = 2
 const AGAIN_MS = 200
 
 /**

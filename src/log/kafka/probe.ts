@@ -1,4 +1,5 @@
-import { type Client, fetchRaw } from './driver.ts'
+import { type Client } from './client.ts'
+import { fetchRaw } from './driver.ts'
 import { readFetchResponse } from './fetch-response.ts'
 import { lacks } from './missing-right.ts'
 import { describeRight, type Right, rightsOf } from './rights.ts'

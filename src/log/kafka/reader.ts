@@ -1,5 +1,6 @@
 import { LogError, type Stream } from '../log.ts'
-import { type Broker, type Client, type Connection, createClient, errorOf, fetchRaw } from './driver.ts'
+import { type Client, type Connection, createClient } from './client.ts'
+import { type Broker, errorOf, fetchRaw } from './driver.ts'
 import { type FetchedPartition, readFetchResponse } from './fetch-response.ts'
 import { type Asked, FetchSession, oneFetch, type Place } from './fetch-session.ts'
 import { STREAMS, topicOf } from './topics.ts'

@@ -1,5 +1,5 @@
 import { Fault } from '../../errors.ts'
-import type { Connection } from './driver.ts'
+import type { Connection } from './client.ts'
 import { MissingRight } from './missing-right.ts'
 
 /** Why Kafka and we do not come together, as far as a person can mend it. */

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Stream } from '../log.ts'
-import { type Broker, type Client, type Connection, createClient, TRANSACTION_COORDINATOR } from './driver.ts'
+import { type Client, type Connection, createClient } from './client.ts'
+import { type Broker, TRANSACTION_COORDINATOR } from './driver.ts'
+import { byPartition, type Chunk, partitionsOf, takeChunks, type Topics } from './chunk.ts'
 import type { OutgoingRecord } from './record.ts'
 import { STREAMS, topicOf } from './topics.ts'
 
@@ -34,8 +36,6 @@ export class CommitError extends Error {
   }
 }
 
-/** Bytes of one produce request for one partition. */
-const CHUNK_BYTES = 1_048_576
 /** The broker answers so while it still writes the markers of the transaction before. */
 const CONCURRENT = 'CONCURRENT_TRANSACTIONS'
 const CONCURRENT_DEADLINE_MS = 10_000
@@ -43,7 +43,6 @@ const CONCURRENT_DEADLINE_MS = 10_000
 const MAX_SEQUENCE = 1_000_000_000
 
 type Ask<T> = () => Promise<T>
-type Topics = readonly { readonly topic: string; readonly partitions: readonly number[] }[]
 
 /**
  * One producer's life: made by InitProducerId, which fences every earlier one of the same id and aborts what it left open, and over
@@ -118,7 +117,7 @@ export class Session implements AsyncDisposable {
 
   /** Writes the records in one transaction and resolves when it is decided. Throws a CommitError; the session is over then. */
   async commit(records: readonly OutgoingRecord[], timestamp: number): Promise<readonly Placed[]> {
-    const rest = this.#byPartition(records)
+    const rest = byPartition(records, this.#options.prefix)
     return await this.#commit(rest, partitionsOf([...rest.values()]), timestamp)
   }
 
@@ -131,10 +130,10 @@ export class Session implements AsyncDisposable {
     const { prefix, partitions } = this.#options
     const all = Array.from({ length: partitions }, (_, partition) => partition)
     const everywhere = STREAMS.map(stream => ({ topic: topicOf(prefix, stream), partitions: all }))
-    return await this.#commit(this.#byPartition(records), everywhere, timestamp)
+    return await this.#commit(byPartition(records, this.#options.prefix), everywhere, timestamp)
   }
 
-  async #commit(rest: Map<string, Lane>, topics: Topics, timestamp: number): Promise<readonly Placed[]> {
+  async #commit(rest: Map<string, Chunk>, topics: Topics, timestamp: number): Promise<readonly Placed[]> {
     const placed: Placed[] = []
     try {
       const coordinator = this.#need()
@@ -147,49 +146,36 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  #byPartition(records: readonly OutgoingRecord[]): Map<string, Lane> {
-    const lanes = new Map<string, Lane>()
-    for (const record of records) {
-      const topic = topicOf(this.#options.prefix, record.stream)
-      const id = `${topic}/${record.partition}`
-      const lane = lanes.get(id)
-      if (lane === undefined) {
-        lanes.set(id, { id, topic, stream: record.stream, partition: record.partition, records: [record] })
-      } else lane.records.push(record)
-    }
-    return lanes
-  }
-
   /** One request for each leader, each partition once in it; all of them answered well, or it throws. */
-  async #produce(chunks: readonly Lane[], timestamp: number, placed: Placed[]): Promise<void> {
-    const byLeader = new Map<number, Lane[]>()
+  async #produce(chunks: readonly Chunk[], timestamp: number, placed: Placed[]): Promise<void> {
+    const byLeader = new Map<number, Chunk[]>()
     for (const chunk of chunks) {
       const leader = this.#leaders.get(chunk.topic)?.[chunk.partition]
       if (leader === undefined) throw new Error(`${chunk.topic} has no partition ${chunk.partition}`)
       byLeader.set(leader, [...(byLeader.get(leader) ?? []), chunk])
     }
     const answers = await Promise.allSettled(
-      [...byLeader].map(([leader, lanes]) => this.#produceTo(leader, lanes, timestamp, placed)),
+      [...byLeader].map(([leader, theirs]) => this.#produceTo(leader, theirs, timestamp, placed)),
     )
     for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
   }
 
-  async #produceTo(leader: number, lanes: readonly Lane[], timestamp: number, placed: Placed[]): Promise<void> {
+  async #produceTo(leader: number, chunks: readonly Chunk[], timestamp: number, placed: Placed[]): Promise<void> {
     const broker = this.#brokers.get(leader)
     if (broker === undefined) throw new Error(`broker ${leader} is not known`)
-    const topics = new Map<string, Lane[]>()
-    for (const lane of lanes) topics.set(lane.topic, [...(topics.get(lane.topic) ?? []), lane])
+    const topics = new Map<string, Chunk[]>()
+    for (const chunk of chunks) topics.set(chunk.topic, [...(topics.get(chunk.topic) ?? []), chunk])
     const { topics: answered } = await broker.produce({
       ...this.#identity(),
       acks: -1,
       timeout: this.#options.connection.requestTimeoutMs,
       compression: this.#options.compression,
-      topicData: [...topics].map(([topic, lanes]) => ({
+      topicData: [...topics].map(([topic, chunks]) => ({
         topic,
-        partitions: lanes.map(lane => ({
-          partition: lane.partition,
-          firstSequence: this.#take(lane),
-          messages: lane.records.map(({ key, value, headers }) => ({ key, value, headers, timestamp })),
+        partitions: chunks.map(chunk => ({
+          partition: chunk.partition,
+          firstSequence: this.#take(chunk),
+          messages: chunk.records.map(({ key, value, headers }) => ({ key, value, headers, timestamp })),
         })),
       })),
     })
@@ -199,15 +185,15 @@ export class Session implements AsyncDisposable {
         if (errorCode === 0) offsets.set(`${topicName}/${partition}`, Number(baseOffset))
       }
     }
-    for (const { id, stream, partition, records } of lanes) {
+    for (const { id, stream, partition, records } of chunks) {
       const first = offsets.get(id)
       if (first === undefined) throw new Error(`broker ${leader} did not say that it has the records of ${id}`)
       placed.push({ stream, partition, first, next: first + records.length, records })
     }
   }
 
-  /** The sequence number of a lane's first record. */
-  #take({ id, records }: Lane): number {
+  /** The sequence number of a chunk's first record. */
+  #take({ id, records }: Chunk): number {
     const first = this.#sequences.get(id) ?? 0
     this.#sequences.set(id, first + records.length)
     if (first > MAX_SEQUENCE) this.#worn = true
@@ -230,36 +216,6 @@ export class Session implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#client.close()
   }
-}
-
-interface Lane {
-  readonly id: string
-  readonly topic: string
-  readonly stream: Stream
-  readonly partition: number
-  readonly records: OutgoingRecord[]
-}
-
-function partitionsOf(lanes: readonly Lane[]): Topics {
-  const topics = new Map<string, number[]>()
-  for (const { topic, partition } of lanes) topics.set(topic, [...(topics.get(topic) ?? []), partition])
-  return [...topics].map(([topic, partitions]) => ({ topic, partitions }))
-}
-
-/** Takes of each lane as many records as one request may carry, at least one, and leaves the rest. */
-function takeChunks(lanes: Map<string, Lane>): readonly Lane[] {
-  return [...lanes.values()].map(lane => {
-    let bytes = 0
-    let count = 0
-    for (const record of lane.records) {
-      if (count > 0 && bytes + record.bytes > CHUNK_BYTES) break
-      bytes += record.bytes
-      count += 1
-    }
-    const records = lane.records.splice(0, count)
-    if (lane.records.length === 0) lanes.delete(lane.id)
-    return { ...lane, records }
-  })
 }
 
 /** Asks again, quickly, while the transaction before is being finished by the broker. */

@@ -1,6 +1,7 @@
 import { basename } from 'node:path'
 import { createTopics, type Connection, type TopicPlan } from '../../../src/log/kafka/index.ts'
-import { type KafkaLogOptions, openKafkaLog } from '../../../src/log/kafka/engine.ts'
+import type { KafkaLogOptions } from '../../../src/log/kafka/engine.ts'
+import { openKafkaLog } from '../../../src/log/kafka/open.ts'
 import type { EventLog } from '../../../src/log/index.ts'
 
 const DAY_MS = 86_400_000
