@@ -12,12 +12,6 @@ interface VmSummary {
   readonly os: { readonly id: string; readonly version: string; readonly family: string }
 }
 
-/** The inventory document as it is; of one host its variables, as the script protocol of Ansible asks. */
-export async function printInventory(api: Api, host: string, terminal: Terminal): Promise<void> {
-  const inventory = (await api.get('/api/v1/inventory')) as { _meta: { hostvars: Record<string, object> } }
-  terminal.out(JSON.stringify(host === '' ? inventory : (inventory._meta.hostvars[host] ?? {}), null, 2))
-}
-
 /** VMs, a line each. */
 export async function listVms(api: Api, json: boolean, terminal: Terminal): Promise<void> {
   const vms: VmSummary[] = []

@@ -6,7 +6,8 @@ import { until } from '../waiting.ts'
 import { type Api, openApi } from './api.ts'
 import { printEvents } from './events.ts'
 import { confirmDeletions } from './deletions.ts'
-import { listClusters, listVms, printExplanation, printInventory } from './fleet.ts'
+import { listClusters, listVms, printExplanation } from './fleet.ts'
+import { printInventory, printWhy } from './inventory.ts'
 import { confirmLoss, listLosses } from './losses.ts'
 import { listRuns, showRun, startRun } from './run.ts'
 import { paint } from './terminal.ts'
@@ -52,15 +53,15 @@ function build(context: ProgramContext, setCode: SetCode): Command {
   topicsCommand(program, context, setCode)
   logCommands(program, context)
   logCopyCommand(program, context)
-  fleetCommands(program, context)
+  fleetCommands(program, context, setCode)
   lossCommands(program, context)
   runCommands(program, context, setCode)
   return program
 }
 
 const HELP = `
-Exit codes: 0 well, 1 a fault (one sentence says which), 2 wrong usage, 3 check found something that does not work,
-4 a run ended with a host that is not ok.
+Exit codes: 0 well, 1 a fault (one sentence says which), 2 wrong usage, 3 check found something that does not work, or
+a host that was asked about is not in the inventory, 4 a run ended with a host that is not ok.
 
 Commands that ask a running bridge take --url and --token-file, or VIRTBRIDGE_URL and VIRTBRIDGE_TOKEN.`
 
@@ -194,7 +195,7 @@ interface Asking {
   readonly tokenFile?: string
 }
 
-function fleetCommands(program: Command, context: ProgramContext): void {
+function fleetCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
   const { terminal, signal } = context
   asking(program, 'vms', 'list the VMs that are known')
     .option('--json', 'for programs')
@@ -209,7 +210,15 @@ function fleetCommands(program: Command, context: ProgramContext): void {
   asking(program, 'inventory', 'print the inventory that AAP gets')
     .option('--list', 'the whole of it, as Ansible asks a script')
     .option('--host <host>', 'the variables of one host', '')
-    .action((options: Asking & { host: string }) => printInventory(connect(options, context), options.host, terminal))
+    .option('--view <name>', 'of a view, not of the whole fleet', '')
+    .option('--why <host>', 'say why a host is in it or not, enabled or not, and in its groups', '')
+    .option('--json', 'with --why: for programs')
+    .action(async (options: Asking & { host: string; view: string; why: string; json?: boolean }) => {
+      const api = connect(options, context)
+      const { host, view, why, json = false } = options
+      if (why === '') return printInventory(api, { host, view }, terminal)
+      if (!(await printWhy(api, { host: why, view, json }, terminal))) setCode(EXIT.found)
+    })
   asking(program, 'explain <host>', 'say why a VM is as it is, in the inventory and in day 2')
     .option('--json', 'for programs')
     .action((host: string, options: Asking & { json?: boolean }) =>

@@ -55,6 +55,8 @@ export interface TokenConfig {
   readonly name: string
   readonly token: Secret
   readonly can: readonly Right[]
+  /** The views of the inventory that it may read, and nothing else; everything when it is left out. */
+  readonly views?: readonly string[]
 }
 
 export interface ClusterConfig {
@@ -99,6 +101,36 @@ export interface InventoryConfig {
   readonly stale_after_seconds: number
   readonly disable_stale_after_seconds: number
   readonly label_groups: readonly string[]
+  readonly views: readonly ViewConfig[]
+  readonly networks: readonly NetworkConfig[]
+}
+
+/** A network that an address is unique in. What is left out does not narrow it. */
+export interface NetworkConfig {
+  readonly name: string
+  readonly cidrs: readonly string[]
+  readonly clusters?: readonly string[]
+  readonly namespaces?: readonly string[]
+}
+
+/** A named part of the inventory. What is left out does not narrow it. */
+export interface ViewConfig {
+  readonly name: string
+  readonly clusters?: readonly string[]
+  readonly namespaces?: readonly string[]
+  /** A label selector; `parseSelector` reads it. */
+  readonly selector: string
+  /** Families, or ids that guests tell. */
+  readonly os?: readonly string[]
+  readonly status?: readonly string[]
+  readonly reachable?: boolean
+  readonly profile: 'slim' | 'standard' | 'full'
+  readonly groups: {
+    readonly builtin: boolean
+    readonly labels: readonly string[]
+    readonly max_per_label: number
+  }
+  readonly on_stale: 'disable' | 'fail'
 }
 
 export interface ControllerConfig {

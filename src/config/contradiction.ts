@@ -1,11 +1,20 @@
 import { messageOf } from '../errors.ts'
 import type { Config, HubConfig, KafkaConfig } from './config.ts'
 import type { ConfigFault } from './fault.ts'
-import { parseSelector } from './label-selector.ts'
+import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
+import { viewFaults } from './view-fault.ts'
 
 /** What the schema can not say. */
 export function contradictions(config: Config): readonly ConfigFault[] {
-  return [...clusterFaults(config), ...httpFaults(config.http), ...timeFaults(config), ...kafkaFaults(config.log.kafka)]
+  return [
+    ...clusterFaults(config),
+    ...httpFaults(config.http),
+    ...timeFaults(config),
+    ...twice(entries('inventory.views', config.inventory.views), 'the name is its place in the URL'),
+    ...twice(entries('inventory.networks', config.inventory.networks), 'each has its own'),
+    ...viewFaults(config),
+    ...kafkaFaults(config.log.kafka),
+  ]
 }
 
 function clusterFaults({ clusters, hubs }: Config): readonly ConfigFault[] {
@@ -35,8 +44,7 @@ function hubFaults([path, hub]: readonly [string, HubConfig]): readonly ConfigFa
   try {
     parseSelector(hub.labels)
   } catch (error) {
-    const hint = 'as kubectl --selector takes it: env=prod, tier in (a, b), !legacy'
-    faults.push({ path: `${path}.labels`, message: messageOf(error), hint })
+    faults.push({ path: `${path}.labels`, message: messageOf(error), hint: SELECTOR_HINT })
   }
   const names = Object.values(hub.aliases)
   for (const name of new Set(names.filter((name, index) => names.indexOf(name) !== index))) {

@@ -8,39 +8,43 @@ export interface LabelRequirement {
 const KEY = /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/
 const VALUE = /^([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?$/
 
+/** How a selector is written, for who wrote one that can not be read. */
+export const SELECTOR_HINT = 'as kubectl --selector takes it: env=prod, tier in (a, b), !legacy'
+
 /**
  * A label selector as `kubectl --selector` takes it: `env=prod`, `env!=dev`, `env in (prod, stage)`, `env notin (dev)`, `env`, `!env`,
- * separated by commas. Empty takes everything. Throws an Error that says which part it can not read.
+ * separated by commas. Empty takes everything. Throws an Error that says which parts it can not read, all of them.
  */
 export function parseSelector(selector: string): readonly LabelRequirement[] {
   // A comma between parentheses separates values, any other one requirements.
   const parts = selector.split(/,(?![^(]*\))/).map(part => part.trim())
   if (parts.length === 1 && parts[0] === '') return []
-  return parts.map(requirement)
+  const read = parts.map(part => requirement(part) ?? unreadable(part))
+  const faults = read.filter(one => typeof one === 'string')
+  if (faults.length > 0) throw new Error([...new Set(faults)].join('; '))
+  return read.filter(one => typeof one !== 'string')
 }
 
-function requirement(part: string): LabelRequirement {
+function requirement(part: string): LabelRequirement | null {
   const [, absent, bare] = /^(!?)\s*([^\s=!()]+)$/.exec(part) ?? []
-  if (bare !== undefined)
-    return checked(part, { key: bare, operator: absent === '!' ? 'absent' : 'exists', values: [] })
+  if (bare !== undefined) return checked({ key: bare, operator: absent === '!' ? 'absent' : 'exists', values: [] })
   const [, equalKey, sign, value] = /^([^\s=!()]+)\s*(==|=|!=)\s*([^\s=!()]*)$/.exec(part) ?? []
   if (equalKey !== undefined && value !== undefined)
-    return checked(part, { key: equalKey, operator: sign === '!=' ? 'notin' : 'in', values: [value] })
+    return checked({ key: equalKey, operator: sign === '!=' ? 'notin' : 'in', values: [value] })
   const [, setKey, operator, inner] = /^([^\s=!()]+)\s+(in|notin)\s*\(([^()]*)\)$/.exec(part) ?? []
   if (setKey !== undefined && inner !== undefined)
-    return checked(part, {
+    return checked({
       key: setKey,
       operator: operator === 'in' ? 'in' : 'notin',
       values: inner.split(',').map(one => one.trim()),
     })
-  throw unreadable(part)
+  return null
 }
 
-function checked(part: string, requirement: LabelRequirement): LabelRequirement {
-  if (!KEY.test(requirement.key) || !requirement.values.every(value => VALUE.test(value))) throw unreadable(part)
-  return requirement
+function checked(requirement: LabelRequirement): LabelRequirement | null {
+  return KEY.test(requirement.key) && requirement.values.every(value => VALUE.test(value)) ? requirement : null
 }
 
-function unreadable(part: string): Error {
-  return new Error(part === '' ? 'a part of it is empty' : `"${part}" is no condition on labels`)
+function unreadable(part: string): string {
+  return part === '' ? 'a part of it is empty' : `"${part}" is no condition on labels`
 }

@@ -13,6 +13,7 @@ import {
   text,
   whole,
 } from './schema-part.ts'
+import { network, view } from './view-schema.ts'
 
 /**
  * The one schema of the configuration (JSON Schema draft-07). `schemas/config-v1.json` is its published copy and the table of
@@ -80,6 +81,16 @@ export const CONFIG_SCHEMA = {
         type: 'string',
         minLength: 1,
       }),
+      views: list(
+        'Named parts of the inventory, each at /api/v1/inventory/NAME; all that is said must hold.',
+        50,
+        view(),
+      ),
+      networks: list(
+        'Networks that an address is unique in, the first that fits: shared by clusters, or apart in namespaces. Without one, the pod network of each cluster is one.',
+        100,
+        network(),
+      ),
     }),
     controller: controller(),
     verbs: object('What can be done to a VM, by which job template, and by whom.', {
@@ -156,6 +167,14 @@ function token(): Schema {
     name: { type: 'string', minLength: 1, description: 'Who has it; runs are recorded under this name.' },
     token: secret('The token itself, of 16 characters or more.'),
     can,
+    views: {
+      type: 'array',
+      description:
+        'The views of the inventory that it may read, and nothing else then; everything when it is left out.',
+      minItems: 1,
+      maxItems: 50,
+      items: { type: 'string', minLength: 1 },
+    },
   }
   return part('One token.', properties, ['name', 'token'])
 }

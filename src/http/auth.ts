@@ -6,6 +6,8 @@ export type Right = 'read' | 'run' | 'admin'
 export interface TokenSource {
   readonly name: string
   readonly can: readonly Right[]
+  /** The views of the inventory that it may read, and nothing else; everything when it is left out. */
+  readonly views?: readonly string[] | undefined
   readonly read: () => string
 }
 
@@ -13,6 +15,8 @@ export interface TokenSource {
 export interface Caller {
   readonly name: string
   readonly can: readonly Right[]
+  /** What it may read when that is not everything: these views of the inventory. */
+  readonly views?: readonly string[] | undefined
 }
 
 /** How long a token's value is used before its source is read again, in ms. */
@@ -37,10 +41,14 @@ export function createAuthenticator(
     // Every token is compared, whichever matches, so that the time tells nothing.
     for (const [index, expected] of digests().entries()) {
       const source = sources[index]
-      if (timingSafeEqual(given, expected) && source !== undefined) found = { name: source.name, can: source.can }
+      if (timingSafeEqual(given, expected) && source !== undefined) found = callerOf(source)
     }
     return found
   }
+}
+
+function callerOf({ name, can, views }: TokenSource): Caller {
+  return { name, can, views }
 }
 
 function valueOf(source: TokenSource): string {

@@ -40,11 +40,31 @@ export function requireCaller(parts: Pick<AppParts, 'authenticate'>, request: Fa
   })
 }
 
-/** The caller of a request, who must have `right`. Throws a Problem 401 or 403. */
+/** The caller of a request, who must have `right` on everything. Throws a Problem 401 or 403. */
 export function requireRight(parts: Pick<AppParts, 'authenticate'>, request: FastifyRequest, right: Right): Caller {
   const caller = requireCaller(parts, request)
+  if (caller.views !== undefined) throw scoped(caller)
+  return entitled(caller, right)
+}
+
+/** The caller of a request, who must have the right to read this view; empty: the whole inventory. Throws a Problem 401 or 403. */
+export function requireView(parts: Pick<AppParts, 'authenticate'>, request: FastifyRequest, view: string): Caller {
+  const caller = requireCaller(parts, request)
+  // Whether there is such a view is not told to who may not see it.
+  if (caller.views !== undefined && !caller.views.includes(view)) throw scoped(caller)
+  return entitled(caller, 'read')
+}
+
+function entitled(caller: Caller, right: Right): Caller {
   if (caller.can.includes(right)) return caller
   throw new Problem(403, 'forbidden', `the token "${caller.name}" may not ${right}`, {
     hint: `give it ${right} under http.tokens`,
+  })
+}
+
+function scoped({ name, views = [] }: Caller): Problem {
+  return new Problem(403, 'out_of_view', `the token "${name}" may read inventory views alone: ${views.join(', ')}`, {
+    hint: `GET /api/v1/inventory/${views[0] ?? 'NAME'}; http.tokens says what a token may read`,
+    more: { views },
   })
 }

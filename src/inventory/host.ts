@@ -1,6 +1,13 @@
-import { hostName, isRunning, looksReachable, type VmRecord } from '../vm/index.ts'
-import { safe } from './safe.ts'
+import ipaddr from 'ipaddr.js'
+import { isRunning, looksReachable, type VmRecord } from '../vm/index.ts'
+import { isInert, safe } from './safe.ts'
 import type { Staleness } from './stale.ts'
+
+/** The last one that a Date can say, in ms. */
+const LAST_INSTANT = 8.64e15
+
+/** How much of a VM its variables tell. */
+export type Profile = 'slim' | 'standard' | 'full'
 
 export type HostVars = Readonly<Record<string, unknown>>
 
@@ -19,12 +26,13 @@ export function addressOf(record: VmRecord): string {
   return record.seen.address || (record.told.reachable ? record.told.address : '')
 }
 
-/** Why automation can not reach the guest; empty when it can. */
-export function unreachableReason(record: VmRecord, staleness: Staleness): string {
+/** Why automation can not reach the guest; empty when it can. `conflict`: another has a better claim to its address. */
+export function unreachableReason(record: VmRecord, staleness: Staleness, conflict = false): string {
   const { seen, told } = record
   if (staleness === 'disabled') return 'cluster unreachable'
   if (!isRunning(seen)) return 'stopped'
   if (seen.paused) return 'paused'
+  if (conflict) return 'conflicting address'
   if (told.reachable) return ''
   if (!seen.agent_connected) return 'no agent'
   return seen.address === '' ? 'no address' : 'settling'
@@ -35,20 +43,58 @@ export function isReady(record: VmRecord): boolean {
   return record.told.reachable && looksReachable(record.seen) && record.seen.address === record.told.address
 }
 
+/** What is known of a VM beside its record. */
+export interface Standing {
+  readonly staleness: Staleness
+  readonly verbs: VerbStatus
+  /** Another has a better claim to its address. */
+  readonly conflict?: boolean
+}
+
 /**
- * The hostvars of one VM. Byte-stable between changes: no resourceVersion, no time. `ansible_*` is computed here from a validated
- * address, never copied from the guest, a label or an annotation.
+ * The hostvars of one VM. Byte-stable between changes: no resourceVersion, no clock. `ansible_*` is computed here from a validated
+ * address, never copied from the guest, a label or an annotation; an address that is another's by better right is not told.
  */
-export function hostVars(record: VmRecord, staleness: Staleness, verbs: VerbStatus): HostVars {
-  const { seen } = record
-  const reason = unreachableReason(record, staleness)
-  const address = addressOf(record)
+export function hostVars(record: VmRecord, standing: Standing, profile: Profile = 'standard'): HostVars {
+  const { staleness, verbs, conflict = false } = standing
+  const reason = unreachableReason(record, staleness, conflict)
+  const address = conflict ? '' : addressOf(record)
+  const told = { staleness, reason, address }
+  const host = connection(address, record.seen.os.family)
+  if (profile === 'slim') return { ...host, ...slim(record, told) }
+  const days = { day2_onboard: verbs.onboard, day2_patch: verbs.patch }
+  const standardVars = { ...host, ...standard(record, told), ...days }
+  return profile === 'full' ? { ...standardVars, ...full(record) } : standardVars
+}
+
+interface Told {
+  readonly staleness: Staleness
+  readonly reason: string
+  readonly address: string
+}
+
+/** Who it is, and whether it may be worked on: what AAP and the first task of every play need. */
+function slim(record: VmRecord, { staleness, reason }: Told): HostVars {
   return {
-    ...connection(address, seen.os.family),
     kubevirt_cluster: record.cluster,
     kubevirt_namespace: record.namespace,
     kubevirt_name: record.name,
-    kubevirt_uid: record.uid,
+    kubevirt_uid: safe(record.uid),
+    kubevirt_firmware_uuid: safe(record.seen.firmware_uuid),
+    kubevirt_status: safe(record.seen.status),
+    kubevirt_enabled: reason === '',
+    kubevirt_stale: staleness !== 'fresh',
+    kubevirt_reachable_reason: reason,
+  }
+}
+
+function standard(record: VmRecord, { staleness, reason, address }: Told): HostVars {
+  const { seen } = record
+  return {
+    kubevirt_cluster: record.cluster,
+    kubevirt_namespace: record.namespace,
+    kubevirt_name: record.name,
+    kubevirt_uid: safe(record.uid),
     kubevirt_firmware_uuid: safe(seen.firmware_uuid),
     kubevirt_status: safe(seen.status),
     kubevirt_enabled: reason === '',
@@ -62,7 +108,7 @@ export function hostVars(record: VmRecord, staleness: Staleness, verbs: VerbStat
       version: safe(seen.os.version),
     },
     kubevirt_addresses: seen.addresses.map(entry => ({
-      address: entry.address,
+      address: safe(entry.address),
       network: safe(entry.network),
       interface: safe(entry.interface),
       source: entry.source,
@@ -71,7 +117,7 @@ export function hostVars(record: VmRecord, staleness: Staleness, verbs: VerbStat
     kubevirt_agent_connected: seen.agent_connected,
     kubevirt_reachable: reason === '',
     kubevirt_reachable_reason: reason,
-    kubevirt_labels: Object.fromEntries(Object.entries(seen.labels).map(([key, value]) => [key, safe(value)])),
+    kubevirt_labels: labels(seen.labels),
     kubevirt_adopted: record.adopted,
     kubevirt_application: safe(seen.application ?? ''),
     kubevirt_descent: {
@@ -80,42 +126,47 @@ export function hostVars(record: VmRecord, staleness: Staleness, verbs: VerbStat
       by: safe(record.descent?.by ?? ''),
       run: safe(record.descent?.run ?? ''),
     },
-    day2_onboard: verbs.onboard,
-    day2_patch: verbs.patch,
   }
+}
+
+/** What else is kept of it. What an older record lacks is empty. */
+function full({ hub, cluster_uid, seen }: VmRecord): HostVars {
+  return {
+    kubevirt_hub: hub,
+    kubevirt_cluster_uid: safe(cluster_uid),
+    kubevirt_created: instant(seen.created_at),
+    kubevirt_run_strategy: safe(seen.run_strategy),
+    kubevirt_boot: safe(seen.boot),
+    kubevirt_phase: safe(seen.phase),
+    kubevirt_paused: seen.paused,
+    kubevirt_paused_because: safe(seen.paused_because ?? ''),
+    kubevirt_failing: safe(seen.failing ?? ''),
+    kubevirt_restart_required: seen.restart_required ?? false,
+    kubevirt_root_claim: safe(seen.claim ?? ''),
+    kubevirt_ended: {
+      because: safe(seen.ended?.because ?? ''),
+      detail: safe(seen.ended?.detail ?? ''),
+    },
+    kubevirt_migration_failed: {
+      from: safe(seen.migration_failed?.from ?? ''),
+      to: safe(seen.migration_failed?.to ?? ''),
+      reason: safe(seen.migration_failed?.reason ?? ''),
+    },
+  }
+}
+
+/** Keys can not be marked, so those that Kubernetes would never allow are left out. */
+function labels(of: VmRecord['seen']['labels']): HostVars {
+  const entries = Object.entries(of).filter(([key]) => isInert(key))
+  return Object.fromEntries(entries.map(([key, value]) => [key, safe(value)]))
+}
+
+function instant(at: number): string {
+  return at > 0 && at <= LAST_INSTANT ? new Date(at).toISOString() : ''
 }
 
 /** Windows is reached by PSRP over HTTPS; Linux by Ansible's default, ssh. */
 function connection(address: string, family: string): HostVars {
-  const host = address === '' ? {} : { ansible_host: address }
+  const host = ipaddr.isValid(address) ? { ansible_host: address } : {}
   return family === 'windows' ? { ...host, ansible_connection: 'psrp', ansible_port: 5986 } : host
 }
-
-/** The groups of one VM. Names are from `[A-Za-z0-9_]` alone. */
-export function groupsOf(record: VmRecord, labelGroups: readonly string[]): readonly string[] {
-  const { seen } = record
-  const groups = [
-    groupName('cluster', record.cluster),
-    groupName('namespace', record.namespace),
-    groupName('status', seen.status),
-  ]
-  if (seen.os.family !== '') groups.push(groupName('os', seen.os.family))
-  if (seen.os.id !== '') groups.push(groupName('os', seen.os.id))
-  for (const key of labelGroups) {
-    // A label may be called like a member of every object.
-    const value = Object.hasOwn(seen.labels, key) ? (seen.labels[key] ?? '') : ''
-    if (value !== '') groups.push(groupName(labelPrefix(key), value))
-  }
-  return [...new Set(groups)]
-}
-
-/** What the names of the groups of one label begin with. */
-export function labelPrefix(key: string): string {
-  return groupName('label', key)
-}
-
-function groupName(prefix: string, value: string): string {
-  return `${prefix}_${value}`.replace(/[^A-Za-z0-9_]/g, '_').toLowerCase()
-}
-
-export { hostName }

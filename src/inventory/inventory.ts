@@ -1,51 +1,86 @@
-import { createHash } from 'node:crypto'
 import type { ClusterRecord } from '../cluster/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { hostName, type VmRecord } from '../vm/index.ts'
-import { groupsOf, hostVars, labelPrefix, type VerbStatus } from './host.ts'
-import { type Staleness, type StaleLimits, stalenessOf } from './stale.ts'
+import { Contention } from './contention.ts'
+import { type Document, splice } from './document.ts'
+import { type Fragment, fragmentOf, isHostName, isSame } from './fragment.ts'
+import type { Profile, VerbStatus } from './host.ts'
+import { claimsIn, type Network } from './network.ts'
+import { StaleBook, type StaleLimits } from './stale.ts'
+import { notTakenBecause, type View, viewOfAll } from './view.ts'
+import { type Why, why } from './why.ts'
 
 export interface InventoryOptions {
   readonly fleet: FleetView
   /** Clusters and hubs that must have been read before the inventory is true. */
   readonly expected: readonly string[]
   readonly limits: StaleLimits
+  /** Labels that make groups in the inventory of the whole fleet. */
   readonly labelGroups: readonly string[]
+  readonly views?: readonly View[]
+  readonly networks?: readonly Network[]
   readonly verbsOf: (uid: string) => VerbStatus
   readonly now: () => number
+  /** Told once for each label key that makes more groups in a view than it may. */
+  readonly warnOfGroups?: (view: string, label: string, most: number) => void
 }
-
-/** The document, or why there is none yet: closed until every expected cluster has been read once. */
-export type Inventory =
-  | { readonly kind: 'document'; readonly body: string; readonly etag: string; readonly hosts: number }
-  | { readonly kind: 'closed'; readonly clusters: readonly string[] }
-
-interface Fragment {
-  readonly json: string
-  readonly groups: readonly string[]
-}
-
-/** Groups one label key may make; hosts with its further values are without that group. Other groups are as many as there are. */
-export const MAX_LABEL_GROUPS = 2_000
 
 /**
- * The inventory of the whole fleet: each host is rendered when its VM changes, and spliced between the others on read.
- * A VM leaves it only when it is known to be gone; one whose cluster can not be seen stays, marked.
+ * The document, or why there is none: closed until every cluster that the view could contain has been read once (`unread`), and, for
+ * a view that would rather fail, while one of them can not be seen (`stale`).
+ */
+export type Inventory =
+  | ({ readonly kind: 'document' } & Document)
+  | { readonly kind: 'closed'; readonly because: 'unread' | 'stale'; readonly clusters: readonly string[] }
+
+/** Groups that one label key may make in any view. Other groups are as many as there are. */
+export const MAX_LABEL_GROUPS = 2_000
+
+interface ViewState {
+  readonly view: View
+  readonly members: Set<string>
+  readonly warned: Set<string>
+  document: Document | null
+}
+
+/**
+ * The inventory of the whole fleet and its views: each host is rendered when its VM changes, and spliced between the others on read.
+ * A VM leaves only when it is known to be gone, or by what is known of it leaves the view; one whose cluster can not be seen stays, marked.
  */
 export class InventoryCache implements Disposable {
   readonly #options: InventoryOptions
+  readonly #views: ReadonlyMap<string, ViewState>
+  readonly #profiles: readonly Profile[]
+  readonly #labels: readonly string[]
+  readonly #contention: Contention
   readonly #fragments = new Map<string, Fragment>()
-  readonly #staleness = new Map<string, Staleness>()
+  readonly #staleness: StaleBook
   readonly #unsubscribe: () => void
-  #document: Extract<Inventory, { kind: 'document' }> | null = null
+  /** The hosts by name; null when one came or went. */
+  #order: readonly string[] | null = null
 
   constructor(options: InventoryOptions) {
+    const { fleet, labelGroups, views = [], networks = [] } = options
     this.#options = options
-    for (const record of options.fleet.vms.values()) this.#render(record, options.now())
-    this.#unsubscribe = options.fleet.subscribe(change => {
+    this.#staleness = new StaleBook(fleet.clusters, options.limits)
+    const whole = viewOfAll('', { builtin: true, labels: labelGroups, maxPerLabel: MAX_LABEL_GROUPS })
+    const all = [whole, ...views]
+    this.#views = new Map(all.map(view => [view.name, newState(view)]))
+    this.#profiles = [...new Set(all.map(view => view.profile))]
+    this.#labels = [...new Set(all.flatMap(view => view.groups.labels))]
+    this.#contention = new Contention({
+      claimsOf: claimsIn(networks),
+      recordOf: host => fleet.byHost(host),
+      stalenessOf: record => this.#staleness.of(record.cluster, options.now()),
+    })
+    for (const record of fleet.vms.values()) this.#contention.change(null, record)
+    for (const record of fleet.vms.values()) this.#render(record)
+    this.#unsubscribe = fleet.subscribe(change => {
       if (change.kind === 'cluster') return
-      if (change.before !== null) this.#drop(change.before)
-      if (change.after !== null) this.#render(change.after, options.now())
+      const touched = this.#contention.change(change.before, change.after)
+      if (change.after !== null) this.#render(change.after)
+      else if (change.before !== null) this.#drop(hostName(change.before))
+      this.#renderHosts(touched)
     })
   }
 
@@ -53,98 +88,140 @@ export class InventoryCache implements Disposable {
     this.#unsubscribe()
   }
 
-  /** The inventory at `now`, in ms. */
-  read(now: number): Inventory {
-    const closed = this.#unread()
-    if (closed.length > 0) return { kind: 'closed', clusters: closed }
+  /** The names of the views, in order. */
+  get views(): readonly string[] {
+    return [...this.#views.keys()].filter(name => name !== '').sort()
+  }
+
+  /** The inventory at `now`, in ms: of the whole fleet, or of one of the `views`. */
+  read(now: number, name = ''): Inventory {
+    const state = this.#state(name)
+    const clusters = this.#clustersOf(state.view)
+    const unread = clusters.filter(cluster => isUnread(this.#options.fleet.clusters.get(cluster)))
+    if (unread.length > 0) return { kind: 'closed', because: 'unread', clusters: unread }
     this.#age(now)
-    this.#document ??= this.#splice()
-    return this.#document
+    const stale = state.view.onStale === 'fail' ? clusters.filter(cluster => this.#isUnseen(cluster, now)) : []
+    if (stale.length > 0) return { kind: 'closed', because: 'stale', clusters: stale }
+    return { kind: 'document', ...this.#document(state) }
+  }
+
+  /** The variables of one host as JSON; null when the view does not have it. Tell from `read` whether it is open. */
+  varsOf(host: string, name = ''): string | null {
+    const { members, view } = this.#state(name)
+    return members.has(host) ? (this.#fragments.get(host)?.vars[view.profile] ?? null) : null
+  }
+
+  /**
+   * Why a host is in a view or not, enabled or not, and in its groups, at `now`. `ofOthers` false: for who may see nothing but the
+   * view, so that nothing is said of any VM outside of it.
+   */
+  why(host: string, now: number, { view: name = '', ofOthers = true } = {}): Why {
+    const state = this.#state(name)
+    const inventory = this.read(now, name)
+    const record = ofOthers || state.members.has(host) ? this.#options.fleet.byHost(host) : undefined
+    return why({
+      host,
+      view: state.view,
+      record: record ?? null,
+      listed: state.members.has(host),
+      rival: record === undefined ? '' : this.#contention.betterThan(record),
+      ofOthers,
+      staleness: record === undefined ? 'fresh' : this.#staleness.of(record.cluster, now),
+      closed: inventory.kind === 'closed' ? inventory : null,
+      groups: inventory.kind === 'document' ? inventory.groups : null,
+    })
+  }
+
+  /** The host with a better claim to the address of this VM; empty when there is none. */
+  rivalOf(record: VmRecord): string {
+    return this.#contention.betterThan(record)
   }
 
   /** Renders the VM with this uid again: what day 2 knows of it changed. */
   refresh(record: VmRecord): void {
-    this.#render(record, this.#options.now())
+    this.#render(record)
   }
 
-  #unread(): readonly string[] {
-    const { clusters } = this.#options.fleet
-    const expected = new Set([...this.#options.expected, ...clusters.keys()])
-    return [...expected].filter(name => isUnread(clusters.get(name))).sort()
+  #state(name: string): ViewState {
+    const state = this.#views.get(name)
+    if (state === undefined) throw new RangeError(`there is no view "${name}"`)
+    return state
+  }
+
+  /** Every cluster, and every hub that may bring one, that the view could contain. */
+  #clustersOf({ clusters }: View): readonly string[] {
+    const { expected, fleet } = this.#options
+    return [...new Set(clusters.length > 0 ? clusters : [...expected, ...fleet.clusters.keys()])].sort()
   }
 
   /** Clusters grow stale by time alone: their hosts are rendered again when they cross a limit. */
   #age(now: number): void {
-    for (const cluster of this.#options.fleet.clusters.keys()) {
-      const is = this.#stalenessAt(cluster, now)
-      if (is === this.#staleness.get(cluster)) continue
-      this.#staleness.set(cluster, is)
-      for (const record of this.#options.fleet.vms.values()) if (record.cluster === cluster) this.#render(record, now)
+    const { vms } = this.#options.fleet
+    const crossed = this.#staleness.crossed(now)
+    if (crossed.size === 0) return
+    const records = [...vms.values()].filter(record => crossed.has(record.cluster))
+    const touched = new Set(records.flatMap(record => this.#contention.change(record, record)))
+    for (const record of records) this.#render(record)
+    this.#renderHosts(touched)
+  }
+
+  /** Who left the selection is not missed: somebody took it out. Its hosts stay, as those of any that is not seen. */
+  #isUnseen(cluster: string, now: number): boolean {
+    const record = this.#options.fleet.clusters.get(cluster)
+    if (record?.kind === 'hub' || record?.status === 'out_of_scope') return false
+    return this.#staleness.of(cluster, now) !== 'fresh'
+  }
+
+  #renderHosts(hosts: Iterable<string>): void {
+    for (const host of hosts) {
+      const record = this.#options.fleet.byHost(host)
+      if (record !== undefined) this.#render(record)
     }
   }
 
-  #stalenessAt(cluster: string, now: number): Staleness {
-    return stalenessOf(this.#options.fleet.clusters.get(cluster), this.#options.limits, now)
-  }
-
-  #render(record: VmRecord, now: number): void {
-    const staleness = this.#staleness.get(record.cluster) ?? this.#stalenessAt(record.cluster, now)
-    const vars = hostVars(record, staleness, this.#options.verbsOf(record.uid))
-    const json = JSON.stringify(vars)
-    const name = hostName(record)
-    const groups = groupsOf(record, this.#options.labelGroups)
-    const known = this.#fragments.get(name)
-    if (known?.json === json && known.groups.join() === groups.join()) return
-    this.#fragments.set(name, { json, groups })
-    this.#document = null
-  }
-
-  #drop(record: VmRecord): void {
-    if (this.#fragments.delete(hostName(record))) this.#document = null
-  }
-
-  #splice(): Extract<Inventory, { kind: 'document' }> {
-    const names = [...this.#fragments.keys()].sort()
-    const groups = new Map<string, string[]>()
-    const hosts: string[] = []
-    const cap = new LabelCap(this.#options.labelGroups)
-    for (const name of names) {
-      const fragment = this.#fragments.get(name)
-      if (fragment === undefined) continue
-      hosts.push(`${JSON.stringify(name)}:${fragment.json}`)
-      for (const group of fragment.groups) {
-        const members = groups.get(group)
-        if (members !== undefined) members.push(name)
-        else if (cap.admits(group)) groups.set(group, [name])
-      }
+  #render(record: VmRecord): void {
+    const host = hostName(record)
+    if (!isHostName(host)) return
+    const conflict = this.#contention.betterThan(record) !== ''
+    const staleness = this.#staleness.of(record.cluster, this.#options.now())
+    const standing = { staleness, conflict, verbs: this.#options.verbsOf(record.uid) }
+    const fragment = fragmentOf(record, standing, { profiles: this.#profiles, labels: this.#labels })
+    const known = this.#fragments.get(host)
+    if (known === undefined) this.#order = null
+    if (known === undefined || !this.#profiles.every(profile => isSame(known, fragment, profile)))
+      this.#fragments.set(host, fragment)
+    for (const state of this.#views.values()) {
+      const { view, members } = state
+      const takes = notTakenBecause(view, record, conflict).length === 0
+      if (takes && known !== undefined && members.has(host) && isSame(known, fragment, view.profile)) continue
+      if (takes) members.add(host)
+      else if (!members.delete(host)) continue
+      state.document = null
     }
-    const children = [...groups.keys()].sort()
-    const members = children.map(group => `${JSON.stringify(group)}:${JSON.stringify({ hosts: groups.get(group) })}`)
-    const all = `"all":${JSON.stringify({ children })}`
-    const body = `{"_meta":{"hostvars":{${hosts.join(',')}}},${[all, ...members].join(',')}}`
-    const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
-    return { kind: 'document', body, etag, hosts: names.length }
+  }
+
+  #drop(host: string): void {
+    if (!this.#fragments.delete(host)) return
+    this.#order = null
+    for (const state of this.#views.values()) if (state.members.delete(host)) state.document = null
+  }
+
+  #document(state: ViewState): Document {
+    if (state.document !== null) return state.document
+    this.#order ??= [...this.#fragments.keys()].sort()
+    const { view, members, warned } = state
+    const hosts = this.#order.filter(host => members.has(host)).flatMap(host => this.#fragments.get(host) ?? [])
+    state.document = splice(hosts, view.profile, view.groups)
+    for (const label of state.document.capped) {
+      if (!warned.has(label)) this.#options.warnOfGroups?.(view.name, label, view.groups.maxPerLabel)
+      warned.add(label)
+    }
+    return state.document
   }
 }
 
-/** Counts the groups that each label key makes. */
-class LabelCap {
-  readonly #prefixes: readonly string[]
-  readonly #made = new Map<string, number>()
-
-  constructor(labelGroups: readonly string[]) {
-    // The longest first: `label_app_tier_` is the key `app/tier`, not a value of `app`.
-    this.#prefixes = labelGroups.map(key => `${labelPrefix(key)}_`).sort((a, b) => b.length - a.length)
-  }
-
-  /** True when one more group of this name may be made; counts it. */
-  admits(group: string): boolean {
-    const prefix = group.startsWith('label_') ? this.#prefixes.find(prefix => group.startsWith(prefix)) : undefined
-    if (prefix === undefined) return true
-    const made = this.#made.get(prefix) ?? 0
-    this.#made.set(prefix, made + 1)
-    return made < MAX_LABEL_GROUPS
-  }
+function newState(view: View): ViewState {
+  return { view, members: new Set(), warned: new Set(), document: null }
 }
 
 /** A cluster that left the selection before it was ever read has no hosts to miss. */

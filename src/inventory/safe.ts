@@ -1,6 +1,15 @@
 const DELIMITER = /\{\{|\{%|\{#/
 
-/** Text as Ansible may take it: inert as it is, or marked unsafe when it holds template delimiters (a guest may have written it). */
+/**
+ * Text as Ansible may take it: inert as it is, or marked unsafe when it holds template delimiters (a guest may have written it). Half
+ * of a character, which a cut may leave behind, is replaced: Python can read it, and then not write it.
+ */
 export function safe(text: string): string | { readonly __ansible_unsafe: string } {
-  return DELIMITER.test(text) ? { __ansible_unsafe: text } : text
+  const whole = text.toWellFormed()
+  return DELIMITER.test(whole) ? { __ansible_unsafe: whole } : whole
+}
+
+/** True for text that can stand where nothing can be marked: as the key of a variable's value. */
+export function isInert(text: string): boolean {
+  return text.isWellFormed() && !DELIMITER.test(text)
 }

@@ -14,3 +14,35 @@ export function stalenessOf(cluster: ClusterRecord | undefined, limits: StaleLim
   if (age > limits.disableAfterMs) return 'disabled'
   return age > limits.staleAfterMs ? 'stale' : 'fresh'
 }
+
+/** How stale each cluster is, as of the last time that was asked for all of them: hosts are rendered by that. */
+export class StaleBook {
+  readonly #clusters: ReadonlyMap<string, ClusterRecord>
+  readonly #limits: StaleLimits
+  readonly #known = new Map<string, Staleness>()
+
+  constructor(clusters: ReadonlyMap<string, ClusterRecord>, limits: StaleLimits) {
+    this.#clusters = clusters
+    this.#limits = limits
+  }
+
+  /** How stale a cluster was when `crossed` looked last; when it never did, how stale it is at `now`. */
+  of(cluster: string, now: number): Staleness {
+    return this.#known.get(cluster) ?? this.#at(cluster, now)
+  }
+
+  /** The clusters that are not as stale any more as they were when this was last asked. */
+  crossed(now: number): ReadonlySet<string> {
+    const crossed = new Set<string>()
+    for (const cluster of this.#clusters.keys()) {
+      const is = this.#at(cluster, now)
+      if (is !== this.#known.get(cluster)) crossed.add(cluster)
+      this.#known.set(cluster, is)
+    }
+    return crossed
+  }
+
+  #at(cluster: string, now: number): Staleness {
+    return stalenessOf(this.#clusters.get(cluster), this.#limits, now)
+  }
+}

@@ -11,7 +11,15 @@ let stack: AsyncDisposableStack
 let world: World
 let bridge: Bridge
 let folder: string
-const config = { clusters: [{ name: 'prod-1', kubeconfig: 'kubeconfig' }] }
+const config = {
+  clusters: [{ name: 'prod-1', kubeconfig: 'kubeconfig' }],
+  inventory: {
+    views: [
+      { name: 'web', selector: 'app=web', profile: 'slim', groups: { builtin: false, labels: ['app', 'tier'] } },
+      { name: 'none', selector: 'app=db' },
+    ],
+  },
+}
 
 beforeAll(async () => {
   stack = new AsyncDisposableStack()
@@ -49,6 +57,35 @@ describe('what is known, asked from a terminal and by a program', () => {
     expect(list._meta.hostvars[HOST]).toMatchObject({ ansible_host: '10.0.0.7' })
     expect(JSON.parse((await ask('inventory', '--host', HOST)).out)).toEqual(list._meta.hostvars[HOST])
     expect(JSON.parse((await ask('inventory', '--host', 'nobody')).out)).toEqual({})
+  })
+
+  test('a view of it, and one host as the view has it; a view that is not there is a fault that names those that are', async () => {
+    const view = JSON.parse((await ask('inventory', '--view', 'web')).out) as { _meta: { hostvars: object } }
+    expect(view).toMatchObject({ all: { children: ['label_app_web'] } })
+    expect(JSON.parse((await ask('inventory', '--view', 'none')).out)).toMatchObject({ _meta: { hostvars: {} } })
+    const host = JSON.parse((await ask('inventory', '--view', 'web', '--host', HOST)).out) as object
+    expect({ [HOST]: host }).toEqual(view._meta.hostvars)
+    expect(JSON.parse((await ask('inventory', '--view', 'none', '--host', HOST)).out)).toEqual({})
+    const { code, err } = await ask('inventory', '--view', 'wbe')
+    expect([code, err]).toEqual([1, expect.stringContaining('there is no view "wbe"; there are none, web')])
+  })
+
+  test('why a host is in it, or is not, which is another exit code', async () => {
+    const listed = await ask('inventory', '--view', 'web', '--why', HOST)
+    expect([listed.code, listed.out.split('\n')]).toEqual([
+      0,
+      [
+        `${HOST}  in the view web`,
+        'listed          yes: it is known, and all that the view asks for holds',
+        'enabled         yes: it runs, its agent answers and it has an address',
+        'group           label_app_web: its label app is web',
+        'no group        of the label tier: it has no label tier, or an empty one',
+      ],
+    ])
+    const missing = await ask('inventory', '--view', 'none', '--why', HOST)
+    expect([missing.code, missing.out]).toEqual([3, expect.stringContaining('no: its labels do not meet app in (db)')])
+    const program = await ask('inventory', '--why', 'nobody', '--json')
+    expect([program.code, JSON.parse(program.out)]).toMatchObject([3, { host: 'nobody', view: '', listed: false }])
   })
 
   test('VMs, a line each or as JSON', async () => {

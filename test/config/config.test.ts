@@ -36,7 +36,13 @@ test('everything but the clusters has a default', () => {
       audit_hours: 12,
       leave_hold_seconds: 5,
     },
-    inventory: { stale_after_seconds: 60, disable_stale_after_seconds: 3600, label_groups: [] },
+    inventory: {
+      stale_after_seconds: 60,
+      disable_stale_after_seconds: 3600,
+      label_groups: [],
+      views: [],
+      networks: [],
+    },
     controller: {
       url: 'https://aap',
       token: { env: 'T' },

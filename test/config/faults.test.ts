@@ -75,6 +75,69 @@ test.each<[why: string, source: string, path: string, message: RegExp, hint: Reg
     /start by themselves/,
     /another name/,
   ],
+  [
+    'a view of a cluster that nobody knows',
+    `${CLUSTERS}\ninventory: {views: [{name: v, clusters: [a, b]}]}`,
+    'inventory.views.0.clusters.1',
+    /no cluster is called "b"/,
+    /one of clusters/,
+  ],
+  [
+    'a view of a hub',
+    'hubs: [{name: h, in_cluster: true, proxy: {url: "https://p"}}]\ninventory: {views: [{name: v, clusters: [any, h]}]}',
+    'inventory.views.0.clusters.1',
+    /no cluster is called "h"/,
+    /one of clusters/,
+  ],
+  [
+    'a view with the name of another page',
+    `${CLUSTERS}\ninventory: {views: [{name: hosts}]}`,
+    'inventory.views.0.name',
+    /another page/,
+    /another name/,
+  ],
+  [
+    'a view twice',
+    `${CLUSTERS}\ninventory: {views: [{name: v}, {name: v}]}`,
+    'inventory.views.1.name',
+    /inventory\.views\.0 too/,
+    /URL/,
+  ],
+  [
+    'a view that would take nothing',
+    `${CLUSTERS}\ninventory: {views: [{name: v, namespaces: []}]}`,
+    'inventory.views.0.namespaces',
+    /fewer than 1 items/,
+    /^$/,
+  ],
+  [
+    'a status that no VM has',
+    `${CLUSTERS}\ninventory: {views: [{name: v, status: [running]}]}`,
+    'inventory.views.0.status.0',
+    /none of the choices/,
+    /Running/,
+  ],
+  [
+    'a network that is none',
+    `${CLUSTERS}\ninventory: {networks: [{name: n, cidrs: [10.0.0.0/8, 10.0.0.1]}]}`,
+    'inventory.networks.0.cidrs.1',
+    /"10\.0\.0\.1" is no range/,
+    /10\.20\.0\.0\/16/,
+  ],
+  [
+    'a token for a view that is not there',
+    `${CLUSTERS}\nhttp: {tokens: [{name: x, token: {env: A}, views: [v]}]}\ninventory: {views: [{name: w}]}`,
+    'http.tokens.0.views.0',
+    /no view is called "v"/,
+    /one of w/,
+  ],
+  [
+    'a token for a view that may do more than read it',
+    `${CLUSTERS}\nhttp: {tokens: [{name: x, token: {env: A}, views: [v], can: [read, run]}]}\ninventory: {views: [{name: v}]}`,
+    'http.tokens.0.can',
+    /nothing else/,
+    /\[read\]/,
+  ],
   ['open to everybody', `${CLUSTERS}\nhttp: {listen: "0.0.0.0:80"}`, 'http.tokens', /to everybody/, /add a token/],
   ['a port that is none', `${CLUSTERS}\nhttp: {listen: "127.0.0.1:70000"}`, 'http.listen', /no port/, /65535/],
   [
@@ -154,4 +217,20 @@ test('a file that can not be read is a fault that names it', async () => {
   const file = join(folder.path, 'c.yaml')
   writeFileSync(file, CLUSTERS)
   expect(loadConfig(file).clusters[0]?.name).toBe('a')
+})
+
+test('every fault of every view is told at once', () => {
+  const faults = faultsOf(`
+${CLUSTERS}
+inventory:
+  views:
+    - {name: one, selector: "a b,=x"}
+    - {name: two, selector: "env in prod", clusters: [b]}
+    - {name: three, selector: "env in (prod)"}
+`)
+  expect(faults.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+    'inventory.views.0.selector: "a b" is no condition on labels; "=x" is no condition on labels',
+    'inventory.views.1.selector: "env in prod" is no condition on labels',
+    'inventory.views.1.clusters.0: no cluster is called "b", so the view would never open',
+  ])
 })

@@ -1,3 +1,4 @@
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { meets } from '../../src/cluster/label.ts'
 import { parseSelector } from '../../src/config/index.ts'
@@ -45,3 +46,80 @@ test.each([
 ])('the selector "%s" can not be read', selector => {
   expect(() => parseSelector(selector)).toThrow(/no condition on labels|a part of it is empty/)
 })
+
+test('every part that can not be read is told, not the first alone', () => {
+  expect(() => parseSelector('a b,env=prod,=x,a b')).toThrow(
+    '"a b" is no condition on labels; "=x" is no condition on labels',
+  )
+})
+
+const name = fc.stringMatching(/^[A-Za-z0-9]([\w.-]{0,8}[A-Za-z0-9])?$/)
+const key = fc.oneof(
+  name,
+  fc.tuple(fc.stringMatching(/^[a-z0-9]([a-z0-9.-]{0,8}[a-z0-9])?$/), name).map(parts => parts.join('/')),
+)
+const value = fc.oneof(fc.constant(''), name)
+const requirement = fc.oneof(
+  fc.record({
+    key,
+    operator: fc.constantFrom('in' as const, 'notin' as const),
+    values: fc.array(value, { minLength: 1, maxLength: 4 }),
+  }),
+  fc.record({
+    key,
+    operator: fc.constantFrom('exists' as const, 'absent' as const),
+    values: fc.constant<string[]>([]),
+  }),
+)
+const space = fc.constantFrom('', ' ', '  ')
+
+test('what is written as Kubernetes has it is read as it was meant, however it is spaced', () => {
+  fc.assert(
+    fc.property(fc.array(requirement, { maxLength: 5 }), space, (requirements, gap) => {
+      const written = requirements.map(({ key, operator, values }) => {
+        if (operator === 'exists') return key
+        if (operator === 'absent') return `!${gap}${key}`
+        return `${key} ${operator}${gap}(${values.join(`${gap},${gap}`)})`
+      })
+      expect(parseSelector(written.join(`${gap},${gap}`))).toEqual(requirements)
+    }),
+  )
+})
+
+const hostile = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 200 }),
+  fc
+    .array(fc.constantFrom('a', '=', '!', '(', ')', ',', ' ', 'in', 'notin', '/', '.', '-', '{{', '\u0000', '"', 'é'), {
+      maxLength: 60,
+    })
+    .map(parts => parts.join('')),
+)
+
+/** What `text` is read as, or why it is not. */
+function reading(text: string): { words: readonly string[]; refused: string } {
+  try {
+    return { words: parseSelector(text).flatMap(({ key, values }) => [key, ...values]), refused: '' }
+  } catch (error) {
+    return { words: [], refused: error instanceof Error ? error.message : 'no error' }
+  }
+}
+
+test('whatever is written is read or refused in words, and what is read has keys and values of Kubernetes alone', () => {
+  fc.assert(
+    fc.property(hostile, text => {
+      const { words, refused } = reading(text)
+      expect(words.filter(word => !/^[A-Za-z0-9./_-]*$/.test(word))).toEqual([])
+      expect(refused).toMatch(/^$|no condition on labels|a part of it is empty/)
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test.each(['(', ',', 'a in (', '!', 'a=', '((,'])(
+  'as long as a selector may be, of %j alone, is refused at once',
+  text => {
+    const began = performance.now()
+    expect(() => parseSelector(text.repeat(4096 / text.length))).toThrow(/no condition|is empty/)
+    expect(performance.now() - began).toBeLessThan(2_000)
+  },
+)

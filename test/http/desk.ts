@@ -4,14 +4,20 @@ import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
 import { Ledger, type Run } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import { type AppParts, buildApp, createAuthenticator } from '../../src/http/index.ts'
-import { InventoryCache } from '../../src/inventory/index.ts'
+import { InventoryCache, type View } from '../../src/inventory/index.ts'
 import { type EventLog, openSqliteLog, type Position } from '../../src/log/index.ts'
 import { createMetrics } from '../../src/telemetry/index.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 
 export const NOW = Date.UTC(2026, 10, 21)
-export const TOKENS = { reader: 'reader-token-of-16', runner: 'runner-token-of-16', admin: 'admin-token-of-16' }
+export const TOKENS = {
+  reader: 'reader-token-of-16',
+  runner: 'runner-token-of-16',
+  admin: 'admin-token-of-16',
+  /** May read the view `web` alone. */
+  scoped: 'scoped-token-of-16',
+}
 
 /** The HTTP face of virtbridge over a log of its own, with a fleet and a ledger that the test fills. */
 export interface Desk extends AsyncDisposable {
@@ -39,7 +45,7 @@ export function bearer(token: string): Record<string, string> {
   return { authorization: `Bearer ${token}` }
 }
 
-export async function openDesk(more: Partial<AppParts> = {}): Promise<Desk> {
+export async function openDesk(more: Partial<AppParts> = {}, views: readonly View[] = []): Promise<Desk> {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await temporaryFolder())
   const log = stack.use(await openSqliteLog({ file: `${folder.path}/v.db`, retentionMs: 1e12, auditRetentionMs: 1e12 }))
@@ -53,13 +59,14 @@ export async function openDesk(more: Partial<AppParts> = {}): Promise<Desk> {
   const limits = { staleAfterMs: 60_000, disableAfterMs: 3_600_000 }
   const verbsOf = (): { onboard: string; patch: string } => ({ onboard: '', patch: '' })
   const inventory = stack.use(
-    new InventoryCache({ fleet, expected: ['prod-1'], limits, labelGroups: [], verbsOf, now }),
+    new InventoryCache({ fleet, expected: ['prod-1'], limits, labelGroups: [], views, verbsOf, now }),
   )
   const source = (
     name: string,
     can: readonly ('read' | 'run' | 'admin')[],
+    only?: readonly string[],
   ): Parameters<typeof createAuthenticator>[0][number] => {
-    return { name, can, read: () => tokens[name] ?? '' }
+    return { name, can, views: only, read: () => tokens[name] ?? '' }
   }
   const app = buildApp({
     log,
@@ -74,7 +81,12 @@ export async function openDesk(more: Partial<AppParts> = {}): Promise<Desk> {
     expected: ['prod-1'],
     checks: () => [],
     authenticate: createAuthenticator(
-      [source('reader', ['read']), source('runner', ['read', 'run']), source('admin', ['read', 'run', 'admin'])],
+      [
+        source('reader', ['read']),
+        source('runner', ['read', 'run']),
+        source('admin', ['read', 'run', 'admin']),
+        source('scoped', ['read'], ['web']),
+      ],
       now,
     ),
     metrics: createMetrics(),

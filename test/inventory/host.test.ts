@@ -4,6 +4,7 @@ import { projectVm, projectVmi, type VmRecord } from '../../src/vm/index.ts'
 import { guest, type GuestWish } from '../day2/guest.ts'
 
 const NONE = { onboard: '', patch: '' }
+const FRESH = { staleness: 'fresh', verbs: NONE } as const
 const UNREACHED = { boot: '', reachable: false, address: '' }
 
 describe('what automation may do with a VM', () => {
@@ -50,7 +51,7 @@ describe('what automation may do with a VM', () => {
       reason: unreachableReason(record, staleness),
       ready: isReady(record),
     }).toEqual({ address, reason, ready })
-    const vars = hostVars(record, staleness, NONE)
+    const vars = hostVars(record, { staleness, verbs: NONE })
     expect(vars).toMatchObject({
       kubevirt_enabled: reason === '',
       kubevirt_reachable: reason === '',
@@ -62,12 +63,12 @@ describe('what automation may do with a VM', () => {
 })
 
 test('Windows is reached by PSRP, and what is not known leaves no ansible_host behind', () => {
-  expect(hostVars(guest('win-1', { family: 'windows' }), 'fresh', NONE)).toMatchObject({
+  expect(hostVars(guest('win-1', { family: 'windows' }), FRESH)).toMatchObject({
     ansible_host: '10.1.0.1',
     ansible_connection: 'psrp',
     ansible_port: 5986,
   })
-  const stopped = hostVars(guest('win-1', { family: 'windows', seen: { phase: '' } }), 'fresh', NONE)
+  const stopped = hostVars(guest('win-1', { family: 'windows', seen: { phase: '' } }), FRESH)
   expect(
     Object.keys(stopped)
       .filter(key => key.startsWith('ansible_'))
@@ -80,7 +81,10 @@ test('the source of the address in use is told, and what day 2 knows', () => {
     { address: '10.1.0.7', network: 'vlan', interface: 'eth1', source: 'agent', pod: false },
     { address: '10.9.0.7', network: 'default', interface: 'eth0', source: 'platform', pod: true },
   ] as const
-  const vars = hostVars(guest('web-7', { seen: { addresses } }), 'fresh', { onboard: 'ok', patch: 'failed' })
+  const vars = hostVars(guest('web-7', { seen: { addresses } }), {
+    staleness: 'fresh',
+    verbs: { onboard: 'ok', patch: 'failed' },
+  })
   expect(vars).toMatchObject({ kubevirt_address_source: 'agent', day2_onboard: 'ok', day2_patch: 'failed' })
   expect(vars['kubevirt_addresses']).toEqual([
     { address: '10.1.0.7', network: 'vlan', interface: 'eth1', source: 'agent' },
@@ -143,7 +147,7 @@ describe('text that a guest or a user wrote', () => {
   test.each(['{{ 6*7 }}', '{% set x = 1 %}', '{# hidden #}', EVIL, 'a{{b', '{ {{', '{{'])(
     '%s is marked unsafe wherever it stands',
     text => {
-      const vars = hostVars(raw(text), 'fresh', NONE)
+      const vars = hostVars(raw(text), FRESH)
       expect(bare(vars, text)).toEqual([])
       expect(JSON.stringify(vars).split('__ansible_unsafe').length - 1).toBe(9)
     },
@@ -152,14 +156,14 @@ describe('text that a guest or a user wrote', () => {
   test.each(['} }', '{', '{}', '{ { x } }', '%}', '$(id)', '`id`', "'; --", '!unsafe x', 'null', '127.0.0.1'])(
     '%s is inert, and goes through as it is',
     text => {
-      const vars = hostVars(raw(text), 'fresh', NONE)
+      const vars = hostVars(raw(text), FRESH)
       expect(JSON.stringify(vars)).not.toContain('__ansible_unsafe')
       expect(vars).toMatchObject({ kubevirt_node: text, kubevirt_os: { name: text } })
     },
   )
 
   test('control and direction characters are gone, and it is cut at 256 characters', () => {
-    const vars = hostVars(raw(`a\u0000\u001b[31m\u202eb\nc${'x'.repeat(5000)}`), 'fresh', NONE)
+    const vars = hostVars(raw(`a\u0000\u001b[31m\u202eb\nc${'x'.repeat(5000)}`), FRESH)
     // oxlint-disable-next-line no-control-regex -- they are what is looked for
     expect(JSON.stringify(vars)).not.toMatch(/[\u0000-\u001f\u202e]|\\u00|\\n/)
     expect(Math.max(...strings(vars).map(text => text.length))).toBeLessThanOrEqual(256)
@@ -167,7 +171,7 @@ describe('text that a guest or a user wrote', () => {
 
   test('where a VM comes from and what manages it is text too: inert, or marked unsafe', () => {
     const descent = { kind: 'import', from: EVIL, by: 'wave-3', run: 'run-1' } as const
-    const vars = hostVars({ ...guest('web-7', { seen: { application: EVIL } }), descent }, 'fresh', NONE)
+    const vars = hostVars({ ...guest('web-7', { seen: { application: EVIL } }), descent }, FRESH)
     const unsafe = { __ansible_unsafe: EVIL }
     expect([vars['kubevirt_application'], vars['kubevirt_descent']]).toEqual([
       unsafe,
@@ -182,7 +186,7 @@ describe('text that a guest or a user wrote', () => {
     const record = guest('web-7', {
       seen: { labels, status: EVIL, os: { family: 'linux', id: '../../etc', name: '', version: '' } },
     })
-    const vars = hostVars(record, 'fresh', NONE)
+    const vars = hostVars(record, FRESH)
     expect(Object.keys(vars).filter(key => key.startsWith('ansible_'))).toEqual(['ansible_host'])
     expect(vars['ansible_host']).toBe('10.1.0.7')
     expect(JSON.stringify(vars['kubevirt_labels'])).toBe(JSON.stringify(labels))

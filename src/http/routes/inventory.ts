@@ -1,36 +1,114 @@
 import { promisify } from 'node:util'
 import { gzip } from 'node:zlib'
-import type { FastifyInstance } from 'fastify'
-import { type AppParts, requireRight } from '../parts.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Inventory } from '../../inventory/index.ts'
+import type { Caller } from '../auth.ts'
+import { type AppParts, requireView } from '../parts.ts'
 import { Problem } from '../problem.ts'
 
 const compress = promisify(gzip)
 /** Seconds after which a closed inventory is worth asking for again. */
 const RETRY_AFTER = '5'
 
-/** The dynamic inventory that AAP pulls: one document, a strong ETag, closed until every cluster has been read once. */
+type Open = Extract<Inventory, { kind: 'document' }>
+type Closed = Extract<Inventory, { kind: 'closed' }>
+
+interface Ask {
+  readonly Params: { readonly view?: string; readonly host?: string }
+  readonly Querystring: { readonly why?: string; readonly view?: string }
+}
+
+/**
+ * The dynamic inventory that AAP pulls, whole or by view: one document, a strong ETag, closed until every cluster that could be in it
+ * has been read once. Beside it the variables of one host, and why a host is as it is.
+ */
 export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
-  let packed: { etag: string; body: Promise<Buffer> } | null = null
-  app.get('/api/v1/inventory', async (request, reply) => {
-    requireRight(parts, request, 'read')
-    const inventory = parts.inventory.read(parts.now())
-    if (inventory.kind === 'closed') throw closed(inventory.clusters)
+  const packed = new Map<string, { etag: string; body: Promise<Buffer> }>()
+  const pack = (view: string, { etag, body }: Open): Promise<Buffer> => {
+    const known = packed.get(view)
+    if (known?.etag === etag) return known.body
+    // Compressed once for each content, however many ask.
+    const fresh = { etag, body: compress(body) }
+    packed.set(view, fresh)
+    return fresh.body
+  }
+  const list = async (request: FastifyRequest<Ask>, reply: FastifyReply): Promise<unknown> => {
+    const { view = '' } = request.params
+    const caller = authorize(parts, request, view)
+    const { why } = request.query
+    if (why !== undefined) return parts.inventory.why(why, parts.now(), { view, ofOthers: caller.views === undefined })
+    const inventory = openOf(parts, view)
     void reply.headers({ etag: inventory.etag, 'cache-control': 'no-cache', vary: 'authorization, accept-encoding' })
     if (matches(request.headers['if-none-match'], inventory.etag)) return reply.status(304).send()
     void reply.type('application/json; charset=utf-8')
     if (!takesGzip(request.headers['accept-encoding']?.toString())) return reply.send(inventory.body)
-    // Compressed once for each content, however many ask.
-    if (packed?.etag !== inventory.etag) packed = { etag: inventory.etag, body: compress(inventory.body) }
-    return reply.header('content-encoding', 'gzip').send(await packed.body)
+    return reply.header('content-encoding', 'gzip').send(await pack(view, inventory))
+  }
+  const querystring = query({ why: text(512) })
+  app.get<Ask>('/api/v1/inventory', { schema: { querystring } }, list)
+  app.get<Ask>('/api/v1/inventory/:view', { schema: { querystring } }, list)
+  app.get<Ask>(
+    '/api/v1/inventory/hosts/:host',
+    { schema: { querystring: query({ view: text(63) }) } },
+    (ask, reply) => {
+      const { view = '' } = ask.query
+      const { host = '' } = ask.params
+      authorize(parts, ask, view)
+      openOf(parts, view)
+      const vars = parts.inventory.varsOf(host, view)
+      if (vars === null) throw notListed(host, view)
+      return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(vars)
+    },
+  )
+}
+
+function query(properties: object): object {
+  return { type: 'object', additionalProperties: false, properties }
+}
+
+function text(maxLength: number): object {
+  return { type: 'string', minLength: 1, maxLength }
+}
+
+/** Who may read the view; and there is one. */
+function authorize(parts: AppParts, request: FastifyRequest, view: string): Caller {
+  const caller = requireView(parts, request, view)
+  const { views } = parts.inventory
+  if (view === '' || views.includes(view)) return caller
+  const known = views.length === 0 ? 'none is configured' : `there are ${views.join(', ')}`
+  throw new Problem(404, 'no_view', `there is no view "${view}"; ${known}`, {
+    hint: 'views are configured under inventory.views; GET /api/v1/inventory is the whole fleet',
+    more: { views },
   })
 }
 
+function openOf(parts: AppParts, view: string): Open {
+  const inventory = parts.inventory.read(parts.now(), view)
+  if (inventory.kind === 'closed') throw inventory.because === 'unread' ? unread(inventory) : unseen(inventory)
+  return inventory
+}
+
 /** Never a shorter list: an inventory with a cluster missing would make AAP delete its hosts. */
-function closed(clusters: readonly string[]): Problem {
+function unread({ clusters }: Closed): Problem {
   return new Problem(503, 'not_synced', `not read yet: ${clusters.join(', ')}`, {
     hint: 'GET /readyz says why; the inventory opens when each was read once',
     more: { clusters },
     headers: { 'retry-after': RETRY_AFTER },
+  })
+}
+
+function unseen({ clusters }: Closed): Problem {
+  return new Problem(503, 'stale', `can not be seen: ${clusters.join(', ')}`, {
+    hint: 'GET /readyz says why; the view is set to on_stale: fail, so it opens when each is seen again',
+    more: { clusters },
+    headers: { 'retry-after': RETRY_AFTER },
+  })
+}
+
+function notListed(host: string, view: string): Problem {
+  const where = view === '' ? '' : ` in the view "${view}"`
+  return new Problem(404, 'not_listed', `no host is called "${host}"${where}`, {
+    hint: `GET /api/v1/inventory${view === '' ? '' : `/${view}`}?why=${encodeURIComponent(host)} says why`,
   })
 }
 

@@ -1,0 +1,65 @@
+import ipaddr from 'ipaddr.js'
+import { messageOf } from '../errors.ts'
+import type { Config, TokenConfig, ViewConfig } from './config.ts'
+import type { ConfigFault } from './fault.ts'
+import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
+
+/** What stands below /api/v1/inventory/ already. */
+const RESERVED = ['hosts']
+
+/** What is wrong with the views, and with what names them, that the schema can not say, all of it at once. */
+export function viewFaults(config: Config): readonly ConfigFault[] {
+  const { views, networks } = config.inventory
+  return [
+    ...views.flatMap((view, index) => faultsOf(view, `inventory.views.${index}`, config)),
+    ...networks.flatMap(({ cidrs }, index) => cidrFaults(cidrs, `inventory.networks.${index}.cidrs`)),
+    ...config.http.tokens.flatMap((token, index) => tokenFaults(token, `http.tokens.${index}`, views)),
+  ]
+}
+
+function tokenFaults({ views: named, can }: TokenConfig, path: string, views: readonly ViewConfig[]): ConfigFault[] {
+  if (named === undefined) return []
+  const faults: ConfigFault[] = []
+  const known = views.map(view => view.name)
+  for (const [at, name] of named.entries()) {
+    if (known.includes(name)) continue
+    const hint = known.length === 0 ? 'add it to inventory.views' : `one of ${known.join(', ')}`
+    faults.push({ path: `${path}.views.${at}`, message: `no view is called "${name}"`, hint })
+  }
+  if (can.some(right => right !== 'read')) {
+    const message = 'a token that has views reads them and can do nothing else'
+    faults.push({ path: `${path}.can`, message, hint: 'can: [read], or leave views out' })
+  }
+  return faults
+}
+
+function cidrFaults(cidrs: readonly string[], path: string): ConfigFault[] {
+  const wrong = [...cidrs.entries()].filter(([, cidr]) => !ipaddr.isValidCIDR(cidr))
+  const hint = 'an address and the length of its prefix, as 10.20.0.0/16'
+  return wrong.map(([at, cidr]) => ({ path: `${path}.${at}`, message: `"${cidr}" is no range of addresses`, hint }))
+}
+
+function faultsOf(view: ViewConfig, path: string, config: Config): readonly ConfigFault[] {
+  const faults: ConfigFault[] = []
+  if (RESERVED.includes(view.name)) {
+    const message = `"${view.name}" is another page of the inventory`
+    faults.push({ path: `${path}.name`, message, hint: 'take another name' })
+  }
+  try {
+    parseSelector(view.selector)
+  } catch (error) {
+    faults.push({ path: `${path}.selector`, message: messageOf(error), hint: SELECTOR_HINT })
+  }
+  for (const [at, name] of (view.clusters ?? []).entries()) {
+    if (mayBe(name, config)) continue
+    const message = `no cluster is called "${name}", so the view would never open`
+    faults.push({ path: `${path}.clusters.${at}`, message, hint: 'name one of clusters' })
+  }
+  return faults
+}
+
+/** Hubs bring clusters of any name, but none with the name of a hub: that has no VMs. */
+function mayBe(name: string, { clusters, hubs }: Config): boolean {
+  if (clusters.some(cluster => cluster.name === name)) return true
+  return hubs.length > 0 && !hubs.some(hub => hub.name === name)
+}

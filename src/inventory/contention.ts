@@ -1,0 +1,138 @@
+import { hostName, type VmRecord } from '../vm/index.ts'
+import type { Claim, ClaimsOf } from './network.ts'
+import type { Staleness } from './stale.ts'
+
+/** What a contest is decided by, beside the claims. */
+export interface Contest {
+  readonly claimsOf: ClaimsOf
+  readonly recordOf: (host: string) => VmRecord | undefined
+  readonly stalenessOf: (record: VmRecord) => Staleness
+}
+
+/**
+ * Who claims which address, so that of two that claim the same in one network only one is worked on. The better claim, the first
+ * difference counts:
+ *
+ * | better               | than             | why                                                             |
+ * |----------------------|------------------|-----------------------------------------------------------------|
+ * | the platform gave it | the guest says it | a guest can say anything                                       |
+ * | its cluster is seen  | stale            | a VM that was brought back elsewhere has the address of before  |
+ * | it is used           | not used         | who uses it can be harmed                                       |
+ * | it has settled       | just came        | who comes later does not push out who was there                 |
+ * | known for longer     | later            | the same                                                        |
+ *
+ * Who is disabled with its cluster, unseen for too long, claims nothing. Two that only guests tell of contend in a declared network
+ * alone: elsewhere they may well be in different ones.
+ */
+export class Contention {
+  readonly #contest: Contest
+  /** By place: the one host that claims it, or those that do. */
+  readonly #claimants = new Map<string, string | Set<string>>()
+  /** Of the places with several: who has the best claim. */
+  readonly #winners = new Map<string, string>()
+
+  constructor(contest: Contest) {
+    this.#contest = contest
+  }
+
+  /**
+   * Takes in that a VM, or what its cluster is, changed; null: it was not there, it is gone. Gives the other hosts that won or lost an
+   * address by it: two for each address at most, however many claim it.
+   */
+  change(before: VmRecord | null, after: VmRecord | null): readonly string[] {
+    const either = after ?? before
+    if (either === null) return []
+    const host = hostName(either)
+    const [was, is] = [this.#placesOf(before), this.#placesOf(after)]
+    const touched = new Set<string>()
+    for (const place of new Set([...was, ...is])) {
+      const winner = this.#winnerOf(place)
+      if (was.has(place) && !is.has(place)) this.#remove(place, host)
+      if (!was.has(place)) this.#add(place, host)
+      touched.add(winner).add(this.#judge(place, winner, host))
+    }
+    touched.delete(host)
+    touched.delete('')
+    return [...touched]
+  }
+
+  /** The host with a better claim to the address that automation would use for this one; empty when there is none. */
+  betterThan(record: VmRecord): string {
+    const mine = this.#contest.claimsOf(record).find(claim => claim.used)
+    if (mine === undefined) return ''
+    const winner = this.#winnerOf(mine.place)
+    if (winner === hostName(record) || winner === '') return ''
+    return mine.declared || this.#claimOf(winner, mine.place)?.platform === true ? winner : ''
+  }
+
+  /** Who has the best claim to a place after `changed` did; `winner` had it before. */
+  #judge(place: string, winner: string, changed: string): string {
+    const claimants = this.#claimants.get(place)
+    if (claimants === undefined || typeof claimants === 'string') {
+      this.#winners.delete(place)
+      return this.#winnerOf(place)
+    }
+    // Against a winner that is as it was, only who changed can win.
+    const contenders = winner === changed || winner === '' ? claimants : new Set([winner, changed])
+    let best = ''
+    let bestRank: readonly number[] | null = null
+    for (const host of contenders) {
+      const rank = claimants.has(host) ? this.#rankOf(host, place) : null
+      if (rank === null || (bestRank !== null && !isBetter(rank, host, bestRank, best))) continue
+      best = host
+      bestRank = rank
+    }
+    this.#winners.set(place, best)
+    return best
+  }
+
+  /** Greater is better, the first difference counts; null: it has no claim that counts. */
+  #rankOf(host: string, place: string): readonly number[] | null {
+    const record = this.#contest.recordOf(host)
+    const claim = this.#claimOf(host, place)
+    if (record === undefined || claim === undefined) return null
+    const staleness = this.#contest.stalenessOf(record)
+    if (staleness === 'disabled') return null
+    const { platform, used } = claim
+    return [...[platform, staleness === 'fresh', used, hasSettled(record)].map(Number), -record.known_since]
+  }
+
+  #claimOf(host: string, place: string): Claim | undefined {
+    const record = this.#contest.recordOf(host)
+    return record && this.#contest.claimsOf(record).find(claim => claim.place === place)
+  }
+
+  #winnerOf(place: string): string {
+    const claimants = this.#claimants.get(place)
+    return typeof claimants === 'string' ? claimants : (this.#winners.get(place) ?? '')
+  }
+
+  #placesOf(record: VmRecord | null): ReadonlySet<string> {
+    return new Set(record === null ? [] : this.#contest.claimsOf(record).map(claim => claim.place))
+  }
+
+  #add(place: string, host: string): void {
+    const claimants = this.#claimants.get(place)
+    if (claimants === undefined) this.#claimants.set(place, host)
+    else if (typeof claimants === 'string') this.#claimants.set(place, new Set([claimants, host]))
+    else claimants.add(host)
+  }
+
+  #remove(place: string, host: string): void {
+    const claimants = this.#claimants.get(place)
+    if (claimants === host) this.#claimants.delete(place)
+    if (claimants === undefined || typeof claimants === 'string') return
+    claimants.delete(host)
+    const [first, second] = claimants
+    if (first !== undefined && second === undefined) this.#claimants.set(place, first)
+  }
+}
+
+function hasSettled({ seen, told }: VmRecord): boolean {
+  return told.reachable && told.address === seen.address
+}
+
+function isBetter(rank: readonly number[], host: string, than: readonly number[], other: string): boolean {
+  const first = rank.map((value, index) => value - (than[index] ?? 0)).find(difference => difference !== 0)
+  return first === undefined ? host < other : first > 0
+}

@@ -1,0 +1,51 @@
+import { hostName, type VmRecord } from '../vm/index.ts'
+import { builtinGroups, labelGroup } from './group.ts'
+import { hostVars, type Profile, type Standing } from './host.ts'
+
+/** Whom Ansible may be told of: names of Kubernetes, joined by dots. A controller takes 512 characters. */
+const HOST = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,511}$/
+
+/** One host, rendered: what every view that has it is spliced from. */
+export interface Fragment {
+  readonly host: string
+  /** Its variables as JSON, for each profile that a view uses. */
+  readonly vars: Readonly<Partial<Record<Profile, string>>>
+  readonly builtin: readonly string[]
+  /** Its group for each label key that a view chose and it has. */
+  readonly labels: ReadonlyMap<string, string>
+}
+
+const NO_LABELS: ReadonlyMap<string, string> = new Map()
+
+/** True for a name that may stand in an inventory. */
+export function isHostName(name: string): boolean {
+  return HOST.test(name)
+}
+
+/** Renders one host for all views at once: for the profiles that they use, and the labels that they make groups from. */
+export function fragmentOf(
+  record: VmRecord,
+  standing: Standing,
+  wanted: { readonly profiles: readonly Profile[]; readonly labels: readonly string[] },
+): Fragment {
+  const vars = wanted.profiles.map(profile => [profile, JSON.stringify(hostVars(record, standing, profile))] as const)
+  const labels = wanted.labels.flatMap(key => {
+    const found = labelGroup(record, key)
+    return found === null ? [] : [[key, found.group] as const]
+  })
+  return {
+    host: hostName(record),
+    vars: Object.fromEntries(vars),
+    builtin: builtinGroups(record).map(({ group }) => group),
+    labels: labels.length === 0 ? NO_LABELS : new Map(labels),
+  }
+}
+
+/** True when a view of this profile reads the same in both. */
+export function isSame(one: Fragment, other: Fragment, profile: Profile): boolean {
+  return (
+    one.vars[profile] === other.vars[profile] &&
+    one.builtin.join() === other.builtin.join() &&
+    [...one.labels].join() === [...other.labels].join()
+  )
+}

@@ -1,0 +1,39 @@
+import type { VmRecord } from '../vm/index.ts'
+
+/** A group, and what of a VM puts it there. */
+export interface Membership {
+  readonly group: string
+  readonly because: string
+}
+
+/** The groups that every VM is in by what it is. */
+export function builtinGroups(record: VmRecord): readonly Membership[] {
+  const { seen } = record
+  const groups = [
+    { group: groupName('cluster', record.cluster), because: `its cluster is ${record.cluster}` },
+    { group: groupName('namespace', record.namespace), because: `its namespace is ${record.namespace}` },
+    { group: groupName('status', seen.status), because: `its status is ${seen.status}` },
+  ]
+  for (const os of new Set([seen.os.family, seen.os.id])) {
+    if (os !== '') groups.push({ group: groupName('os', os), because: `its operating system is ${os}` })
+  }
+  return groups
+}
+
+/** The group that a label puts a VM in; null when it does not have the label, or an empty one. */
+export function labelGroup(record: VmRecord, key: string): Membership | null {
+  // A label may be called like a member of every object.
+  const value = Object.hasOwn(record.seen.labels, key) ? (record.seen.labels[key] ?? '') : ''
+  if (value === '') return null
+  return { group: groupName(groupName('label', key), value), because: `its label ${key} is ${value}` }
+}
+
+/** The groups of one VM, each once. Names are from `[a-z0-9_]` alone, and begin with what they are made from. */
+export function groupsOf(record: VmRecord, labelKeys: readonly string[]): readonly string[] {
+  const all = [...builtinGroups(record), ...labelKeys.map(key => labelGroup(record, key))]
+  return [...new Set(all.flatMap(one => (one === null ? [] : [one.group])))]
+}
+
+function groupName(prefix: string, value: string): string {
+  return `${prefix}_${value}`.replace(/[^A-Za-z0-9_]/g, '_').toLowerCase()
+}

@@ -1,0 +1,75 @@
+import ipaddr from 'ipaddr.js'
+import { addressOf } from './host.ts'
+import type { Address, VmRecord } from '../vm/index.ts'
+
+/** A network that configuration declares: an address is unique in it. Empty lists do not narrow it. */
+export interface Network {
+  readonly name: string
+  readonly cidrs: readonly string[]
+  readonly clusters: readonly string[]
+  readonly namespaces: readonly string[]
+}
+
+/** Says that an address is one of a VM's. */
+export interface Claim {
+  /** The address, with the network that it is unique in. */
+  readonly place: string
+  /** The network is one that configuration declares. */
+  readonly declared: boolean
+  /** The cluster gave it; otherwise the guest says so. */
+  readonly platform: boolean
+  /** Automation uses it. */
+  readonly used: boolean
+}
+
+/** What a VM claims, as long as it runs. */
+export type ClaimsOf = (record: VmRecord) => readonly Claim[]
+
+/**
+ * Says which addresses a VM claims, and where each is unique:
+ *
+ * | an address                                              | is unique in                           |
+ * |---------------------------------------------------------|----------------------------------------|
+ * | in a declared network, the first whose parts all fit    | that network, whichever the cluster    |
+ * | else on the pod network                                 | the pod network of its cluster         |
+ * | else that only the guest tells of, and that is in use   | the same: its word is all there is     |
+ * | else that the cluster gave, on a network of its own     | nothing: networks may overlap          |
+ * | that the guest alone tells of, not in use               | it claims nothing: nobody goes there   |
+ */
+export function claimsIn(networks: readonly Network[]): ClaimsOf {
+  const declared = networks.map(({ cidrs, ...network }) => ({
+    ...network,
+    ranges: cidrs.map(cidr => ipaddr.parseCIDR(cidr)),
+  }))
+  const placeOf = (record: VmRecord, entry: Address): Pick<Claim, 'place' | 'declared'> => {
+    const network = declared.find(
+      ({ clusters, namespaces, ranges }) =>
+        fits(clusters, record.cluster) && fits(namespaces, record.namespace) && lies(entry.address, ranges),
+    )
+    if (network !== undefined) return { place: `${network.name} ${entry.address}`, declared: true }
+    const counts = entry.pod || entry.source === 'agent'
+    return { place: counts ? `/${record.cluster} ${entry.address}` : '', declared: false }
+  }
+  return record => {
+    const used = addressOf(record)
+    if (used === '') return []
+    const claims = record.seen.addresses.map(entry => ({
+      ...placeOf(record, entry),
+      platform: entry.source === 'platform',
+      used: entry.address === used,
+    }))
+    const counting = claims.filter(claim => claim.place !== '' && (claim.platform || claim.used))
+    // Of one address told twice the better word counts: it comes first.
+    return counting.sort((a, b) => Number(b.platform) - Number(a.platform))
+  }
+}
+
+function lies(address: string, ranges: readonly [ipaddr.IPv4 | ipaddr.IPv6, number][]): boolean {
+  if (!ipaddr.isValid(address)) return false
+  const parsed = ipaddr.parse(address)
+  return ranges.some(([range, bits]) => range.kind() === parsed.kind() && parsed.match(range, bits))
+}
+
+function fits(wanted: readonly string[], value: string): boolean {
+  return wanted.length === 0 || wanted.includes(value)
+}

@@ -1,0 +1,80 @@
+import type { VmRecord } from '../vm/index.ts'
+import { isHostName } from './fragment.ts'
+import { builtinGroups, labelGroup, type Membership } from './group.ts'
+import { unreachableReason } from './host.ts'
+import type { Staleness } from './stale.ts'
+import { notTakenBecause, type View } from './view.ts'
+
+/** Why a host is in an inventory or not, from recorded data alone. */
+export interface Why {
+  readonly host: string
+  /** Empty for the inventory of the whole fleet. */
+  readonly view: string
+  readonly listed: boolean
+  readonly because: readonly string[]
+  readonly enabled: boolean
+  readonly enabled_because: string
+  readonly groups: readonly Membership[]
+  /** Groups of chosen labels that it is not in. */
+  readonly not_in: readonly { readonly label: string; readonly because: string }[]
+  /** Clusters that keep the inventory closed for everybody; empty while it is open. */
+  readonly closed: readonly string[]
+}
+
+/** What the answer is made from. */
+export interface Evidence {
+  readonly host: string
+  readonly view: View
+  /** Null when no VM of this name is known. */
+  readonly record: VmRecord | null
+  readonly listed: boolean
+  /** The host with a better claim to its address; empty when there is none. */
+  readonly rival: string
+  /** VMs outside of the view may be told of. */
+  readonly ofOthers: boolean
+  readonly staleness: Staleness
+  readonly closed: { readonly because: 'unread' | 'stale'; readonly clusters: readonly string[] } | null
+  /** The groups that the view has; null while it is closed. */
+  readonly groups: ReadonlySet<string> | null
+}
+
+const HIDDEN = 'it is not in this view; of others nothing is told to this token'
+const UNKNOWN = 'no VM of this name is known: there was none, it was deleted, or its cluster was never read'
+
+/** Explains one host in one view. Pure. */
+export function why(evidence: Evidence): Why {
+  const { host, view, record, listed, rival, ofOthers, staleness, closed, groups } = evidence
+  const base = { host, view: view.name, listed, closed: closed?.clusters ?? [] }
+  if (record === null) return { ...base, because: [ofOthers ? UNKNOWN : HIDDEN], ...NOWHERE }
+  const left = isHostName(host)
+    ? notTakenBecause(view, record, rival !== '')
+    : ['its name is none that Ansible may be told']
+  if (left.length > 0) return { ...base, because: left, ...NOWHERE }
+  const reason = unreachableReason(record, staleness, rival !== '')
+  const detail =
+    reason === 'conflicting address'
+      ? `${reason}: ${ofOthers ? rival : 'another VM'} has the better claim to it`
+      : reason
+  const chosen = view.groups.labels.map(label => ({ label, membership: labelGroup(record, label) }))
+  const isThere = ({ group }: Membership): boolean => groups === null || groups.has(group)
+  const memberships = chosen.flatMap(({ membership }) => (membership !== null && isThere(membership) ? membership : []))
+  const notIn = chosen
+    .filter(({ membership }) => membership === null || !isThere(membership))
+    .map(({ label, membership }) => ({
+      label,
+      because:
+        membership === null
+          ? `it has no label ${label}, or an empty one`
+          : `the label makes more than ${view.groups.maxPerLabel} groups, and ${membership.group} would be one more`,
+    }))
+  return {
+    ...base,
+    because: [view.name === '' ? 'it is known' : 'it is known, and all that the view asks for holds'],
+    enabled: reason === '',
+    enabled_because: detail || 'it runs, its agent answers and it has an address',
+    groups: [...(view.groups.builtin ? builtinGroups(record) : []), ...memberships],
+    not_in: notIn,
+  }
+}
+
+const NOWHERE = { enabled: false, enabled_because: 'it is not in this inventory', groups: [], not_in: [] }

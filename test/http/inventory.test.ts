@@ -1,0 +1,242 @@
+import { gunzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseSelector } from '../../src/config/index.ts'
+import { viewOfAll } from '../../src/inventory/view.ts'
+import { guest } from '../day2/guest.ts'
+import { bearer, type Desk, NOW, openDesk, TOKENS } from './desk.ts'
+
+const GROUPS = { builtin: true, labels: ['app'], maxPerLabel: 5 }
+const VIEWS = [
+  { ...viewOfAll('web', GROUPS), labels: parseSelector('app=web'), profile: 'slim' as const },
+  { ...viewOfAll('careful', GROUPS), onStale: 'fail' as const },
+  { ...viewOfAll('later', GROUPS), clusters: ['dev-9'] },
+]
+const WEB = 'web-1.shop.prod-1'
+const DB = 'db-2.shop.prod-1'
+const SCOPED = bearer(TOKENS.scoped)
+
+let desk: Desk
+beforeAll(async () => {
+  desk = await openDesk({}, VIEWS)
+  desk.cluster('prod-1')
+  desk.put(guest('web-1', { seen: { labels: { app: 'web' } } }), guest('db-2'))
+})
+afterAll(() => desk[Symbol.asyncDispose]())
+
+interface Answer {
+  readonly _meta: { readonly hostvars: Readonly<Record<string, object>> }
+}
+
+describe('a view', () => {
+  const path = '/api/v1/inventory/web'
+
+  test('is answered as the whole is: its own strong ETag, 304, gzip, HEAD', async () => {
+    const [whole, first] = [await desk.get('/api/v1/inventory'), await desk.get(path)]
+    const etag = String(first.headers.etag)
+    expect(first.statusCode).toBe(200)
+    expect(etag).toMatch(/^"[^"]+"$/)
+    expect(etag).not.toBe(whole.headers.etag)
+    expect(Object.keys(first.json<Answer>()._meta.hostvars)).toEqual([WEB])
+    const same = await desk.get(path, { ...bearer(TOKENS.reader), 'if-none-match': etag })
+    expect([same.statusCode, same.body, same.headers.etag]).toEqual([304, '', etag])
+    const other = await desk.get(path, { ...bearer(TOKENS.reader), 'if-none-match': String(whole.headers.etag) })
+    expect(other.statusCode).toBe(200)
+    for (const [url, plain] of [
+      [path, first],
+      ['/api/v1/inventory', whole],
+      [path, first],
+    ] as const) {
+      const packed = await desk.get(url, { ...bearer(TOKENS.reader), 'accept-encoding': 'gzip' })
+      expect([packed.headers['content-encoding'], gunzipSync(packed.rawPayload).toString()]).toEqual([
+        'gzip',
+        plain.body,
+      ])
+    }
+    const head = await desk.app.inject({ method: 'HEAD', url: path, headers: bearer(TOKENS.reader) })
+    expect([head.statusCode, head.body, head.headers.etag]).toEqual([200, '', etag])
+  })
+
+  test('that is not there is told with the names of those that are', async () => {
+    for (const name of ['nothing', 'WEB', '__proto__', '%7B%7B%206*7%20%7D%7D', 'x'.repeat(300)]) {
+      const answer = await desk.get(`/api/v1/inventory/${name}`)
+      const { error } = answer.json<{ error: { code: string; views: string[]; message: string } }>()
+      expect([answer.statusCode, error.code, error.views]).toEqual([404, 'no_view', ['careful', 'later', 'web']])
+      expect(answer.body).not.toContain('shop')
+    }
+    await using bare = await openDesk()
+    expect((await bare.get(path)).json()).toMatchObject({ error: { code: 'no_view', views: [] } })
+  })
+
+  test('is closed by its own clusters alone', async () => {
+    const later = await desk.get('/api/v1/inventory/later')
+    expect([later.statusCode, later.headers['retry-after']]).toEqual([503, '5'])
+    expect(later.json()).toMatchObject({ error: { code: 'not_synced', clusters: ['dev-9'] } })
+    expect((await desk.get('/api/v1/inventory/later?why=x')).json()).toMatchObject({ closed: ['dev-9'] })
+    expect((await desk.get(`/api/v1/inventory/hosts/${WEB}?view=later`)).statusCode).toBe(503)
+  })
+
+  test('that would rather fail says what it can not see', async () => {
+    await using own = await openDesk({}, VIEWS)
+    own.cluster('prod-1')
+    expect((await own.get('/api/v1/inventory/careful')).statusCode).toBe(200)
+    own.clock = NOW + 60_001
+    const answer = await own.get('/api/v1/inventory/careful')
+    expect([answer.statusCode, answer.headers['retry-after']]).toEqual([503, '5'])
+    expect(answer.json()).toMatchObject({ error: { code: 'stale', clusters: ['prod-1'] } })
+    expect((await own.get('/api/v1/inventory')).statusCode).toBe(200)
+  })
+
+  test.each(['?color=red', '?why=', `?why=${'x'.repeat(600)}`])('asked with %s is refused', async question => {
+    expect((await desk.get(`${path}${question}`)).statusCode).toBe(400)
+  })
+})
+
+describe('one host', () => {
+  test('has the variables that it has in the document, by view', async () => {
+    const whole = (await desk.get('/api/v1/inventory')).json<Answer>()._meta.hostvars
+    const web = (await desk.get('/api/v1/inventory/web')).json<Answer>()._meta.hostvars
+    expect((await desk.get(`/api/v1/inventory/hosts/${DB}`)).json()).toEqual(whole[DB])
+    expect((await desk.get(`/api/v1/inventory/hosts/${WEB}?view=web`)).json()).toEqual(web[WEB])
+    expect(web[WEB]).not.toEqual(whole[WEB])
+  })
+
+  test.each([`${DB}?view=web`, 'nobody', 'nobody?view=web', '__proto__'])(
+    'that is not there is told: %s',
+    async host => {
+      const answer = await desk.get(`/api/v1/inventory/hosts/${host}`)
+      expect([answer.statusCode, answer.json<{ error: { code: string } }>().error.code]).toEqual([404, 'not_listed'])
+    },
+  )
+})
+
+describe('a token of a view', () => {
+  test('reads that view, its hosts and why they are there', async () => {
+    const asked = [
+      '/api/v1/inventory/web',
+      `/api/v1/inventory/hosts/${WEB}?view=web`,
+      `/api/v1/inventory/web?why=${WEB}`,
+    ]
+    for (const path of asked) expect((await desk.get(path, SCOPED)).statusCode).toBe(200)
+    expect((await desk.get('/api/v1/inventory/web?why=x', SCOPED)).body).not.toContain(DB)
+  })
+
+  test('is told nothing of a VM outside of it, not even whether there is one', async () => {
+    const answers = [DB, 'nobody.shop.prod-1'].map(host => desk.get(`/api/v1/inventory/web?why=${host}`, SCOPED))
+    const [known, unknown] = (await Promise.all(answers)).map(answer => ({ ...answer.json<object>(), host: '' }))
+    expect(known).toEqual(unknown)
+    expect(known).toMatchObject({ listed: false, because: [expect.stringContaining('not in this view')] })
+  })
+
+  test('may do nothing else, whatever there is, and is told what it may', async () => {
+    const paths: [method: 'GET' | 'POST', url: string][] = []
+    const listing = await openDesk({}, VIEWS)
+    await using _ = listing
+    for (const line of routesOf(listing.app.printRoutes({ commonPrefix: false }))) paths.push(line)
+    expect(paths.length).toBeGreaterThan(12)
+    for (const [method, route] of paths) {
+      const url = route.replace(':host', WEB).replace(':view', 'careful').replace(/:\w+/, 'x')
+      const answer = await desk.app.inject({
+        method,
+        url,
+        headers: SCOPED,
+        ...(method === 'POST' ? { payload: BODIES[route] ?? {} } : {}),
+      })
+      expect([url, answer.statusCode]).toEqual([url, 403])
+      expect(answer.json()).toMatchObject({ error: { code: 'out_of_view', views: ['web'] } })
+    }
+    // Whether there is such a view is not told either.
+    expect((await desk.get('/api/v1/inventory/nothing', SCOPED)).statusCode).toBe(403)
+  })
+})
+
+const BODIES: Readonly<Record<string, object>> = {
+  '/api/v1/runs': { verb: 'patch', hosts: [WEB] },
+  '/api/v1/clusters/:name/confirm-deletions': { digest: 'x' },
+}
+
+/** Every route below /api that the app has, as Fastify prints them: each line is a path with its methods. */
+function routesOf(printed: string): readonly ['GET' | 'POST', string][] {
+  const found: ['GET' | 'POST', string][] = []
+  const path: string[] = []
+  for (const line of printed.split('\n')) {
+    const [, indent = '', part = '', methods] = /^([│├└─ ]*)(\S*)(?: \(([A-Z, ]+)\))?$/.exec(line) ?? []
+    path.splice(indent.length / 4 - 1, path.length, part)
+    const url = path.join('')
+    if (!url.startsWith('/api/')) continue
+    for (const method of ['GET', 'POST'] as const)
+      if (methods?.split(', ').includes(method) === true) found.push([method, url])
+  }
+  return found
+}
+
+describe('why', () => {
+  const why = async (host: string, view = ''): Promise<unknown> =>
+    (await desk.get(`/api/v1/inventory${view}?why=${encodeURIComponent(host)}`)).json()
+
+  test('a host is listed, enabled, in its groups and not in others', async () => {
+    expect(await why(WEB, '/web')).toEqual({
+      host: WEB,
+      view: 'web',
+      listed: true,
+      because: ['it is known, and all that the view asks for holds'],
+      enabled: true,
+      enabled_because: 'it runs, its agent answers and it has an address',
+      groups: [
+        { group: 'cluster_prod_1', because: 'its cluster is prod-1' },
+        { group: 'namespace_shop', because: 'its namespace is shop' },
+        { group: 'status_running', because: 'its status is Running' },
+        { group: 'os_linux', because: 'its operating system is linux' },
+        { group: 'os_rhel', because: 'its operating system is rhel' },
+        { group: 'label_app_web', because: 'its label app is web' },
+      ],
+      not_in: [],
+      closed: [],
+    })
+    expect(await why(DB, '/careful')).toMatchObject({
+      listed: true,
+      not_in: [{ label: 'app', because: 'it has no label app, or an empty one' }],
+    })
+  })
+
+  test('it is not listed, with every reason', async () => {
+    expect(await why(DB, '/web')).toMatchObject({
+      listed: false,
+      because: ['its labels do not meet app in (web)'],
+      groups: [],
+    })
+    expect(await why('{{ 6*7 }}')).toMatchObject({
+      listed: false,
+      because: [expect.stringContaining('no VM of this name')],
+    })
+  })
+
+  test('it is listed and disabled', async () => {
+    await using own = await openDesk()
+    own.cluster('prod-1')
+    own.put(guest('web-1', { seen: { phase: '' } }), guest('web-2'), guest('web-3', { address: '10.1.0.2' }))
+    const because = async (host: string): Promise<unknown> => {
+      const { listed, enabled, enabled_because } = (await own.get(`/api/v1/inventory?why=${host}.shop.prod-1`)).json<{
+        listed: boolean
+        enabled: boolean
+        enabled_because: string
+      }>()
+      return [listed, enabled, enabled_because]
+    }
+    expect(await because('web-1')).toEqual([true, false, 'stopped'])
+    const better = 'conflicting address: web-2.shop.prod-1 has the better claim to it'
+    expect(await because('web-3')).toEqual([true, false, better])
+    own.clock = NOW + 3_600_001
+    expect(await because('web-2')).toEqual([true, false, 'cluster unreachable'])
+  })
+
+  test('it is not in the group of a label that makes too many', async () => {
+    await using own = await openDesk({}, [viewOfAll('v', { builtin: false, labels: ['app'], maxPerLabel: 1 })])
+    own.cluster('prod-1')
+    own.put(guest('a-1', { seen: { labels: { app: 'a' } } }), guest('b-2', { seen: { labels: { app: 'b' } } }))
+    expect((await own.get('/api/v1/inventory/v?why=b-2.shop.prod-1')).json()).toMatchObject({
+      listed: true,
+      groups: [],
+      not_in: [{ label: 'app', because: 'the label makes more than 1 groups, and label_app_b would be one more' }],
+    })
+  })
+})
