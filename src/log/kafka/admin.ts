@@ -141,8 +141,9 @@ async function insistThatItIsMissing(admin: Admin, topic: string, connection: Co
 async function asking<T>(connection: Connection, ask: (admin: Admin, client: Client) => Promise<T>): Promise<T> {
   const deadline = performance.now() + connection.connectTimeoutMs * PATIENCE
   for (let tries = 1; ; tries += 1) {
-    const client = createClient(connection)
+    let client: Client | null = null
     try {
+      client = createClient(connection)
       await client.cluster.connect()
       const admin = createAdmin({ logger: quiet, retry: RETRY, cluster: client.cluster })
       return await ask(admin, client)
@@ -151,7 +152,7 @@ async function asking<T>(connection: Connection, ask: (admin: Admin, client: Cli
       const over = tries >= connection.brokers.length && performance.now() > deadline
       if (refusal?.final === true || over || !mayPass(error)) throw unasked(connection, refusal, error)
     } finally {
-      await client.close()
+      await client?.close()
     }
     await sleep(AGAIN_MS)
   }
