@@ -168,8 +168,11 @@ test('a log is carried to Kafka, killed in the middle and gone on; a bridge does
   await using after = await openIn(folder.path, kafka.brokers)
   const now = await content(after)
   const vms = now['events.vm'] as Record<string, unknown[]>
-  for (const [key, ids] of Object.entries(expected['events.vm'] as Record<string, unknown[]>))
-    expect(vms[key]).toEqual(ids)
+  for (const [key, ids] of Object.entries(expected['events.vm'] as Record<string, unknown[]>)) {
+    // What becomes of a VM later is told behind it; nothing is told again.
+    expect(vms[key]?.slice(0, ids.length)).toEqual(ids)
+    expect(new Set(vms[key]).size).toBe(vms[key]?.length)
+  }
   expect(now['state.runs']).toEqual(expected['state.runs'])
   expect(now['events.day2']).toEqual(expected['events.day2'])
   expect(now['commands']).toEqual(expected['commands'])
