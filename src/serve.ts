@@ -40,7 +40,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
     inventory,
     explain: (host, record) => {
       const staleness = stalenessOf(fleet.clusters.get(record.cluster), limits, now())
-      return explain(record, { host, fleet, ledger, policy, staleness }, now())
+      return explain(record, { host, fleet, ledger, policy, staleness, rival: inventory.rivalOf(record) }, now())
     },
     drivers: { onboard: config.verbs.onboard.driver, patch: config.verbs.patch.driver },
     controllerConfigured: config.controller !== undefined,

@@ -28,12 +28,20 @@ export interface Explanation {
 /** Explains one VM at `now`. Pure. */
 export function explain(
   record: VmRecord,
-  world: { host: string; fleet: FleetView; ledger: LedgerView; policy: Policy | null; staleness: Staleness },
+  world: {
+    host: string
+    fleet: FleetView
+    ledger: LedgerView
+    policy: Policy | null
+    staleness: Staleness
+    /** The host with a better claim to its address; empty when there is none. */
+    rival?: string
+  },
   now: number,
 ): Explanation {
-  const { fleet, ledger, policy, staleness } = world
+  const { fleet, ledger, policy, staleness, rival = '' } = world
   const cluster = fleet.clusters.get(record.cluster)
-  const disabled = unreachableReason(record, staleness)
+  const disabled = unreachableReason(record, staleness, rival !== '')
   const notNow = whyNotNow(record, { clusters: fleet.clusters, ledger })
   const notOnboarded =
     policy === null ? 'no controller is configured' : whyNotOnboard(record, { fleet, ledger }, policy, now)

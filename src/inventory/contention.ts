@@ -9,27 +9,32 @@ export interface Contest {
   readonly stalenessOf: (record: VmRecord) => Staleness
 }
 
+interface Winner {
+  readonly host: string
+  readonly platform: boolean
+}
+
 /**
  * Who claims which address, so that of two that claim the same in one network only one is worked on. The better claim, the first
  * difference counts:
  *
  * | better               | than             | why                                                             |
  * |----------------------|------------------|-----------------------------------------------------------------|
+ * | it may be enabled    | is disabled with its cluster, unseen for too long | it can not be harmed by losing |
  * | the platform gave it | the guest says it | a guest can say anything                                       |
  * | its cluster is seen  | stale            | a VM that was brought back elsewhere has the address of before  |
  * | it is used           | not used         | who uses it can be harmed                                       |
  * | it has settled       | just came        | who comes later does not push out who was there                 |
  * | known for longer     | later            | the same                                                        |
  *
- * Who is disabled with its cluster, unseen for too long, claims nothing. Two that only guests tell of contend in a declared network
- * alone: elsewhere they may well be in different ones.
+ * Two that only guests tell of contend in a declared network alone: elsewhere they may well be in different ones.
  */
 export class Contention {
   readonly #contest: Contest
   /** By place: the one host that claims it, or those that do. */
   readonly #claimants = new Map<string, string | Set<string>>()
   /** Of the places with several: who has the best claim. */
-  readonly #winners = new Map<string, string>()
+  readonly #winners = new Map<string, Winner>()
 
   constructor(contest: Contest) {
     this.#contest = contest
@@ -37,7 +42,7 @@ export class Contention {
 
   /**
    * Takes in that a VM, or what its cluster is, changed; null: it was not there, it is gone. Gives the other hosts that won or lost an
-   * address by it: two for each address at most, however many claim it.
+   * address by it: two for each address, however many claim it; all of them only where the platform's word comes or goes.
    */
   change(before: VmRecord | null, after: VmRecord | null): readonly string[] {
     const either = after ?? before
@@ -46,10 +51,15 @@ export class Contention {
     const [was, is] = [this.#placesOf(before), this.#placesOf(after)]
     const touched = new Set<string>()
     for (const place of new Set([...was, ...is])) {
-      const winner = this.#winnerOf(place)
+      const [winner, before] = [this.#winnerOf(place), this.#winners.get(place)]
       if (was.has(place) && !is.has(place)) this.#remove(place, host)
       if (!was.has(place)) this.#add(place, host)
-      touched.add(winner).add(this.#judge(place, winner, host))
+      this.#judge(place, winner, host)
+      touched.add(winner).add(this.#winnerOf(place))
+      const after = this.#winners.get(place)
+      if (before === undefined || after === undefined || before.platform === after.platform) continue
+      const all = this.#claimants.get(place)
+      if (all !== undefined && typeof all !== 'string') for (const claimant of all) touched.add(claimant)
     }
     touched.delete(host)
     touched.delete('')
@@ -62,39 +72,39 @@ export class Contention {
     if (mine === undefined) return ''
     const winner = this.#winnerOf(mine.place)
     if (winner === hostName(record) || winner === '') return ''
-    return mine.declared || this.#claimOf(winner, mine.place)?.platform === true ? winner : ''
+    return mine.declared || this.#winners.get(mine.place)?.platform === true ? winner : ''
   }
 
-  /** Who has the best claim to a place after `changed` did; `winner` had it before. */
-  #judge(place: string, winner: string, changed: string): string {
+  /** Finds who has the best claim to a place after `changed` did; `winner` had it before. */
+  #judge(place: string, winner: string, changed: string): void {
     const claimants = this.#claimants.get(place)
     if (claimants === undefined || typeof claimants === 'string') {
       this.#winners.delete(place)
-      return this.#winnerOf(place)
+      return
     }
     // Against a winner that is as it was, only who changed can win.
-    const contenders = winner === changed || winner === '' ? claimants : new Set([winner, changed])
-    let best = ''
-    let bestRank: readonly number[] | null = null
+    const contenders = winner === changed || !claimants.has(winner) ? claimants : [winner, changed]
+    let [best, bestRank]: [string, readonly number[]] = ['', []]
     for (const host of contenders) {
       const rank = claimants.has(host) ? this.#rankOf(host, place) : null
-      if (rank === null || (bestRank !== null && !isBetter(rank, host, bestRank, best))) continue
+      if (rank === null || (best !== '' && !isBetter(rank, host, bestRank, best))) continue
       best = host
       bestRank = rank
     }
-    this.#winners.set(place, best)
-    return best
+    this.#winners.set(place, { host: best, platform: this.#claimOf(best, place)?.platform ?? false })
   }
 
-  /** Greater is better, the first difference counts; null: it has no claim that counts. */
+  /** Greater is better, the first difference counts; null: it claims nothing there. */
   #rankOf(host: string, place: string): readonly number[] | null {
     const record = this.#contest.recordOf(host)
     const claim = this.#claimOf(host, place)
     if (record === undefined || claim === undefined) return null
     const staleness = this.#contest.stalenessOf(record)
-    if (staleness === 'disabled') return null
     const { platform, used } = claim
-    return [...[platform, staleness === 'fresh', used, hasSettled(record)].map(Number), -record.known_since]
+    return [
+      ...[staleness !== 'disabled', platform, staleness === 'fresh', used, hasSettled(record)].map(Number),
+      -record.known_since,
+    ]
   }
 
   #claimOf(host: string, place: string): Claim | undefined {
@@ -104,7 +114,7 @@ export class Contention {
 
   #winnerOf(place: string): string {
     const claimants = this.#claimants.get(place)
-    return typeof claimants === 'string' ? claimants : (this.#winners.get(place) ?? '')
+    return typeof claimants === 'string' ? claimants : (this.#winners.get(place)?.host ?? '')
   }
 
   #placesOf(record: VmRecord | null): ReadonlySet<string> {

@@ -1,0 +1,233 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { Fleet } from '../../src/fleet/index.ts'
+import { InventoryCache, type Network } from '../../src/inventory/index.ts'
+import { type Address, hostName, type VmRecord, vmKey } from '../../src/vm/index.ts'
+import { guest, type GuestWish } from '../day2/guest.ts'
+import { synced } from './clusters.ts'
+
+const NOW = Date.UTC(2026, 10, 21)
+const IP = '10.20.0.5'
+const STRETCHED: Network = { name: 'office', cidrs: ['10.20.0.0/16', 'fd00:20::/64'], clusters: [], namespaces: [] }
+const APART: Network = { name: 'udn', cidrs: ['10.20.0.0/16'], clusters: ['prod-1'], namespaces: ['udn'] }
+const LIMITS = { staleAfterMs: 60_000, disableAfterMs: 3_600_000 }
+
+type Wish = Partial<Address> & GuestWish & { since?: number; namespace?: string }
+
+/** What a VM claims: `address` in use, as the wish has it, on a network of its own that the guest told of. */
+function claiming(name: string, wish: Wish = {}): VmRecord {
+  const { address = IP, network = 'lan', interface: nic = 'eth0', source = 'agent', pod = false, ...more } = wish
+  const { since = 0, namespace = 'shop', ...rest } = more
+  const addresses = [{ address, network, interface: nic, source, pod }]
+  return {
+    ...guest(name, { ...rest, address, seen: { addresses, ...rest.seen } }),
+    namespace,
+    known_since: NOW + since,
+  }
+}
+
+const PLATFORM = { source: 'platform' } as const
+const POD = { source: 'platform', pod: true, network: 'default' } as const
+const FAR = { cluster: 'dev-1' }
+const JUST_CAME = { told: { reachable: false, address: '' } }
+const FLAPS = { seen: { agent_connected: false } }
+
+interface World {
+  readonly fleet: Fleet
+  readonly cache: InventoryCache
+}
+
+/** `seen`: when the heartbeat of a cluster last came. */
+function worldOf(
+  records: readonly VmRecord[],
+  networks: readonly Network[] = [],
+  seen: Record<string, number> = {},
+): World {
+  const fleet = new Fleet()
+  for (const name of ['prod-1', 'dev-1']) fleet.apply({ key: name, value: synced(name, seen[name] ?? NOW) })
+  for (const record of records) fleet.apply({ key: vmKey(record), value: record })
+  const verbsOf = () => ({ onboard: '', patch: '' })
+  const cache = new InventoryCache({
+    fleet,
+    networks,
+    expected: [],
+    limits: LIMITS,
+    labelGroups: [],
+    verbsOf,
+    now: () => NOW,
+  })
+  return { fleet, cache }
+}
+
+type Vars = Readonly<Record<string, unknown>>
+
+function varsOf(cache: InventoryCache): ReadonlyMap<string, Vars> {
+  const inventory = cache.read(NOW)
+  if (inventory.kind === 'closed') throw new Error('closed')
+  const body = JSON.parse(inventory.body) as { _meta: { hostvars: Record<string, Vars> } }
+  return new Map(Object.entries(body._meta.hostvars))
+}
+
+/** Names of the VMs that lost their address to another. */
+function losers(cache: InventoryCache): readonly string[] {
+  return [...varsOf(cache)].flatMap(([host, vars]) =>
+    vars['kubevirt_reachable_reason'] === 'conflicting address' ? [host.split('.')[0] ?? ''] : [],
+  )
+}
+
+describe('two running VMs of one address', () => {
+  test.each<[what: string, a: Wish, b: Wish, networks: Network[], lost: string[]]>([
+    // Where an address is unique.
+    ['on the pod networks of two clusters: no conflict', POD, { ...POD, ...FAR }, [], []],
+    ['on the pod network of one cluster', POD, { ...POD, since: 1 }, [], ['b']],
+    ['on networks of their own that nobody declared: no conflict', {}, {}, [], []],
+    ['given by the platform there: no conflict either', PLATFORM, PLATFORM, [], []],
+    ['in a declared network', {}, { since: 1 }, [STRETCHED], ['b']],
+    ['in a declared network, of two clusters', {}, { ...FAR, since: 1 }, [STRETCHED], ['b']],
+    ['in a declared network, one on the pod network of another cluster', { ...POD, ...FAR }, {}, [STRETCHED], ['b']],
+    ['outside of its ranges: no conflict', { address: '10.21.0.5' }, { address: '10.21.0.5' }, [STRETCHED], []],
+    ['in its other range', { address: 'fd00:20::5' }, { address: 'fd00:20::5', since: 1 }, [STRETCHED], ['b']],
+    ['in a network of other clusters: no conflict', {}, {}, [{ ...STRETCHED, clusters: ['x'] }], []],
+    ['in a network of one of their clusters: no conflict', {}, FAR, [{ ...STRETCHED, clusters: ['prod-1'] }], []],
+    ['on a network of a namespace that is set apart: no conflict', POD, { ...POD, namespace: 'udn' }, [APART], []],
+    ['on a network of other namespaces', POD, { ...POD, namespace: 'udn-2', since: 1 }, [APART], ['b']],
+    // Whose claim is better.
+    ['the platform gave it to one, the other says so', { ...POD, since: 1 }, {}, [], ['b']],
+    ['the same in a declared network', { ...PLATFORM, since: 1 }, {}, [STRETCHED], ['b']],
+    ['of which one just came', { since: 1 }, JUST_CAME, [STRETCHED], ['b']],
+    ['of which the platform gave it to the one that just came', { ...PLATFORM, ...JUST_CAME }, {}, [STRETCHED], ['b']],
+    ['whose agent flaps meanwhile: nothing changes', { ...FLAPS, since: 0 }, { since: 1 }, [STRETCHED], ['b']],
+    ['known for as long: by name, so that all replicas say the same', {}, {}, [STRETCHED], ['b']],
+    // Who claims nothing.
+    ['of which one is stopped: no conflict', {}, { seen: { phase: '' } }, [STRETCHED], []],
+    ['of which one is paused: it has it still', {}, { seen: { paused: true }, since: 1 }, [STRETCHED], []],
+  ])('%s', (_what, a, b, networks, lost) => {
+    const world = worldOf([claiming('a', a), claiming('b', b)], networks)
+    using cache = world.cache
+    expect(losers(cache)).toEqual(lost)
+    for (const [host, vars] of varsOf(cache)) {
+      const loses = lost.includes(host.split('.')[0] ?? '')
+      expect(cache.rivalOf(world.fleet.byHost(host) as VmRecord) !== '' && loses).toBe(loses)
+      expect(loses && vars['ansible_host']).not.toBe(IP)
+    }
+  })
+
+  test('an address that the platform gave counts also when another one is used, and one that a guest alone tells of does not', () => {
+    const lan = { address: IP, network: 'lan', interface: 'eth1', source: 'platform', pod: false } as const
+    const used = { address: '10.9.0.1', network: 'main', interface: 'eth0', source: 'platform', pod: false } as const
+    const holder = (source: 'platform' | 'agent'): VmRecord =>
+      guest('holder', { address: used.address, seen: { addresses: [used, { ...lan, source }] } })
+    using given = worldOf([holder('platform'), claiming('b')], [STRETCHED]).cache
+    expect(losers(given)).toEqual(['b'])
+    using told = worldOf([holder('agent'), claiming('b')], [STRETCHED]).cache
+    expect(losers(told)).toEqual([])
+  })
+
+  test('the loser has it when the winner stops, leaves or has another, and is told in the document at once', () => {
+    const [winner, loser] = [claiming('a', POD), claiming('b')]
+    for (const after of [
+      claiming('a', { ...POD, seen: { phase: '' } }),
+      null,
+      claiming('a', { ...POD, address: '10.20.0.6' }),
+    ]) {
+      const { fleet, cache: opened } = worldOf([winner, loser])
+      using cache = opened
+      expect(losers(cache)).toEqual(['b'])
+      fleet.apply({ key: vmKey(winner), value: after })
+      expect(losers(cache)).toEqual([])
+      expect(varsOf(cache).get(hostName(loser))).toMatchObject({ ansible_host: IP, kubevirt_enabled: true })
+      fleet.apply({ key: vmKey(winner), value: winner })
+      expect(losers(cache)).toEqual(['b'])
+    }
+  })
+
+  test('of which one came back on another cluster: the one that is seen has it, and neither leaves the list', () => {
+    const [before, after] = [claiming('a'), claiming('a', { ...FAR, since: 9 })]
+    const { fleet, cache: opened } = worldOf([before, after], [STRETCHED], { 'prod-1': NOW, 'dev-1': NOW })
+    using cache = opened
+    const told = (): readonly unknown[] => [...varsOf(cache).values()].map(vars => vars['kubevirt_reachable_reason'])
+    expect(told()).toEqual(['conflicting address', ''])
+    fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW - 60_001) })
+    expect(told()).toEqual(['', 'conflicting address'])
+    fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW - 3_600_001) })
+    expect(told()).toEqual(['', 'cluster unreachable'])
+    fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW) })
+    expect(told()).toEqual(['conflicting address', ''])
+  })
+
+  test('who is disabled with a cluster that is not seen keeps it from nobody, whoever gave it', () => {
+    const [unseen, seen] = [claiming('a', PLATFORM), claiming('a', FAR)]
+    using cache = worldOf([unseen, seen], [STRETCHED], { 'prod-1': NOW - 3_600_001 }).cache
+    expect(varsOf(cache).get('a.shop.dev-1')).toMatchObject({ ansible_host: IP, kubevirt_enabled: true })
+    expect(varsOf(cache).get('a.shop.prod-1')).toMatchObject({ kubevirt_reachable_reason: 'cluster unreachable' })
+  })
+
+  test('guests that say the same outside of a declared network all lose it when the platform gives it to a VM there, and have it when it takes it back', () => {
+    const { fleet, cache: opened } = worldOf([claiming('b'), claiming('c'), claiming('d')])
+    using cache = opened
+    expect(losers(cache)).toEqual([])
+    const given = claiming('z', POD)
+    fleet.apply({ key: vmKey(given), value: given })
+    expect(losers(cache)).toEqual(['b', 'c', 'd'])
+    fleet.apply({ key: vmKey(given), value: null })
+    expect(losers(cache)).toEqual([])
+  })
+
+  test('an address of ours, however many guests say that it is theirs: the one to whom the platform gave it keeps it', () => {
+    const liars = Array.from({ length: 3_000 }, (_, n) => claiming(`liar-${n}`, { since: -1 }))
+    const { fleet, cache: opened } = worldOf([claiming('victim', { ...POD, since: 1 }), ...liars])
+    using cache = opened
+    expect(losers(cache)).toHaveLength(3_000)
+    expect(varsOf(cache).get('victim.shop.prod-1')).toMatchObject({ ansible_host: IP, kubevirt_enabled: true })
+    const began = performance.now()
+    for (const liar of liars.slice(0, 500)) {
+      const changed = { ...liar, seen: { ...liar.seen, node: 'n2' } }
+      fleet.apply({ key: vmKey(changed), value: changed })
+    }
+    // A change costs the one that changed, not all that say the same: half a second would be a millisecond for each.
+    expect(performance.now() - began).toBeLessThan(500)
+  })
+})
+
+const wish: fc.Arbitrary<Wish> = fc.record({
+  cluster: fc.constantFrom('prod-1', 'dev-1'),
+  address: fc.constantFrom(IP, '10.9.0.1'),
+  source: fc.constantFrom('platform' as const, 'agent' as const),
+  pod: fc.boolean(),
+  since: fc.nat({ max: 2 }),
+  seen: fc.record({ phase: fc.constantFrom('Running', 'Running', '') }),
+  told: fc.constantFrom({}, { reachable: false, address: '' }),
+})
+const step = fc.record({
+  name: fc.constantFrom('a', 'b', 'c', 'd'),
+  wish,
+  gone: fc.boolean(),
+  age: fc.constantFrom(null, null, 0, 60_001, 3_600_001),
+})
+
+test('however claims come and go, who has an address is who would have it if all were told anew, and it is one', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 25 }), steps => {
+      const { fleet, cache: opened } = worldOf([], [STRETCHED])
+      using cache = opened
+      const seen: Record<string, number> = {}
+      for (const { name, wish, gone, age } of steps) {
+        const record = claiming(name, wish)
+        fleet.apply({ key: vmKey(record), value: gone ? null : record })
+        if (age === null) continue
+        seen['dev-1'] = NOW - age
+        fleet.apply({ key: 'dev-1', value: synced('dev-1', NOW - age) })
+        cache.read(NOW)
+      }
+      const vars = varsOf(cache)
+      using anew = worldOf([...fleet.vms.values()], [STRETCHED], seen).cache
+      expect(vars).toEqual(varsOf(anew))
+      const working = [...fleet.vms.values()].filter(record => {
+        const { kubevirt_enabled, ansible_host } = vars.get(hostName(record)) ?? {}
+        return kubevirt_enabled === true && ansible_host === IP
+      })
+      expect(working.length).toBeLessThanOrEqual(1)
+    }),
+    { numRuns: 200 },
+  )
+})
