@@ -42,7 +42,7 @@ export async function killAgainAndAgain(options: {
     ca: api.ca,
     token: () => Promise.resolve(api.adminToken),
   })
-  return disagreement(watcher.log, api.client)
+  return await disagreement(watcher.log, api.client)
 }
 
 /** A cluster is adopted, so that what comes after is news. */

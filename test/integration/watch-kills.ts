@@ -5,11 +5,14 @@ import { startWatcher, type Watcher } from '../chaos/watcher.ts'
 import { all } from '../cluster/bridge.ts'
 import type { Event, VmEventData } from '../../src/event/index.ts'
 import { randomOf } from '../laws/chaos.ts'
+import { installCrds } from '../servers/crds.ts'
 import type { KubeApiserver } from '../servers/kube-apiserver.ts'
 import { temporaryFolder } from '../support/bridge.ts'
+import { TcpProxy } from '../support/tcp-proxy.ts'
 import { VirtController } from '../support/virt.ts'
 
 const KILLS = 10
+const PATIENT = { timeout: 30_000, interval: 50 }
 
 /** What no crash and no absence may lose. */
 export function describeKills(apiOf: () => KubeApiserver): void {
@@ -72,5 +75,35 @@ export function describeAbsence(apiOf: () => KubeApiserver): void {
     await expect
       .poll(facts, { timeout: 30_000, interval: 100 })
       .toEqual({ 'deleted sync gap': 60, 'created sync gap': 60, 'labels_changed sync gap': 100 })
+  })
+}
+
+/** The last test of its VMs: they go with their definition. */
+export function describeRemoval(apiOf: () => KubeApiserver): void {
+  test('a definition that is removed (404) and comes back empty is no deletion: what is known is held, and a person is asked', async () => {
+    const api = apiOf()
+    const definition = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/virtualmachines.kubevirt.io'
+    await using folder = await temporaryFolder()
+    await using proxy = await TcpProxy.before(Number(new URL(api.url).port))
+    await using watcher = await startWatcher({
+      folder: folder.path,
+      url: `https://127.0.0.1:${proxy.port}`,
+      ca: api.ca,
+      token: () => Promise.resolve(api.adminToken),
+    })
+    await expect.poll(() => watcher.watch.record.status, PATIENT).toBe('synced')
+    const known = watcher.watch.record.vms
+    expect(known).toBeGreaterThan(2)
+    proxy.refuse(true)
+    proxy.cut()
+    await api.client.delete(definition)
+    await expect.poll(async () => (await api.client.request('GET', definition)).status, PATIENT).toBe(404)
+    proxy.refuse(false)
+    await expect.poll(() => watcher.watch.record.cause, PATIENT).toBe('absent')
+    await installCrds(api.client, ['virtualmachines.kubevirt.io'])
+    await expect.poll(() => watcher.watch.record.status, PATIENT).toBe('held')
+    expect(watcher.watch.record.missing).toBe(known)
+    const facts = (await all(watcher.log, 'events.vm')).map(({ value }) => (value as Event<VmEventData>).data.fact)
+    expect(new Set(facts)).toEqual(new Set(['discovered']))
   })
 }

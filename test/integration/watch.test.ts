@@ -5,7 +5,7 @@ import { fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { shippedToken } from '../support/shipped-rights.ts'
 import { VirtController } from '../support/virt.ts'
 import { describeFaults } from './watch-faults.ts'
-import { describeAbsence, describeKills } from './watch-kills.ts'
+import { describeAbsence, describeKills, describeRemoval } from './watch-kills.ts'
 
 const CRDS = ['virtualmachines.kubevirt.io', 'virtualmachineinstances.kubevirt.io']
 const PATIENT = { timeout: 20_000, interval: 50 }
@@ -81,6 +81,7 @@ test('the life of a VM, by ordinary API calls, is exactly its facts in order, ac
 
 describeFaults(() => api)
 describeKills(() => api)
+describeRemoval(() => api)
 
 test('1,000 VMs in 50 namespaces are in the inventory within 10 s of the start', async () => {
   await using folder = await temporaryFolder()
