@@ -26,12 +26,7 @@ beforeAll(async () => {
 afterAll(() => kafka[Symbol.asyncDispose]())
 
 conformance('Kafka', {
-  open: (folder, more) =>
-    openIn(folder, kafka.brokers, {
-      ...(more?.judge && { judge: more.judge }),
-      ...(more?.letters && { letters: more.letters }),
-      ...(more?.onDead && { onDead: more.onDead }),
-    }),
+  open: (folder, more) => openIn(folder, kafka.brokers, more),
   boundBytes: OUTBOX_BYTES,
   appender: folder => [APPENDER, folder, kafka.brokers.join(',')],
   prunes: false,

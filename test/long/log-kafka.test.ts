@@ -43,7 +43,7 @@ function through(): readonly string[] {
 }
 
 conformance('Kafka (three nodes)', {
-  open: folder => openIn(folder, kafka.brokers),
+  open: (folder, more) => openIn(folder, kafka.brokers, more),
   boundBytes: OUTBOX_BYTES,
   appender: folder => [APPENDER, folder, kafka.brokers.join(',')],
   prunes: false,
@@ -106,6 +106,9 @@ test('leaders moved by reassignment in the middle of a send, again and again', a
       await admin.alterPartitionReassignments({ topics: topics.map(topic => ({ topic, partitionAssignment })) })
       await writer.more()
     }
+    // As many replicas as the log wants: else it is not opened again.
+    const partitionAssignment = [0, 1, 2].map(partition => ({ partition, replicas: [1, 2, 3] }))
+    await admin.alterPartitionReassignments({ topics: topics.map(topic => ({ topic, partitionAssignment })) })
   })
   expect(found).toMatchObject(CLEAN)
 })
