@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
+import type { TlsOptions } from 'node:tls'
 
 /** A token that the inventory server accepts, and that must never be printed. */
 export const token = 'vbt-keep-me-secret'
@@ -14,11 +15,11 @@ export interface InventoryServer extends AsyncDisposable {
   answer(how: (response: ServerResponse, call: number) => void): void
 }
 
+/** A certificate to serve with; `ca` and `requestCert` for who wants one from clients too. */
+export type ServerTls = Pick<TlsOptions, 'key' | 'cert' | 'ca' | 'requestCert'>
+
 /** Starts one on a free port of the loopback, at first with `document` for the right token and 401 for all others. */
-export async function startInventoryServer(
-  document: unknown,
-  tls?: { key: string; cert: string },
-): Promise<InventoryServer> {
+export async function startInventoryServer(document: unknown, tls?: ServerTls): Promise<InventoryServer> {
   const requests: { path: string; headers: IncomingHttpHeaders }[] = []
   let how: ((response: ServerResponse, call: number) => void) | undefined
   const listener: RequestListener = (request, response) => {

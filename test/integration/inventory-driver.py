@@ -10,7 +10,7 @@ import json
 import os
 import sys
 
-from ansible.inventory.manager import InventoryManager
+from ansible.inventory.manager import InventoryManager, display
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 
@@ -34,14 +34,14 @@ def marked(value):
 def read(scenario):
     before = dict(os.environ)
     os.environ.update(scenario["env"])
-    inventory = None
+    told.clear()
     error = None
+    inventory = InventoryManager(loader=DataLoader(), sources=[], parse=False)
+    inventory._sources = [scenario["source"]]
     try:
-        inventory = InventoryManager(loader=DataLoader(), sources=[], parse=False)
-        inventory._sources = [scenario["source"]]
         inventory.parse_sources(cache=True)
     except Exception as fault:
-        error = str(fault)
+        error = " ".join([*told, str(fault)])
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -59,6 +59,10 @@ def read(scenario):
     }
 
 
+# What each plugin failed with goes to the terminal as a warning; the exception says only that all failed.
+told = []
+display.warning = lambda text, *_, **__: told.append(text)
+display.error_as_warning = lambda msg, exception: told.append(f"{msg} {exception}")
 init_plugin_loader()
 with open(sys.argv[1], "w", encoding="utf-8") as out:
     json.dump([read(scenario) for scenario in json.load(sys.stdin)], out)

@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { stringify } from 'yaml'
 import type { PythonEnvironment } from '../servers/python-environment.ts'
 import { run } from '../servers/run.ts'
 import { type InventoryServer, token } from './ansible-inventory-server.ts'
@@ -8,6 +9,8 @@ const COLLECTIONS = join(import.meta.dirname, '..', '..', 'inventory-plugin')
 
 /** One reading of one inventory source: the options beside `plugin:` as they stand in the file, and what differs in the environment. */
 export interface Reading {
+  /** Readings of the same file share what is cached for it; each has one of its own unless this names it. */
+  readonly file?: string
   readonly options?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
 }
@@ -27,9 +30,9 @@ export async function readAll(
   readings: readonly Reading[],
 ): Promise<readonly Outcome[]> {
   const scenarios = await Promise.all(
-    readings.map(async ({ options = {}, env = {} }, index) => {
-      const source = join(folder, `${index}.virtbridge.yml`)
-      await writeFile(source, JSON.stringify({ plugin: 'virtbridge.fleet.vms', ...options }))
+    readings.map(async ({ file, options = {}, env = {} }, index) => {
+      const source = join(folder, `${file ?? index}.virtbridge.yml`)
+      await writeFile(source, stringify({ plugin: 'virtbridge.fleet.vms', ...options }))
       return { source, env }
     }),
   )

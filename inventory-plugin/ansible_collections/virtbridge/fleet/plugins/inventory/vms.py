@@ -17,7 +17,6 @@ description:
   - Variables named C(ansible_*) are taken from a fixed list only, with fitting values.
 extends_documentation_fragment:
   - virtbridge.fleet.bridge
-  - constructed
   - inventory_cache
 options:
   plugin:
@@ -108,6 +107,16 @@ options:
     default: []
     env:
       - name: VIRTBRIDGE_KEYED_GROUPS
+  use_extra_vars:
+    description:
+      - If V(true), expressions see extra variables too, before those of the host.
+    type: bool
+    default: false
+    env:
+      - name: ANSIBLE_INVENTORY_USE_EXTRA_VARS
+    ini:
+      - section: inventory_plugins
+        key: use_extra_vars
   leading_separator:
     description:
       - If V(false), a keyed group without a prefix has no leading separator.
@@ -184,7 +193,8 @@ try:
 except ImportError:  # ansible-core 2.18 and earlier: every string is rendered, unless it is wrapped
     from ansible.utils.unsafe_proxy import wrap_var as _doubt
 
-    _believe = str
+    # Of a text that a template made of an unsafe one, str() is unsafe again.
+    _believe = str.__str__
 
 _BODY_OF_ERROR = 64 * 1024
 _UNDEFINED = object()
@@ -280,6 +290,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             return kind()
         if not isinstance(value, kind):
             raise InventoryFault(f"{name} must be a {'mapping' if kind is dict else 'list'}, and is {type(value).__name__}")
+        for key in value if kind is dict else ():
+            if not isinstance(key, str):
+                raise InventoryFault(f"{name}: the name {key!r} is no text; YAML takes words like on and off for booleans, so write quotes")
         return value
 
     def _fetch(self, address):
@@ -490,8 +503,8 @@ class _Plan:
 
     def __init__(self, chosen, hosts, groups):
         self.hosts = {chosen[name]: variables for name, variables in hosts.items()}
-        self.members = {name: {chosen[host]: None for host in found if host in chosen} for name, (found, _) in groups.items()}
-        self.children = {name: dict.fromkeys(found) for name, (_, found) in groups.items()}
+        self.members = {name: {chosen[host]: None for host in found if host in chosen} for name, (found, below) in groups.items()}
+        self.children = {name: dict.fromkeys(below) for name, (found, below) in groups.items()}
         self.groups_of = {}
         for name in sorted(self.members):
             for host in self.members[name] if name != "all" else ():
@@ -506,6 +519,8 @@ class _Plan:
         self.members[group][host] = None
 
     def add_child(self, group, name):
+        if group == name:
+            raise InventoryFault(f"keyed_groups: the group {group!r} would be its own parent")
         (self.members if name in self.hosts else self.children)[group][name] = None
 
     def apply(self, inventory):

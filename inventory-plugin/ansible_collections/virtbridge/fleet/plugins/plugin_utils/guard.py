@@ -25,7 +25,7 @@ def check_count(hosts, min_hosts, max_shrink=None, before=None):
     if lost * 100 > before * max_shrink:
         raise InventoryFault(
             f"it holds {_hosts(hosts)} where the last good answer held {before}, and max_shrink takes {max_shrink} percent at most; "
-            "if so many are really gone, set max_shrink (VIRTBRIDGE_MAX_SHRINK) to 100 for one run"
+            "if so many are really gone, set max_shrink (VIRTBRIDGE_MAX_SHRINK, where the file leaves it open) to 100 for one run"
         )
 
 

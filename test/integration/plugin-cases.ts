@@ -1,0 +1,306 @@
+import type { ServerResponse } from 'node:http'
+import { expect } from 'vitest'
+import { hostvars, sendJson, token } from './ansible-inventory-server.ts'
+import type { Outcome, Reading } from './inventory-driver.ts'
+
+/** What a few readings of the plugin must come to, whatever the version of Ansible. */
+export interface Case {
+  readonly title: string
+  readonly readings: readonly Reading[]
+  check(...outcomes: readonly Outcome[]): void
+}
+
+export const HOSTILE = '{{ 6*7 }}'
+export const [WEB, DB, DESK, OFF] = [
+  'web-1.shop.prod-1',
+  'db-1.shop.prod-1',
+  'desk-1.office.dev-1',
+  'off-1.shop.prod-1',
+] as const
+const ALL = [DB, DESK, OFF, WEB]
+
+const HOSTS = {
+  [WEB]: hostvars('web-1'),
+  [DB]: hostvars('db-1', {
+    ansible_host: '10.1.2.4',
+    kubevirt_os: { family: 'linux', id: 'debian', name: { __ansible_unsafe: HOSTILE }, version: '12' },
+    kubevirt_labels: { app: 'db', note: 'a {% raw %} b', size: 'größe "1"' },
+  }),
+  [DESK]: hostvars('desk-1', {
+    kubevirt_cluster: 'dev-1',
+    kubevirt_namespace: 'office',
+    kubevirt_os: { family: 'windows', id: '', name: '', version: '' },
+    kubevirt_labels: {},
+  }),
+  [OFF]: hostvars('off-1', { kubevirt_status: 'Stopped', kubevirt_enabled: false, kubevirt_reachable: false }),
+}
+
+/** The inventory of four hosts that every view serves unless its name asks for something else. */
+export const DOCUMENT = {
+  _meta: { hostvars: HOSTS },
+  all: { children: ['cluster_dev_1', 'cluster_prod_1', 'os_linux'] },
+  cluster_dev_1: { hosts: [DESK] },
+  cluster_prod_1: { hosts: [DB, OFF, WEB] },
+  os_linux: { hosts: [DB, WEB] },
+}
+const SMALL = { _meta: { hostvars: { [WEB]: HOSTS[WEB] } }, all: {} }
+const WHOLE = JSON.stringify(DOCUMENT)
+
+const problem = (code: string) => ({ error: { code, message: `said of ${token}` } })
+
+/** What the bridge answers, by the name of the view; `times` counts how often that view was asked before. */
+const VIEWS: Readonly<Record<string, (response: ServerResponse, times: number) => void>> = {
+  v400: response => sendJson(response, 400, problem('bad_query')),
+  v401: response => sendJson(response, 401, problem('unauthorized')),
+  v403: response => sendJson(response, 403, problem('forbidden')),
+  v404: response => sendJson(response, 404, problem('no_view')),
+  v503: response =>
+    sendJson(response, 503, { error: { code: 'not_synced', message: 'never read', clusters: ['prod-1'] } }),
+  empty: response => sendJson(response, 200, { _meta: { hostvars: {} }, all: {} }),
+  html: response => response.writeHead(200).end('<html>Log in</html>'),
+  half: response => response.writeHead(200).end(WHOLE.slice(0, 900)),
+  hangs: () => undefined,
+  gone: response => response.destroy(),
+  shrinks: (response, times) => sendJson(response, 200, times === 0 ? DOCUMENT : SMALL),
+  once: (response, times) => (times === 0 ? sendJson(response, 200, DOCUMENT) : response.destroy()),
+  slim: response => sendJson(response, 200, { _meta: { hostvars: { [WEB]: {} } }, all: {} }),
+}
+
+/** An answer for `InventoryServer.answer` that plays all the views. `pathOf` tells what is asked for. */
+export function playViews(pathOf: () => string): (response: ServerResponse) => void {
+  const asked = new Map<string, number>()
+  return response => {
+    const view = pathOf().split('/')[4] ?? ''
+    const times = asked.get(view) ?? 0
+    asked.set(view, times + 1)
+    const play = VIEWS[view]
+    if (play === undefined) sendJson(response, 200, DOCUMENT)
+    else play(response, times)
+  }
+}
+
+function hostsOf(outcome: Outcome): readonly string[] {
+  return Object.keys(outcome.hosts).sort()
+}
+
+function whole(outcome: Outcome): Outcome {
+  expect(outcome.error).toBeNull()
+  return outcome
+}
+
+function refused(outcome: Outcome, ...words: readonly string[]): void {
+  const told = (outcome.error ?? '').replaceAll(/\s+/g, ' ')
+  for (const word of words) expect(told).toContain(word)
+  expect(told).not.toContain(token)
+  expect(outcome.hosts).toEqual({})
+}
+
+function sameBothWays(quick: Outcome, slow: Outcome): void {
+  expect(quick).toEqual(whole(slow))
+  const [first = {}] = Object.values(quick.hosts)
+  // Something was made: the four hosts have 20 variables and 5 groups without it.
+  expect(Object.keys(quick.groups).length + Object.keys(first).length).toBeGreaterThan(25)
+}
+
+/** Constructed features twice: with plain expressions, and with the same ones in parentheses, which only the template engine takes. */
+const CONSTRUCTED: readonly [string, Record<string, unknown>, Record<string, unknown>][] = [
+  ['keyed_groups of a text', keyed('kubevirt_os.id'), keyed('(kubevirt_os.id)')],
+  ['keyed_groups of a guest’s text', keyed('kubevirt_os.name'), keyed('(kubevirt_os.name)')],
+  ['keyed_groups of a mapping', keyed('kubevirt_labels'), keyed('(kubevirt_labels)')],
+  ['keyed_groups of what is not there', keyed('kubevirt_labels.app'), keyed('(kubevirt_labels.app)')],
+  [
+    'keyed_groups with a default and a parent',
+    keyed('kubevirt_os.id', { default_value: 'none', parent_group: 'systems', prefix: 'is', separator: '-' }),
+    keyed('(kubevirt_os.id)', { default_value: 'none', parent_group: 'systems', prefix: 'is', separator: '-' }),
+  ],
+  [
+    'keyed_groups without a leading separator',
+    { ...keyed('kubevirt_os.id'), leading_separator: false },
+    { ...keyed('(kubevirt_os.id)'), leading_separator: false },
+  ],
+  [
+    'groups',
+    { groups: { up: 'kubevirt_enabled', down: 'not kubevirt_enabled', 'is rhel': "kubevirt_os.id == 'rhel'" } },
+    { groups: { up: '(kubevirt_enabled)', down: '(not kubevirt_enabled)', 'is rhel': "(kubevirt_os.id == 'rhel')" } },
+  ],
+  [
+    'groups by what is not there',
+    { groups: { web: "kubevirt_labels.app == 'web'" } },
+    { groups: { web: "(kubevirt_labels.app == 'web')" } },
+  ],
+  [
+    'compose',
+    { compose: { ansible_user: "'cloud'", first: 'kubevirt_addresses[0].address', system: 'kubevirt_os.name' } },
+    { compose: { ansible_user: "('cloud')", first: '(kubevirt_addresses[0].address)', system: '(kubevirt_os.name)' } },
+  ],
+  [
+    'groups by what compose made, and names',
+    { compose: { app: 'kubevirt_labels.app' }, ...keyed('app'), hostnames: ['kubevirt_name'] },
+    { compose: { app: '(kubevirt_labels.app)' }, ...keyed('(app)'), hostnames: ['(kubevirt_name)'] },
+  ],
+]
+
+function keyed(key: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return { keyed_groups: [{ key, ...more }] }
+}
+
+const constructed: readonly Case[] = CONSTRUCTED.map(([title, plain, templated]) => ({
+  title: `${title}: the same without templates as with them`,
+  readings: [{ options: plain }, { options: templated }],
+  check: sameBothWays,
+}))
+
+const refusals: readonly Case[] = (
+  [
+    ['400', ['bad_query', 'check view'], { view: 'v400' }],
+    ['401', ['401 unauthorized', 'VIRTBRIDGE_TOKEN'], { view: 'v401' }],
+    ['403, though it repeats the token', ['403 forbidden', '<secret>', 'scope'], { view: 'v403' }],
+    ['404 of a view', ['404 no_view', 'check url and view'], { view: 'v404' }],
+    ['503 of what was never read', ['not_synced', 'prod-1'], { view: 'v503' }],
+    ['a list without hosts', ['0 hosts', 'min_hosts', 'VIRTBRIDGE_MIN_HOSTS'], { view: 'empty' }],
+    ['fewer hosts than min_hosts', ['4 hosts', 'min_hosts wants 5'], { min_hosts: 5 }],
+    ['filters that leave none', ['0 hosts', 'filters'], { filters: { clusters: ['nowhere'] } }],
+    ['a page for people', ['not complete JSON'], { view: 'html' }],
+    ['half a document', ['not complete JSON'], { view: 'half' }],
+    ['no answer in time', ['did not answer within 1 s', 'raise timeout'], { view: 'hangs', timeout: 1 }],
+    ['a connection that is cut', ['not reached, or hung up'], { view: 'gone' }],
+    ['nobody there', ['not reached', 'http://127.0.0.1:9'], { url: 'http://127.0.0.1:9' }],
+    [
+      'a URL with a password',
+      ['https://bridge.example/x', 'must not hold a user'],
+      { url: `https://me:${token}@bridge.example/x` },
+    ],
+    ['a URL that is none', ['must start with https://'], { url: `htp:${token}` }],
+    ['a token in the wrong option', ['token_file'], { token: '', token_file: token }],
+    ['an unknown filter', ["no 'cluster'", 'clusters'], { filters: { cluster: ['prod-1'] } }],
+    [
+      'a filter on what a view does not have',
+      ['kubevirt_cluster', 'view'],
+      { view: 'slim', filters: { clusters: ['prod-1'] } },
+    ],
+    ['an option of the wrong shape', ['hostnames must be a list'], { hostnames: { a: 'b' } }],
+    [
+      'an expression that fails for one host',
+      ['kubevirt_labels.app', DESK],
+      { strict: true, ...keyed('kubevirt_labels.app') },
+    ],
+    ['a template that fails for one host', [DESK], { strict: true, ...keyed('kubevirt_labels.app | upper') }],
+    [
+      'a group whose name YAML takes for a boolean',
+      ['groups: the name False', 'quotes'],
+      { groups: { off: 'kubevirt_stale' } },
+    ],
+    [
+      'a group that is its own parent',
+      ["'_rhel' would be its own parent"],
+      keyed('kubevirt_os.id', { parent_group: '_rhel' }),
+    ],
+    [
+      'an address that is an option of ssh',
+      ['ansible_host', '-oProxy'],
+      { strict: true, compose: { ansible_host: "'-oProxyCommand=id'" } },
+    ],
+    ['two machines of one name', ['would share a name', 'unique'], { strict: true, hostnames: ['kubevirt_cluster'] }],
+  ] satisfies [string, string[], Record<string, unknown>][]
+).map(([title, words, options]) => ({
+  title: `nothing at all, and no token in the message: ${title}`,
+  readings: [{ options }],
+  check: outcome => refused(outcome, ...words),
+}))
+
+/** All of it. `cache` is a folder for what the plugin remembers. */
+export function pluginCases(cache: string): readonly Case[] {
+  const kept = { cache_plugin: 'ansible.builtin.jsonfile', cache_connection: cache }
+  const shrinking = {
+    file: 'shrinks',
+    options: { view: 'shrinks', ...kept },
+    env: { VIRTBRIDGE_MAX_SHRINK: '20' },
+  }
+  const cached = { file: 'once', options: { view: 'once', cache: true, ...kept } }
+  return [
+    {
+      title: 'every host, variable and group; inert text plain, text of a guest data',
+      readings: [{}],
+      check: outcome => {
+        const { hosts, groups } = whole(outcome)
+        const { kubevirt_labels: labels, ...rest } = HOSTS[DB]
+        expect(hosts[DB]).toEqual({
+          ...rest,
+          kubevirt_labels: { ...(labels as object), note: { __ansible_unsafe: 'a {% raw %} b' } },
+        })
+        expect({ ...hosts, [DB]: {} }).toEqual({ ...HOSTS, [DB]: {} })
+        expect(groups['cluster_prod_1']).toEqual({ hosts: [DB, OFF, WEB], children: [] })
+        expect(groups['all']?.children).toContain('os_linux')
+      },
+    },
+    {
+      title: 'what compose makes of a guest’s text is data too, by whichever way',
+      readings: [
+        { options: { compose: { a: 'kubevirt_os.name', b: "kubevirt_os.name ~ '!'", c: "'{' ~ '{ 6*7 }}'" } } },
+      ],
+      check: outcome =>
+        expect(whole(outcome).hosts[DB]).toMatchObject({
+          a: { __ansible_unsafe: HOSTILE },
+          b: { __ansible_unsafe: `${HOSTILE}!` },
+          c: { __ansible_unsafe: HOSTILE },
+        }),
+    },
+    {
+      title: 'options from the environment, as a controller gives them',
+      readings: [
+        {
+          env: {
+            VIRTBRIDGE_FILTERS: '{namespaces: [shop], selector: "app in (web, db)", reachable: true}',
+            VIRTBRIDGE_HOSTNAMES: '["kubevirt_name ~ \'.x\'"]',
+            VIRTBRIDGE_COMPOSE: '{"who": "kubevirt_name | upper"}',
+            VIRTBRIDGE_GROUPS: '{rhel: "kubevirt_os.id == \'rhel\'"}',
+            VIRTBRIDGE_KEYED_GROUPS: '[{key: kubevirt_labels.app, prefix: app}]',
+            VIRTBRIDGE_STRICT: 'true',
+            VIRTBRIDGE_MIN_HOSTS: '2',
+          },
+        },
+        { env: { VIRTBRIDGE_COMPOSE: '{a: b' } },
+        { env: { VIRTBRIDGE_MIN_HOSTS: '9' } },
+      ],
+      check: (outcome, unreadable, few) => {
+        const { hosts, groups } = whole(outcome)
+        expect(hosts['web-1.x']?.['who']).toBe('WEB-1')
+        expect(hostsOf(outcome)).toEqual(['db-1.x', 'web-1.x'])
+        expect(groups['cluster_prod_1']?.hosts).toEqual(['db-1.x', 'web-1.x'])
+        expect([groups['rhel']?.hosts, groups['app_db']?.hosts]).toEqual([['web-1.x'], ['db-1.x']])
+        refused(unreadable, 'compose is neither YAML nor JSON')
+        refused(few, 'min_hosts wants 9')
+      },
+    },
+    {
+      title: 'machines that would share a name keep their own',
+      readings: [{ options: { hostnames: ['kubevirt_nothing', 'kubevirt_cluster'] } }],
+      check: outcome => expect(hostsOf(whole(outcome))).toEqual([DB, 'dev-1', OFF, WEB]),
+    },
+    {
+      title: 'an inventory that shrank too much is refused until a person says so, and then remembered',
+      readings: [shrinking, shrinking, shrinking, { ...shrinking, env: { VIRTBRIDGE_MAX_SHRINK: '100' } }, shrinking],
+      check: (first, second, third, accepted, after) => {
+        expect(hostsOf(whole(first))).toEqual(ALL)
+        for (const outcome of [second, third])
+          refused(outcome, '1 host where the last good answer held 4', 'VIRTBRIDGE_MAX_SHRINK')
+        for (const outcome of [accepted, after]) expect(hostsOf(whole(outcome))).toEqual([WEB])
+      },
+    },
+    {
+      title: 'the cache answers for the bridge, and what is broken in it is not used',
+      readings: [cached, cached, { ...cached, env: { ANSIBLE_INVENTORY_CACHE_PLUGIN_PREFIX: 'other_' } }],
+      check: (first, again, elsewhere) => {
+        expect(again).toEqual(whole(first))
+        refused(elsewhere, 'hung up')
+      },
+    },
+    {
+      title: 'a password of ~/.netrc does not take the token’s place',
+      readings: [{ options: { view: 'netrc' }, env: { NETRC: `${cache}/netrc` } }],
+      check: outcome => expect(hostsOf(whole(outcome))).toEqual(ALL),
+    },
+    ...constructed,
+    ...refusals,
+  ]
+}
