@@ -10,6 +10,8 @@ export interface Fragment {
   readonly host: string
   /** Its variables as JSON, for each profile that a view uses. */
   readonly vars: Readonly<Partial<Record<Profile, string>>>
+  /** Of each profile: another number when what a view of it reads has changed. */
+  readonly revisions: Readonly<Partial<Record<Profile, number>>>
   readonly builtin: readonly string[]
   /** Its group for each label key that a view chose and it has. */
   readonly labels: ReadonlyMap<string, string>
@@ -22,12 +24,23 @@ export function isHostName(name: string): boolean {
   return HOST.test(name)
 }
 
+/** A host as it is rendered, before it is compared with what it was. */
+export type Rendered = Omit<Fragment, 'revisions'>
+
+/** The fragment that follows `known`: what reads the same in a profile keeps its revision, the rest gets this one. */
+export function revised(known: Fragment | undefined, rendered: Rendered, revision: number): Fragment {
+  const profiles = Object.keys(rendered.vars) as Profile[]
+  const revisionOf = (profile: Profile): number =>
+    known !== undefined && isSame(known, rendered, profile) ? (known.revisions[profile] ?? revision) : revision
+  return { ...rendered, revisions: Object.fromEntries(profiles.map(profile => [profile, revisionOf(profile)])) }
+}
+
 /** Renders one host for all views at once: for the profiles that they use, and the labels that they make groups from. */
 export function fragmentOf(
   record: VmRecord,
   standing: Standing,
   wanted: { readonly profiles: readonly Profile[]; readonly labels: readonly string[] },
-): Fragment {
+): Rendered {
   const vars = wanted.profiles.map(profile => [profile, JSON.stringify(hostVars(record, standing, profile))] as const)
   const labels = wanted.labels.flatMap(key => {
     const found = labelGroup(record, key)
@@ -42,7 +55,7 @@ export function fragmentOf(
 }
 
 /** True when a view of this profile reads the same in both. */
-export function isSame(one: Fragment, other: Fragment, profile: Profile): boolean {
+export function isSame(one: Rendered, other: Rendered, profile: Profile): boolean {
   return (
     one.vars[profile] === other.vars[profile] &&
     one.builtin.join() === other.builtin.join() &&

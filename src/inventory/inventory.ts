@@ -3,9 +3,10 @@ import type { FleetView } from '../fleet/index.ts'
 import { hostName, type VmRecord } from '../vm/index.ts'
 import { Contention } from './contention.ts'
 import { type Document, splice } from './document.ts'
-import { type Fragment, fragmentOf, isHostName, isSame } from './fragment.ts'
+import { type Fragment, fragmentOf, isHostName, revised } from './fragment.ts'
 import type { Profile, VerbStatus } from './host.ts'
 import { claimsIn, type Network } from './network.ts'
+import { difference, type Difference, hostListOf, Past } from './past.ts'
 import { StaleBook, type StaleLimits } from './stale.ts'
 import { notTakenBecause, type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
@@ -56,6 +57,8 @@ export class InventoryCache implements Disposable {
   readonly #fragments = new Map<string, Fragment>()
   readonly #staleness: StaleBook
   readonly #unsubscribe: () => void
+  readonly #past = new Past()
+  #revision = 0
   /** The hosts by name; null when one came or went. */
   #order: readonly string[] | null = null
 
@@ -132,6 +135,12 @@ export class InventoryCache implements Disposable {
     })
   }
 
+  /** What became of a view between two of its documents, as long as both are remembered: they were made by this process. Else null. */
+  differenceOf(before: string, after: string, name = ''): Difference | null {
+    const [was, is] = [this.#past.find(name, before), this.#past.find(name, after)]
+    return was === undefined || is === undefined ? null : difference(was, is)
+  }
+
   /** The host with a better claim to the address of this VM; empty when there is none. */
   rivalOf(record: VmRecord): string {
     return this.#contention.betterThan(record)
@@ -185,15 +194,17 @@ export class InventoryCache implements Disposable {
     const conflict = this.#contention.betterThan(record) !== ''
     const staleness = this.#staleness.of(record.cluster, this.#options.now())
     const standing = { staleness, conflict, verbs: this.#options.verbsOf(record.uid) }
-    const fragment = fragmentOf(record, standing, { profiles: this.#profiles, labels: this.#labels })
+    const rendered = fragmentOf(record, standing, { profiles: this.#profiles, labels: this.#labels })
     const known = this.#fragments.get(host)
     if (known === undefined) this.#order = null
-    if (known === undefined || !this.#profiles.every(profile => isSame(known, fragment, profile)))
+    const fragment = revised(known, rendered, (this.#revision += 1))
+    if (this.#profiles.some(profile => known?.revisions[profile] !== fragment.revisions[profile]))
       this.#fragments.set(host, fragment)
     for (const state of this.#views.values()) {
       const { view, members } = state
       const takes = notTakenBecause(view, record, conflict).length === 0
-      if (takes && known !== undefined && members.has(host) && isSame(known, fragment, view.profile)) continue
+      const { profile } = view
+      if (takes && members.has(host) && known?.revisions[profile] === fragment.revisions[profile]) continue
       if (takes) members.add(host)
       else if (!members.delete(host)) continue
       state.document = null
@@ -212,6 +223,7 @@ export class InventoryCache implements Disposable {
     const { view, members, warned } = state
     const hosts = this.#order.filter(host => members.has(host)).flatMap(host => this.#fragments.get(host) ?? [])
     state.document = splice(hosts, view.profile, view.groups)
+    this.#past.remember(hostListOf(view.name, state.document.etag, hosts, view.profile))
     for (const label of state.document.capped) {
       if (!warned.has(label)) this.#options.warnOfGroups?.(view.name, label, view.groups.maxPerLabel)
       warned.add(label)

@@ -91,6 +91,28 @@ describe('a view', () => {
   })
 })
 
+test('what joined, left and changed since a document is told by its ETag, for the view alone', async () => {
+  await using own = await openDesk({}, VIEWS)
+  const app = (name: string): { seen: { labels: Record<string, string> } } => ({ seen: { labels: { app: name } } })
+  own.cluster('prod-1')
+  own.put(guest('web-1', app('web')), guest('web-2', app('web')), guest('web-3', app('web')), guest('db-4'))
+  const etag = String((await own.get('/api/v1/inventory/web')).headers.etag)
+  const since = async (tag: string, headers = SCOPED): Promise<unknown> =>
+    (await own.get(`/api/v1/inventory/web?since=${encodeURIComponent(tag)}`, headers)).json()
+  expect(await since(etag)).toEqual({ since: etag, etag, joined: [], left: [], changed: [] })
+  own.put(
+    guest('web-1', app('db')),
+    guest('web-2', { seen: { ...app('web').seen, status: 'Paused' } }),
+    guest('db-4', app('web')),
+  )
+  own.put(guest('web-5'))
+  const told = { since: etag, joined: ['db-4.shop.prod-1'], left: [WEB], changed: ['web-2.shop.prod-1'] }
+  for (const tag of [etag, `W/${etag}`, etag.slice(1, -1)]) expect(await since(tag)).toMatchObject(told)
+  const unknown = await own.get('/api/v1/inventory/web?since=nothing')
+  expect([unknown.statusCode, unknown.json<{ error: { code: string } }>().error.code]).toEqual([404, 'no_past'])
+  expect((await own.get(`/api/v1/inventory?since=${encodeURIComponent(etag)}`)).statusCode).toBe(404)
+})
+
 describe('one host', () => {
   test('has the variables that it has in the document, by view', async () => {
     const whole = (await desk.get('/api/v1/inventory')).json<Answer>()._meta.hostvars

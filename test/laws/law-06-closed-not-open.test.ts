@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { viewOfAll } from '../../src/inventory/view.ts'
 import { onPlural } from '../../src/simulator/kube/faults.ts'
 import { bearer, NOW, openDesk, TOKENS } from '../http/desk.ts'
 import { guest } from '../day2/guest.ts'
@@ -26,6 +27,37 @@ interface Body {
 }
 
 describe('Closed, not open.', () => {
+  test('a view is closed by the clusters that it could contain and by no other, and what can not be seen makes none shorter', async () => {
+    const groups = { builtin: true, labels: [], maxPerLabel: 10 }
+    const views = [
+      { ...viewOfAll('dev', groups), clusters: ['dev-1'], reachable: true, status: ['Running'] },
+      { ...viewOfAll('careful', groups), clusters: ['dev-1'], onStale: 'fail' as const },
+      viewOfAll('both', groups),
+    ]
+    await using desk = await openDesk({}, views)
+    desk.put(guest('web-1'), guest('web-3', { cluster: 'dev-1' }))
+    const told = async (): Promise<readonly string[]> => {
+      const answers = ['dev', 'careful', 'both'].map(async view => {
+        const answer = await desk.get(`/api/v1/inventory/${view}`)
+        const hosts = answer.statusCode === 200 ? Object.values(answer.json<Body>()._meta.hostvars) : []
+        return `${view} ${answer.statusCode} ${hosts.map(vars => vars.kubevirt_enabled).join()}`
+      })
+      return Promise.all(answers)
+    }
+    expect(await told()).toEqual(['dev 503 ', 'careful 503 ', 'both 503 '])
+    desk.cluster('dev-1', { status: 'unavailable', adopted_at: 0 })
+    expect(await told()).toEqual(['dev 503 ', 'careful 503 ', 'both 503 '])
+    desk.cluster('dev-1')
+    expect(await told()).toEqual(['dev 200 true', 'careful 200 true', 'both 503 '])
+    desk.cluster('prod-1')
+    expect(await told()).toEqual(['dev 200 true', 'careful 200 true', 'both 200 true,true'])
+    desk.clock = NOW + 60_001
+    desk.cluster('dev-1', { status: 'unavailable' })
+    expect(await told()).toEqual(['dev 200 true', 'careful 503 ', 'both 200 true,true'])
+    desk.clock = NOW + 3_600_001
+    expect(await told()).toEqual(['dev 200 false', 'careful 503 ', 'both 200 false,false'])
+  })
+
   test('before every cluster was read as a whole once, not one host is listed, and it is said for whom is waited', async () => {
     await using folder = await temporaryFolder()
     await using clusters = await startClusters(folder.path, 'prod-1', 'dev-1')

@@ -70,6 +70,8 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['confirmations', 'MAX_CONFIRMATIONS', 100, 'cluster/confirmations', 'the latest hundred are remembered'],
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
+  ['inventory/past', 'MAX_PAST_HOSTS', 1_000_000, 'inventory/past', 'a million hosts of past documents'],
+  ['inventory/past', 'MAX_PAST_DOCUMENTS', 200, 'inventory/past', 'two hundred past documents'],
   ['http/app', 'BODY_LIMIT', 1_048_576, 'http/api', 'a body that is too large'],
   ['http/app', 'MAX_PARAM', 1_200, 'http/api', 'a host name as long as they may be'],
   ['http/routes/events', 'MAX_FOLLOWERS', 200, 'http/stream', 'so many follow at once and no more'],

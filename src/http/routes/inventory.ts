@@ -15,7 +15,7 @@ type Closed = Extract<Inventory, { kind: 'closed' }>
 
 interface Ask {
   readonly Params: { readonly view?: string; readonly host?: string }
-  readonly Querystring: { readonly why?: string; readonly view?: string }
+  readonly Querystring: { readonly why?: string; readonly since?: string; readonly view?: string }
 }
 
 /**
@@ -35,16 +35,17 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
   const list = async (request: FastifyRequest<Ask>, reply: FastifyReply): Promise<unknown> => {
     const { view = '' } = request.params
     const caller = authorize(parts, request, view)
-    const { why } = request.query
+    const { why, since } = request.query
     if (why !== undefined) return parts.inventory.why(why, parts.now(), { view, ofOthers: caller.views === undefined })
     const inventory = openOf(parts, view)
+    if (since !== undefined) return differenceOf(parts, view, since, inventory.etag)
     void reply.headers({ etag: inventory.etag, 'cache-control': 'no-cache', vary: 'authorization, accept-encoding' })
     if (matches(request.headers['if-none-match'], inventory.etag)) return reply.status(304).send()
     void reply.type('application/json; charset=utf-8')
     if (!takesGzip(request.headers['accept-encoding']?.toString())) return reply.send(inventory.body)
     return reply.header('content-encoding', 'gzip').send(await pack(view, inventory))
   }
-  const querystring = query({ why: text(512) })
+  const querystring = query({ why: text(512), since: text(64) })
   app.get<Ask>('/api/v1/inventory', { schema: { querystring } }, list)
   app.get<Ask>('/api/v1/inventory/:view', { schema: { querystring } }, list)
   app.get<Ask>(
@@ -86,6 +87,16 @@ function openOf(parts: AppParts, view: string): Open {
   const inventory = parts.inventory.read(parts.now(), view)
   if (inventory.kind === 'closed') throw inventory.because === 'unread' ? unread(inventory) : unseen(inventory)
   return inventory
+}
+
+/** What joined, left and changed since the document with that ETag, with or without its quotes. */
+function differenceOf(parts: AppParts, view: string, since: string, etag: string): object {
+  const before = `"${since.replace(/^(W\/)?"|"$/g, '')}"`
+  const difference = parts.inventory.differenceOf(before, etag, view)
+  if (difference !== null) return { since: before, etag, ...difference }
+  throw new Problem(404, 'no_past', `${before} is no document that is remembered`, {
+    hint: 'compare with a later one: past documents are remembered until the next start, and a bounded number of them',
+  })
 }
 
 /** Never a shorter list: an inventory with a cluster missing would make AAP delete its hosts. */
