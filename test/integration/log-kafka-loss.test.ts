@@ -9,6 +9,7 @@ import { all, latest } from '../log/conformance.ts'
 import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { temporaryFolder } from '../support/bridge.ts'
+import { lostFleet } from './lost-fleet.ts'
 
 const TOPIC = 2
 /** Of a compacted topic. Altering one setting this way takes back the others. */
@@ -77,6 +78,7 @@ test('a log that is new has lost nothing, nor has one that is opened again after
   await expect.poll(() => first.health(), SOON).toMatchObject({ writable: true, readable: true, reason: '' })
   await using second = await open(folder.path)
   expect(second.losses()).toEqual([])
+  expect(await all(second, 'events.vm')).toHaveLength(1)
   await first[Symbol.asyncDispose]()
 })
 
@@ -197,3 +199,5 @@ test('a changed spread of the keys is a fault that names both values, and takes 
     message: expect.stringContaining('log.kafka.partitions is 8 and was 4') as string,
   })
 })
+
+lostFleet(() => ({ brokers: kafka.brokers, admin }))
