@@ -2,7 +2,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { parseConfig } from '../../src/config/index.ts'
-import { EXIT } from '../../src/cli/program.ts'
+import { EXIT } from '../../src/cli/exit.ts'
 import { createMetrics } from '../../src/telemetry/index.ts'
 import { page, ROOT } from './documents.ts'
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { copyLog, findMove, refuseHalfCopied } from '../../src/copy-log.ts'
-import { EXIT } from '../../src/cli/program.ts'
+import { EXIT } from '../../src/cli/exit.ts'
 import { loadLedger } from '../../src/day2/index.ts'
 import { type Entry, type EventLog, EVENT_STREAMS, openSqliteLog, START, STATE_STREAMS } from '../../src/log/index.ts'
 import { type Move, MOVE_KEY, moveOf } from '../../src/log/move.ts'

@@ -4,7 +4,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync, 
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
-import { EXIT } from '../../src/cli/program.ts'
+import { EXIT } from '../../src/cli/exit.ts'
 import { type EventLog, openSqliteLog } from '../../src/log/index.ts'
 import { type Backup, type BackupOptions, backupSqliteLog } from '../../src/log/sqlite/backup.ts'
 import { virtbridge } from '../cli/console.ts'

@@ -1,0 +1,79 @@
+import { type Command, Option } from 'commander'
+import { loadConfig } from '../config/index.ts'
+import { until } from '../waiting.ts'
+import type { ProgramContext } from './context.ts'
+import { EXIT, type SetCode } from './exit.ts'
+import { paint } from './terminal.ts'
+
+// The service and what it needs take most of a second to load: only the commands that run it wait for that.
+const telemetry = (): Promise<typeof import('../telemetry/index.ts')> => import('../telemetry/index.ts')
+
+interface DemoArguments {
+  readonly fresh?: boolean
+  readonly exitWhenDone?: boolean
+  readonly dir: string
+  readonly port: string
+  readonly speed: string
+  readonly kafka: string | boolean
+}
+
+/** The commands that run a bridge, or look at what one would run on: `serve`, `demo`, `check`. */
+export function serviceCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
+  const { terminal, env, signal, now, newId } = context
+  const file = new Option('-c, --config <file>', 'the configuration').default('virtbridge.yaml')
+  program
+    .command('serve')
+    .description('watch the clusters, serve the inventory, dispatch jobs')
+    .addOption(file)
+    .action(async ({ config: path }: { config: string }) => {
+      const config = loadConfig(path)
+      const [{ startService }, { createLogger }] = await Promise.all([import('../service.ts'), telemetry()])
+      const logger = createLogger({ level: config.telemetry.log_level, people: terminal.interactive })
+      await using service = await startService(config, { env, logger, now, newId })
+      await Promise.race([until(null, signal), service.ended])
+      logger.info('closing')
+    })
+  program
+    .command('demo')
+    .description('show the main job on simulated clusters and a simulated controller; goes on where it was')
+    .option('--fresh', 'forget what was')
+    .option('--exit-when-done', 'end when the story is told: 0 when all of it came true, else 1')
+    .option('--dir <dir>', 'where it remembers', '.demo')
+    .option('--port <port>', 'where virtbridge listens, if it is free', '8080')
+    .option('--speed <factor>', '2 is twice as fast', '1')
+    .option('--kafka [brokers]', 'keep the log on these brokers (host:port, separated by commas), not in a file', '')
+    .action(async (options: DemoArguments) => {
+      if (options.kafka === true) program.error(`error: ${NO_BROKERS}`, { exitCode: EXIT.usage })
+      const [{ runDemo }, { createLogger }] = await Promise.all([import('../demo/demo.ts'), telemetry()])
+      const logger = createLogger({ level: 'warn', people: true })
+      const { dir, fresh = false, exitWhenDone = false } = options
+      const kafka = typeof options.kafka === 'string' && options.kafka !== '' ? options.kafka.split(',') : []
+      const settings = { dir, fresh, exitWhenDone, kafka, port: Number(options.port), speed: Number(options.speed) }
+      await runDemo(settings, { env, logger, now, newId, terminal, signal })
+    })
+  program
+    .command('check')
+    .description('tell line by line what works and what does not; changes nothing')
+    .addOption(file)
+    .option('--json', 'for programs')
+    .action(async ({ config: path, json = false }: { config: string; json?: boolean }) => {
+      const findings = []
+      const { check } = await import('../check.ts')
+      for await (const finding of check({ config: loadConfig(path), env, now, signal })) {
+        findings.push(finding)
+        if (json) continue
+        const mark = {
+          ok: paint(terminal, 'green', 'ok  '),
+          warn: paint(terminal, 'yellow', 'warn'),
+          fail: paint(terminal, 'red', 'FAIL'),
+        }[finding.result]
+        terminal.out(`${mark}  ${finding.what}: ${finding.detail}`)
+        if (finding.hint !== '') terminal.out(`      ${paint(terminal, 'dim', finding.hint)}`)
+      }
+      if (json) terminal.out(JSON.stringify(findings))
+      if (findings.some(finding => finding.result === 'fail')) setCode(EXIT.found)
+    })
+}
+
+const NO_BROKERS =
+  '--kafka wants the brokers of a Kafka, as in --kafka 127.0.0.1:9092; only in a checkout, npm run demo -- --kafka starts one of its own'
