@@ -1,13 +1,13 @@
-import type { ClusterRecord } from '../cluster/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { hostName, type VmRecord } from '../vm/index.ts'
+import { type Closed, closedBecause } from './closed.ts'
 import { Contention } from './contention.ts'
 import { type Document, splice } from './document.ts'
 import { type Fragment, fragmentOf, isHostName, revised } from './fragment.ts'
 import type { Profile, VerbStatus } from './host.ts'
 import { claimsIn, type Network } from './network.ts'
 import { difference, type Difference, hostListOf, Past } from './past.ts'
-import { StaleBook, type StaleLimits } from './stale.ts'
+import { StaleBook, type Staleness, type StaleLimits } from './stale.ts'
 import { notTakenBecause, type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
 
@@ -30,9 +30,7 @@ export interface InventoryOptions {
  * The document, or why there is none: closed until every cluster that the view could contain has been read once (`unread`), and, for
  * a view that would rather fail, while one of them can not be seen (`stale`).
  */
-export type Inventory =
-  | ({ readonly kind: 'document' } & Document)
-  | { readonly kind: 'closed'; readonly because: 'unread' | 'stale'; readonly clusters: readonly string[] }
+export type Inventory = ({ readonly kind: 'document' } & Document) | ({ readonly kind: 'closed' } & Closed)
 
 /** Groups that one label key may make in any view. Other groups are as many as there are. */
 export const MAX_LABEL_GROUPS = 2_000
@@ -99,12 +97,11 @@ export class InventoryCache implements Disposable {
   /** The inventory at `now`, in ms: of the whole fleet, or of one of the `views`. */
   read(now: number, name = ''): Inventory {
     const state = this.#state(name)
-    const clusters = this.#clustersOf(state.view)
-    const unread = clusters.filter(cluster => isUnread(this.#options.fleet.clusters.get(cluster)))
-    if (unread.length > 0) return { kind: 'closed', because: 'unread', clusters: unread }
     this.#age(now)
-    const stale = state.view.onStale === 'fail' ? clusters.filter(cluster => this.#isUnseen(cluster, now)) : []
-    if (stale.length > 0) return { kind: 'closed', because: 'stale', clusters: stale }
+    const { fleet, expected } = this.#options
+    const stalenessOf = (cluster: string): Staleness => this.#staleness.of(cluster, now)
+    const closed = closedBecause(state.view, { clusters: fleet.clusters, expected, stalenessOf })
+    if (closed !== null) return { kind: 'closed', ...closed }
     return { kind: 'document', ...this.#document(state) }
   }
 
@@ -157,12 +154,6 @@ export class InventoryCache implements Disposable {
     return state
   }
 
-  /** Every cluster, and every hub that may bring one, that the view could contain. */
-  #clustersOf({ clusters }: View): readonly string[] {
-    const { expected, fleet } = this.#options
-    return [...new Set(clusters.length > 0 ? clusters : [...expected, ...fleet.clusters.keys()])].sort()
-  }
-
   /** Clusters grow stale by time alone: their hosts are rendered again when they cross a limit. */
   #age(now: number): void {
     const { vms } = this.#options.fleet
@@ -172,13 +163,6 @@ export class InventoryCache implements Disposable {
     const touched = new Set(records.flatMap(record => this.#contention.change(record, record)))
     for (const record of records) this.#render(record)
     this.#renderHosts(touched)
-  }
-
-  /** Who left the selection is not missed: somebody took it out. Its hosts stay, as those of any that is not seen. */
-  #isUnseen(cluster: string, now: number): boolean {
-    const record = this.#options.fleet.clusters.get(cluster)
-    if (record?.kind === 'hub' || record?.status === 'out_of_scope') return false
-    return this.#staleness.of(cluster, now) !== 'fresh'
   }
 
   #renderHosts(hosts: Iterable<string>): void {
@@ -234,9 +218,4 @@ export class InventoryCache implements Disposable {
 
 function newState(view: View): ViewState {
   return { view, members: new Set(), warned: new Set(), document: null }
-}
-
-/** A cluster that left the selection before it was ever read has no hosts to miss. */
-function isUnread(cluster: ClusterRecord | undefined): boolean {
-  return cluster === undefined || (cluster.adopted_at === 0 && cluster.status !== 'out_of_scope')
 }

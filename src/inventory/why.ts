@@ -1,4 +1,5 @@
 import type { VmRecord } from '../vm/index.ts'
+import type { Closed } from './closed.ts'
 import { isHostName } from './fragment.ts'
 import { builtinGroups, labelGroup, type Membership } from './group.ts'
 import { unreachableReason } from './host.ts'
@@ -33,7 +34,8 @@ export interface Evidence {
   /** VMs outside of the view may be told of. */
   readonly ofOthers: boolean
   readonly staleness: Staleness
-  readonly closed: { readonly because: 'unread' | 'stale'; readonly clusters: readonly string[] } | null
+  /** Null while it is open. */
+  readonly closed: Closed | null
   /** The groups that the view has; null while it is closed. */
   readonly groups: ReadonlySet<string> | null
 }

@@ -55,7 +55,7 @@ beforeAll(async () => {
       tokens: [{ name: 'test', token: { file: 'api-token' }, can: ['read', 'run', 'admin'] }],
     },
     watch: SHORT_HOLDS,
-    inventory: { label_groups: ['evil', 'app'] },
+    inventory: { label_groups: ['evil', 'app'], views: [{ name: 'full', profile: 'full' }] },
     clusters: clusters.config,
   })
   const service = stack.use(
@@ -88,6 +88,9 @@ beforeAll(async () => {
   })
   const paths = [
     '/api/v1/inventory',
+    `/api/v1/inventory/hosts/${HOST}`,
+    `/api/v1/inventory?why=${HOST}`,
+    '/api/v1/inventory/full',
     '/api/v1/vms',
     `/api/v1/vms/${HOST}`,
     `/api/v1/explain/${HOST}`,

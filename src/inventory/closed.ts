@@ -1,0 +1,40 @@
+import type { ClusterRecord } from '../cluster/index.ts'
+import type { Staleness } from './stale.ts'
+import type { View } from './view.ts'
+
+/** Why a view has no document now, and for which clusters. */
+export interface Closed {
+  /** `unread`: never read as a whole. `stale`: can not be seen, and the view would rather fail. */
+  readonly because: 'unread' | 'stale'
+  readonly clusters: readonly string[]
+}
+
+/** What is known of clusters. */
+export interface ClusterSight {
+  readonly clusters: ReadonlyMap<string, ClusterRecord>
+  /** Clusters and hubs that must have been read before the whole inventory is true. */
+  readonly expected: readonly string[]
+  readonly stalenessOf: (cluster: string) => Staleness
+}
+
+/** Why the view is closed; null when it is open. It is so by the clusters, and the hubs that may bring one, that it could contain. Pure. */
+export function closedBecause({ clusters: named, onStale }: View, sight: ClusterSight): Closed | null {
+  const { clusters, expected } = sight
+  const could = [...new Set(named.length > 0 ? named : [...expected, ...clusters.keys()])].sort()
+  const unread = could.filter(name => isUnread(clusters.get(name)))
+  if (unread.length > 0) return { because: 'unread', clusters: unread }
+  const unseen = onStale === 'fail' ? could.filter(name => isUnseen(name, sight)) : []
+  return unseen.length > 0 ? { because: 'stale', clusters: unseen } : null
+}
+
+/** A cluster that left the selection before it was ever read has no hosts to miss. */
+function isUnread(cluster: ClusterRecord | undefined): boolean {
+  return cluster === undefined || (cluster.adopted_at === 0 && cluster.status !== 'out_of_scope')
+}
+
+/** Who left the selection is not missed: somebody took it out. Its hosts stay, as those of any that is not seen. */
+function isUnseen(name: string, { clusters, stalenessOf }: ClusterSight): boolean {
+  const cluster = clusters.get(name)
+  if (cluster?.kind === 'hub' || cluster?.status === 'out_of_scope') return false
+  return stalenessOf(name) !== 'fresh'
+}
