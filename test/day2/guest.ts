@@ -54,9 +54,10 @@ export function guest(name: string, wish: GuestWish = {}): VmRecord {
   }
 }
 
-/** `web-7` has the address 10.1.0.7. */
+/** `web-7` has the address 10.1.0.7, `web-257` has 10.1.1.1. */
 function addressFor(name: string): string {
-  return `10.1.0.${/\d+$/.exec(name)?.[0] ?? '250'}`
+  const number = Number(/\d+$/.exec(name)?.[0] ?? '250')
+  return `10.1.${number >> 8}.${number & 255}`
 }
 
 /** A VM as a run means it. */
