@@ -138,6 +138,8 @@ test('events carry the headers of CloudEvents, none of them null, and an ordinar
   ])
   const consumer = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).consumer({
     groupId: folder.path,
+    // It does not leave before the fetch that is on its way is answered.
+    maxWaitTimeInMs: 100,
   })
   await consumer.connect()
   const heard: EachMessagePayload[] = []
