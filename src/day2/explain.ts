@@ -52,7 +52,10 @@ export function explain(
     known_since: new Date(record.known_since).toISOString(),
     adopted: record.adopted,
     inventory: { enabled: disabled === '', because: disabled || 'it runs, its agent answers and it has an address' },
-    launch: { possible: notNow === '' && isReady(record), because: notNow || 'ready, and no run holds it' },
+    launch: {
+      possible: notNow === '' && isReady(record) && rival === '',
+      because: notNow || (rival === '' ? 'ready, and no run holds it' : `${rival} has the better claim to its address`),
+    },
     onboard: { due: notOnboarded === '', because: notOnboarded || 'it is news, and reachable' },
     verbs: VERBS.flatMap(verb => ledger.verb(record.uid, verb) ?? []),
     waiting: record.waiting.map(waiting => ({ fact: waiting.fact, until: new Date(waiting.due).toISOString() })),

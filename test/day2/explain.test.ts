@@ -7,7 +7,10 @@ import { cluster, guest, type GuestWish, hostOf, meant, POLICY, uuid } from './g
 
 const NOW = Date.UTC(2026, 10, 21, 8)
 
-function explained(wish: GuestWish, more: { policy?: Policy | null; held?: boolean; known?: boolean } = {}) {
+function explained(
+  wish: GuestWish,
+  more: { policy?: Policy | null; held?: boolean; known?: boolean; rival?: string } = {},
+) {
   const record = guest('web-1', wish)
   const fleet = new Fleet()
   if (more.known !== false) fleet.apply({ key: 'prod-1', value: { ...cluster(), reason: 'all is well' } })
@@ -21,7 +24,8 @@ function explained(wish: GuestWish, more: { policy?: Policy | null; held?: boole
     for (const entry of planned(run, ledger, NOW)) ledger.apply(entry)
   }
   const policy = more.policy === undefined ? POLICY : more.policy
-  return explain(record, { host: hostOf('web-1'), fleet, ledger, policy, staleness: 'fresh' }, NOW)
+  const { rival = '' } = more
+  return explain(record, { host: hostOf('web-1'), fleet, ledger, policy, staleness: 'fresh', rival }, NOW)
 }
 
 describe('a VM is explained from what is recorded', () => {
@@ -50,6 +54,15 @@ describe('a VM is explained from what is recorded', () => {
         adopted: true,
         launch: { possible: true },
         onboard: { due: false, because: 'it was there before its cluster was adopted' },
+      },
+    ],
+    [
+      'at an address to which another has the better claim',
+      {},
+      { rival: 'db-1.shop.prod-1' },
+      {
+        inventory: { enabled: false, because: 'conflicting address' },
+        launch: { possible: false, because: 'db-1.shop.prod-1 has the better claim to its address' },
       },
     ],
     [
