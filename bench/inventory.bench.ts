@@ -1,4 +1,5 @@
 import { InventoryCache } from '../src/inventory/index.ts'
+import { viewOfAll } from '../src/inventory/view.ts'
 import { vmKey } from '../src/vm/index.ts'
 import { fleetOf, runningRecord } from '../test/support/fleet.ts'
 import type { Measure } from './bench.ts'
@@ -9,7 +10,10 @@ const VMS = 10_000
 const ROUNDS = 20
 const MB = 1024 * 1024
 
-/** The inventory of 10,000 VMs: rendered whole, after one change, and unchanged; its size; against one JSON.stringify of the same. */
+/**
+ * The inventory of 10,000 VMs: rendered whole, after one change, and unchanged; its size; against one JSON.stringify of the same. And
+ * a view of it with few variables.
+ */
 export async function* run(): AsyncIterable<Measure> {
   const now = Date.now()
   const fleet = fleetOf(VMS, now)
@@ -49,6 +53,21 @@ export async function* run(): AsyncIterable<Measure> {
   }
   const unchanged = median(() => cache.read(now))
   yield { what: `nothing changed, ${VMS} VMs`, value: unchanged, unit: 'ms', must: { of: 'value', atMost: 5 } }
+  const groups = { builtin: true, labels: ['app'], maxPerLabel: 2_000 }
+  const views = [{ ...viewOfAll('slim', groups), profile: 'slim' as const }]
+  using viewed = new InventoryCache({
+    fleet,
+    views,
+    expected: ['prod-1'],
+    limits,
+    labelGroups: ['app'],
+    verbsOf,
+    now: () => now,
+  })
+  const slim = viewed.read(now, 'slim')
+  if (slim.kind !== 'document') throw new Error('the view is closed')
+  const size = slim.body.length / MB
+  yield { what: `slim document of ${VMS} VMs`, value: size, unit: 'MB', must: { of: 'value', atMost: 5 } }
   yield { what: `document of ${VMS} VMs`, value: inventory.body.length / MB, unit: 'MB' }
 }
 
