@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createAuthority } from '../servers/authority.ts'
 import { ansible, type PythonEnvironment } from '../servers/python-environment.ts'
 import { run, runToEnd, type RunResult } from '../servers/run.ts'
 import { hostvars, sendJson, startInventoryServer, token, type InventoryServer } from './ansible-inventory-server.ts'
@@ -173,6 +174,38 @@ cache_connection: ${folder}/cache
     expect(flat(unknown)).toContain('CERTIFICATE_VERIFY_FAILED')
     expect(secure.requests).toHaveLength(2)
   })
+})
+
+test('a client certificate is shown to who asks for one', async () => {
+  const authority = createAuthority('virtbridge test')
+  const [server, client] = [authority.issue('bridge'), authority.issue('controller')]
+  const ca = authority.certificate
+  await using strict = await startInventoryServer(inventory, {
+    key: server.key,
+    cert: server.certificate,
+    ca,
+    requestCert: true,
+  })
+  const given = {
+    VIRTBRIDGE_URL: strict.url,
+    VIRTBRIDGE_CA_CERT: await file('strict-ca.pem', ca),
+    VIRTBRIDGE_CLIENT_KEY: await file('client-key.pem', client.key),
+    VIRTBRIDGE_RETRIES: '0',
+  }
+  const certificate = await file('client.pem', client.certificate)
+  for (const from of [source, script])
+    expect(Object.keys(await listHosts(from, { ...given, VIRTBRIDGE_CLIENT_CERT: certificate }))).toHaveLength(4)
+  const without = await ansibleInventory(source, '--list', { ...given, VIRTBRIDGE_CLIENT_CERT: '' })
+  expect(without.status).not.toBe(0)
+  expect(strict.requests).toHaveLength(2)
+})
+
+test('every option can come from the environment', async () => {
+  const { stdout } = await start('ansible-doc', ['-t', 'inventory', '--json', 'virtbridge.fleet.vms'])
+  const documented = JSON.parse(stdout) as Record<string, { doc: { options: Record<string, { env?: unknown[] }> } }>
+  const options = Object.entries(documented['virtbridge.fleet.vms']?.doc.options ?? {})
+  expect(options.length).toBeGreaterThan(20)
+  expect(options.filter(([, { env = [] }]) => env.length === 0).map(([name]) => name)).toEqual(['plugin'])
 })
 
 describe('the script virtbridge-inventory', () => {

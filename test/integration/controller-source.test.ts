@@ -1,0 +1,117 @@
+import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ansible, olderAnsible, type PythonEnvironment } from '../servers/python-environment.ts'
+import { run, runToEnd } from '../servers/run.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+import { type InventoryServer, startInventoryServer, token } from './ansible-inventory-server.ts'
+import { DB, DOCUMENT, HOSTILE, WEB } from './plugin-cases.ts'
+
+const PLUGIN = join(import.meta.dirname, '..', '..', 'inventory-plugin')
+const COLLECTION = join(PLUGIN, 'ansible_collections', 'virtbridge', 'fleet')
+
+const stack = new AsyncDisposableStack()
+let folder: string
+let bridge: InventoryServer
+let newest: PythonEnvironment
+let oldest: PythonEnvironment
+
+beforeAll(async () => {
+  folder = stack.use(await temporaryFolder()).path
+  bridge = stack.use(await startInventoryServer(DOCUMENT))
+  newest = await ansible()
+  oldest = await olderAnsible('2.16')
+})
+afterAll(() => stack.disposeAsync())
+
+/** A project as a controller checks it out: the source alone, in a folder of its own. */
+async function project(name: string): Promise<string> {
+  const path = join(folder, name)
+  await mkdir(join(path, 'inventories'), { recursive: true })
+  await writeFile(join(path, 'inventories', 'fleet.virtbridge.yml'), '---\nplugin: virtbridge.fleet.vms\n')
+  return path
+}
+
+/** Runs the sync of an inventory source as AWX runs it in an execution environment: this command, and these variables beside the credential's. */
+async function sync(environment: PythonEnvironment, path: string, more: Record<string, string> = {}) {
+  const output = join(path, 'output.json')
+  const source = join(path, 'inventories', 'fleet.virtbridge.yml')
+  const args = [
+    '--list',
+    '--export',
+    '-i',
+    source,
+    '--output',
+    output,
+    '--playbook-dir',
+    join(path, 'inventories'),
+    '-v',
+  ]
+  const { status, stdout, stderr } = await runToEnd('ansible-inventory', args, {
+    cwd: path,
+    env: {
+      ...environment.env,
+      ANSIBLE_HOME: join(path, 'ansible-home'),
+      ANSIBLE_INVENTORY_UNPARSED_FAILED: 'True',
+      ANSIBLE_INVENTORY_EXPORT: 'True',
+      ANSIBLE_HOST_PATTERN_MISMATCH: 'error',
+      VIRTBRIDGE_URL: bridge.url,
+      VIRTBRIDGE_TOKEN: token,
+      ...more,
+    },
+  })
+  const hosts = async (): Promise<Record<string, unknown>> => {
+    expect(status, `${stdout}\n${stderr}`).toBe(0)
+    const { _meta: meta } = JSON.parse(await run('cat', [output])) as { _meta: { hostvars: Record<string, unknown> } }
+    return meta.hostvars
+  }
+  return { status, told: `${stdout} ${stderr}`.replaceAll(/\s+/g, ' '), hosts }
+}
+
+test('a collection beside the source in the project is found without anything installed', async () => {
+  const path = await project('beside')
+  const collections = join(path, 'inventories', 'collections', 'ansible_collections', 'virtbridge')
+  await cp(COLLECTION, join(collections, 'fleet'), { recursive: true })
+  for (const environment of [newest, oldest]) {
+    const hosts = await (await sync(environment, path)).hosts()
+    expect(hosts[WEB]).toMatchObject({ ansible_host: '10.1.2.3', kubevirt_enabled: true })
+    expect(hosts[DB]).toMatchObject({ ansible_host: '10.1.2.4', kubevirt_os: { name: { __ansible_unsafe: HOSTILE } } })
+  }
+})
+
+test('a collection that the project’s requirements.yml names is installed and found', async () => {
+  const path = await project('required')
+  const requirements = `---\ncollections:\n  - name: ${COLLECTION}\n    type: dir\n`
+  await writeFile(join(path, 'requirements.yml'), requirements)
+  const installed = join(path, 'requirements_collections')
+  const install = ['collection', 'install', '-r', 'requirements.yml', '-p', installed]
+  const env = { ...newest.env, ANSIBLE_HOME: join(path, 'ansible-home') }
+  expect(await run('ansible-galaxy', install, { cwd: path, env })).toContain('was installed successfully')
+  // A controller that knows only the plural name needs an execution environment older than ansible-core 2.19.
+  const older = await (await sync(oldest, path, { ANSIBLE_COLLECTIONS_PATHS: installed })).hosts()
+  const newer = await (await sync(newest, path, { ANSIBLE_COLLECTIONS_PATH: installed })).hosts()
+  expect(Object.keys(newer).sort()).toEqual(Object.keys(older).sort())
+  expect(newer[WEB]).toMatchObject({ ansible_host: '10.1.2.3' })
+})
+
+test('a collection that the execution environment brings is found', async () => {
+  const path = await project('shipped')
+  const home = join(path, 'ansible-home', 'collections', 'ansible_collections', 'virtbridge')
+  await cp(COLLECTION, join(home, 'fleet'), { recursive: true })
+  expect(Object.keys(await (await sync(newest, path)).hosts())).toHaveLength(4)
+})
+
+test('a bridge without hosts, or without an answer, fails the sync, so that the controller keeps what it has', async () => {
+  const path = await project('failing')
+  const more = { ANSIBLE_COLLECTIONS_PATH: PLUGIN, VIRTBRIDGE_RETRIES: '0' }
+  await using none = await startInventoryServer({ _meta: { hostvars: {} }, all: {} })
+  for (const [url, said] of [
+    [none.url, 'min_hosts'],
+    ['http://127.0.0.1:9', 'was not reached'],
+  ] as const) {
+    const { status, told } = await sync(newest, path, { ...more, VIRTBRIDGE_URL: url })
+    expect(status).not.toBe(0)
+    expect(told).toContain(said)
+    expect(told).not.toContain(token)
+  }
+})
