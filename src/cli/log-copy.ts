@@ -42,7 +42,7 @@ export async function copyToKafka(
   const told = progressOn(terminal, now)
   const tell = (done: number, total: number): void => told('copied', done, total, 'entries')
   const target = await openKafka(config, kafka, env, {
-    onHealth: ({ reason }) => terminal.err(reason === '' ? 'Kafka takes writes again' : reason),
+    onHealth: ({ reason, notice = '' }) => terminal.err(reason || notice || 'Kafka takes writes again'),
     onDead: ({ stream, key, reason }) => terminal.err(`${stream} ${key} became a dead letter: ${reason}`),
   })
   const before = move?.entries ?? 0
