@@ -37,7 +37,7 @@ export function splice(fragments: Iterable<Fragment>, profile: Profile, wanted: 
 }
 
 function groupsOfFragment(
-  { builtin, labels }: Fragment,
+  { groups: { builtin, labels } }: Fragment,
   wanted: ViewGroups,
   admits: (key: string, group: string) => boolean,
 ): ReadonlySet<string> {

@@ -12,12 +12,44 @@ export interface Fragment {
   readonly vars: Readonly<Partial<Record<Profile, string>>>
   /** Of each profile: another number when what a view of it reads has changed. */
   readonly revisions: Readonly<Partial<Record<Profile, number>>>
+  readonly groups: FragmentGroups
+}
+
+/** The groups of a host; the same object for hosts of the same groups, which are many. */
+export interface FragmentGroups {
   readonly builtin: readonly string[]
   /** Its group for each label key that a view chose and it has. */
   readonly labels: ReadonlyMap<string, string>
+  /** The same for the same groups. */
+  readonly key: string
 }
 
-const NO_LABELS: ReadonlyMap<string, string> = new Map()
+/** Groups that are shared; when there are more, it is begun anew. */
+const MAX_SHARED_GROUPS = 10_000
+
+/** Keeps one object for hosts of the same groups: a host then costs its variables and little else. */
+export class SharedGroups {
+  readonly #known = new Map<string, FragmentGroups>()
+
+  get size(): number {
+    return this.#known.size
+  }
+
+  of(record: VmRecord, labelKeys: readonly string[]): FragmentGroups {
+    const builtin = builtinGroups(record).map(({ group }) => group)
+    const labels = labelKeys.flatMap(key => {
+      const found = labelGroup(record, key)
+      return found === null ? [] : [[key, found.group] as const]
+    })
+    const key = `${builtin.join()} ${labels.join()}`
+    const known = this.#known.get(key)
+    if (known !== undefined) return known
+    if (this.#known.size >= MAX_SHARED_GROUPS) this.#known.clear()
+    const fresh = { builtin, labels: new Map(labels), key }
+    this.#known.set(key, fresh)
+    return fresh
+  }
+}
 
 /** True for a name that may stand in an inventory. */
 export function isHostName(name: string): boolean {
@@ -35,30 +67,17 @@ export function revised(known: Fragment | undefined, rendered: Rendered, revisio
   return { ...rendered, revisions: Object.fromEntries(profiles.map(profile => [profile, revisionOf(profile)])) }
 }
 
-/** Renders one host for all views at once: for the profiles that they use, and the labels that they make groups from. */
+/** Renders one host for all views at once, for the profiles that they use. */
 export function fragmentOf(
   record: VmRecord,
   standing: Standing,
-  wanted: { readonly profiles: readonly Profile[]; readonly labels: readonly string[] },
+  wanted: { readonly profiles: readonly Profile[]; readonly groups: FragmentGroups },
 ): Rendered {
   const vars = wanted.profiles.map(profile => [profile, JSON.stringify(hostVars(record, standing, profile))] as const)
-  const labels = wanted.labels.flatMap(key => {
-    const found = labelGroup(record, key)
-    return found === null ? [] : [[key, found.group] as const]
-  })
-  return {
-    host: hostName(record),
-    vars: Object.fromEntries(vars),
-    builtin: builtinGroups(record).map(({ group }) => group),
-    labels: labels.length === 0 ? NO_LABELS : new Map(labels),
-  }
+  return { host: hostName(record), vars: Object.fromEntries(vars), groups: wanted.groups }
 }
 
 /** True when a view of this profile reads the same in both. */
 export function isSame(one: Rendered, other: Rendered, profile: Profile): boolean {
-  return (
-    one.vars[profile] === other.vars[profile] &&
-    one.builtin.join() === other.builtin.join() &&
-    [...one.labels].join() === [...other.labels].join()
-  )
+  return one.vars[profile] === other.vars[profile] && one.groups.key === other.groups.key
 }

@@ -3,7 +3,7 @@ import { hostName, type VmRecord } from '../vm/index.ts'
 import { type Closed, closedBecause } from './closed.ts'
 import { Contention } from './contention.ts'
 import { type Document, splice } from './document.ts'
-import { type Fragment, fragmentOf, isHostName, revised } from './fragment.ts'
+import { type Fragment, fragmentOf, isHostName, revised, SharedGroups } from './fragment.ts'
 import type { Profile, VerbStatus } from './host.ts'
 import { claimsIn, type Network } from './network.ts'
 import { difference, type Difference, hostListOf, Past } from './past.ts'
@@ -55,6 +55,7 @@ export class InventoryCache implements Disposable {
   readonly #fragments = new Map<string, Fragment>()
   readonly #staleness: StaleBook
   readonly #unsubscribe: () => void
+  readonly #groups = new SharedGroups()
   readonly #past = new Past()
   #revision = 0
   /** The hosts by name; null when one came or went. */
@@ -178,7 +179,10 @@ export class InventoryCache implements Disposable {
     const conflict = this.#contention.betterThan(record) !== ''
     const staleness = this.#staleness.of(record.cluster, this.#options.now())
     const standing = { staleness, conflict, verbs: this.#options.verbsOf(record.uid) }
-    const rendered = fragmentOf(record, standing, { profiles: this.#profiles, labels: this.#labels })
+    const rendered = fragmentOf(record, standing, {
+      profiles: this.#profiles,
+      groups: this.#groups.of(record, this.#labels),
+    })
     const known = this.#fragments.get(host)
     if (known === undefined) this.#order = null
     const fragment = revised(known, rendered, (this.#revision += 1))

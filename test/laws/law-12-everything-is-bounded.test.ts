@@ -70,6 +70,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['confirmations', 'MAX_CONFIRMATIONS', 100, 'cluster/confirmations', 'the latest hundred are remembered'],
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
+  ['inventory/fragment', 'MAX_SHARED_GROUPS', 10_000, 'inventory/fragment', 'ten thousand groups are shared'],
   ['inventory/past', 'MAX_PAST_HOSTS', 1_000_000, 'inventory/past', 'a million hosts of past documents'],
   ['inventory/past', 'MAX_PAST_DOCUMENTS', 200, 'inventory/past', 'two hundred past documents'],
   ['http/app', 'BODY_LIMIT', 1_048_576, 'http/api', 'a body that is too large'],
