@@ -61,7 +61,8 @@ export async function copyLog(options: CopyOptions): Promise<Move> {
   // Whoever ends it while Kafka takes nothing does not wait for that.
   let closed: PromiseLike<void> | null = null
   const close = (): PromiseLike<void> => (closed ??= target[Symbol.asyncDispose]())
-  signal.addEventListener('abort', close, { once: true })
+  const stop = (): void => void close()
+  signal.addEventListener('abort', stop, { once: true })
   try {
     await copy.commands()
     for (const stream of ORDER) await copy.stream(stream)
@@ -73,7 +74,7 @@ export async function copyLog(options: CopyOptions): Promise<Move> {
       cause: error,
     })
   } finally {
-    signal.removeEventListener('abort', close)
+    signal.removeEventListener('abort', stop)
     await close()
   }
 }
