@@ -288,7 +288,7 @@ export function pluginCases(cache: string): readonly Case[] {
       },
     },
     {
-      title: 'the cache answers for the bridge, and what is broken in it is not used',
+      title: 'the cache answers for the bridge, and only what was kept under the same prefix',
       readings: [cached, cached, { ...cached, env: { ANSIBLE_INVENTORY_CACHE_PLUGIN_PREFIX: 'other_' } }],
       check: (first, again, elsewhere) => {
         expect(again).toEqual(whole(first))

@@ -222,8 +222,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
                 if document.dropped:
                     ignored = ", ".join(document.dropped)
                     self.display.warning(f"virtbridge: ignored variables that may not come from an inventory: {ignored}")
-                plan = self._plan(path, address, document, wanted)
+                plan, remember = self._plan(path, address, document, wanted)
                 plan.apply(self.inventory)
+                remember()
         except InventoryFault as fault:
             where = endpoint.place(url)
             raise AnsibleParserError(f"the inventory of the virtbridge at {where} can not be used: {fault}") from fault
@@ -251,13 +252,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 
     def _plan(self, path, address, document, wanted):
         kept = filters.chosen(document.hosts, wanted["filters"]) if wanted["filters"] else list(document.hosts)
-        commit = self._guard(f"{self._key(path, address)}_count", wanted["filters"], len(kept))
+        remember = self._guard(f"{self._key(path, address)}_count", wanted["filters"], len(kept))
         hosts = {name: document.hosts[name] for name in kept}
         plan = _Plan(self._renamed(hosts, wanted["hostnames"]), hosts, document.groups)
         if wanted["compose"] or wanted["groups"] or wanted["keyed_groups"]:
             self._construct(plan, wanted)
-        commit()
-        return plan
+        return plan, remember
 
     def _guard(self, key, chosen, count):
         """Refuses too few hosts; the function that it returns remembers how many there were, when all the rest went well."""
@@ -272,11 +272,11 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         key = f"{key}_{hashlib.sha256(repr(chosen).encode()).hexdigest()[:8]}"
         guard.check_count(count, self.get_option("min_hosts"), max_shrink, guard.remembered(store.get(key)))
 
-        def commit():
+        def remember():
             store[key] = {"hosts": count}
             store.set_cache()
 
-        return commit
+        return remember
 
     def _structure(self, name, kind):
         """An option that is a mapping or a list; from the environment it comes as YAML."""
