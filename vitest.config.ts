@@ -57,7 +57,8 @@ export default defineConfig({
           globalSetup: ['test/servers/setup.ts'],
           testTimeout: 90_000,
           hookTimeout: 120_000,
-          maxWorkers: 2,
+          // One more than there are cores: they wait for servers.
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },
