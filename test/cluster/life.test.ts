@@ -16,7 +16,7 @@ import {
 } from '../../src/simulator/kube/resource.ts'
 import { FAILS_ANNOTATION } from '../../src/simulator/virt/migration.ts'
 import { UNSCHEDULABLE_ANNOTATION } from '../../src/simulator/virt/instance.ts'
-import type { Vm, Vmi } from '../../src/simulator/virt/objects.ts'
+import { hasCondition, type Vm, type Vmi } from '../../src/simulator/virt/objects.ts'
 import { startVirt } from '../../src/simulator/virt/virt.ts'
 import { GuestIndex } from '../../src/vm/index.ts'
 import { BACKOFF, clientOf, startScripted, startWorld, type World } from '../kube/world.ts'
@@ -103,7 +103,8 @@ describe('a simulated cluster, from its API server to the log', () => {
     at.store.create(MIGRATIONS, { metadata: { ...db, name: 'm-2', ...failing('no room') }, spec: { vmiName: 'db' } })
     expect(await last('migration_failed')).toMatchObject({ reason: 'no room' })
 
-    await vi.waitUntil(() => at.store.get(VMIS, db)?.status !== undefined)
+    // The agent tells its own words anew when it is back after the migration.
+    await vi.waitUntil(() => hasCondition((at.store.get(VMIS, db) as Vmi).status?.conditions, 'AgentConnected'), SOON)
     befall(() => ({ guestOSInfo: { kernelRelease: '5.14.0-503' } }))
     expect(await last('guest_changed')).toMatchObject({ changed: ['kernel'] })
     at.store.patch(VMS, db, { spec: { instancetype: { name: 'u1.large' } } })
