@@ -56,21 +56,9 @@ export class Outbox<Item, Done> {
   }
 
   /**
-   * Resolves when the items fit, in the order of the calls: a small append does not overtake a large one that waits. An append larger
-   * than the whole outbox is let in when nothing else waits.
-   */
-  room(items: readonly Item[]): Promise<void> {
-    return this.#after(() => this.#wait(this.#options.bytesOf(items)))
-  }
-
-  /** Resolves when the items are durable. */
-  add(items: readonly Item[]): Promise<Done> {
-    return this.#add(items, this.#options.bytesOf(items)).promise
-  }
-
-  /**
-   * Both, with nothing between them: resolves when the items are durable. `letIn` is called right before they are in, and keeps them
-   * out by throwing.
+   * Resolves when the items are durable. They are let in when they fit, in the order of the calls: a small append does not overtake a
+   * large one that waits, and one that is larger than the whole outbox goes in when nothing else waits. `letIn` is called right before
+   * they are in, and keeps them out by throwing.
    */
   put(items: readonly Item[], letIn: () => void): Promise<Done> {
     const bytes = this.#options.bytesOf(items)

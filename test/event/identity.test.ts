@@ -32,6 +32,8 @@ test.each([
   ['a\nb\tc', 'a b c'],
   ['\u202eevil', 'evil'],
   ['x'.repeat(300), 'x'.repeat(256)],
+  [`${'x'.repeat(255)}😀`, 'x'.repeat(255)],
+  [`${'x'.repeat(254)}😀`, `${'x'.repeat(254)}😀`],
   [' padded ', 'padded'],
   [7, ''],
   [null, ''],
