@@ -63,9 +63,9 @@ export async function startService(config: Config, around: Surroundings): Promis
 }
 
 function tellHealth({ writable, readable, reason, notice = '' }: LogHealth, logger: Logger): void {
-  if (!writable || !readable) logger.error({ reason }, `the log can not be ${writable ? 'read' : 'written'}`)
-  else if (notice !== '') logger.warn({ notice }, 'the log needs a look')
-  else logger.info('the log is written and read again')
+  if (!writable || !readable) return logger.error({ reason }, `the log can not be ${writable ? 'read' : 'written'}`)
+  logger.info('the log is written and read')
+  if (notice !== '') logger.warn({ notice }, 'the log needs a look')
 }
 
 function tellDead(letter: DeadLetter, metrics: Metrics, logger: Logger): void {
