@@ -57,8 +57,7 @@ export default defineConfig({
           globalSetup: ['test/servers/setup.ts'],
           testTimeout: 90_000,
           hookTimeout: 120_000,
-          // One more than there are cores: they wait for servers.
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
       },
