@@ -12,6 +12,7 @@ import {
 import { vi } from 'vitest'
 import type { VmRecord } from '../../src/vm/index.ts'
 import { BACKOFF, clientOf, type World } from '../kube/world.ts'
+import { appending } from '../support/appending.ts'
 
 export const SHORT = { stopped: 20, reachable: 1, unreachable: 20, address: 1 }
 
@@ -129,25 +130,18 @@ export function dying(
   die: { readonly when: (entries: readonly Entry[]) => boolean; readonly durable: boolean },
 ): EventLog & { readonly died: boolean } {
   let died = false
+  const dead = appending(log, async entries => {
+    died ||= die.when(entries)
+    if (died && !die.durable) throw new LogError('fatal', 'killed')
+    const position = await log.append(entries)
+    if (died) throw new LogError('fatal', 'killed')
+    return position
+  })
   return {
+    ...dead,
     get died() {
       return died
     },
-    async append(entries) {
-      died ||= die.when(entries)
-      if (died && !die.durable) throw new LogError('fatal', 'killed')
-      const position = await log.append(entries)
-      if (died) throw new LogError('fatal', 'killed')
-      return position
-    },
-    follow: (stream, from, signal) => log.follow(stream, from, signal),
-    page: (stream, from, limit) => log.page(stream, from, limit),
-    latest: stream => log.latest(stream),
-    end: stream => log.end(stream),
-    health: () => log.health(),
-    losses: () => log.losses(),
-    confirmLoss: id => log.confirmLoss(id),
-    [Symbol.asyncDispose]: () => Promise.resolve(),
   }
 }
 

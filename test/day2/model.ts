@@ -5,6 +5,7 @@ import type { EventLog } from '../../src/log/index.ts'
 import type { RequestFault } from '../../src/simulator/controller/faults.ts'
 import { isUnfinished } from '../../src/simulator/controller/records.ts'
 import type { VmRecord } from '../../src/vm/index.ts'
+import { appending } from '../support/appending.ts'
 import { guest, hostOf } from './guest.ts'
 import { LAUNCH, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
 
@@ -202,8 +203,8 @@ class Process {
     this.#bypassSearch = bypassSearch
   }
 
-  readonly logOf = (log: EventLog): EventLog => ({
-    append: entries => {
+  readonly logOf = (log: EventLog): EventLog =>
+    appending(log, entries => {
       if (this.left <= 0) return Promise.reject(new Error('the process is dead'))
       this.left -= 1
       const appended = this.#track(log.append(entries))
@@ -212,16 +213,7 @@ class Process {
         : appended.then(() => {
             throw new Error('the process is dead')
           })
-    },
-    follow: (stream, from, signal) => log.follow(stream, from, signal),
-    page: (stream, from, limit) => log.page(stream, from, limit),
-    latest: stream => log.latest(stream),
-    end: stream => log.end(stream),
-    health: () => log.health(),
-    losses: () => log.losses(),
-    confirmLoss: id => log.confirmLoss(id),
-    [Symbol.asyncDispose]: async () => undefined,
-  })
+    })
 
   readonly controllerOf = (client: Controller): Controller => ({
     ...client,

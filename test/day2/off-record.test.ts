@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Entry, EventLog } from '../../src/log/index.ts'
+import { appending } from '../support/appending.ts'
 import { guest, hostOf } from './guest.ts'
 import { names, startWorld, type World } from './world.ts'
 
@@ -17,17 +18,7 @@ function poison(hits: Poison['hits']): Poison {
       : entry
   const poisoned: Poison = {
     hits,
-    logOf: log => ({
-      append: entries => log.append(entries.map(spoil)),
-      follow: (stream, from, signal) => log.follow(stream, from, signal),
-      page: (stream, from, limit) => log.page(stream, from, limit),
-      latest: stream => log.latest(stream),
-      end: stream => log.end(stream),
-      health: () => log.health(),
-      losses: () => log.losses(),
-      confirmLoss: id => log.confirmLoss(id),
-      [Symbol.asyncDispose]: async () => undefined,
-    }),
+    logOf: log => appending(log, entries => log.append(entries.map(spoil))),
   }
   return poisoned
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Controller } from '../../src/aap/index.ts'
 import { freshFor, Proof } from '../../src/day2/proof.ts'
 import { type EventLog, LogError } from '../../src/log/index.ts'
+import { appending } from '../support/appending.ts'
 import { guest, hostOf } from './guest.ts'
 import { LAUNCH, startWorld, type World, type WorldOptions } from './world.ts'
 
@@ -17,24 +18,15 @@ function pausing(pauses: Pauses): { readonly logOf: (log: EventLog) => EventLog;
   let intents = 0
   return {
     intents: () => intents,
-    logOf: log => ({
-      async append(entries) {
+    logOf: log =>
+      appending(log, async entries => {
         const posting = entries.some(({ value }) => value !== null && 'status' in value && value.status === 'posting')
         if (posting) intents += 1
         if (posting) await pauses.before?.(intents)
         const position = await log.append(entries)
         if (posting) await pauses.after?.(intents)
         return position
-      },
-      follow: (stream, from, signal) => log.follow(stream, from, signal),
-      page: (stream, from, limit) => log.page(stream, from, limit),
-      latest: stream => log.latest(stream),
-      end: stream => log.end(stream),
-      health: () => log.health(),
-      losses: () => log.losses(),
-      confirmLoss: id => log.confirmLoss(id),
-      [Symbol.asyncDispose]: async () => undefined,
-    }),
+      }),
   }
 }
 

@@ -13,7 +13,7 @@ import {
 } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import { InventoryCache } from '../../src/inventory/index.ts'
-import type { Entry, EventLog, Position, Stored } from '../../src/log/index.ts'
+import type { EventLog, Position, Stored } from '../../src/log/index.ts'
 import {
   type ControllerObjects,
   loadObjects,
@@ -25,6 +25,7 @@ import {
 } from '../../src/simulator/controller/index.ts'
 import type { Job } from '../../src/simulator/controller/job-records.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
+import { appending } from '../support/appending.ts'
 import { cluster, hostOf, POLICY, uuid } from './guest.ts'
 import { emptyLog, reopenedLog } from './log-place.ts'
 
@@ -319,22 +320,13 @@ export function cutAt(append: number, durable: boolean): { logOf: (log: EventLog
     get cut() {
       return left <= 0
     },
-    logOf: log => ({
-      async append(entries: readonly Entry[]) {
+    logOf: log =>
+      appending(log, async entries => {
         left -= 1
         if (left > 0) return log.append(entries)
         if (left === 0 && durable) await log.append(entries)
         throw new Error('the process is dead')
-      },
-      follow: (stream, from, signal) => log.follow(stream, from, signal),
-      page: (stream, from, limit) => log.page(stream, from, limit),
-      latest: stream => log.latest(stream),
-      end: stream => log.end(stream),
-      health: () => log.health(),
-      losses: () => log.losses(),
-      confirmLoss: id => log.confirmLoss(id),
-      [Symbol.asyncDispose]: async () => undefined,
-    }),
+      }),
   }
 }
 
