@@ -12,6 +12,8 @@ export interface Candidate {
   readonly hub: string
   readonly connection: Connection
   readonly word: () => HubWord
+  /** The ManagedClusterSets it is in now. */
+  readonly sets: () => readonly string[]
 }
 
 interface Running {
@@ -63,7 +65,7 @@ export class RunningClusters {
   }
 
   /** Begins to watch. Its record is on the log already. */
-  async start({ name, hub, connection, word }: Candidate): Promise<void> {
+  async start({ name, hub, connection, word, sets }: Candidate): Promise<void> {
     const { config, log, metrics, now, signal } = this.#parts
     const known = await this.#stock.take(name)
     const stop = new AbortController()
@@ -88,6 +90,7 @@ export class RunningClusters {
         metrics.auditCorrections.inc({ cluster: name }, corrections)
       },
       word,
+      sets,
       isConfirmed: digest => this.#confirmations.has(name, digest),
       claim: uid => this.#claim(uid, name),
       guests: this.guests,

@@ -9,6 +9,7 @@ import {
   outOfScope,
   type Selection,
   type SelectionChange,
+  setsOf,
   leavingEntries,
   watchHub,
   watchPlans,
@@ -123,16 +124,18 @@ export class WatchRole {
   }
 
   async #startConfigured(cluster: ClusterConfig): Promise<void> {
-    const candidate: Candidate = { name: cluster.name, hub: '', connection: connectionOf(cluster), word: () => '' }
+    const { name, cluster_sets } = cluster
+    const about = { word: () => '' as const, sets: () => cluster_sets ?? [] }
+    const candidate: Candidate = { name, hub: '', connection: connectionOf(cluster), ...about }
     const entries = this.#firstRecord(candidate)
     await keep(this.#parts.log, [entries])
     await this.#clusters?.start(candidate)
   }
 
   /** Who is new on the log gets a record before anything else: an inventory stays closed until it was read. */
-  #firstRecord({ name, hub }: Candidate): readonly Entry[] {
+  #firstRecord({ name, hub, sets }: Candidate): readonly Entry[] {
     if (this.#stock?.has(name) === true) return []
-    return [{ stream: 'state.fleet', key: name, value: newCluster(name, hub) }]
+    return [{ stream: 'state.fleet', key: name, value: newCluster(name, hub, sets()) }]
   }
 
   async #watchHub(hub: HubConfig, signal: AbortSignal): Promise<void> {
@@ -197,7 +200,8 @@ export class WatchRole {
   #candidate(access: HubAccess, name: string, cluster: ManagedCluster, selection: Selection): Managed {
     const managed = (): ManagedCluster => selection.find(cluster.name) ?? cluster
     const connection = managedConnection(access, managed)
-    return { name, managed: cluster.name, hub: access.hub.name, connection, word: () => managed().word }
+    const about = { word: () => managed().word, sets: () => setsOf(managed().labels) }
+    return { name, managed: cluster.name, hub: access.hub.name, connection, ...about }
   }
 
   /** A name that another hub or the configuration has already is refused, and said: it needs an alias. */

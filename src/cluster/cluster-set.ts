@@ -4,6 +4,15 @@ import type { Requirement } from './label.ts'
 /** The label by which a cluster says which exclusive set it is in. */
 const SET_LABEL = 'cluster.open-cluster-management.io/clusterset'
 
+/**
+ * The sets that a cluster is in by its own label: the exclusive one, or none, as the label has one value. Sets with a selector of
+ * their own, `global` among them, are not named: who wants what they take can say the same labels.
+ */
+export function setsOf(labels: Readonly<Record<string, string>>): readonly string[] {
+  const set = text(labels[SET_LABEL])
+  return set === '' ? [] : [set]
+}
+
 /** What is kept of a ManagedClusterSet (cluster.open-cluster-management.io/v1beta2): its name, and what its clusters are known by. */
 export interface ClusterSet {
   readonly name: string

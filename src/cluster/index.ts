@@ -1,3 +1,4 @@
+export { setsOf } from './cluster-set.ts'
 export { clusterEvent } from './event.ts'
 export { type HubOptions, readSelection, watchHub } from './hub.ts'
 export { groupsOf, keep } from './keep.ts'

@@ -39,12 +39,14 @@ export interface ClusterRecord {
   readonly missing_names: readonly string[]
   /** What its hub says of it. It is told, and decides nothing: what counts is whether it can be read. */
   readonly hub_says: HubWord
+  /** The ManagedClusterSets it is in: what its hub says, or the configuration of one that has none. Records from before lack it. */
+  readonly cluster_sets?: readonly string[]
   /** When it left the selection, in ms; 0 while it is in it. */
   readonly left_at: number
   readonly last_event: string
 }
 
-export function newCluster(name: string, hub: string): ClusterRecord {
+export function newCluster(name: string, hub: string, sets: readonly string[] = []): ClusterRecord {
   return {
     schema: 1,
     kind: 'cluster',
@@ -63,6 +65,7 @@ export function newCluster(name: string, hub: string): ClusterRecord {
     missing_digest: '',
     missing_names: [],
     hub_says: '',
+    cluster_sets: sets,
     left_at: 0,
     last_event: '',
   }

@@ -27,6 +27,8 @@ export interface WatchOptions {
   readonly heartbeatMs: number
   /** What its hub says of it now. */
   readonly word?: () => HubWord
+  /** The ManagedClusterSets it is in now. */
+  readonly sets?: () => readonly string[]
   /** Did a person confirm the missing VMs that have this digest? Asked with every heartbeat while some are held. */
   readonly isConfirmed?: (digest: string) => boolean
   /** Takes this identity for the cluster; gives the name of the one that has it already, or null. */
@@ -114,6 +116,7 @@ export class ClusterWatch {
     const { signal } = this.#options
     const waitMs = this.#options.reflect?.backoff?.maxMs ?? IDENTITY_RETRY_MS
     while (!signal.aborted) {
+      await this.#noteSets()
       try {
         const uid = await this.#identity.verify(signal)
         const twin = this.#options.claim?.(uid) ?? null
@@ -172,6 +175,7 @@ export class ClusterWatch {
       await this.#tellOutage()
       if (now() - beat < heartbeatMs) continue
       beat = now()
+      await this.#noteSets()
       await this.#beat()
     }
   }
@@ -274,6 +278,13 @@ export class ClusterWatch {
 
   get #word(): HubWord {
     return this.#options.word?.() ?? ''
+  }
+
+  /** A cluster may be put into another set at any time, and while it can not be read too. */
+  async #noteSets(): Promise<void> {
+    const sets = this.#options.sets?.() ?? []
+    const { cluster_sets = [] } = this.record
+    if (sets.join() !== cluster_sets.join()) await this.#book.become({ ...this.record, cluster_sets: sets })
   }
 
   async #beat(): Promise<void> {

@@ -1,8 +1,13 @@
-import { address, choice, flag, name, optionalText, part, type Schema, text } from './schema-part.ts'
+import { address, choice, flag, list, name, optionalText, part, type Schema, text } from './schema-part.ts'
 
 /** A cluster that is watched directly. */
 export function cluster(): Schema {
-  return part('One cluster.', connection(), ['name'])
+  const cluster_sets = list(
+    'The cluster sets it is in, as views name them; a managed cluster is in that of its hub.',
+    20,
+    { type: 'string', minLength: 1, maxLength: 63 },
+  )
+  return part('One cluster.', { ...connection(), cluster_sets }, ['name'])
 }
 
 /** A hub: which of its clusters are watched, and how they are reached. */

@@ -65,6 +65,8 @@ export interface ClusterConfig {
   readonly context: string
   readonly in_cluster: boolean
   readonly allow_exec: boolean
+  /** The ManagedClusterSets that it is in, of one that has no hub to say so. */
+  readonly cluster_sets?: readonly string[]
 }
 
 /** How the managed clusters of a hub are reached. */

@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import { MANAGED_CLUSTERS, PLACEMENT_DECISIONS, VMS } from '../../src/simulator/kube/resource.ts'
+import { BRIDGE_USER } from '../../src/simulator/cast/fleet.ts'
+import { userBehindProxy } from '../../src/simulator/kube/hub.ts'
 import { virtbridge } from '../cli/console.ts'
-import { startBridge } from '../support/bridge.ts'
+import { fileIn, startBridge } from '../support/bridge.ts'
 import {
   BOTH,
   changes,
   checked,
   deleted,
+  kubeconfig,
   letReadSecrets,
   PATIENT,
   place,
@@ -177,4 +180,27 @@ describe('names and identities', () => {
       expect(reason).toMatch(/^it is the same cluster as (dev|prod)-[12], which is watched already$/)
     await bridge.api.get('/api/v1/inventory')
   })
+})
+
+test('the set that a cluster is in stands in its record, and follows its hub while it is watched and while it can not be read', async () => {
+  const at = await place()
+  const put = (name: string, set: string | null): void => {
+    const labels = { 'cluster.open-cluster-management.io/clusterset': set }
+    at.world.hub.store.patch(MANAGED_CLUSTERS, { namespace: '', name }, { metadata: { labels } })
+  }
+  put('prod-1', 'production')
+  const lab = at.world.clusters.get('dev-1')
+  if (lab === undefined) throw new Error('no such cluster')
+  await fileIn(at.folder, 'own', kubeconfig({ ...lab, name: 'own' }))
+  const own = { name: 'own', kubeconfig: 'own', context: 'own', cluster_sets: ['lab', 'test'] }
+  const bridge = await started(at, { ...at.config({ labels: 'name=prod-1' }), clusters: [own] })
+  const sets = async (): Promise<unknown> =>
+    Object.fromEntries((await records(bridge)).map(({ name, cluster_sets }) => [name, cluster_sets]))
+  await expect.poll(() => statuses(bridge), PATIENT).toMatchObject({ 'prod-1': 'synced', own: 'synced' })
+  expect(await sets()).toEqual({ hub1: [], 'prod-1': ['production'], own: ['lab', 'test'] })
+  put('prod-1', 'other')
+  await expect.poll(sets, PATIENT).toMatchObject({ 'prod-1': ['other'] })
+  at.world.clusters.get('prod-1')?.server.access.admit({ user: userBehindProxy(BRIDGE_USER), rules: [] })
+  put('prod-1', null)
+  await expect.poll(sets, PATIENT).toMatchObject({ 'prod-1': [] })
 })
