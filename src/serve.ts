@@ -5,7 +5,14 @@ import { explain, followLedger, loadLedger, type LedgerView, type Policy, refuse
 import { onboardPolicy } from './dispatch.ts'
 import { Fault, messageOf } from './errors.ts'
 import { buildApp, type Check, createAuthenticator } from './http/index.ts'
-import { InventoryCache, type InventoryOptions, stalenessOf, type StaleLimits, type View } from './inventory/index.ts'
+import {
+  InventoryCache,
+  type InventoryOptions,
+  ownRendering,
+  stalenessOf,
+  type StaleLimits,
+  type View,
+} from './inventory/index.ts'
 import type { EventStream, Stored } from './log/index.ts'
 import type { RoleParts } from './role.ts'
 import { VERSION } from './version.ts'
@@ -93,9 +100,9 @@ function viewOf(view: ViewConfig): View {
     os,
     status,
     reachable,
-    profile,
-    groups: { builtin, labels, maxPerLabel: max_per_label },
+    rendering: ownRendering(profile, { builtin, labels, maxPerLabel: max_per_label }),
     onStale: view.on_stale,
+    maxShrink: 100,
   }
 }
 

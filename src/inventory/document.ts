@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Fragment } from './fragment.ts'
-import type { Profile } from './host.ts'
-import type { ViewGroups } from './view.ts'
+import type { Membership } from './group.ts'
+import type { Rendering } from './rendering.ts'
 
 /** A document of Ansible's script protocol. The same hosts make the same bytes, and the same ETag. */
 export interface Document {
@@ -14,13 +14,14 @@ export interface Document {
 }
 
 /** Splices fragments, in the order they come in, into one document. */
-export function splice(fragments: Iterable<Fragment>, profile: Profile, wanted: ViewGroups): Document {
+export function splice(fragments: Iterable<Fragment>, rendering: Rendering): Document {
   const groups = new Map<string, string[]>()
   const hosts: string[] = []
-  const cap = new LabelCap(wanted.maxPerLabel)
+  const cap = new LabelCap(rendering.maxPerSource)
   for (const fragment of fragments) {
-    hosts.push(`"${fragment.host}":${fragment.vars[profile] ?? '{}'}`)
-    const own = groupsOfFragment(fragment, wanted, (key, group) => groups.has(group) || cap.admits(key))
+    const shown = fragment.shown[rendering.key]
+    hosts.push(`"${fragment.host}":${shown?.vars ?? '{}'}`)
+    const own = admitted(shown?.groups.of ?? [], (key, group) => groups.has(group) || cap.admits(key))
     // Ansible knows a host by its groups: without any it would not be there.
     for (const group of own.size === 0 ? ['ungrouped'] : own) {
       const members = groups.get(group)
@@ -36,17 +37,12 @@ export function splice(fragments: Iterable<Fragment>, profile: Profile, wanted: 
   return { body, etag, hosts: hosts.length, groups: new Set(children), capped: cap.reached() }
 }
 
-function groupsOfFragment(
-  { groups: { builtin, labels } }: Fragment,
-  wanted: ViewGroups,
+function admitted(
+  memberships: readonly Membership[],
   admits: (key: string, group: string) => boolean,
 ): ReadonlySet<string> {
-  const own = new Set<string>(wanted.builtin ? builtin : [])
-  for (const key of wanted.labels) {
-    const group = labels.get(key)
-    if (group !== undefined && admits(key, group)) own.add(group)
-  }
-  return own
+  const own = memberships.filter(({ source, group }) => source === undefined || admits(source, group))
+  return new Set(own.map(({ group }) => group))
 }
 
 /** Counts the groups that each label key makes. */

@@ -1,25 +1,30 @@
 import { hostName, type VmRecord } from '../vm/index.ts'
-import { builtinGroups, labelGroup } from './group.ts'
-import { hostVars, type Profile, type Standing } from './host.ts'
+import type { Membership } from './group.ts'
+import type { Standing } from './host.ts'
+import type { Rendering } from './rendering.ts'
 
 /** Whom Ansible may be told of: names of Kubernetes, joined by dots. A controller takes 512 characters. */
 const HOST = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,511}$/
 
-/** One host, rendered: what every view that has it is spliced from. */
+/** One host, rendered in each way that a view uses: what every view that has it is spliced from. */
 export interface Fragment {
   readonly host: string
-  /** Its variables as JSON, for each profile that a view uses. */
-  readonly vars: Readonly<Partial<Record<Profile, string>>>
-  /** Of each profile: another number when what a view of it reads has changed. */
-  readonly revisions: Readonly<Partial<Record<Profile, number>>>
+  /** By the key of the rendering. */
+  readonly shown: Readonly<Record<string, Shown>>
+}
+
+/** One host in one way. */
+export interface Shown {
+  /** Its variables as JSON. */
+  readonly vars: string
   readonly groups: FragmentGroups
+  /** Another number when any of it has changed. */
+  readonly revision: number
 }
 
 /** The groups of a host; the same object for hosts of the same groups, which are many. */
 export interface FragmentGroups {
-  readonly builtin: readonly string[]
-  /** Its group for each label key that a view chose and it has. */
-  readonly labels: ReadonlyMap<string, string>
+  readonly of: readonly Membership[]
   /** The same for the same groups. */
   readonly key: string
 }
@@ -35,17 +40,12 @@ export class SharedGroups {
     return this.#known.size
   }
 
-  of(record: VmRecord, labelKeys: readonly string[]): FragmentGroups {
-    const builtin = builtinGroups(record).map(({ group }) => group)
-    const labels = labelKeys.flatMap(key => {
-      const found = labelGroup(record, key)
-      return found === null ? [] : [[key, found.group] as const]
-    })
-    const key = `${builtin.join()} ${labels.join()}`
+  of(memberships: readonly Membership[]): FragmentGroups {
+    const key = memberships.map(({ group, source = '', parent = '' }) => `${group} ${source} ${parent}`).join()
     const known = this.#known.get(key)
     if (known !== undefined) return known
     if (this.#known.size >= MAX_SHARED_GROUPS) this.#known.clear()
-    const fresh = { builtin, labels: new Map(labels), key }
+    const fresh = { of: memberships, key }
     this.#known.set(key, fresh)
     return fresh
   }
@@ -56,28 +56,27 @@ export function isHostName(name: string): boolean {
   return HOST.test(name)
 }
 
-/** A host as it is rendered, before it is compared with what it was. */
-export type Rendered = Omit<Fragment, 'revisions'>
-
-/** The fragment that follows `known`: what reads the same in a profile keeps its revision, the rest gets this one. */
-export function revised(known: Fragment | undefined, rendered: Rendered, revision: number): Fragment {
-  const profiles = Object.keys(rendered.vars) as Profile[]
-  const revisionOf = (profile: Profile): number =>
-    known !== undefined && isSame(known, rendered, profile) ? (known.revisions[profile] ?? revision) : revision
-  return { ...rendered, revisions: Object.fromEntries(profiles.map(profile => [profile, revisionOf(profile)])) }
+/** The fragment that follows `known`: what reads the same in a way keeps its revision, the rest gets this one. */
+export function revised(known: Fragment | undefined, fragment: Fragment): Fragment {
+  const shown = Object.entries(fragment.shown).map(([key, is]) => {
+    const was = known?.shown[key]
+    return [key, was !== undefined && was.vars === is.vars && was.groups.key === is.groups.key ? was : is] as const
+  })
+  return { ...fragment, shown: Object.fromEntries(shown) }
 }
 
-/** Renders one host for all views at once, for the profiles that they use. */
+/** Renders one host for all views at once, in each way that they use. */
 export function fragmentOf(
   record: VmRecord,
   standing: Standing,
-  wanted: { readonly profiles: readonly Profile[]; readonly groups: FragmentGroups },
-): Rendered {
-  const vars = wanted.profiles.map(profile => [profile, JSON.stringify(hostVars(record, standing, profile))] as const)
-  return { host: hostName(record), vars: Object.fromEntries(vars), groups: wanted.groups }
-}
-
-/** True when a view of this profile reads the same in both. */
-export function isSame(one: Rendered, other: Rendered, profile: Profile): boolean {
-  return one.vars[profile] === other.vars[profile] && one.groups.key === other.groups.key
+  wanted: { readonly renderings: readonly Rendering[]; readonly groups: SharedGroups; readonly revision: number },
+): Fragment {
+  const { renderings, groups, revision } = wanted
+  const shown = renderings.flatMap(rendering => {
+    const vars = rendering.varsOf(record, standing)
+    if (vars === null) return []
+    const own = groups.of(rendering.groupsOf(record, standing))
+    return [[rendering.key, { vars: JSON.stringify(vars), groups: own, revision }] as const]
+  })
+  return { host: hostName(record), shown: Object.fromEntries(shown) }
 }

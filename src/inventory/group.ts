@@ -2,8 +2,13 @@ import type { VmRecord } from '../vm/index.ts'
 
 /** A group, and what of a VM puts it there. */
 export interface Membership {
+  /** From `[A-Za-z0-9_]` alone: no canonical host name is without a dot, so none is that of a group. */
   readonly group: string
   readonly because: string
+  /** What makes groups by its values, and may make only so many, as a label key does. Left out: it makes no more than there are. */
+  readonly source?: string
+  /** The group that this one is a child of; left out: of `all`. A parent has no hosts but those of its children, unless they say so. */
+  readonly parent?: string
 }
 
 /** The groups that every VM is in by what it is. */
@@ -25,7 +30,7 @@ export function labelGroup(record: VmRecord, key: string): Membership | null {
   // A label may be called like a member of every object.
   const value = Object.hasOwn(record.seen.labels, key) ? (record.seen.labels[key] ?? '') : ''
   if (value === '') return null
-  return { group: groupName(groupName('label', key), value), because: `its label ${key} is ${value}` }
+  return { group: groupName(groupName('label', key), value), because: `its label ${key} is ${value}`, source: key }
 }
 
 /** The groups of one VM, each once. Names are from `[a-z0-9_]` alone, and begin with what they are made from. */

@@ -10,6 +10,7 @@ export {
 } from './host.ts'
 export { type Inventory, InventoryCache, type InventoryOptions } from './inventory.ts'
 export type { Network } from './network.ts'
+export { ownRendering, type Rendering, type ViewGroups } from './rendering.ts'
 export { type Staleness, type StaleLimits, stalenessOf } from './stale.ts'
 export type { View } from './view.ts'
 export type { Why } from './why.ts'

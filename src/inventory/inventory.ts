@@ -4,9 +4,10 @@ import { type Closed, closedBecause } from './closed.ts'
 import { Contention } from './contention.ts'
 import { type Document, splice } from './document.ts'
 import { type Fragment, fragmentOf, isHostName, revised, SharedGroups } from './fragment.ts'
-import type { Profile, VerbStatus } from './host.ts'
+import type { Standing, VerbStatus } from './host.ts'
 import { claimsIn, type Network } from './network.ts'
 import { difference, type Difference, hostListOf, Past } from './past.ts'
+import type { Rendering } from './rendering.ts'
 import { StaleBook, type Staleness, type StaleLimits } from './stale.ts'
 import { notTakenBecause, type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
@@ -49,8 +50,7 @@ interface ViewState {
 export class InventoryCache implements Disposable {
   readonly #options: InventoryOptions
   readonly #views: ReadonlyMap<string, ViewState>
-  readonly #profiles: readonly Profile[]
-  readonly #labels: readonly string[]
+  readonly #renderings: readonly Rendering[]
   readonly #contention: Contention
   readonly #fragments = new Map<string, Fragment>()
   readonly #staleness: StaleBook
@@ -68,8 +68,7 @@ export class InventoryCache implements Disposable {
     const whole = viewOfAll('', { builtin: true, labels: labelGroups, maxPerLabel: MAX_LABEL_GROUPS })
     const all = [whole, ...views]
     this.#views = new Map(all.map(view => [view.name, newState(view)]))
-    this.#profiles = [...new Set(all.map(view => view.profile))]
-    this.#labels = [...new Set(all.flatMap(view => view.groups.labels))]
+    this.#renderings = [...new Map(all.map(({ rendering }) => [rendering.key, rendering])).values()]
     this.#contention = new Contention({
       claimsOf: claimsIn(networks),
       recordOf: host => fleet.byHost(host),
@@ -109,7 +108,7 @@ export class InventoryCache implements Disposable {
   /** The variables of one host as JSON; null when the view does not have it. Tell from `read` whether it is open. */
   varsOf(host: string, name = ''): string | null {
     const { members, view } = this.#state(name)
-    return members.has(host) ? (this.#fragments.get(host)?.vars[view.profile] ?? null) : null
+    return members.has(host) ? (this.#fragments.get(host)?.shown[view.rendering.key]?.vars ?? null) : null
   }
 
   /**
@@ -127,7 +126,7 @@ export class InventoryCache implements Disposable {
       listed: state.members.has(host),
       rival: record === undefined ? '' : this.#contention.betterThan(record),
       ofOthers,
-      staleness: record === undefined ? 'fresh' : this.#staleness.of(record.cluster, now),
+      standing: this.#standingOf(record, now),
       closed: inventory.kind === 'closed' ? inventory : null,
       groups: inventory.kind === 'document' ? inventory.groups : null,
     })
@@ -166,6 +165,15 @@ export class InventoryCache implements Disposable {
     this.#renderHosts(touched)
   }
 
+  #standingOf(record: VmRecord | undefined, now: number): Standing {
+    if (record === undefined) return { staleness: 'fresh', verbs: { onboard: '', patch: '' } }
+    return {
+      staleness: this.#staleness.of(record.cluster, now),
+      conflict: this.#contention.betterThan(record) !== '',
+      verbs: this.#options.verbsOf(record.uid),
+    }
+  }
+
   #renderHosts(hosts: Iterable<string>): void {
     for (const host of hosts) {
       const record = this.#options.fleet.byHost(host)
@@ -176,23 +184,18 @@ export class InventoryCache implements Disposable {
   #render(record: VmRecord): void {
     const host = hostName(record)
     if (!isHostName(host)) return
-    const conflict = this.#contention.betterThan(record) !== ''
-    const staleness = this.#staleness.of(record.cluster, this.#options.now())
-    const standing = { staleness, conflict, verbs: this.#options.verbsOf(record.uid) }
-    const rendered = fragmentOf(record, standing, {
-      profiles: this.#profiles,
-      groups: this.#groups.of(record, this.#labels),
-    })
+    const standing = this.#standingOf(record, this.#options.now())
+    const wanted = { renderings: this.#renderings, groups: this.#groups, revision: (this.#revision += 1) }
     const known = this.#fragments.get(host)
     if (known === undefined) this.#order = null
-    const fragment = revised(known, rendered, (this.#revision += 1))
-    if (this.#profiles.some(profile => known?.revisions[profile] !== fragment.revisions[profile]))
+    const fragment = revised(known, fragmentOf(record, standing, wanted))
+    if (known === undefined || this.#renderings.some(({ key }) => known.shown[key] !== fragment.shown[key]))
       this.#fragments.set(host, fragment)
     for (const state of this.#views.values()) {
       const { view, members } = state
-      const takes = notTakenBecause(view, record, conflict).length === 0
-      const { profile } = view
-      if (takes && members.has(host) && known?.revisions[profile] === fragment.revisions[profile]) continue
+      const { key } = view.rendering
+      const takes = key in fragment.shown && notTakenBecause(view, record, standing.conflict ?? false).length === 0
+      if (takes && members.has(host) && known?.shown[key] === fragment.shown[key]) continue
       if (takes) members.add(host)
       else if (!members.delete(host)) continue
       state.document = null
@@ -210,10 +213,10 @@ export class InventoryCache implements Disposable {
     this.#order ??= [...this.#fragments.keys()].sort()
     const { view, members, warned } = state
     const hosts = this.#order.filter(host => members.has(host)).flatMap(host => this.#fragments.get(host) ?? [])
-    state.document = splice(hosts, view.profile, view.groups)
-    this.#past.remember(hostListOf(view.name, state.document.etag, hosts, view.profile))
+    state.document = splice(hosts, view.rendering)
+    this.#past.remember(hostListOf(view.name, state.document.etag, hosts, view.rendering))
     for (const label of state.document.capped) {
-      if (!warned.has(label)) this.#options.warnOfGroups?.(view.name, label, view.groups.maxPerLabel)
+      if (!warned.has(label)) this.#options.warnOfGroups?.(view.name, label, view.rendering.maxPerSource)
       warned.add(label)
     }
     return state.document

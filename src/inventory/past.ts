@@ -1,5 +1,5 @@
 import type { Fragment } from './fragment.ts'
-import type { Profile } from './host.ts'
+import type { Rendering } from './rendering.ts'
 
 /** Hosts of past documents that are remembered, of all views together: some 16 bytes each. The oldest documents go first. */
 export const MAX_PAST_HOSTS = 1_000_000
@@ -24,8 +24,8 @@ export interface Difference {
 }
 
 /** The host list of a document. `fragments` in the order of their names. */
-export function hostListOf(view: string, etag: string, fragments: readonly Fragment[], profile: Profile): HostList {
-  const revisions = Float64Array.from(fragments, fragment => fragment.revisions[profile] ?? 0)
+export function hostListOf(view: string, etag: string, fragments: readonly Fragment[], { key }: Rendering): HostList {
+  const revisions = Float64Array.from(fragments, fragment => fragment.shown[key]?.revision ?? 0)
   return { view, etag, hosts: fragments.map(fragment => fragment.host), revisions }
 }
 

@@ -1,6 +1,7 @@
 import { meets, type Requirement } from '../cluster/label.ts'
 import type { VmRecord } from '../vm/index.ts'
 import { unreachableReason, type Profile } from './host.ts'
+import { ownRendering, type Rendering, type ViewGroups } from './rendering.ts'
 
 /** A named part of the inventory. An empty list does not narrow it; all that is said must hold. */
 export interface View {
@@ -14,22 +15,18 @@ export interface View {
   readonly status: readonly string[]
   /** Null: both. */
   readonly reachable: boolean | null
-  readonly profile: Profile
-  readonly groups: ViewGroups
+  /** How it shows whom it takes. */
+  readonly rendering: Rendering
   readonly onStale: 'disable' | 'fail'
+  /**
+   * The largest share of its hosts, in percent, that a document may lack since the last one that was served without their deletion being
+   * known; 100 is any. What lacks more is not served.
+   */
+  readonly maxShrink: number
 }
 
-/** Which groups a view has. */
-export interface ViewGroups {
-  readonly builtin: boolean
-  /** Keys of labels. */
-  readonly labels: readonly string[]
-  /** Groups that one label key may make; hosts with its further values are without that group. */
-  readonly maxPerLabel: number
-}
-
-/** The view of this name that takes every VM. */
-export function viewOfAll(name: string, groups: ViewGroups): View {
+/** The view of this name that takes every VM, shown in the bridge's own way. */
+export function viewOfAll(name: string, groups: ViewGroups, profile: Profile = 'standard'): View {
   return {
     name,
     clusters: [],
@@ -38,9 +35,9 @@ export function viewOfAll(name: string, groups: ViewGroups): View {
     os: [],
     status: [],
     reachable: null,
-    profile: 'standard',
-    groups,
+    rendering: ownRendering(profile, groups),
     onStale: 'disable',
+    maxShrink: 100,
   }
 }
 

@@ -1,9 +1,8 @@
 import type { VmRecord } from '../vm/index.ts'
 import type { Closed } from './closed.ts'
 import { isHostName } from './fragment.ts'
-import { builtinGroups, labelGroup, type Membership } from './group.ts'
-import { unreachableReason } from './host.ts'
-import type { Staleness } from './stale.ts'
+import type { Membership } from './group.ts'
+import { type Standing, unreachableReason } from './host.ts'
 import { notTakenBecause, type View } from './view.ts'
 
 /** Why a host is in an inventory or not, from recorded data alone. */
@@ -33,7 +32,7 @@ export interface Evidence {
   readonly rival: string
   /** VMs outside of the view may be told of. */
   readonly ofOthers: boolean
-  readonly staleness: Staleness
+  readonly standing: Standing
   /** Null while it is open. */
   readonly closed: Closed | null
   /** The groups that the view has; null while it is closed. */
@@ -45,36 +44,37 @@ const UNKNOWN = 'no VM of this name is known: there was none, it was deleted, or
 
 /** Explains one host in one view. Pure. */
 export function why(evidence: Evidence): Why {
-  const { host, view, record, listed, rival, ofOthers, staleness, closed, groups } = evidence
+  const { host, view, record, listed, rival, ofOthers, standing, closed, groups } = evidence
   const base = { host, view: view.name, listed, closed: closed?.clusters ?? [] }
   if (record === null) return { ...base, because: [ofOthers ? UNKNOWN : HIDDEN], ...NOWHERE }
   const left = isHostName(host)
     ? notTakenBecause(view, record, rival !== '')
     : ['its name is none that Ansible may be told']
   if (left.length > 0) return { ...base, because: left, ...NOWHERE }
-  const reason = unreachableReason(record, staleness, rival !== '')
+  const reason = unreachableReason(record, standing.staleness, rival !== '')
   const detail =
     reason === 'conflicting address'
       ? `${reason}: ${ofOthers ? rival : 'another VM'} has the better claim to it`
       : reason
-  const chosen = view.groups.labels.map(label => ({ label, membership: labelGroup(record, label) }))
+  const { sources, maxPerSource } = view.rendering
+  const memberships = view.rendering.groupsOf(record, standing)
   const isThere = ({ group }: Membership): boolean => groups === null || groups.has(group)
-  const memberships = chosen.flatMap(({ membership }) => (membership !== null && isThere(membership) ? membership : []))
+  const chosen = sources.map(label => ({ label, membership: memberships.find(({ source }) => source === label) }))
   const notIn = chosen
-    .filter(({ membership }) => membership === null || !isThere(membership))
+    .filter(({ membership }) => membership === undefined || !isThere(membership))
     .map(({ label, membership }) => ({
       label,
       because:
-        membership === null
+        membership === undefined
           ? `it has no label ${label}, or an empty one`
-          : `the label makes more than ${view.groups.maxPerLabel} groups, and ${membership.group} would be one more`,
+          : `the label makes more than ${maxPerSource} groups, and ${membership.group} would be one more`,
     }))
   return {
     ...base,
     because: [view.name === '' ? 'it is known' : 'it is known, and all that the view asks for holds'],
     enabled: reason === '',
     enabled_because: detail || 'it runs, its agent answers and it has an address',
-    groups: [...(view.groups.builtin ? builtinGroups(record) : []), ...memberships],
+    groups: memberships.filter(isThere).map(({ group, because }) => ({ group, because })),
     not_in: notIn,
   }
 }

@@ -7,7 +7,7 @@ import { bearer, type Desk, NOW, openDesk, TOKENS } from './desk.ts'
 
 const GROUPS = { builtin: true, labels: ['app'], maxPerLabel: 5 }
 const VIEWS = [
-  { ...viewOfAll('web', GROUPS), labels: parseSelector('app=web'), profile: 'slim' as const },
+  { ...viewOfAll('web', GROUPS, 'slim'), labels: parseSelector('app=web') },
   { ...viewOfAll('careful', GROUPS), onStale: 'fail' as const },
   { ...viewOfAll('later', GROUPS), clusters: ['dev-9'] },
 ]

@@ -1,10 +1,14 @@
 import { expect, test } from 'vitest'
 import { SharedGroups } from '../../src/inventory/fragment.ts'
+import { ownRendering } from '../../src/inventory/rendering.ts'
 import { guest } from '../day2/guest.ts'
+
+const FRESH = { staleness: 'fresh', verbs: { onboard: '', patch: '' } } as const
 
 test('hosts of the same groups share them, and ten thousand groups are shared at most', () => {
   const shared = new SharedGroups()
-  const of = (app: string, name = 'web-1') => shared.of(guest(name, { seen: { labels: { app } } }), ['app'])
+  const way = ownRendering('slim', { builtin: true, labels: ['app'], maxPerLabel: 5 })
+  const of = (app: string, name = 'web-1') => shared.of(way.groupsOf(guest(name, { seen: { labels: { app } } }), FRESH))
   const first = of('0')
   expect(of('0', 'web-2')).toBe(first)
   expect(of('1')).not.toEqual(first)

@@ -10,7 +10,7 @@ import { synced } from './clusters.ts'
 const NOW = Date.UTC(2026, 10, 21)
 const LABELS = ['app', '__proto__', 'constructor', 'a.b/c', '{{ x }}']
 const GROUPS = { builtin: true, labels: LABELS, maxPerLabel: 3 }
-const VIEWS = (['slim', 'standard', 'full'] as const).map(profile => ({ ...viewOfAll(profile, GROUPS), profile }))
+const VIEWS = (['slim', 'standard', 'full'] as const).map(profile => viewOfAll(profile, GROUPS, profile))
 
 /** Text that somebody wrote who means no good, or who is merely odd. */
 const evil = fc.oneof(

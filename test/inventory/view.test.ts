@@ -2,7 +2,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseSelector } from '../../src/config/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
-import { type Inventory, InventoryCache, type View } from '../../src/inventory/index.ts'
+import { type Inventory, InventoryCache, type Profile, type View, type ViewGroups } from '../../src/inventory/index.ts'
 import { notTakenBecause, viewOfAll } from '../../src/inventory/view.ts'
 import { hostName, type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { guest, type GuestWish } from '../day2/guest.ts'
@@ -12,10 +12,10 @@ const NOW = Date.UTC(2026, 10, 21)
 const STOPPED = { phase: '', boot: '', status: 'Stopped' }
 const NO_OS = { family: '', id: '', name: '', version: '' }
 
-type Wish = Partial<Omit<View, 'name'>>
+type Wish = Partial<Omit<View, 'name' | 'rendering'>> & { readonly profile?: Profile; readonly groups?: ViewGroups }
 
-function view(name: string, wish: Wish = {}): View {
-  return { ...viewOfAll(name, { builtin: true, labels: [], maxPerLabel: 2_000 }), ...wish }
+function view(name: string, { profile, groups, ...wish }: Wish = {}): View {
+  return { ...viewOfAll(name, groups ?? { builtin: true, labels: [], maxPerLabel: 2_000 }, profile), ...wish }
 }
 
 describe('a view takes a VM when all that it says holds, and says what does not', () => {
