@@ -1,11 +1,23 @@
 import { readFileSync } from 'node:fs'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { cacheRoot, provision, type BuildContext, type Recipe, type Say } from './cache.ts'
 import { run } from './run.ts'
 import { java, python } from './toolchain.ts'
 
 const lockFolder = join(import.meta.dirname, 'python')
+
+/** Unpacks the named collections of the one wheel in a folder to where Ansible finds them. */
+const UNPACK = `
+import pathlib, sys, sysconfig, zipfile
+[wheel] = pathlib.Path(sys.argv[1]).glob("*.whl")
+with zipfile.ZipFile(wheel) as bundle:
+    for collection in sys.argv[2:]:
+        names = [name for name in bundle.namelist() if name.startswith(f"ansible_collections/{collection}/")]
+        if not names:
+            sys.exit(f"no collection {collection} in {wheel.name}")
+        bundle.extractall(sysconfig.get_paths()["purelib"], names)
+`
 
 /**
  * A Python environment of the cache: the folder of its programs, and the whole environment to run them in.
@@ -46,6 +58,33 @@ export function olderCoreRecipe(version: OlderCore): Recipe {
 /** The programs of an older ansible-core. */
 export async function olderAnsible(version: OlderCore, options: { say?: Say } = {}): Promise<PythonEnvironment> {
   const folder = await provision(olderCoreRecipe(version), options)
+  return { bin: join(folder, 'bin'), env: environmentOf(folder) }
+}
+
+/** The bundle `ansible`, of which only these collections are kept: the whole is 700 MB. */
+const BUNDLE = { release: 'ansible==12.3.0', collections: ['kubevirt/core', 'kubernetes/core'] }
+
+/** The inventory plugin `kubevirt.core.kubevirt` as people use it today, with all that it needs. */
+export const kubevirtCoreRecipe: Recipe = {
+  name: 'kubevirt-core',
+  why: `kubevirt.core with the client of Kubernetes (a Python environment of 180 MB, and 2 MB of the bundle ${BUNDLE.release})`,
+  takes: '30 seconds',
+  tools: [python],
+  inputs: [lockOf('kubevirt-core'), JSON.stringify(BUNDLE), UNPACK],
+  async build(into, context) {
+    await buildEnvironment('kubevirt-core', into, context)
+    context.say(`pip download ${BUNDLE.release}`)
+    const program = join(into, 'bin', 'python')
+    const flags = ['--quiet', '--no-input', '--disable-pip-version-check', '--no-deps', '--dest', join(into, 'bundle')]
+    await run(program, ['-m', 'pip', 'download', ...flags, BUNDLE.release])
+    await run(program, ['-c', UNPACK, join(into, 'bundle'), ...BUNDLE.collections])
+    await rm(join(into, 'bundle'), { recursive: true })
+  },
+}
+
+/** ansible-core with the collection kubevirt.core. */
+export async function kubevirtCore(options: { say?: Say } = {}): Promise<PythonEnvironment> {
+  const folder = await provision(kubevirtCoreRecipe, options)
   return { bin: join(folder, 'bin'), env: environmentOf(folder) }
 }
 

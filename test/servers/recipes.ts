@@ -1,12 +1,13 @@
 import type { Recipe } from './cache.ts'
 import { kafkaRecipe } from './kafka-jars.ts'
 import { kubeRecipe } from './kube-binaries.ts'
-import { ansibleRecipe, olderCoreRecipe, rulebookRecipe } from './python-environment.ts'
+import { ansibleRecipe, kubevirtCoreRecipe, olderCoreRecipe, rulebookRecipe } from './python-environment.ts'
 
 /** Every server of the integration suite, the quick ones first, so that a fault of theirs is told before the long build. */
 export const recipes: readonly Recipe[] = [
   ansibleRecipe,
   olderCoreRecipe('2.16'),
+  kubevirtCoreRecipe,
   rulebookRecipe,
   kafkaRecipe,
   kubeRecipe,
