@@ -1,6 +1,7 @@
 import { asyncProperty, check, defaultReportMessage } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { play, type Spoiled, steps, type Tally } from './model.ts'
+import { play, steps, type Tally } from './model.ts'
+import type { Spoiled } from './mortal-process.ts'
 
 /** Few by default, as the whole unit suite is quick; `FC_RUNS=2000` for the long form, `FC_SEED` to see one again. */
 const RUNS = Number(process.env['FC_RUNS'] ?? 30)
@@ -29,11 +30,12 @@ test(
   },
 )
 
-describe('the model can fail: it finds two jobs for one intent', () => {
-  test.each<[string, Spoiled]>([
-    ['without a quiet period', { quiet: 0, expected: true }],
-    ['without a search for the marker', { bypassSearch: true, expected: true }],
-  ])('%s', TIMEOUT, async (_, spoiled) => {
-    expect(await found(300, 42, spoiled)).toContain('two jobs for one intent')
+describe('the model can fail', () => {
+  test.each<[string, Spoiled, string]>([
+    ['without a quiet period: two jobs', { quiet: 0, expected: true }, 'two jobs for one intent'],
+    ['without a search for the marker: two jobs', { bypassSearch: true, expected: true }, 'two jobs for one intent'],
+    ['without a look at the echo: a wider job', { bypassEcho: true, expected: true }, 'and is believed'],
+  ])('%s', TIMEOUT, async (_, spoiled, violation) => {
+    expect(await found(300, 42, spoiled)).toContain(violation)
   })
 })

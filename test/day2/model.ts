@@ -1,13 +1,12 @@
 import { array, boolean, constant, constantFrom, integer, nat, oneof, record, type Arbitrary } from 'fast-check'
-import { marker, type Controller } from '../../src/aap/index.ts'
+import { marker } from '../../src/aap/index.ts'
 import type { RunHost } from '../../src/day2/index.ts'
-import type { EventLog } from '../../src/log/index.ts'
 import type { RequestFault } from '../../src/simulator/controller/faults.ts'
 import { isUnfinished } from '../../src/simulator/controller/records.ts'
 import type { VmRecord } from '../../src/vm/index.ts'
-import { appending } from '../support/appending.ts'
 import { guest, hostOf } from './guest.ts'
-import { LAUNCH, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
+import { MortalProcess, type Spoiled } from './mortal-process.ts'
+import { LAUNCH, ONBOARD, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
 
 /** VMs of a schedule. The last two were there before their cluster was adopted. */
 const VMS = 5
@@ -19,7 +18,8 @@ export type Step =
   | { readonly do: 'fault'; readonly on: keyof typeof PLACES; readonly fault: RequestFault; readonly times: number }
   | { readonly do: 'race'; readonly vm: number; readonly how: 'recreate' | 'address' | 'stop' }
   | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' }
-  | { readonly do: 'crash'; readonly appends: number }
+  | { readonly do: 'widen' }
+  | { readonly do: 'crash'; readonly awaits: number }
   | { readonly do: 'source'; readonly broken: boolean }
   | { readonly do: 'cleanup' }
   | { readonly do: 'advance'; readonly ms: number }
@@ -97,7 +97,8 @@ export const steps: Arbitrary<Step[]> = array(
         prompt: constantFrom('limit', 'variables', 'skip_tags'),
       }),
     },
-    { weight: 2, arbitrary: record({ do: constant('crash' as const), appends: integer({ min: 1, max: 6 }) }) },
+    { weight: 1, arbitrary: record({ do: constant('widen' as const) }) },
+    { weight: 3, arbitrary: record({ do: constant('crash' as const), awaits: integer({ min: 1, max: 30 }) }) },
     { weight: 1, arbitrary: record({ do: constant('source' as const), broken: boolean() }) },
     { weight: 1, arbitrary: record({ do: constant('cleanup' as const) }) },
     {
@@ -149,8 +150,8 @@ export class Witness {
       if (jobs.length > 1) this.#violated(`two jobs for one intent: ${jobs.map(job => job.id).join(', ')}`)
       for (const job of jobs) {
         const limit = job.limit.split(',')
-        // A limit that was dropped is the template's own, which names nobody.
-        if (limit[0] === 'virtbridge-no-default-limit') continue
+        // A limit that was dropped is the template's own, which names nobody, or everybody: see atEnd().
+        if (limit[0] === 'virtbridge-no-default-limit' || limit[0] === '') continue
         const strangers = limit.filter(host => !asked.some(each => each.host === host))
         if (strangers.length > 0) this.#violated(`job ${job.id} runs on ${strangers.join()}, which nobody asked for`)
         if (!isUnfinished(job)) continue
@@ -166,6 +167,7 @@ export class Witness {
   /** When everything has ended. */
   async atEnd(world: World): Promise<void> {
     this.see(world)
+    this.#checkWidened(world)
     const events = await world.events()
     for (const [id, asked] of this.#asked) {
       const results = world.ledger.results(id).map(result => result.host)
@@ -186,69 +188,22 @@ export class Witness {
     }
   }
 
+  /** A job that is wider than its intent may have run before anybody heard of it, but it is never believed. */
+  #checkWidened(world: World): void {
+    for (const run of world.runs()) {
+      const job = world.jobs().find(each => each.id === run.job?.id)
+      if (job === undefined || job.limit === run.hosts.map(host => host.host).join(',')) continue
+      const believed = world.ledger
+        .results(run.id)
+        .filter(({ outcome }) => outcome !== 'unknown' && outcome !== 'refused')
+      if (believed.length > 0)
+        this.#violated(`job ${job.id} runs on ${JSON.stringify(job.limit)}, which nobody asked for, and is believed`)
+    }
+  }
+
   #violated(what: string): void {
     if (!this.violations.includes(what)) this.violations.push(what)
   }
-}
-
-/** A process that can be killed: after that many appends, with all it still had in hand. */
-class Process {
-  readonly #witness: Witness
-  readonly #calls = new Set<Promise<unknown>>()
-  readonly #bypassSearch: boolean
-  left = Infinity
-
-  constructor(witness: Witness, bypassSearch: boolean) {
-    this.#witness = witness
-    this.#bypassSearch = bypassSearch
-  }
-
-  readonly logOf = (log: EventLog): EventLog =>
-    appending(log, entries => {
-      if (this.left <= 0) return Promise.reject(new Error('the process is dead'))
-      this.left -= 1
-      const appended = this.#track(log.append(entries))
-      return this.left > 0
-        ? appended
-        : appended.then(() => {
-            throw new Error('the process is dead')
-          })
-    })
-
-  readonly controllerOf = (client: Controller): Controller => ({
-    ...client,
-    launch: (template, request, still) => {
-      if (this.left <= 0) return Promise.reject(new Error('the process is dead'))
-      this.#witness.atPost(request.hosts, request.marker)
-      return this.#track(client.launch(template, request, still))
-    },
-    hosts: inventory => this.#track(client.hosts(inventory)),
-    updateSource: source => this.#track(client.updateSource(source)),
-    recover: (template, request) =>
-      this.#bypassSearch ? Promise.resolve({ kind: 'absent' }) : this.#track(client.recover(template, request)),
-  })
-
-  /** Resolves when nothing of it is under way any more. */
-  async ended(): Promise<void> {
-    do {
-      await Promise.allSettled(this.#calls)
-      await new Promise(resolve => setImmediate(resolve))
-    } while (this.#calls.size > 0)
-  }
-
-  #track<T>(call: Promise<T>): Promise<T> {
-    this.#calls.add(call)
-    const done = (): void => void this.#calls.delete(call)
-    call.then(done, done)
-    return call
-  }
-}
-
-/** What is taken away from the dispatcher, to see that the model notices. */
-export interface Spoiled {
-  readonly expected?: boolean
-  readonly quiet?: number
-  readonly bypassSearch?: boolean
 }
 
 /** How much of what matters the schedules have reached. */
@@ -267,7 +222,10 @@ export async function play(
   tally: Tally = { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0 },
 ): Promise<readonly string[]> {
   const witness = new Witness()
-  let process = new Process(witness, spoiled.bypassSearch === true)
+  let url = ''
+  const outside = { atPost: (hosts: readonly string[], mark: string) => witness.atPost(hosts, mark), url: () => url }
+  const begin = (): MortalProcess => new MortalProcess(outside, spoiled)
+  let process = begin()
   const options: WorldOptions = {
     policy: { coalesceMs: 1_000, maxHosts: 2, brake: { hosts: 50, perMs: 1_000 } },
     outcome: host => (host.startsWith('web-2') ? 'failed' : host.startsWith('web-3') ? 'unreachable' : 'ok'),
@@ -276,11 +234,15 @@ export async function play(
     controllerOf: client => process.controllerOf(client),
   }
   await using world = await startWorld(options)
+  const { faults } = world.controller
+  url = world.controller.url
+  const faultless = { ...faults }
+  faults.take = (method, path) => (process.asks() ? faultless.take(method, path) : { kind: 'drop-before-commit' })
   const vms = new Vms(world)
   const restart = async (): Promise<void> => {
     tally.deaths += 1
     await process.ended()
-    process = new Process(witness, spoiled.bypassSearch === true)
+    process = begin()
     await world.restart({ logOf: log => process.logOf(log), controllerOf: client => process.controllerOf(client) })
   }
   const turn = async (): Promise<void> => {
@@ -294,14 +256,14 @@ export async function play(
     tally.searched += world.ledger.active().filter(run => run.status === 'searching').length
   }
   for (const step of schedule) {
-    if (step.do === 'crash') process.left = step.appends
-    else await take(step, world, vms)
+    if (step.do === 'crash') process.left = step.awaits
+    else await act(step, world, vms)
     await turn()
     await world.clock.advance(700)
   }
   if (process.left <= 0) await restart()
   process.left = Infinity
-  world.controller.faults.clear()
+  faults.clear()
   for (let turns = 0; turns < 60; turns++) {
     await turn()
     if (world.ledger.active().length === 0 && turns > 2) break
@@ -318,7 +280,7 @@ export async function play(
   return witness.violations
 }
 
-async function take(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms): Promise<void> {
+async function act(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms): Promise<void> {
   switch (step.do) {
     case 'command':
       return world.command({
@@ -331,6 +293,8 @@ async function take(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms
       return world.controller.faults.afterwards(PLACES.script, () => vms.act(step.how, step.vm))
     case 'flip':
       return flip(world, step.prompt)
+    case 'widen':
+      return widen(world)
     case 'source':
       return world.breakSource(step.broken)
     case 'cleanup': {
@@ -352,11 +316,23 @@ const AGAIN = '99999999-0000-4000-8000-000000000000'
 function flip(world: World, prompt: 'limit' | 'variables' | 'skip_tags'): void {
   const { controller } = world
   controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => {
-    for (const name of ['Day2 | Onboard', PATCH]) controller.setPrompt(name, prompt, false)
+    for (const name of [ONBOARD, PATCH]) controller.setPrompt(name, prompt, false)
   })
   controller.faults.afterwards(LAUNCH, () => {
-    for (const name of ['Day2 | Onboard', PATCH]) controller.setPrompt(name, prompt, true)
+    for (const name of [ONBOARD, PATCH]) controller.setPrompt(name, prompt, true)
   })
+}
+
+/** Somebody empties the templates' own limit as well, right after a preflight: a limit that is dropped then means everybody. */
+function widen(world: World): void {
+  const { controller } = world
+  flip(world, 'limit')
+  const own = (limit: string): void => {
+    for (const template of controller.store.templates.all())
+      if (template.name === ONBOARD || template.name === PATCH) template.limit = limit
+  }
+  controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => own(''))
+  controller.faults.afterwards(LAUNCH, () => own('virtbridge-no-default-limit'))
 }
 
 class Vms {

@@ -1,0 +1,112 @@
+import type { Controller, Launched } from '../../src/aap/index.ts'
+import { type LaunchRequest, launchBody } from '../../src/aap/launch-request.ts'
+import type { EventLog } from '../../src/log/index.ts'
+import { appending } from '../support/appending.ts'
+import { TOKEN } from './world.ts'
+
+/** What is taken away from the dispatcher, to see that the model notices. */
+export interface Spoiled {
+  readonly expected?: boolean
+  readonly quiet?: number
+  readonly bypassSearch?: boolean
+  readonly bypassEcho?: boolean
+}
+
+/** What is around a bridge: who hears of each POST, and where its controller is. */
+export interface Outside {
+  readonly atPost: (hosts: readonly string[], mark: string) => void
+  readonly url: () => string
+}
+
+/**
+ * A bridge that can be killed at any await that leads out of it: before an append, after one that became durable, before a request to
+ * the controller; what is under way then is done, and nobody hears of it. `left` counts them.
+ */
+export class MortalProcess {
+  readonly #outside: Outside
+  readonly #spoiled: Spoiled
+  readonly #calls = new Set<Promise<unknown>>()
+  left = Infinity
+
+  constructor(outside: Outside, spoiled: Spoiled) {
+    this.#outside = outside
+    this.#spoiled = spoiled
+  }
+
+  /** One await less. False when it is dead by then. */
+  asks(): boolean {
+    this.left -= 1
+    return this.left > 0
+  }
+
+  readonly logOf = (log: EventLog): EventLog =>
+    appending(log, async entries => {
+      if (!this.asks()) throw new Error('the process is dead')
+      const position = await this.#track(log.append(entries))
+      if (!this.asks()) throw new Error('the process is dead')
+      return position
+    })
+
+  readonly controllerOf = (client: Controller): Controller => ({
+    ...this.#tracked(client),
+    launch: async (template, request, still) => {
+      if (this.left <= 0) throw new Error('the process is dead')
+      this.#outside.atPost(request.hosts, request.marker)
+      const launched =
+        this.#spoiled.bypassEcho === true ? blindly(this.#outside.url(), client, template, request) : null
+      return this.#track(launched ?? client.launch(template, request, still))
+    },
+    recover: async (template, request) => {
+      if (this.#spoiled.bypassSearch === true) return { kind: 'absent' }
+      if (this.#spoiled.bypassEcho !== true) return this.#track(client.recover(template, request))
+      const { original } = await client.findByMarker(request.marker)
+      return original === null ? { kind: 'absent' } : { kind: 'launched', job: original }
+    },
+  })
+
+  /** Resolves when nothing of it is under way any more. */
+  async ended(): Promise<void> {
+    do {
+      await Promise.allSettled(this.#calls)
+      await new Promise(resolve => setImmediate(resolve))
+    } while (this.#calls.size > 0)
+  }
+
+  #tracked(client: Controller): Controller {
+    return new Proxy(client, {
+      get: (target, name, receiver) => {
+        const method = Reflect.get(target, name, receiver) as (...args: readonly unknown[]) => unknown
+        if (typeof method !== 'function') return method
+        return (...args: readonly unknown[]) => this.#track(Promise.resolve(method.apply(target, args as unknown[])))
+      },
+    })
+  }
+
+  #track<T>(call: Promise<T>): Promise<T> {
+    this.#calls.add(call)
+    const done = (): void => void this.#calls.delete(call)
+    call.then(done, done)
+    return call
+  }
+}
+
+/** A launch that believes every 201. */
+async function blindly(
+  url: string,
+  client: Controller,
+  template: Parameters<Controller['launch']>[0],
+  request: LaunchRequest,
+): Promise<Launched> {
+  try {
+    const answer = await fetch(new URL(template.launchUrl, url), {
+      method: 'POST',
+      headers: { Authorization: `Bearer ${TOKEN}`, 'Content-Type': 'application/json' },
+      body: JSON.stringify(launchBody(template, request)),
+    })
+    if (answer.status !== 201) return { kind: 'ambiguous', reason: `status ${answer.status}` }
+    const { original } = await client.findByMarker(request.marker)
+    return original === null ? { kind: 'ambiguous', reason: 'not seen' } : { kind: 'launched', job: original }
+  } catch (error) {
+    return { kind: 'ambiguous', reason: String(error) }
+  }
+}
