@@ -20,9 +20,9 @@ export async function* check(options: CheckOptions): AsyncIterable<Finding> {
   const { config, signal } = options
   yield* checkLog(options)
   yield* checkTokens(options)
-  const roll = new Roll()
-  for (const cluster of config.clusters) yield* checkCluster(cluster, roll, signal)
-  for (const hub of config.hubs) yield* checkHub(hub, roll, signal)
+  const round = { roll: new Roll(), signal, services: config.watch.services }
+  for (const cluster of config.clusters) yield* checkCluster(cluster, round)
+  for (const hub of config.hubs) yield* checkHub(hub, round)
   if (config.controller !== undefined) yield* checkController(config.controller, options)
   else yield { what: 'controller', result: 'warn', detail: NO_CONTROLLER, hint: '' }
 }

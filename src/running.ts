@@ -1,4 +1,4 @@
-import { type ClusterRecord, ClusterWatch, type HubWord, ImportBoard } from './cluster/index.ts'
+import { type ClusterRecord, ClusterWatch, type HubWord, ImportBoard, USUAL } from './cluster/index.ts'
 import type { Config } from './config/index.ts'
 import type { Confirmations } from './confirmations.ts'
 import { Budget, type Connection, KubeClient } from './kube/index.ts'
@@ -95,6 +95,7 @@ export class RunningClusters {
       claim: uid => this.#claim(uid, name),
       guests: this.guests,
       imports: this.imports,
+      resources: config.watch.services ? [...USUAL, 'service'] : USUAL,
     })
     this.#running.set(name, { records: known.records, watch, stop, done: this.#finish(name, watch, client) })
   }

@@ -4,17 +4,17 @@ import { connectionOf } from '../reach.ts'
 import { USER_AGENT } from '../role.ts'
 import { failure, type Finding } from './finding.ts'
 import { checkOptional, checkResource, clusterWide } from './resource.ts'
-import type { Roll } from './roll.ts'
+import type { Round } from './roll.ts'
 
 const REQUIRED = (['virtualmachines', 'virtualmachineinstances'] as const).map(clusterWide)
 const OPTIONAL = (['migrations', 'snapshots', 'restores', 'clones', 'claims'] as const).map(clusterWide)
 const REQUEST_TIMEOUT_MS = 10_000
 
 /** A cluster that is configured directly: it is reached, says who it is, and lets its VMs be listed and watched. */
-export async function* checkCluster(cluster: ClusterConfig, roll: Roll, signal: AbortSignal): AsyncIterable<Finding> {
-  roll.name(cluster.name, 'the configuration')
+export async function* checkCluster(cluster: ClusterConfig, round: Round): AsyncIterable<Finding> {
+  round.roll.name(cluster.name, 'the configuration')
   try {
-    yield* checkVms(cluster.name, connectionOf(cluster), roll, signal)
+    yield* checkVms(cluster.name, connectionOf(cluster), round)
   } catch (error) {
     yield failure(`cluster ${cluster.name}`, error)
   }
@@ -24,8 +24,7 @@ export async function* checkCluster(cluster: ClusterConfig, roll: Roll, signal: 
 export async function* checkVms(
   name: string,
   connection: Connection,
-  roll: Roll,
-  signal: AbortSignal,
+  { roll, signal, services }: Round,
 ): AsyncIterable<Finding> {
   const what = `cluster ${name}`
   await using client = connect(connection)
@@ -34,7 +33,7 @@ export async function* checkVms(
   const twin = roll.identity(uid, name)
   if (twin !== null) yield twin
   for (const resource of REQUIRED) yield await checkResource(client, what, resource, signal)
-  yield await checkOptional(client, what, OPTIONAL, signal)
+  yield await checkOptional(client, what, services ? [...OPTIONAL, clusterWide('services')] : OPTIONAL, signal)
 }
 
 export function connect(connection: Connection): KubeClient {

@@ -4,11 +4,12 @@ import { connectionOf, managedConnection, ruleOf } from '../reach.ts'
 import { checkConnection, checkVms, connect } from './cluster.ts'
 import { failure, type Finding } from './finding.ts'
 import { checkResource, clusterWide, decisionsIn } from './resource.ts'
-import type { Roll } from './roll.ts'
+import type { Round } from './roll.ts'
 
 /** A hub is reached, says which clusters it selects, and each of these is reached in the way that was chosen. */
-export async function* checkHub(hub: HubConfig, roll: Roll, signal: AbortSignal): AsyncIterable<Finding> {
+export async function* checkHub(hub: HubConfig, round: Round): AsyncIterable<Finding> {
   const what = `hub ${hub.name}`
+  const { roll, signal } = round
   roll.name(hub.name, 'the configuration')
   try {
     const connection = connectionOf(hub)
@@ -25,12 +26,8 @@ export async function* checkHub(hub: HubConfig, roll: Roll, signal: AbortSignal)
       const taken = roll.name(name, hub.name)
       if (taken !== null) yield taken
       const reach = (): AsyncIterable<Finding> => {
-        return checkVms(
-          name,
-          managedConnection({ hub, connection, client, signal }, () => managed),
-          roll,
-          signal,
-        )
+        const to = managedConnection({ hub, connection, client, signal }, () => managed)
+        return checkVms(name, to, round)
       }
       if (taken === null) yield* attempt(`cluster ${name}`, reach)
     }

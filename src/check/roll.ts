@@ -27,3 +27,11 @@ export class Roll {
     return { what: `cluster ${name}`, result: 'warn', detail, hint }
   }
 }
+
+/** What the checks of clusters and hubs share. */
+export interface Round {
+  readonly roll: Roll
+  readonly signal: AbortSignal
+  /** Services are to be watched too. */
+  readonly services: boolean
+}

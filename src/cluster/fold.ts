@@ -11,10 +11,12 @@ import {
   GuestIndex,
   type Holds,
   mature,
+  namedAs,
   nextDue,
   type VmiPart,
   type VmPart,
   type VmRecord,
+  type VmService,
 } from '../vm/index.ts'
 import { Claims } from './claims.ts'
 import { DeedBook } from './deed-book.ts'
@@ -22,6 +24,7 @@ import type { ImportBoard } from './imports.ts'
 import { DeletionCount, isSuspicious } from './loss.ts'
 import { type Missing, missingOf } from './missing.ts'
 import { type Inbound, type Of, REQUIRED } from './resources.ts'
+import { ServiceBook } from './service-book.ts'
 
 /** A VM whose record changes: its new record (null when it is gone) and the facts that became true. */
 export interface Staged extends Change {
@@ -45,6 +48,8 @@ interface FoldOptions {
   /** The guests of all clusters, and what plans say of imports; of this cluster alone when left out. */
   readonly guests?: GuestIndex
   readonly imports?: ImportBoard
+  /** Services are watched; not, when left out: then no VM has any. */
+  readonly services?: boolean
 }
 
 /** A server sends what a watch has missed as soon as it is open. */
@@ -63,6 +68,7 @@ export class ClusterFold {
   readonly #deletions = new DeletionCount()
   readonly #deeds = new DeedBook()
   readonly #claims = new Claims()
+  readonly #services: ServiceBook | null
   readonly #guests: GuestIndex
   #vms: ReadonlyMap<string, VmPart> & Map<string, VmPart> = new Map()
   #vmis: Map<string, VmiPart> = new Map()
@@ -80,6 +86,7 @@ export class ClusterFold {
     this.#records = options.records
     this.#adopted = options.adopted
     this.#guests = options.guests ?? new GuestIndex()
+    this.#services = options.services === true ? new ServiceBook() : null
     for (const record of options.records.values()) this.#guests.replace(null, record)
   }
 
@@ -121,7 +128,8 @@ export class ClusterFold {
   /** Takes in what a reflector said; yields what changes, one VM at a time, each on top of those before. */
   *fold(inbound: Inbound, now: number): Looked {
     const { observed } = inbound
-    if (inbound.of !== 'vm' && inbound.of !== 'vmi') yield* this.#aside(inbound, now)
+    if (inbound.of === 'service') this.#services?.take(inbound.observed)
+    else if (inbound.of !== 'vm' && inbound.of !== 'vmi') yield* this.#aside(inbound, now)
     else if (observed.kind === 'changed' || observed.kind === 'gone') yield* this.#one(inbound, now)
     else if (observed.kind === 'ended') this.#seen.delete(inbound.of)
     else if (observed.kind === 'audited') yield* this.#audit(inbound.of, observed.objects as Audited, now)
@@ -180,9 +188,20 @@ export class ClusterFold {
     for (const { key } of about) yield* this.#look(key, now, 'live', false)
   }
 
+  /** Looks at the VMs that other Services lead to by now. */
+  *lookAtServices(now: number): Looked {
+    if (!this.complete || this.#services === null) return
+    for (const key of this.#services.changed() ?? this.#vms.keys()) {
+      const known = this.#records.get(key)?.services ?? []
+      if (this.#vms.has(key) && !isDeepStrictEqual(known, this.#services.of(key)))
+        yield* this.#look(key, now, 'live', false)
+      yield null
+    }
+  }
+
   /** The VM that a word of a reflector is about, as far as it is known. */
   keyOf({ of, observed }: Inbound): string {
-    if (observed.kind !== 'changed' && observed.kind !== 'gone') return ''
+    if ((observed.kind !== 'changed' && observed.kind !== 'gone') || of === 'service') return ''
     const { object } = observed
     if (of === 'claim') return this.#bootedFrom(object.key)
     return 'vm' in object ? object.vm : object.key
@@ -246,7 +265,7 @@ export class ClusterFold {
   }
 
   /** What is not of the VM and its boot: deeds and claims. A list of them may hide what came before it, as any list does. */
-  *#aside(inbound: Exclude<Inbound, { of: 'vm' | 'vmi' }>, now: number): Looked {
+  *#aside(inbound: Exclude<Inbound, { of: 'vm' | 'vmi' | 'service' }>, now: number): Looked {
     if (inbound.observed.kind === 'audited') {
       if (inbound.of !== 'claim') yield* this.#auditDeeds(inbound.of, inbound.observed.objects, now)
       return
@@ -300,17 +319,27 @@ export class ClusterFold {
     return imports === null ? this.#deeds.of(vm.key) : { ...this.#deeds.of(vm.key), import: imports }
   }
 
+  /** A boot has the labels that its pod was made with, whatever the VM's template says by now. */
+  #served(vm: VmPart, vmi: VmiPart | null | 'unknown'): { readonly services?: readonly VmService[] | null } {
+    if (this.#services === null) return {}
+    const { domain, vmLabel } = vmi !== 'unknown' && vmi?.owner === vm.uid ? vmi : vm
+    this.#services.place(vm.key, namedAs({ name: vm.name, domain, vmLabel }))
+    return { services: this.#services.of(vm.key) }
+  }
+
   *#look(key: string, now: number, origin: Origin, burst: boolean): Iterable<Staged> {
     const before = this.#records.get(key) ?? null
     const vm = this.#vms.get(key)
     if (vm === undefined) {
+      this.#services?.place(key, null)
       if (before !== null) yield* stage(key, before, change(before, null, this.#circumstance(now, origin, burst)))
       return
     }
     const vmi = this.#vmisReadable ? (this.#vmis.get(key) ?? null) : 'unknown'
     const known = before !== null && before.uid === vm.uid ? before.seen : null
     const claimOf = (name: string): string => this.#claims.uidOf(`${vm.namespace}/${name}`)
-    const sighting = { vm, seen: assemble(vm, vmi, known, claimOf), deeds: this.#deedsOf(vm) }
+    const seen = assemble(vm, vmi, known, claimOf)
+    const sighting = { vm, seen, deeds: this.#deedsOf(vm), ...this.#served(vm, vmi) }
     yield* stage(key, before, change(before, sighting, this.#circumstance(now, origin, burst)))
   }
 

@@ -6,9 +6,11 @@ import {
   projectClone,
   projectMigration,
   projectRestore,
+  projectService,
   projectSnapshot,
   projectVm,
   projectVmi,
+  type ServicePart,
   type VmiPart,
   type VmPart,
 } from '../vm/index.ts'
@@ -22,6 +24,7 @@ export interface Parts {
   readonly restore: Deed
   readonly clone: Deed
   readonly claim: ClaimPart
+  readonly service: ServicePart
 }
 
 export type Of = keyof Parts
@@ -32,6 +35,8 @@ interface Watched<T> extends Resource<T> {
    * forbidden: what it would tell is then not known, and that is all.
    */
   readonly required: boolean
+  /** Not asked for unless the configuration says so. */
+  readonly optIn?: true
 }
 
 /** Every resource that is reflected of a cluster. One more is one more line here, and what the fold makes of it. */
@@ -43,10 +48,19 @@ export const RESOURCES: { readonly [O in Of]: Watched<Parts[O]> } = {
   restore: { path: PATHS.restores, project: projectRestore, keyOf: deed => deed.key, required: false },
   clone: { path: PATHS.clones, project: projectClone, keyOf: deed => deed.key, required: false },
   claim: { path: PATHS.claims, project: projectClaim, keyOf: claim => claim.key, required: false },
+  service: {
+    path: PATHS.services,
+    project: projectService,
+    keyOf: service => service.key,
+    required: false,
+    optIn: true,
+  },
 }
 
-export const ALL = Object.keys(RESOURCES) as readonly Of[]
+const ALL = Object.keys(RESOURCES) as readonly Of[]
 export const REQUIRED: readonly Of[] = ALL.filter(of => RESOURCES[of].required)
+/** What is reflected unless the configuration asks for more. */
+export const USUAL: readonly Of[] = ALL.filter(of => RESOURCES[of].optIn !== true)
 
 /** What the reflector of one resource said. */
 export type Inbound = { readonly [O in Of]: { readonly of: O; readonly observed: Observed<Parts[O]> } }[Of]

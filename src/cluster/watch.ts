@@ -10,7 +10,7 @@ import { Inbox } from './inbox.ts'
 import type { HubWord } from './managed.ts'
 import { Outages } from './outage.ts'
 import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
-import { ALL, type Inbound, type Of, REQUIRED, RESOURCES } from './resources.ts'
+import { type Inbound, type Of, REQUIRED, RESOURCES, USUAL } from './resources.ts'
 import { settled, unavailable } from './standing.ts'
 
 /** What a cluster's watch works with. Time and waiting come in as arguments. */
@@ -40,7 +40,7 @@ export interface WatchOptions {
   readonly catchUpMs?: number
   /** Told of each audit of a resource: how many VMs it found to be other than was known. */
   readonly onAudited?: (corrections: number) => void
-  /** The resources to reflect; all when left out. */
+  /** The resources to reflect; the usual ones when left out. */
   readonly resources?: readonly Of[]
   /** What all clusters of this bridge share: their guests, and what plans say of imports. */
   readonly guests?: GuestIndex
@@ -88,6 +88,10 @@ export class ClusterWatch {
     return REQUIRED.every(of => this.#watching.has(of))
   }
 
+  get #resources(): readonly Of[] {
+    return this.#options.resources ?? USUAL
+  }
+
   async run(): Promise<void> {
     const { signal } = this.#options
     await this.#begin()
@@ -95,7 +99,7 @@ export class ClusterWatch {
     if (signal.aborted) return
     const stop = new AbortController()
     const inner = AbortSignal.any([signal, stop.signal])
-    const reflectors = (this.#options.resources ?? ALL).map(of => this.#reflect(of, inner))
+    const reflectors = this.#resources.map(of => this.#reflect(of, inner))
     try {
       await this.#work(inner)
     } finally {
@@ -142,6 +146,7 @@ export class ClusterWatch {
       adopted: this.record.adopted_at > 0,
       lost: log.losses().some(({ stream }) => stream === 'state.fleet'),
       records: known.records,
+      services: this.#resources.includes('service'),
       ...(catchUpMs === undefined ? {} : { catchUpMs }),
       ...(guests === undefined ? {} : { guests }),
       ...(imports === undefined ? {} : { imports }),
@@ -171,6 +176,7 @@ export class ClusterWatch {
       await this.#takeAll(taken)
       if (now() - began > LATE_MS) fold.behind(now())
       await this.#book.store(fold, fold.mature(now()))
+      await this.#book.store(fold, fold.lookAtServices(now()))
       if (imports !== undefined) await this.#book.store(fold, fold.lookAtImports(imports.changed, now()))
       await this.#tellOutage()
       if (now() - beat < heartbeatMs) continue

@@ -97,6 +97,7 @@ export interface WatchConfig {
   readonly heartbeat_seconds: number
   readonly outage_hold_seconds: number
   readonly audit_hours: number
+  readonly services: boolean
 }
 
 export interface InventoryConfig {

@@ -70,6 +70,9 @@ export const CONFIG_SCHEMA = {
         'How often all VMs of a cluster are listed beside the watch, half of it more or less; it must find nothing.',
         0.01,
       ),
+      services: flag(
+        'Watch Services too: those of type NodePort and LoadBalancer whose selector names one VM are kept with it. The right to read Services must be given (docs/operations/clusters.md).',
+      ),
     }),
     inventory: object('What the inventory says of clusters that can not be seen, and its groups.', {
       stale_after_seconds: amount(60, 'Hosts of a cluster not seen for so long are marked with kubevirt_stale.'),

@@ -1,7 +1,7 @@
 import { DEED_KINDS } from './deed.ts'
 import { followDeeds } from './deeds.ts'
 import { followGuest } from './guest.ts'
-import { begin, end, leaveScope, newRecord, returnToScope } from './identity.ts'
+import { begin, end, leaveScope, newRecord, returnToScope, served } from './identity.ts'
 import { followMoves } from './moves.ts'
 import { followPower } from './power.ts'
 import { followReach } from './reach.ts'
@@ -87,6 +87,7 @@ function compare(before: VmRecord, after: Sighting, circumstance: Circumstance):
     seen: after.seen,
     waiting: [],
     ...(before.descent === undefined && after.vm.descent.kind !== '' ? { descent: after.vm.descent } : {}),
+    ...served(after, before.services),
   }
   const teller = new Teller(record, circumstance)
   returnToScope(teller)

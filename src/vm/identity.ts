@@ -10,6 +10,7 @@ import {
   type VmRecord,
   vmKey,
 } from './record.ts'
+import type { VmService } from './service.ts'
 import type { Teller } from './teller.ts'
 
 /**
@@ -73,7 +74,8 @@ export function leaveScope(teller: Teller, reason: string): void {
 }
 
 /** The record of a VM that nobody knew. */
-export function newRecord({ vm, seen }: Sighting, { now, cluster, adopting }: Circumstance): VmRecord {
+export function newRecord(sighting: Sighting, { now, cluster, adopting }: Circumstance): VmRecord {
+  const { vm, seen } = sighting
   return {
     schema: RECORD_SCHEMA,
     cluster: cluster.name,
@@ -91,7 +93,13 @@ export function newRecord({ vm, seen }: Sighting, { now, cluster, adopting }: Ci
     last_event: '',
     last_of: {},
     ...(vm.descent.kind === '' ? {} : { descent: vm.descent }),
+    ...served(sighting),
   }
+}
+
+/** Services stand beside what makes facts. What is not known of them stays as it was; the field is there once there was one. */
+export function served({ services = [] }: Sighting, before?: readonly VmService[]): Pick<VmRecord, 'services'> {
+  return services === null || (services.length === 0 && before === undefined) ? {} : { services }
 }
 
 const NOTHING_TOLD: Told = {

@@ -8,4 +8,15 @@ export { GuestIndex, type Guests } from './guests.ts'
 export { projectVm, projectVmi } from './project.ts'
 export { projectClaim, projectClone, projectMigration, projectRestore, projectSnapshot } from './project-deed.ts'
 export { type PlanPart, projectPlan } from './project-plan.ts'
+export {
+  MAX_SERVICES,
+  type Named,
+  namedAs,
+  NAMINGS,
+  projectService,
+  type ServicePart,
+  type ServicePort,
+  takes,
+  type VmService,
+} from './service.ts'
 export { hostName, vmEvent } from './publish.ts'

@@ -33,6 +33,9 @@ export interface VmPart {
   readonly descent: Descent
   /** By which an import knows it; empty when no plan made it. */
   readonly importKey: string
+  /** Labels of its template that selectors of Services go by: `kubevirt.io/domain`, `kubevirt.io/vm`. Empty when it has none. */
+  readonly domain: string
+  readonly vmLabel: string
 }
 
 export interface VmiPart {
@@ -57,6 +60,9 @@ export interface VmiPart {
   readonly kernel: string
   readonly agentConnected: boolean
   readonly firmwareUuid: string
+  /** The same labels as of the VM's template, as they are on this boot and its pod. */
+  readonly domain: string
+  readonly vmLabel: string
   readonly os: GuestOs
   readonly addresses: readonly Address[]
   /** The last migration that ended well; empty when none did. */

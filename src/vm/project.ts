@@ -42,6 +42,7 @@ export function projectVm(object: unknown): VmPart {
     application: applicationOf(meta, 'kubevirt.io/VirtualMachine'),
     descent: descentOf(meta),
     importKey: importKey(meta),
+    ...namings(dict(template['metadata']), text(meta['name'])),
   }
 }
 
@@ -74,6 +75,7 @@ export function projectVmi(object: unknown): VmiPart {
     // The agent's condition is added and removed, never False (virt-handler): presence with True is what counts.
     agentConnected: condition(conditions, 'AgentConnected') !== null,
     firmwareUuid: firmwareUuid(spec),
+    ...namings(meta, text(meta['name'])),
     os: guestOs(dict(status['guestOSInfo'])),
     addresses: addresses(list(status['interfaces']).map(dict), podNetworks(spec)),
     migrated: migrated(migration),
@@ -116,6 +118,16 @@ function stopAsked(requests: readonly Json[]): string {
 
 function firmwareUuid(spec: Json): string {
   return plainText(dict(dict(spec['domain'])['firmware'])['uuid'])
+}
+
+/** Mostly the name of the VM: then it is that string, and takes no room of its own. */
+function namings(meta: Json, name: string): Pick<VmPart, 'domain' | 'vmLabel'> {
+  const labels = dict(meta['labels'])
+  const valueOf = (label: string): string => {
+    const value = plainText(labels[label])
+    return value === name ? name : value
+  }
+  return { domain: valueOf('kubevirt.io/domain'), vmLabel: valueOf('kubevirt.io/vm') }
 }
 
 function count(value: unknown): number {

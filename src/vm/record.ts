@@ -1,6 +1,7 @@
 import type { Origin, VmFact } from '../event/index.ts'
 import type { DeedKind } from './deed.ts'
 import type { Address, Descent, GuestOs } from './part.ts'
+import type { VmService } from './service.ts'
 
 /** The schema of records this program writes; it reads this one and older ones. */
 export const RECORD_SCHEMA = 1
@@ -41,6 +42,11 @@ export interface VmRecord {
   readonly knows?: string
   /** The deeds that have ended and were heard of, by kind, where there are any. */
   readonly heard?: Readonly<Partial<Record<DeedKind, Heard>>>
+  /**
+   * The Services through which it is reached from outside its cluster, and that lead to no other VM; where Services are watched and there
+   * are any. No fact follows from it.
+   */
+  readonly services?: readonly VmService[]
   /** Id of the event that said its cluster left the selection; empty while it is in it. */
   readonly out_of_scope?: string
 }

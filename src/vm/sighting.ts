@@ -3,6 +3,7 @@ import type { Deeds } from './deed.ts'
 import type { Guests } from './guests.ts'
 import type { VmPart } from './part.ts'
 import type { Fact, Seen, VmRecord } from './record.ts'
+import type { VmService } from './service.ts'
 
 /** A VM as it is now. */
 export interface Sighting {
@@ -10,6 +11,8 @@ export interface Sighting {
   readonly seen: Seen
   /** What was done to it, of the kinds that are known; none when it is left out. */
   readonly deeds?: Deeds
+  /** The Services that lead to it; null while they are not known, and what was known of them stays. None when it is left out. */
+  readonly services?: readonly VmService[] | null
 }
 
 /** How long a value must last before it is told, in ms. */

@@ -24,7 +24,9 @@ test('everything but the clusters has a default', () => {
       validate_events: false,
     },
     http: { listen: '127.0.0.1:8080', tokens: [] },
-    clusters: [{ name: 'a', kubeconfig: '/etc/v/k', context: '', in_cluster: false, allow_exec: false }],
+    clusters: [
+      { name: 'a', kubeconfig: '/etc/v/k', context: '', in_cluster: false, allow_exec: false, cluster_sets: [] },
+    ],
     hubs: [],
     watch: {
       stopped_hold_seconds: 20,
@@ -34,6 +36,7 @@ test('everything but the clusters has a default', () => {
       heartbeat_seconds: 10,
       outage_hold_seconds: 15,
       audit_hours: 12,
+      services: false,
       leave_hold_seconds: 5,
     },
     inventory: {

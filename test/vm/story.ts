@@ -39,6 +39,8 @@ export function vm(values: Partial<VmPart> = {}): VmPart {
     application: '',
     descent: NO_DESCENT,
     importKey: '',
+    domain: '',
+    vmLabel: '',
     ...values,
   }
 }
@@ -63,6 +65,8 @@ export function vmi(values: Partial<VmiPart> & { address?: string } = {}): VmiPa
     kernel: '5.14.0-427',
     agentConnected: true,
     firmwareUuid: 'firmware-1',
+    domain: '',
+    vmLabel: '',
     os: { family: 'linux', id: 'rhel', name: 'Red Hat Enterprise Linux', version: '9.4' },
     addresses: address === '' ? [] : [nic],
     migrated: { uid: '', from: '', to: '' },
