@@ -42,7 +42,10 @@ export class Folding {
   readonly told: string[] = []
   readonly staged: Staged[] = []
 
-  constructor(adopted = true) {
+  readonly #services: boolean
+
+  constructor(adopted = true, services = false) {
+    this.#services = services
     this.fold = this.#open(adopted)
   }
 
@@ -63,6 +66,12 @@ export class Folding {
     return this
   }
 
+  /** As the watch does after all that came together. */
+  lookAtServices(): this {
+    this.#commit(this.fold.lookAtServices(this.now))
+    return this
+  }
+
   confirm(): this {
     this.#commit(this.fold.confirm(this.now))
     return this
@@ -75,7 +84,7 @@ export class Folding {
   }
 
   #open(adopted: boolean): ClusterFold {
-    return new ClusterFold({ cluster: CLUSTER, holds: HOLDS, adopted, records: this.records })
+    return new ClusterFold({ cluster: CLUSTER, holds: HOLDS, adopted, records: this.records, services: this.#services })
   }
 
   #commit(staged: Iterable<Staged | null>): void {

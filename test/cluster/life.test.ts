@@ -10,6 +10,7 @@ import {
   MIGRATIONS,
   PLANS,
   RESTORES,
+  SERVICES,
   SNAPSHOTS,
   VMIS,
   VMS,
@@ -215,6 +216,20 @@ describe('a simulated cluster, from its API server to the log', () => {
       transition: { from: 'vm-1042', to: 'shop/wave-3' },
       vm: { descent: { kind: 'import', from: 'vm-1042', by: 'wave-3', run: 'run-1' } },
     })
+  })
+
+  test('tells the Services that lead to a guest where they are watched, without a fact', async () => {
+    const bridge = stack.use(await startBridge(at, log, { holds: HOLDS, resources: ['vm', 'vmi', 'service'] }))
+    await vi.waitUntil(() => bridge.status() === 'synced', SOON)
+    at.store.create(VMS, vmOf({ ...db, os: 'rhel9' }))
+    await last('reachable')
+    const spec = { type: 'NodePort', selector: { 'vm.kubevirt.io/name': 'db' }, ports: [{ port: 22, nodePort: 30022 }] }
+    at.store.create(SERVICES, { metadata: { namespace: 'shop', name: 'db-ssh' }, spec })
+    const record = async (): Promise<unknown> =>
+      (await all(log, 'state.fleet')).findLast(({ key }) => key === 'prod-1/shop/db')?.value
+    const ports = [{ name: '', protocol: 'TCP', port: 22, target: 22, node: 30022 }]
+    await expect.poll(record, SOON).toMatchObject({ services: [{ name: 'db-ssh', type: 'NodePort', ports }] })
+    await expect.poll(async () => (await told('db')).at(-1)?.fact, SOON).toBe('reachable')
   })
 
   test('of which only VMs and VMIs may be read loses nothing of them, and tells nothing else', async () => {

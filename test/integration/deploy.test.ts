@@ -11,7 +11,15 @@ import type { KubeObject } from '../servers/kube-client.ts'
 import { run } from '../servers/run.ts'
 
 const folder = join(import.meta.dirname, '..', '..', 'deploy', 'kubernetes')
-const overlays = ['base', 'openshift', 'hub-rbac', 'hub-secrets-rbac', 'managed-rbac', 'managed-account-rbac']
+const overlays = [
+  'base',
+  'openshift',
+  'hub-rbac',
+  'hub-secrets-rbac',
+  'managed-rbac',
+  'managed-account-rbac',
+  'services-rbac',
+]
 const kubevirt = '/apis/kubevirt.io/v1'
 
 interface Rule {

@@ -41,6 +41,9 @@ export const VIEW: readonly Rule[] = [
   IDENTITY,
 ]
 
+/** What it needs besides where Services are watched: the rules of `deploy/kubernetes/services-rbac/clusterrole.yaml`. */
+export const SERVICES_VIEW: readonly Rule[] = [{ groups: [''], resources: ['services'], verbs: READ }]
+
 /** What the bridge needs of a hub: the rules of `deploy/kubernetes/hub-rbac/clusterrole.yaml`. */
 export const HUB_VIEW: readonly Rule[] = [
   {

@@ -65,6 +65,10 @@ export const CLAIMS: Resource = {
   ...custom('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'),
   generations: false,
 }
+export const SERVICES: Resource = {
+  ...custom('', 'v1', 'services', 'Service'),
+  generations: false,
+}
 /** Of the migration toolkit: only its status matters here, and nobody plays its controller. */
 export const PLANS: Resource = { ...custom('forklift.konveyor.io', 'v1beta1', 'plans', 'Plan'), required: ['spec'] }
 export const MANAGED_CLUSTERS: Resource = {
@@ -98,6 +102,7 @@ export const CLUSTER_RESOURCES: readonly Resource[] = [
   RESTORES,
   CLONES,
   CLAIMS,
+  SERVICES,
 ]
 
 /** What a hub serves. */
