@@ -2,6 +2,7 @@ import { type Observed, PATHS, type Resource } from '../kube/index.ts'
 import {
   type ClaimPart,
   type Deed,
+  portray,
   projectClaim,
   projectClone,
   projectMigration,
@@ -61,6 +62,18 @@ const ALL = Object.keys(RESOURCES) as readonly Of[]
 export const REQUIRED: readonly Of[] = ALL.filter(of => RESOURCES[of].required)
 /** What is reflected unless the configuration asks for more. */
 export const USUAL: readonly Of[] = ALL.filter(of => RESOURCES[of].optIn !== true)
+
+/** How much of an object is kept beside its part: what stays until there is news, or every instant and resourceVersion too. */
+export type Portraits = 'stable' | 'volatile'
+
+/** The resource, of VMs and VMIs with the portrait of each object in its part. */
+export function portraying<O extends Of>(of: O, portraits: Portraits): Watched<Parts[O]> {
+  const resource: Watched<Parts[O]> = RESOURCES[of]
+  if (of !== 'vm' && of !== 'vmi') return resource
+  const { project } = resource
+  const volatile = portraits === 'volatile'
+  return { ...resource, project: object => ({ ...project(object), portrait: portray(of, object, volatile) }) }
+}
 
 /** What the reflector of one resource said. */
 export type Inbound = { readonly [O in Of]: { readonly of: O; readonly observed: Observed<Parts[O]> } }[Of]

@@ -10,7 +10,7 @@ import { Inbox } from './inbox.ts'
 import type { HubWord } from './managed.ts'
 import { Outages } from './outage.ts'
 import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
-import { type Inbound, type Of, REQUIRED, RESOURCES, USUAL } from './resources.ts'
+import { type Inbound, type Of, portraying, type Portraits, REQUIRED, RESOURCES, USUAL } from './resources.ts'
 import { settled, unavailable } from './standing.ts'
 
 /** What a cluster's watch works with. Time and waiting come in as arguments. */
@@ -42,6 +42,8 @@ export interface WatchOptions {
   readonly onAudited?: (corrections: number) => void
   /** The resources to reflect; the usual ones when left out. */
   readonly resources?: readonly Of[]
+  /** What an inventory needs of the objects beside the record; nothing when left out. */
+  readonly portraits?: Portraits
   /** What all clusters of this bridge share: their guests, and what plans say of imports. */
   readonly guests?: GuestIndex
   readonly imports?: ImportBoard
@@ -156,7 +158,8 @@ export class ClusterWatch {
   async #reflect(of: Of, signal: AbortSignal): Promise<void> {
     const verify = async (inner: AbortSignal): Promise<void> => void (await this.#identity.verify(inner))
     const asks = of === 'vm' ? { asks: this.#vms } : {}
-    const resource = RESOURCES[of] as Resource<unknown>
+    const { portraits } = this.#options
+    const resource = (portraits === undefined ? RESOURCES[of] : portraying(of, portraits)) as Resource<unknown>
     const options = { ...this.#options.reflect, ...asks, signal, verify }
     for await (const observed of reflect(this.#options.client, resource, options))
       await this.#inbox.put({ of, observed } as Inbound, signal)

@@ -19,12 +19,17 @@ export function assemble(
   claimOf: ClaimOf = () => '',
 ): Seen {
   // What is of the VM is known either way: only its boot is not.
-  if (vmi === 'unknown' && before !== null) return { ...before, ...fromVm(vm, before) }
+  if (vmi === 'unknown' && before !== null)
+    return { ...before, ...fromVm(vm, before), ...portraits(vm, before.portraits?.vmi) }
   const own = vmi === 'unknown' || vmi?.owner !== vm.uid ? null : vmi
   // A boot keeps its disk whatever the VM's spec says by now: that holds from the next one on.
   const root = own?.phase === 'Running' ? own.rootClaim : vm.rootClaim
   const claim = (root === '' ? '' : claimOf(root)) || (before?.claim ?? '')
-  return { ...fromVm(vm, before), ...fromVmi(vm, own, before), claim }
+  return { ...fromVm(vm, before), ...fromVmi(vm, own, before), claim, ...portraits(vm, own?.portrait) }
+}
+
+function portraits({ portrait }: VmPart, vmi = ''): Pick<Seen, 'portraits'> {
+  return portrait === undefined ? {} : { portraits: { vm: portrait, vmi } }
 }
 
 type OfVm = Pick<
@@ -39,7 +44,7 @@ type OfVm = Pick<
   | 'restart_required'
   | 'application'
 >
-type OfVmi = Omit<Seen, keyof OfVm | 'claim'>
+type OfVmi = Omit<Seen, keyof OfVm | 'claim' | 'portraits'>
 
 function fromVm(vm: VmPart, before: Seen | null): OfVm {
   return {

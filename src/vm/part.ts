@@ -36,6 +36,8 @@ export interface VmPart {
   /** Labels of its template that selectors of Services go by: `kubevirt.io/domain`, `kubevirt.io/vm`. Empty when it has none. */
   readonly domain: string
   readonly vmLabel: string
+  /** What `portray` makes of it, where an inventory shows more of it than all else here. */
+  readonly portrait?: string
 }
 
 export interface VmiPart {
@@ -74,6 +76,8 @@ export interface VmiPart {
     readonly to: string
     readonly reason: string
   }
+  /** As of the VM. */
+  readonly portrait?: string
 }
 
 /**

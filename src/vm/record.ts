@@ -101,6 +101,8 @@ export interface Seen {
   readonly claim?: string
   /** The Argo CD application that manages it. */
   readonly application?: string
+  /** What `portray` made of the VM and of its VMI (empty without one), where an inventory shows it. No fact follows from it. */
+  readonly portraits?: { readonly vm: string; readonly vmi: string }
 }
 
 export interface Told {

@@ -1,0 +1,198 @@
+import { dict, type Json, list, text } from './raw.ts'
+
+/**
+ * What the Ansible collection kubevirt.core shows of a VM or a VMI, as one line of JSON: nothing but the inventory of that format reads
+ * it, and it is kept only where configuration has one.
+ */
+export interface Portrait {
+  readonly annotations: Readonly<Record<string, string>>
+  readonly labels: Readonly<Record<string, string>>
+  /** Null: the object has none yet. */
+  readonly status: Json | null
+  /** Its resourceVersion, where the volatile was asked for; else empty. */
+  readonly version: string
+  /** What was left out or cut, because it is too long or may hold a secret: `annotations.KEY`, `labels`, `status.KEY`. */
+  readonly left: readonly string[]
+}
+
+/** Characters of JSON that are kept of one object; when it has more, its largest pieces are left out. */
+export const MAX_PORTRAIT = 24 * 1024
+/** Characters of one text: a longer annotation is left out, a longer text of a status is cut. */
+const MAX_TEXT = 4096
+/** How deep a status may be; KubeVirt 1.8 has 7. */
+const MAX_DEPTH = 12
+
+/** Every key of a status that KubeVirt 1.8 defines; no other is kept. None of them holds user data. */
+export const STATUS_KEYS = {
+  vm: [
+    'changedBlockTracking',
+    'conditions',
+    'created',
+    'desiredGeneration',
+    'instancetypeRef',
+    'memoryDumpRequest',
+    'observedGeneration',
+    'preferenceRef',
+    'printableStatus',
+    'ready',
+    'restoreInProgress',
+    'runStrategy',
+    'snapshotInProgress',
+    'startFailure',
+    'stateChangeRequests',
+    'volumeRequests',
+    'volumeSnapshotStatuses',
+    'volumeUpdateState',
+  ],
+  vmi: [
+    'VSOCKCID',
+    'activePods',
+    'changedBlockTracking',
+    'conditions',
+    'currentCPUTopology',
+    'evacuationNodeName',
+    'fsFreezeStatus',
+    'guestOSInfo',
+    'interfaces',
+    'kernelBootStatus',
+    'launcherContainerImageVersion',
+    'machine',
+    'memory',
+    'migratedVolumes',
+    'migrationMethod',
+    'migrationState',
+    'migrationTransport',
+    'nodeName',
+    'phase',
+    'phaseTransitionTimestamps',
+    'qosClass',
+    'reason',
+    'runtimeUser',
+    'selinuxContext',
+    'topologyHints',
+    'virtualMachineRevisionName',
+    'volumeStatus',
+  ],
+} as const
+
+/** Keys of a status that hold instants: what they say is when, and a record would be written for each beat. */
+export const INSTANT = /(?:Timestamps?|lastProbeTime|lastTransitionTime)$/
+
+/** Annotations in which tools keep the whole object, with its cloud-init user data: kubectl, kapp, Rancher, operators. */
+const WHOLE_OBJECT = /last-applied|last-handled|^kapp\.k14s\.io\/original|^objectset\.rio\.cattle\.io\/applied$/i
+/** What gives user data, a key or a password away, whatever the annotation is called. */
+const SECRET = /"spec"\s*:|user-?data|cloud-?init|cloud-?config|passw(?:or)?d|-----BEGIN [A-Z ]*PRIVATE KEY/i
+
+// oxlint-disable-next-line no-control-regex -- control characters are what it removes
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
+
+/** An object as the API sends it → its portrait. `volatile`: with its resourceVersion and every instant. Never throws. */
+export function portray(kind: 'vm' | 'vmi', object: unknown, volatile: boolean): string {
+  const { metadata, status } = dict(object)
+  const meta = dict(metadata)
+  const left: string[] = []
+  const pieces = [
+    ...annotationPieces(dict(meta['annotations']), left),
+    { name: 'labels', value: texts(dict(meta['labels'])) },
+    ...statusPieces(STATUS_KEYS[kind], dict(status), volatile, left),
+  ]
+  const kept = fitting(pieces, left)
+  const portrait: Portrait = {
+    annotations: collected(kept, 'annotations.') as Record<string, string>,
+    labels: (kept.find(({ name }) => name === 'labels')?.value ?? {}) as Record<string, string>,
+    status: status === undefined || status === null ? null : collected(kept, 'status.'),
+    version: volatile ? text(meta['resourceVersion']) : '',
+    left,
+  }
+  return JSON.stringify(portrait)
+}
+
+/** The portrait that `portray` wrote, without the volatile when it is not asked for. Of a line that it did not write, what fits. */
+export function readPortrait(line: string, volatile: boolean): Portrait {
+  const { annotations, labels, status, version, left } = dict(parsed(line))
+  const kept = text(version) === '' || volatile ? status : cleaned(status, { volatile, cut: false }, 0)
+  return {
+    annotations: texts(dict(annotations)),
+    labels: texts(dict(labels)),
+    status: kept === null || kept === undefined ? null : dict(kept),
+    version: volatile ? text(version) : '',
+    left: list(left).map(text),
+  }
+}
+
+interface Piece {
+  readonly name: string
+  readonly value: unknown
+}
+
+function annotationPieces(annotations: Json, left: string[]): readonly Piece[] {
+  return Object.entries(texts(annotations)).flatMap(([key, value]) => {
+    const name = `annotations.${key}`
+    if (value.length <= MAX_TEXT && !WHOLE_OBJECT.test(key) && !SECRET.test(value)) return [{ name, value }]
+    left.push(name)
+    return []
+  })
+}
+
+function statusPieces(keys: readonly string[], status: Json, volatile: boolean, left: string[]): readonly Piece[] {
+  const known = keys.filter(key => Object.hasOwn(status, key) && (volatile || !INSTANT.test(key)))
+  return known.map(key => {
+    const name = `status.${key}`
+    const state = { volatile, cut: false }
+    const value = cleaned(status[key], state, 0)
+    if (state.cut) left.push(name)
+    return { name, value }
+  })
+}
+
+/** The pieces without the largest of them, as many as it takes. */
+function fitting(pieces: readonly Piece[], left: string[]): readonly Piece[] {
+  const sized = pieces.map((piece, index) => ({ piece, index, size: JSON.stringify(piece).length }))
+  let total = sized.reduce((sum, { size }) => sum + size, 0)
+  sized.sort((a, b) => b.size - a.size)
+  while (total > MAX_PORTRAIT) {
+    const largest = sized.shift()
+    if (largest === undefined) break
+    total -= largest.size
+    if (!left.includes(largest.piece.name)) left.push(largest.piece.name)
+  }
+  return sized.sort((a, b) => a.index - b.index).map(({ piece }) => piece)
+}
+
+function collected(pieces: readonly Piece[], prefix: string): Json {
+  const own = pieces.filter(({ name }) => name.startsWith(prefix))
+  return Object.fromEntries(own.map(({ name, value }) => [name.slice(prefix.length), value]))
+}
+
+function cleaned(value: unknown, state: { readonly volatile: boolean; cut: boolean }, depth: number): unknown {
+  if (typeof value === 'string') {
+    if (value.length > MAX_TEXT) state.cut = true
+    return printable(value.slice(0, MAX_TEXT))
+  }
+  if (typeof value !== 'object' || value === null) return value
+  if (depth >= MAX_DEPTH) {
+    state.cut = true
+    return null
+  }
+  if (Array.isArray(value)) return value.map(item => cleaned(item, state, depth + 1))
+  const entries = Object.entries(value).filter(([key]) => state.volatile || !INSTANT.test(key))
+  return Object.fromEntries(entries.map(([key, item]) => [key, cleaned(item, state, depth + 1)]))
+}
+
+function texts(of: Json): Record<string, string> {
+  const entries = Object.entries(of).filter((entry): entry is [string, string] => typeof entry[1] === 'string')
+  return Object.fromEntries(entries.map(([key, value]) => [key, printable(value)]))
+}
+
+/** Text that keeps its lines, and no other control or direction character. */
+function printable(value: string): string {
+  return value.replace(CONTROL, ' ').toWellFormed()
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line)
+  } catch {
+    return null
+  }
+}
