@@ -2,11 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { format } from 'prettier'
 import { CONFIG_SCHEMA } from '../src/config/schema.ts'
+import { buildApp, type AppParts, OPENAPI_PATH } from '../src/http/index.ts'
+import { createMetrics } from '../src/telemetry/index.ts'
+import { VERSION } from '../src/version.ts'
 import { configTable } from './config-table.ts'
 
 /**
- * Writes what is published of the schemas in `src`: `schemas/config-v1.json`, and the table of `docs/configuration.md` between its
- * two marks. `node build/schemas.ts` after each change of a schema; a test compares.
+ * Writes what is published of the schemas in `src`: `schemas/config-v1.json`, `schemas/openapi-v1.json`, and the table of
+ * `docs/configuration.md` between its two marks. `node build/schemas.ts` after each change of a schema or route; tests compare.
  */
 export async function publishedSchemas(root: string): Promise<ReadonlyMap<string, string>> {
   const docs = join(root, 'docs', 'configuration.md')
@@ -18,8 +21,19 @@ export async function publishedSchemas(root: string): Promise<ReadonlyMap<string
       join(root, 'schemas', 'config-v1.json'),
       await format(JSON.stringify(CONFIG_SCHEMA), { ...style, parser: 'json' }),
     ],
+    [join(root, 'schemas', 'openapi-v1.json'), await format(await apiDocument(), { ...style, parser: 'json' })],
     [docs, await format(`${before}${table}${after}`, { ...style, parser: 'markdown' })],
   ])
+}
+
+/** The document of the API: what it is made of needs none of the parts that answer. */
+async function apiDocument(): Promise<string> {
+  const { signal } = new AbortController()
+  const parts: Pick<AppParts, 'signal' | 'metrics' | 'version'> = { signal, metrics: createMetrics(), version: VERSION }
+  const app = buildApp(parts as AppParts)
+  const { body } = await app.inject(OPENAPI_PATH)
+  await app.close()
+  return body
 }
 
 if (import.meta.main) {

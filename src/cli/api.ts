@@ -75,11 +75,9 @@ export function openApi(options: ApiOptions): Api {
 }
 
 async function faultOf(response: Response): Promise<Fault> {
-  const body = (await response.json().catch(() => ({}))) as {
-    error?: { code?: string; message?: string; hint?: string }
-  }
-  const { code = `http_${response.status}`, message = `HTTP ${response.status}`, hint = '' } = body.error ?? {}
-  return new Fault(code, message, { hint })
+  const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string; hint?: string } | null
+  const { code = `http_${response.status}`, detail = `HTTP ${response.status}`, hint = '' } = problem ?? {}
+  return new Fault(code, detail, { hint })
 }
 
 /** Server-sent events (WHATWG HTML §9.2.6), as far as the bridge writes them: one `data` line an event, or none. */

@@ -1,4 +1,5 @@
 export { buildApp } from './app.ts'
+export { OPENAPI_PATH } from './openapi.ts'
 export type { AppParts } from './parts.ts'
 export { createAuthenticator, type TokenSource } from './auth.ts'
 export type { Check, Health } from './health.ts'

@@ -1,4 +1,45 @@
-/** An answer that is not what was asked for: a stable code for programs, a sentence and a next step for people. */
+/** What each kind of problem is called for people, by its code; a code says the same wherever it comes. */
+export const TITLES: Readonly<Record<string, string>> = {
+  bad_request: 'The request is not understood',
+  unauthorized: 'Who asks is not known',
+  forbidden: 'The token may not do this',
+  out_of_view: 'The token may read some views alone',
+  not_found: 'There is nothing here',
+  no_host: 'No such VM',
+  no_view: 'No such view',
+  no_cluster: 'No such cluster',
+  no_run: 'No such run',
+  not_listed: 'Not in this inventory',
+  no_past: 'This document is not remembered',
+  wrong_method: 'The method is another one',
+  timeout: 'The request did not come in time',
+  not_held: 'The cluster waits for nothing',
+  other_missing: 'Other VMs are missing',
+  not_lost: 'Nothing is lost',
+  ledger_lost: 'The ledger is lost',
+  no_controller: 'No controller is configured',
+  other_driver: 'Somebody else drives this',
+  key_used: 'The idempotency key is used',
+  too_large: 'The body is too large',
+  too_long: 'The address is too long',
+  no_json: 'The body is not JSON',
+  unknown_hosts: 'Unknown hosts',
+  too_many_requests: 'Too many requests',
+  large_header: 'The headers are too large',
+  internal: 'A fault of virtbridge',
+  not_synced: 'Not read yet',
+  stale: 'Can not be seen',
+  too_many_followers: 'Too many readers follow',
+  closing: 'The service is closing',
+}
+
+/** The media type of a problem (RFC 9457). */
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+
+/**
+ * An answer that is not what was asked for, as RFC 9457 has it: beside its members a stable `code` for programs and a next step for
+ * people, and `more` of what is known.
+ */
 export class Problem extends Error {
   readonly status: number
   readonly code: string
@@ -22,6 +63,8 @@ export class Problem extends Error {
   }
 
   body(): object {
-    return { error: { code: this.code, message: this.message, hint: this.hint, ...this.more } }
+    const { code, status, message: detail, hint, more } = this
+    const title = TITLES[code] ?? code
+    return { type: `https://virtbridge.io/problems/${code}`, title, status, detail, code, hint, ...more }
   }
 }

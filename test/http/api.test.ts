@@ -33,7 +33,13 @@ describe('what goes wrong has one shape: a code for programs, a sentence and a n
       'forbidden',
     ],
     ['no such path', 'GET', '/api/v2/inventory', null, TOKENS.reader, 404, 'not_found'],
-    ['no such method', 'DELETE', '/api/v1/inventory', null, TOKENS.admin, 404, 'not_found'],
+    ['no such method', 'DELETE', '/api/v1/inventory', null, TOKENS.admin, 405, 'wrong_method'],
+    ['no such method of a path with a name', 'DELETE', '/api/v1/vms/x', null, '', 405, 'wrong_method'],
+    ['a path that is none', 'GET', '/api/v1/vms/%zz', null, TOKENS.reader, 400, 'bad_request'],
+    ['a name longer than any', 'GET', `/api/v1/vms/${'x'.repeat(1_201)}`, null, TOKENS.reader, 414, 'too_long'],
+    ['an address that is too long', 'GET', `/api/v1/vms?after=${'x'.repeat(8_192)}`, null, '', 414, 'too_long'],
+    ['a query with a field twice', 'GET', '/api/v1/vms?limit=1&limit=2', null, TOKENS.reader, 400, 'bad_request'],
+    ['a query of what takes none', 'GET', '/api/v1/clusters?x=1', null, TOKENS.reader, 400, 'bad_request'],
     ['no such VM', 'GET', '/api/v1/vms/nobody.shop.prod-1', null, TOKENS.reader, 404, 'no_host'],
     ['no such VM to explain', 'GET', '/api/v1/explain/nobody', null, TOKENS.reader, 404, 'no_host'],
     [
@@ -120,30 +126,50 @@ describe('what goes wrong has one shape: a code for programs, a sentence and a n
     const payload = typeof body === 'string' ? body : JSON.stringify(body)
     const answer = await desk.app.inject({ method, url: path, headers, ...(body === null ? {} : { payload }) })
     expect(answer.statusCode).toBe(status)
-    expect(answer.headers['content-type']).toContain('application/json')
-    const { error } = answer.json<{ error: { code: string; message: string; hint: string } }>()
+    expect(answer.headers['content-type']).toBe('application/problem+json; charset=utf-8')
+    const error = answer.json<object>()
     expect(error).toMatchObject({
       code,
-      message: expect.stringMatching(/.{5,}/) as string,
+      detail: expect.stringMatching(/.{5,}/) as string,
       hint: expect.stringMatching(/.{5,}/) as string,
     })
     expect(await commands()).toBe(0)
+  })
+
+  test('what is unknown in a query is told with what is known there', async () => {
+    expect((await desk.get('/api/v1/vms?color=red&cluster=a')).json()).toMatchObject({
+      detail: 'unknown in the query: "color"; there are cluster, namespace, after, limit',
+      known: ['cluster', 'namespace', 'after', 'limit'],
+    })
+    expect((await desk.get('/api/v1/clusters?color=red')).json()).toMatchObject({
+      detail: 'unknown in the query: "color"; none are known here',
+    })
+  })
+
+  test('a method that is not taken is told with those that are', async () => {
+    const answer = await desk.app.inject({ method: 'DELETE', url: '/api/v1/runs?x=1' })
+    expect([answer.statusCode, answer.headers.allow]).toEqual([405, 'GET, HEAD, POST'])
+  })
+
+  test('a body that is no JSON by its type is refused', async () => {
+    const answer = await desk.post('/api/v1/runs', '<run/>', { ...bearer(TOKENS.admin), 'content-type': 'text/xml' })
+    expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([415, 'no_json'])
   })
 
   test('each says what else is known: the scheme, when to come back, which hosts and clusters', async () => {
     expect((await desk.get('/api/v1/vms', {})).headers['www-authenticate']).toBe('Bearer')
     const closed = await desk.get('/api/v1/inventory')
     expect(closed.headers['retry-after']).toBe('5')
-    expect(closed.json()).toMatchObject({ error: { clusters: ['prod-1'] } })
+    expect(closed.json()).toMatchObject({ clusters: ['prod-1'] })
     expect(
       (await desk.post('/api/v1/runs', { verb: 'patch', hosts: ['web-1.shop.prod-1', 'a', 'b'] })).json(),
-    ).toMatchObject({ error: { hosts: ['a', 'b'] } })
+    ).toMatchObject({ hosts: ['a', 'b'] })
   })
 
   test('what is our own fault says nothing of the inside, and is logged', async () => {
     const answer = await desk.get('/api/v1/explain/web-1.shop.prod-1')
     expect(answer.statusCode).toBe(500)
-    expect(answer.json()).toMatchObject({ error: { code: 'internal' } })
+    expect(answer.json()).toMatchObject({ code: 'internal' })
     expect(answer.body).not.toContain('not asked for here')
     expect(desk.logged.join('')).toContain('not asked for here')
   })
@@ -152,7 +178,8 @@ describe('what goes wrong has one shape: a code for programs, a sentence and a n
 test('without a controller nothing can be launched, and it says so', async () => {
   await using bare = await openDesk({ controllerConfigured: false })
   expect((await bare.post('/api/v1/runs', RUN)).json()).toMatchObject({
-    error: { code: 'no_controller', hint: expect.stringContaining('controller:') as string },
+    code: 'no_controller',
+    hint: expect.stringContaining('controller:') as string,
   })
 })
 
@@ -242,10 +269,7 @@ describe('runs', () => {
     const { id } = (await own.post('/api/v1/runs', RUN, headers)).json<{ id: string }>()
     own.run({ id, verb: 'patch', hosts: [{ host: 'web-1.shop.prod-1', key: '', uid: '', address: '' }] })
     const other = await own.post('/api/v1/runs', { verb: 'patch', hosts: ['web-2.shop.prod-1'] }, headers)
-    expect([other.statusCode, other.json<{ error: object }>().error]).toMatchObject([
-      409,
-      { code: 'key_used', run: id },
-    ])
+    expect([other.statusCode, other.json<object>()]).toMatchObject([409, { code: 'key_used', run: id }])
     expect((await own.post('/api/v1/runs', RUN, headers)).statusCode).toBe(202)
     expect(await own.log.page('commands', '0', 10)).toHaveLength(1)
   })

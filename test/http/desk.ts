@@ -1,5 +1,6 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
+import { expect } from 'vitest'
 import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
 import { Ledger, type Run } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
@@ -9,6 +10,7 @@ import { type EventLog, openSqliteLog, type Position } from '../../src/log/index
 import { createMetrics } from '../../src/telemetry/index.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { temporaryFolder } from '../support/bridge.ts'
+import { watchAnswers } from './document.ts'
 
 export const NOW = Date.UTC(2026, 10, 21)
 export const TOKENS = {
@@ -17,6 +19,33 @@ export const TOKENS = {
   admin: 'admin-token-of-16',
   /** May read the view `web` alone. */
   scoped: 'scoped-token-of-16',
+}
+
+const PLANNED: Omit<Run, 'id'> = {
+  schema: 1,
+  kind: 'run',
+  verb: 'patch',
+  template: 'Day2 | Patch',
+  asked_by: 'admin',
+  reason: '',
+  created_at: 0,
+  status: 'planned',
+  hosts: [],
+  left_out: [],
+  attempts: 0,
+  updates: 0,
+  update: null,
+  since: 0,
+  template_id: 0,
+  inventory_id: 0,
+  job: null,
+  job_ended_at: 0,
+  astray: '',
+  stopped_at: 0,
+  finished_at: 0,
+  outcome: '',
+  counts: {},
+  message: '',
 }
 
 /** The HTTP face of virtbridge over a log of its own, with a fleet and a ledger that the test fills. */
@@ -97,6 +126,9 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
     signal: closing.signal,
     ...more,
   })
+  const unfit = watchAnswers(app)
+  // Whatever a test was about: each answer is one that the document has.
+  stack.defer(() => expect(unfit).toEqual([]))
   stack.defer(() => app.close())
   stack.defer(() => closing.abort())
   const owned = stack.move()
@@ -118,7 +150,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
     run: (wish: Partial<Run>) =>
       ledger.apply({
         key: `run/${wish.id}`,
-        value: { schema: 1, kind: 'run', status: 'planned', hosts: [], left_out: [], ...wish },
+        value: { ...PLANNED, ...wish },
       }),
     async events(count: number, filler = ''): Promise<Position> {
       const entries = Array.from({ length: count }, () => ({

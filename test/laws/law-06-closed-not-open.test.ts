@@ -16,8 +16,8 @@ interface Answer {
 
 async function ask(bridge: Bridge): Promise<Answer> {
   const answer = await fetch(`${bridge.url}/api/v1/inventory`, { headers: bearer(bridge.token) })
-  const body = (await answer.json()) as { _meta?: { hostvars: object }; error?: { clusters: string[] } }
-  return { status: answer.status, hosts: Object.keys(body._meta?.hostvars ?? {}), clusters: body.error?.clusters ?? [] }
+  const body = (await answer.json()) as { _meta?: { hostvars: object }; clusters?: string[] }
+  return { status: answer.status, hosts: Object.keys(body._meta?.hostvars ?? {}), clusters: body.clusters ?? [] }
 }
 
 interface Body {

@@ -160,10 +160,11 @@ describe('Everything can say why.', () => {
     for (const [path, init] of asked) {
       const headers = { authorization: `Bearer ${bridge.token}`, 'content-type': 'application/json' }
       const answer = await fetch(`${bridge.url}${path}`, { headers, ...init })
-      const { error } = (await answer.json()) as { error: { code: string; message: string; hint: string } }
-      expect(error).toEqual({
+      const error = (await answer.json()) as { code: string; detail: string; hint: string }
+      expect(error).toMatchObject({
+        status: answer.status,
         code: expect.stringMatching(/^[a-z_]+$/) as string,
-        message: expect.stringMatching(/.{8,}/) as string,
+        detail: expect.stringMatching(/.{8,}/) as string,
         hint: expect.stringMatching(/.{8,}/) as string,
       })
     }

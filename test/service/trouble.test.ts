@@ -29,9 +29,9 @@ async function inventory(bridge: Bridge): Promise<unknown> {
   const answer = await fetch(`${bridge.url}/api/v1/inventory`, { headers: { authorization: `Bearer ${bridge.token}` } })
   const body = (await answer.json()) as {
     _meta?: { hostvars: Record<string, { kubevirt_stale: boolean; kubevirt_enabled: boolean }> }
-    error?: { clusters: string[] }
+    clusters?: string[]
   }
-  if (body._meta === undefined) return `${answer.status} ${body.error?.clusters.join(' ')}`
+  if (body._meta === undefined) return `${answer.status} ${body.clusters?.join(' ')}`
   return Object.entries(body._meta.hostvars).map(
     ([host, vars]) => `${host}${vars.kubevirt_stale ? ' stale' : ''}${vars.kubevirt_enabled ? '' : ' disabled'}`,
   )

@@ -1,7 +1,9 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { START, type EventStream, type Position, POSITION_PATTERN } from '../../log/index.ts'
+import { closed, type Description, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
+import { shape } from '../shapes.ts'
 import { sendEvents } from '../stream.ts'
 
 const STREAMS: Readonly<Record<string, EventStream>> = {
@@ -16,6 +18,44 @@ const MAX_PAGE = 500
 /** Readers that follow at the same time. */
 export const MAX_FOLLOWERS = 200
 
+const API: Description = {
+  id: 'readEvents',
+  summary: 'Events, a page at a time or as a stream',
+  right: 'read',
+  answers: {
+    200: {
+      description: 'A page, with the position to go on from; or, when it is asked for, a stream that does not end',
+      content: {
+        'application/json': closed({ events: listOf(shape('Event')), next: { type: 'string' } }),
+        'text/event-stream': { type: 'string' },
+      },
+    },
+  },
+  problems: { 503: ['too_many_followers'] },
+}
+const QUERY = query({
+  stream: { type: 'string', enum: Object.keys(STREAMS), default: 'vm', description: 'Which events' },
+  after: {
+    type: 'string',
+    pattern: `^(${POSITION_PATTERN}|now)$`,
+    maxLength: 256,
+    default: START,
+    description: 'The position to go on from, or now',
+  },
+  limit: { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: PAGE, description: 'Events of a page' },
+  follow: { type: 'string', maxLength: 16, description: 'Asks for a stream, as accept: text/event-stream does' },
+})
+const HEADERS = {
+  type: 'object',
+  properties: {
+    'last-event-id': {
+      type: 'string',
+      maxLength: 1_024,
+      description: 'The position to go on from, of a stream that broke off',
+    },
+  },
+}
+
 interface EventQuery {
   readonly stream: string
   readonly after: string
@@ -26,17 +66,8 @@ interface EventQuery {
 /** Events, a page at a time or as a server-sent stream that goes on where `after` or `Last-Event-ID` stands. */
 export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
   let followers = 0
-  const querystring = {
-    type: 'object',
-    additionalProperties: false,
-    properties: {
-      stream: { type: 'string', enum: Object.keys(STREAMS), default: 'vm' },
-      after: { type: 'string', pattern: `^(${POSITION_PATTERN}|now)$`, default: START },
-      limit: { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: PAGE },
-      follow: { type: 'string' },
-    },
-  }
-  app.get<{ Querystring: EventQuery }>('/api/v1/events', { schema: { querystring } }, async (request, reply) => {
+  const options = { schema: { querystring: QUERY, headers: HEADERS }, config: { api: API } }
+  app.get<{ Querystring: EventQuery }>('/api/v1/events', options, async (request, reply) => {
     requireRight(parts, request, 'read')
     const stream = STREAMS[request.query.stream] ?? 'events.vm'
     const from = startOf(request, parts, stream)

@@ -2,25 +2,63 @@ import type { FastifyInstance } from 'fastify'
 import type { ClusterRecord } from '../../cluster/index.ts'
 import type { ConfirmCommand } from '../../day2/index.ts'
 import { hostName, type VmRecord } from '../../vm/index.ts'
+import { closed, type Description, json, listOf, query, text } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
+import { shape } from '../shapes.ts'
 
 const PAGE = 500
 const MAX_PAGE = 5_000
 
+const VMS: Description = {
+  id: 'listVms',
+  summary: 'VMs as they are known, a page at a time',
+  right: 'read',
+  answers: {
+    200: json('A page; next is empty on the last one', closed({ vms: listOf(shape('Vm')), next: { type: 'string' } })),
+  },
+}
+const VM: Description = {
+  id: 'readVm',
+  summary: 'All that is kept of one VM',
+  right: 'read',
+  answers: { 200: json('The record', shape('VmRecord')) },
+  problems: { 404: ['no_host'] },
+}
+const EXPLAIN: Description = {
+  id: 'explainVm',
+  summary: 'Why a VM is enabled, launchable and onboarded, or not',
+  right: 'read',
+  answers: { 200: json('Why', shape('Explanation')) },
+  problems: { 404: ['no_host'] },
+}
+const CLUSTERS: Description = {
+  id: 'listClusters',
+  summary: 'Clusters and hubs, and how each stands',
+  right: 'read',
+  answers: { 200: json('All of them', closed({ clusters: listOf(shape('Cluster')) })) },
+}
+const CONFIRM: Description = {
+  id: 'confirmDeletions',
+  summary: 'Says that VMs that are missing are really gone',
+  right: 'admin',
+  answers: {
+    202: json('It is told to the bridge', closed({ id: { type: 'string' }, missing: { type: 'integer', minimum: 1 } })),
+  },
+  problems: { 404: ['no_cluster'], 409: ['not_held', 'other_missing'] },
+}
+const NAME = { type: 'string', maxLength: 253 }
+const PAGES = query({
+  cluster: NAME,
+  namespace: NAME,
+  after: { type: 'string', maxLength: 512, default: '', description: 'next of the page before' },
+  limit: { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: PAGE },
+})
+
 /** VMs and clusters as they are known, why a VM is as it is, and the one thing a person may say about a cluster. */
 export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
-  const query = {
-    type: 'object',
-    additionalProperties: false,
-    properties: {
-      cluster: { type: 'string' },
-      namespace: { type: 'string' },
-      after: { type: 'string', default: '' },
-      limit: { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: PAGE },
-    },
-  }
-  app.get<{ Querystring: VmQuery }>('/api/v1/vms', { schema: { querystring: query } }, request => {
+  const [schema, pages] = [{ querystring: query() }, { querystring: PAGES }]
+  app.get<{ Querystring: VmQuery }>('/api/v1/vms', { schema: pages, config: { api: VMS } }, request => {
     requireRight(parts, request, 'read')
     const { after, limit } = request.query
     const keys = [...parts.fleet.vms.keys()].filter(key => key > after).sort()
@@ -35,25 +73,20 @@ export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
     }
     return { vms, next: vms.length === limit ? next : '' }
   })
-  app.get<{ Params: { host: string } }>('/api/v1/vms/:host', request => {
+  app.get<{ Params: { host: string } }>('/api/v1/vms/:host', { schema, config: { api: VM } }, request => {
     requireRight(parts, request, 'read')
     return { host: request.params.host, ...find(parts, request.params.host) }
   })
-  app.get<{ Params: { host: string } }>('/api/v1/explain/:host', request => {
+  app.get<{ Params: { host: string } }>('/api/v1/explain/:host', { schema, config: { api: EXPLAIN } }, request => {
     requireRight(parts, request, 'read')
     return parts.explain(request.params.host, find(parts, request.params.host))
   })
-  app.get('/api/v1/clusters', request => {
+  app.get('/api/v1/clusters', { schema, config: { api: CLUSTERS } }, request => {
     requireRight(parts, request, 'read')
     return { clusters: [...parts.fleet.clusters.values()].sort((a, b) => (a.name < b.name ? -1 : 1)) }
   })
-  const body = {
-    type: 'object',
-    additionalProperties: false,
-    required: ['digest'],
-    properties: { digest: { type: 'string', minLength: 1, maxLength: 64 } },
-  }
-  app.post<Confirmation>('/api/v1/clusters/:name/confirm-deletions', { schema: { body } }, async (request, reply) => {
+  const confirm = { schema: { ...schema, body: closed({ digest: text(64) }) }, config: { api: CONFIRM } }
+  app.post<Confirmation>('/api/v1/clusters/:name/confirm-deletions', confirm, async (request, reply) => {
     const caller = requireRight(parts, request, 'admin')
     const { name } = request.params
     const { missing } = refuseUnseen(parts.fleet.clusters.get(name), name, request.body.digest)

@@ -3,8 +3,10 @@ import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Inventory } from '../../inventory/index.ts'
 import type { Caller } from '../auth.ts'
+import { type Description, json, query, text } from '../description.ts'
 import { type AppParts, requireView } from '../parts.ts'
 import { Problem } from '../problem.ts'
+import { shape } from '../shapes.ts'
 
 const compress = promisify(gzip)
 /** Seconds after which a closed inventory is worth asking for again. */
@@ -12,6 +14,32 @@ const RETRY_AFTER = '5'
 
 type Open = Extract<Inventory, { kind: 'document' }>
 type Closed = Extract<Inventory, { kind: 'closed' }>
+
+const CLOSED = { 503: ['not_synced', 'stale'] }
+const LIST: Omit<Description, 'id'> = {
+  summary: 'The inventory, as Ansible takes it; or why a host is as it is, or what changed',
+  right: 'read',
+  answers: {
+    200: json(
+      'The inventory; with why, why that host is as it is; with since, what joined, left and changed',
+      { oneOf: [shape('Inventory'), shape('Why'), shape('Difference')] },
+      {
+        etag: 'Strong; the same for the same content',
+        vary: 'What the answer depends on',
+        'cache-control': 'no-cache',
+      },
+    ),
+    304: { description: 'It is as it was', headers: { etag: 'The same', vary: 'The same' } },
+  },
+  problems: { 404: ['no_view', 'no_past'], ...CLOSED },
+}
+const HOST: Description = {
+  id: 'readHost',
+  summary: 'The variables of one host',
+  right: 'read',
+  answers: { 200: json('Its variables', shape('HostVars')) },
+  problems: { 404: ['no_view', 'not_listed'], ...CLOSED },
+}
 
 interface Ask {
   readonly Params: { readonly view?: string; readonly host?: string }
@@ -45,12 +73,12 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
     if (!takesGzip(request.headers['accept-encoding']?.toString())) return reply.send(inventory.body)
     return reply.header('content-encoding', 'gzip').send(await pack(view, inventory))
   }
-  const querystring = query({ why: text(512), since: text(64) })
-  app.get<Ask>('/api/v1/inventory', { schema: { querystring } }, list)
-  app.get<Ask>('/api/v1/inventory/:view', { schema: { querystring } }, list)
+  const schema = { querystring: query({ why: text(512, 'A host'), since: text(64, 'An ETag') }) }
+  app.get<Ask>('/api/v1/inventory', { schema, config: { api: { id: 'readInventory', ...LIST } } }, list)
+  app.get<Ask>('/api/v1/inventory/:view', { schema, config: { api: { id: 'readView', ...LIST } } }, list)
   app.get<Ask>(
     '/api/v1/inventory/hosts/:host',
-    { schema: { querystring: query({ view: text(63) }) } },
+    { schema: { querystring: query({ view: text(63, 'A view') }) }, config: { api: HOST } },
     (ask, reply) => {
       const { view = '' } = ask.query
       const { host = '' } = ask.params
@@ -61,14 +89,6 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
       return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(vars)
     },
   )
-}
-
-function query(properties: object): object {
-  return { type: 'object', additionalProperties: false, properties }
-}
-
-function text(maxLength: number): object {
-  return { type: 'string', minLength: 1, maxLength }
 }
 
 /** Who may read the view; and there is one. */

@@ -1,13 +1,63 @@
 import type { FastifyInstance } from 'fastify'
 import { v5 as uuid5 } from 'uuid'
 import { type Run, type RunCommand, type Verb, VERBS } from '../../day2/index.ts'
+import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
+import { shape } from '../shapes.ts'
 
 /** Hosts of one command; more are asked for in several. */
 export const MAX_HOSTS = 500
 /** The namespace of run ids that come from an idempotency key. */
 const KEYS = 'b6a3d6f0-5d0e-5d0f-8c3e-0d8a4f4b9a11'
+
+const ID = { type: 'string' }
+const START: Description = {
+  id: 'startRun',
+  summary: 'Asks for a run on some VMs',
+  right: 'run',
+  answers: {
+    202: json('The wish is on record', closed({ id: ID, verb: ID, hosts: listOf(ID) }), { location: 'The run' }),
+  },
+  problems: { 409: ['no_controller', 'other_driver', 'ledger_lost', 'key_used'], 422: ['unknown_hosts'] },
+}
+const LIST: Description = {
+  id: 'listRuns',
+  summary: 'The newest runs',
+  right: 'read',
+  answers: { 200: json('Runs, newest first', closed({ runs: listOf(shape('RunSummary')) })) },
+}
+const READ: Description = {
+  id: 'readRun',
+  summary: 'One run, with what became of each host',
+  right: 'read',
+  answers: { 200: json('The run', shape('Run')) },
+  problems: { 404: ['no_run'] },
+}
+const WISH = closed(
+  {
+    verb: { type: 'string', enum: [...VERBS] },
+    hosts: {
+      type: 'array',
+      minItems: 1,
+      maxItems: MAX_HOSTS,
+      uniqueItems: true,
+      items: { type: 'string', minLength: 1, maxLength: 512 },
+    },
+    reason: { type: 'string', maxLength: 256, default: '' },
+  },
+  ['verb', 'hosts'],
+)
+const HEADERS = {
+  type: 'object',
+  properties: {
+    'idempotency-key': {
+      type: 'string',
+      maxLength: 256,
+      description: 'The same key of the same token is the same wish',
+    },
+  },
+}
 
 interface Wish {
   readonly verb: Verb
@@ -17,23 +67,9 @@ interface Wish {
 
 /** Runs: what was done, and the wish to do something, which becomes a command on the log. */
 export function runRoutes(app: FastifyInstance, parts: AppParts): void {
-  const body = {
-    type: 'object',
-    additionalProperties: false,
-    required: ['verb', 'hosts'],
-    properties: {
-      verb: { type: 'string', enum: [...VERBS] },
-      hosts: {
-        type: 'array',
-        minItems: 1,
-        maxItems: MAX_HOSTS,
-        uniqueItems: true,
-        items: { type: 'string', minLength: 1, maxLength: 512 },
-      },
-      reason: { type: 'string', maxLength: 256, default: '' },
-    },
-  }
-  app.post<{ Body: Wish }>('/api/v1/runs', { schema: { body } }, async (request, reply) => {
+  const querystring = query()
+  const wish = { schema: { querystring, body: WISH, headers: HEADERS }, config: { api: START } }
+  app.post<{ Body: Wish }>('/api/v1/runs', wish, async (request, reply) => {
     const caller = requireRight(parts, request, 'run')
     const { verb, hosts, reason } = request.body
     refuseImpossible(parts, verb, hosts)
@@ -53,12 +89,13 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
     if (!parts.ledger.runs.has(id)) await parts.log.append([{ stream: 'commands', key: id, value: command }])
     return reply.status(202).header('location', `/api/v1/runs/${id}`).send({ id, verb, hosts })
   })
-  app.get('/api/v1/runs', request => {
+  app.get('/api/v1/runs', { schema: { querystring }, config: { api: LIST } }, request => {
     requireRight(parts, request, 'read')
     const runs = [...parts.ledger.runs.values()].sort((a, b) => b.created_at - a.created_at).slice(0, MAX_HOSTS)
     return { runs: runs.map(summary) }
   })
-  app.get<{ Params: { id: string } }>('/api/v1/runs/:id', request => {
+  const one = { schema: { querystring }, config: { api: READ } }
+  app.get<{ Params: { id: string } }>('/api/v1/runs/:id', one, request => {
     requireRight(parts, request, 'read')
     const run = parts.ledger.runs.get(request.params.id)
     if (run === undefined)

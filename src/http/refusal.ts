@@ -1,0 +1,75 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { Problem, PROBLEM_TYPE } from './problem.ts'
+
+/** What a fault of the request is called, by its status; Fastify's own codes are no part of this API. */
+const KINDS: Readonly<Record<number, { code: string; hint: string }>> = {
+  408: { code: 'timeout', hint: 'send the whole request at once' },
+  413: { code: 'too_large', hint: 'send less at once: a run takes 500 hosts' },
+  414: { code: 'too_long', hint: 'no name here is that long' },
+  415: { code: 'no_json', hint: 'send content-type: application/json' },
+  431: { code: 'large_header', hint: 'all headers and the address together have 16 KB' },
+  503: { code: 'closing', hint: 'ask again in a moment' },
+}
+const UNKNOWN = { code: 'bad_request', hint: 'mend the request as the message says' }
+
+/** A fault of validation, as Fastify throws it. */
+interface Invalid {
+  readonly statusCode?: number
+  readonly message?: string
+  readonly validationContext?: string
+  readonly validation?: readonly {
+    readonly keyword: string
+    readonly params: { readonly additionalProperty?: string }
+  }[]
+}
+
+/** The problem that a fault of the request is, as Fastify tells it; null when it is none of the request. `known`: names that a query has. */
+export function refusalOf(error: unknown, known: readonly string[]): Problem | null {
+  const { statusCode, message = 'bad request', validation = [], validationContext } = error as Invalid
+  if (statusCode === undefined || (statusCode >= 500 && statusCode !== 503)) return null
+  const fields = validation.flatMap(({ keyword, params }) =>
+    keyword === 'additionalProperties' ? (params.additionalProperty ?? []) : [],
+  )
+  if (validationContext === 'querystring' && fields.length > 0) return unknownFields(fields, known)
+  const { code, hint } = KINDS[statusCode] ?? UNKNOWN
+  return new Problem(statusCode, code, message, {
+    hint,
+    ...(statusCode === 503 ? { headers: { 'retry-after': '5' } } : {}),
+  })
+}
+
+function unknownFields(fields: readonly string[], known: readonly string[]): Problem {
+  const names = known.length === 0 ? 'none are known here' : `there are ${known.join(', ')}`
+  const named = fields
+    .slice(0, 3)
+    .map(field => `"${field.slice(0, 64)}"`)
+    .join(', ')
+  return new Problem(400, 'bad_request', `unknown in the query: ${named}; ${names}`, {
+    hint: 'leave it out: what is not known would be passed over in silence',
+    more: { known },
+  })
+}
+
+/** What cannot be read as a request gets an answer in the same form, and its connection ends. For the server's `clientError`. */
+export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const statuses: Readonly<Record<string, number>> = {
+    ERR_HTTP_REQUEST_TIMEOUT: 408,
+    HPE_HEADER_OVERFLOW: 431,
+    HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  }
+  const status = statuses[error.code ?? ''] ?? 400
+  const { code, hint } = KINDS[status] ?? { code: 'bad_request', hint: 'speak HTTP/1.1' }
+  const body = JSON.stringify(new Problem(status, code, 'this is not read as a request', { hint }).body())
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `content-type: ${PROBLEM_TYPE}`,
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ]
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`, () => socket.destroy())
+}

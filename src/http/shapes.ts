@@ -1,0 +1,128 @@
+import { closed, listOf, type Shape, text } from './description.ts'
+
+/** JSON Schemas of what the API answers with, each once in the document, by name. What grows with virtbridge may have more keys. */
+
+const STRING = { type: 'string' }
+const COUNT = { type: 'integer', minimum: 0 }
+const FLAG = { type: 'boolean' }
+const INSTANT = { type: 'integer', description: 'Milliseconds since 1970; 0: never' }
+const STRINGS = listOf(STRING)
+
+function open(properties: Shape, required: readonly string[] = Object.keys(properties)): Shape {
+  return { type: 'object', required, properties }
+}
+
+const RUN = {
+  id: STRING,
+  verb: STRING,
+  template: STRING,
+  asked_by: STRING,
+  reason: STRING,
+  status: STRING,
+  outcome: STRING,
+  counts: { type: 'object', additionalProperties: COUNT },
+  job: { type: ['object', 'null'], required: ['id', 'url'] },
+  created_at: INSTANT,
+  finished_at: INSTANT,
+  message: STRING,
+}
+
+export const SHAPES: Readonly<Record<string, Shape>> = {
+  Problem: open({
+    type: { type: 'string', format: 'uri' },
+    title: STRING,
+    status: { type: 'integer', minimum: 400, maximum: 599 },
+    detail: { type: 'string', description: 'What happened, in one sentence' },
+    code: { type: 'string', pattern: '^[a-z_]+$', description: 'What happened, for programs' },
+    hint: { type: 'string', description: 'What to do next' },
+  }),
+  Inventory: {
+    type: 'object',
+    description: 'The script protocol of Ansible: variables by host, and groups',
+    required: ['_meta', 'all'],
+    properties: {
+      _meta: open({ hostvars: { type: 'object', additionalProperties: { $ref: '#/components/schemas/HostVars' } } }),
+    },
+    additionalProperties: closed({ hosts: STRINGS, children: STRINGS, vars: { type: 'object' } }, []),
+  },
+  HostVars: { type: 'object', description: 'Variables of one host; docs/inventory.md has each' },
+  Difference: closed({ since: text(128), etag: text(128), joined: STRINGS, left: STRINGS, changed: STRINGS }),
+  Why: open({
+    host: STRING,
+    view: { type: 'string', description: 'Empty: the whole inventory' },
+    listed: FLAG,
+    because: STRINGS,
+    enabled: FLAG,
+    enabled_because: STRING,
+    groups: listOf(open({ group: STRING, because: STRING })),
+    not_in: listOf(open({ label: STRING, because: STRING })),
+    closed: { ...STRINGS, description: 'Clusters that keep the inventory closed' },
+  }),
+  Vm: open({
+    host: STRING,
+    cluster: STRING,
+    namespace: STRING,
+    name: STRING,
+    uid: STRING,
+    status: STRING,
+    os: { type: 'object' },
+    node: STRING,
+    address: STRING,
+    agent_connected: FLAG,
+    reachable: FLAG,
+    adopted: FLAG,
+    labels: { type: 'object', additionalProperties: STRING },
+  }),
+  VmRecord: {
+    ...open({ host: STRING, cluster: STRING, namespace: STRING, name: STRING, uid: STRING, seen: { type: 'object' } }),
+    description: 'All that is kept of a VM; its keys may change with any version',
+  },
+  Explanation: open({
+    host: STRING,
+    uid: STRING,
+    cluster: open({ name: STRING, status: STRING, reason: STRING, staleness: STRING }),
+    known_since: STRING,
+    adopted: FLAG,
+    inventory: open({ enabled: FLAG, because: STRING }),
+    launch: open({ possible: FLAG, because: STRING }),
+    onboard: open({ due: FLAG, because: STRING }),
+    verbs: listOf({ type: 'object' }),
+    waiting: listOf(open({ fact: STRING, until: STRING })),
+    last_event: STRING,
+  }),
+  Cluster: open({
+    kind: { enum: ['cluster', 'hub'] },
+    name: STRING,
+    hub: STRING,
+    status: { enum: ['joining', 'synced', 'held', 'unavailable', 'out_of_scope'] },
+    reason: STRING,
+    hint: STRING,
+    heartbeat: INSTANT,
+    vms: COUNT,
+    missing: COUNT,
+    missing_digest: STRING,
+  }),
+  Event: {
+    type: 'object',
+    description: 'A CloudEvent 1.0 in structured JSON; schemas/vm-event-v1.json and those beside it have each kind',
+    required: ['type'],
+  },
+  RunSummary: open({ ...RUN, hosts: COUNT }),
+  Run: open({
+    ...RUN,
+    hosts: listOf(open({ host: STRING })),
+    left_out: listOf(open({ host: STRING, reason: STRING })),
+    results: listOf(open({ host: STRING, outcome: STRING, detail: STRING })),
+  }),
+  Loss: closed({ id: STRING, stream: STRING, reason: STRING, at: INSTANT }),
+  Health: closed({
+    status: { enum: ['ready', 'degraded', 'not_ready'] },
+    checks: listOf(closed({ name: STRING, ok: FLAG, reason: STRING, hint: STRING })),
+  }),
+}
+
+/** A reference to one of the shapes. Throws a RangeError when there is none of that name. */
+export function shape(name: string): Shape {
+  if (!(name in SHAPES)) throw new RangeError(`there is no shape "${name}"`)
+  return { $ref: `#/components/schemas/${name}` }
+}

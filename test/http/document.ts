@@ -1,0 +1,125 @@
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+interface Content {
+  readonly schema: object
+}
+
+interface Response {
+  readonly $ref?: string
+  readonly headers?: Readonly<Record<string, object>>
+  readonly content?: Readonly<Record<string, Content>>
+}
+
+interface Operation {
+  readonly operationId: string
+  readonly security: readonly object[]
+  readonly parameters: readonly { readonly name: string; readonly in: string }[]
+  readonly responses: Readonly<Record<string, Response>>
+}
+
+/** The document of the API, as far as tests look at it. */
+export interface ApiDocument {
+  readonly openapi: string
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>
+  readonly components: {
+    readonly schemas: Readonly<Record<string, object>>
+    readonly responses: Readonly<Record<string, Response>>
+  }
+}
+
+/** The document that an app serves. */
+export async function documentOf(app: FastifyInstance): Promise<ApiDocument> {
+  return (await app.inject('/api/v1/openapi.json')).json<ApiDocument>()
+}
+
+/** Every operation of a document: `GET /api/v1/vms/:host` with what it says. */
+export function operationsOf({ paths }: ApiDocument): readonly (Operation & { method: string; url: string })[] {
+  return Object.entries(paths).flatMap(([path, operations]) =>
+    Object.entries(operations).map(([method, operation]) => ({
+      ...operation,
+      method: method.toUpperCase(),
+      url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    })),
+  )
+}
+
+/** Headers that say something of an answer, and so stand in the document. */
+const TELLING = ['etag', 'retry-after', 'www-authenticate', 'location', 'allow', 'vary']
+
+/**
+ * Holds every answer of an app against its own document. Gives what did not fit, a sentence each; look at it when the test ends.
+ * Streams are held by their status and type alone.
+ */
+export function watchAnswers(app: FastifyInstance): readonly string[] {
+  const unfit: string[] = []
+  let checker: Promise<Checker> | null = null
+  app.addHook('onSend', async (request, reply, payload) => {
+    // The document itself is asked for with `inject`, whose answer comes here too.
+    if (request.url === '/api/v1/openapi.json') return payload
+    checker ??= documentOf(app).then(document => new Checker(document))
+    unfit.push(...(await checker).unfit(request, reply, payload))
+    return payload
+  })
+  return unfit
+}
+
+class Checker {
+  readonly #document: ApiDocument
+  readonly #ajv = new Ajv2020({ strict: false, validateSchema: false })
+
+  constructor(document: ApiDocument) {
+    this.#document = document
+    addFormats.default(this.#ajv)
+    this.#ajv.addSchema(document, 'api')
+  }
+
+  unfit(request: FastifyRequest, reply: FastifyReply, payload: unknown): readonly string[] {
+    const { url } = request.routeOptions
+    const what = `${request.method} ${url ?? request.url} ${reply.statusCode}`
+    const said = (why: string): readonly string[] => [`${what}: ${why}`]
+    const type = String(reply.getHeader('content-type') ?? '').split(';')[0] ?? ''
+    const text = textOf(reply, payload)
+    if (url === undefined) return this.#check(what, 'api#/components/schemas/Problem', text)
+    const path = url.replaceAll(/:(\w+)/g, '{$1}')
+    const method = request.method === 'HEAD' ? 'get' : request.method.toLowerCase()
+    const { paths, components } = this.#document
+    const found = paths[path]?.[method]?.responses[reply.statusCode]
+    const shared = found?.$ref?.split('/').at(-1)
+    const answer = shared === undefined ? found : components.responses[shared]
+    if (answer === undefined) return said('the document has no such answer')
+    const headers = TELLING.filter(name => reply.hasHeader(name) && answer.headers?.[name] === undefined)
+    if (headers.length > 0) return said(`the document has no ${headers.join(', ')}`)
+    if (answer.content === undefined) return text === '' ? [] : said('the document has no body')
+    if (answer.content[type] === undefined) return said(`the document has no ${type}`)
+    if (text === null || !type.endsWith('json')) return []
+    const where =
+      shared === undefined
+        ? ['paths', path, method, 'responses', String(reply.statusCode)]
+        : ['components', 'responses', shared]
+    const pointer = [...where, 'content', type, 'schema']
+    return this.#check(what, `api#/${pointer.map(escaped).join('/')}`, text)
+  }
+
+  #check(what: string, ref: string, text: string | null): readonly string[] {
+    if (text === null) return []
+    const validate = this.#ajv.getSchema(ref) ?? this.#ajv.compile({ $ref: ref })
+    if (validate(JSON.parse(text))) return []
+    return [`${what}: ${this.#ajv.errorsText(validate.errors)}: ${text.slice(0, 300)}`]
+  }
+}
+
+function textOf(reply: FastifyReply, payload: unknown): string | null {
+  if (payload === null || payload === undefined) return ''
+  if (typeof payload === 'string') return payload
+  if (!Buffer.isBuffer(payload)) return null
+  const encoding = reply.getHeader('content-encoding')
+  if (encoding === 'gzip') return gunzipSync(payload).toString()
+  return (encoding === 'zstd' ? zstdDecompressSync(payload) : payload).toString()
+}
+
+function escaped(part: string): string {
+  return encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'))
+}
