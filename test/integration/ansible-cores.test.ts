@@ -1,6 +1,5 @@
-import { ansible, olderAnsible } from '../servers/python-environment.ts'
+import { ansible, OLDER_CORES, olderAnsible } from '../servers/python-environment.ts'
 import { pluginSuite } from './plugin-suite.ts'
 
-// The oldest and the newest; test/long/ansible-cores.test.ts has those between them too.
-pluginSuite('2.16', () => olderAnsible('2.16'))
+for (const version of OLDER_CORES) pluginSuite(version, () => olderAnsible(version))
 pluginSuite('2.19', () => ansible())

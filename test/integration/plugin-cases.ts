@@ -1,4 +1,5 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import { gzipSync } from 'node:zlib'
 import { expect } from 'vitest'
 import { hostvars, sendJson, token } from './ansible-inventory-server.ts'
 import type { Outcome, Reading } from './inventory-driver.ts'
@@ -47,35 +48,86 @@ const SMALL = { _meta: { hostvars: { [WEB]: HOSTS[WEB] } }, all: {} }
 const WHOLE = JSON.stringify(DOCUMENT)
 
 const problem = (code: string) => ({ error: { code, message: `said of ${token}` } })
+/** As RFC 9457 has it. */
+const closed = { code: 'not_synced', detail: 'never read', hint: 'look at /readyz', clusters: ['prod-1', 'dev-1'] }
+const outOfView = { code: 'out_of_view', detail: 'the token "shop" may read views alone: shop', views: ['shop'] }
 
-/** What the bridge answers, by the name of the view; `times` counts how often that view was asked before. */
-const VIEWS: Readonly<Record<string, (response: ServerResponse, times: number) => void>> = {
-  v400: response => sendJson(response, 400, problem('bad_query')),
-  v401: response => sendJson(response, 401, problem('unauthorized')),
-  v403: response => sendJson(response, 403, problem('forbidden')),
-  v404: response => sendJson(response, 404, problem('no_view')),
-  v503: response =>
-    sendJson(response, 503, { error: { code: 'not_synced', message: 'never read', clusters: ['prod-1'] } }),
-  empty: response => sendJson(response, 200, { _meta: { hostvars: {} }, all: {} }),
-  html: response => response.writeHead(200).end('<html>Log in</html>'),
-  half: response => response.writeHead(200).end(WHOLE.slice(0, 900)),
+interface Asked {
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  /** How often that view was asked before. */
+  readonly times: number
+}
+type Play = (response: ServerResponse, asked: Asked) => void
+
+const json = (status: number, value: unknown, headers?: Record<string, string>): Play => {
+  return response => sendJson(response, status, value, headers)
+}
+const body = (bytes: Buffer | string, headers: Record<string, string> = {}): Play => {
+  return response => response.writeHead(200, headers).end(bytes)
+}
+const gzip = { 'content-encoding': 'gzip' }
+const ETAG = '"one"'
+
+/** What the bridge answers, by the name of the view. */
+const VIEWS: Readonly<Record<string, Play>> = {
+  v400: json(400, problem('bad_query')),
+  v401: json(401, problem('unauthorized')),
+  v403: json(403, problem('forbidden')),
+  'out-of-view': json(403, outOfView),
+  v404: json(404, problem('no_view')),
+  v503: json(503, { error: { code: 'not_synced', message: 'never read', clusters: ['prod-1'] } }),
+  closed: json(503, closed, { 'retry-after': '5' }),
+  v302: json(302, {}, { location: 'http://127.0.0.1:9/' }),
+  v304: response => response.writeHead(304).end(),
+  empty: json(200, { _meta: { hostvars: {} }, all: {} }),
+  html: body('<html>Log in</html>'),
+  'html-type': body(WHOLE, { 'content-type': 'text/html; charset=utf-8' }),
+  half: body(WHOLE.slice(0, 900)),
+  latin: body(Buffer.from(WHOLE, 'latin1')),
+  utf16: body(Buffer.from(JSON.stringify(SMALL), 'utf16le')),
+  twice: body(`{"_meta":{"hostvars":{"a":{"x":1},"b":{},"a":{"x":2}}},"all":{}}`),
+  'group-twice': body(`{"_meta":{"hostvars":{"a":{},"b":{}}},"all":{},"g":{"hosts":["a"]},"g":{"hosts":["b"]}}`),
+  odd: body(`{"_meta":{"hostvars":{"a":{"kubevirt_labels":{"{{ 6*7 }}":"1","b":"x\\ud83d"}}}},"all":{}}`),
+  packed(response, { headers }) {
+    // Two members, as of a body that is packed in parts, with no length told before.
+    const cut = WHOLE.indexOf('größe') + 3
+    const parts = [WHOLE.slice(0, cut), WHOLE.slice(cut)].map(part => gzipSync(part))
+    response.writeHead(headers['accept-encoding'] === 'gzip' ? 200 : 400, gzip)
+    for (const part of parts) for (let at = 0; at < part.length; at += 100) response.write(part.subarray(at, at + 100))
+    response.end()
+  },
+  'packed-half': body(gzipSync(WHOLE).subarray(0, 300), gzip),
+  'packed-wrong': body(WHOLE, gzip),
+  'packed-other': body(WHOLE, { 'content-encoding': 'br' }),
+  bomb: body(gzipSync(Buffer.alloc(8_000_000, ' ')), gzip),
   hangs: () => undefined,
   gone: response => response.destroy(),
-  shrinks: (response, times) => sendJson(response, 200, times === 0 ? DOCUMENT : SMALL),
-  once: (response, times) => (times === 0 ? sendJson(response, 200, DOCUMENT) : response.destroy()),
-  slim: response => sendJson(response, 200, { _meta: { hostvars: { [WEB]: {} } }, all: {} }),
+  shrinks: (response, { times }) => sendJson(response, 200, times === 0 ? DOCUMENT : SMALL),
+  once: (response, { times }) => (times === 0 ? sendJson(response, 200, DOCUMENT) : response.destroy()),
+  same(response, { headers, times }) {
+    if (times === 0) sendJson(response, 200, DOCUMENT, { etag: ETAG })
+    else if (times > 1) response.destroy()
+    else if (headers['if-none-match'] === ETAG) response.writeHead(304, { etag: ETAG }).end()
+    else sendJson(response, 200, SMALL)
+  },
+  other(response, { headers, times }) {
+    if (headers['if-none-match'] !== (times === 0 ? undefined : ETAG)) response.destroy()
+    else sendJson(response, 200, times === 0 ? DOCUMENT : SMALL, { etag: times === 0 ? ETAG : '"two"' })
+  },
+  slim: json(200, { _meta: { hostvars: { [WEB]: {} } }, all: {} }),
 }
 
-/** An answer for `InventoryServer.answer` that plays all the views. `pathOf` tells what is asked for. */
-export function playViews(pathOf: () => string): (response: ServerResponse) => void {
+/** An answer for `InventoryServer.answer` that plays all the views; `request` is what is asked just now. */
+export function playViews(request: () => Omit<Asked, 'times'> | undefined): (response: ServerResponse) => void {
   const asked = new Map<string, number>()
   return response => {
-    const view = pathOf().split('/')[4] ?? ''
+    const { path = '', headers = {} } = request() ?? {}
+    const view = path.split('/')[4] ?? ''
     const times = asked.get(view) ?? 0
     asked.set(view, times + 1)
-    const play = VIEWS[view]
-    if (play === undefined) sendJson(response, 200, DOCUMENT)
-    else play(response, times)
+    const play = VIEWS[view] ?? json(200, DOCUMENT)
+    play(response, { path, headers, times })
   }
 }
 
@@ -155,13 +207,38 @@ const refusals: readonly Case[] = (
     ['400', ['bad_query', 'check view'], { view: 'v400' }],
     ['401', ['401 unauthorized', 'VIRTBRIDGE_TOKEN'], { view: 'v401' }],
     ['403, though it repeats the token', ['403 forbidden', '<secret>', 'scope'], { view: 'v403' }],
-    ['404 of a view', ['404 no_view', 'check url and view'], { view: 'v404' }],
+    [
+      'a view that the token may not read',
+      ['403 out_of_view', 'views alone: shop', 'set view (VIRTBRIDGE_VIEW)'],
+      { view: 'out-of-view' },
+    ],
+    ['404 of a view', ['404 no_view', 'check view (VIRTBRIDGE_VIEW)'], { view: 'v404' }],
+    [
+      '503, with the clusters and when to ask again',
+      ['503 not_synced', '(clusters: prod-1, dev-1)', 'asked again in 5 s'],
+      { view: 'closed' },
+    ],
+    ['a redirect', ['302', 'redirects are not followed', 'set url'], { view: 'v302' }],
+    ['a 304 that was not asked for', ['304'], { view: 'v304' }],
     ['503 of what was never read', ['not_synced', 'prod-1'], { view: 'v503' }],
     ['a list without hosts', ['0 hosts', 'min_hosts', 'VIRTBRIDGE_MIN_HOSTS'], { view: 'empty' }],
     ['fewer hosts than min_hosts', ['4 hosts', 'min_hosts wants 5'], { min_hosts: 5 }],
     ['filters that leave none', ['0 hosts', 'filters'], { filters: { clusters: ['nowhere'] } }],
     ['a page for people', ['not complete JSON'], { view: 'html' }],
     ['half a document', ['not complete JSON'], { view: 'half' }],
+    ['half of a packed document', ['ends before its end', 'cut'], { view: 'packed-half' }],
+    ['what only says that it is packed', ['not the gzip'], { view: 'packed-wrong' }],
+    ['an encoding that was not asked for', ['encoding br'], { view: 'packed-other' }],
+    [
+      'what unpacks to more than allowed',
+      ['larger than 1 MB', 'max_response_mb'],
+      { view: 'bomb', max_response_mb: 1 },
+    ],
+    ['a page for people that happens to be JSON', ['text/html', 'not JSON', 'url'], { view: 'html-type' }],
+    ['bytes that are no UTF-8', ['not UTF-8 at byte'], { view: 'latin' }],
+    ['another encoding of characters', ['not complete JSON'], { view: 'utf16' }],
+    ['one host twice', ["'a' is there twice"], { view: 'twice' }],
+    ['one group twice', ["'g' is there twice"], { view: 'group-twice' }],
     ['no answer in time', ['did not answer within 1 s', 'raise timeout'], { view: 'hangs', timeout: 1 }],
     ['a connection that is cut', ['not reached, or hung up'], { view: 'gone' }],
     ['nobody there', ['not reached', 'http://127.0.0.1:9'], { url: 'http://127.0.0.1:9' }],
@@ -217,6 +294,10 @@ export function pluginCases(cache: string): readonly Case[] {
     env: { VIRTBRIDGE_MAX_SHRINK: '20' },
   }
   const cached = { file: 'once', options: { view: 'once', cache: true, ...kept } }
+  // No answer is that young: every one has expired.
+  const expired = { env: { ANSIBLE_INVENTORY_CACHE_TIMEOUT: '-1' } }
+  const same = { file: 'same', options: { view: 'same', cache: true, ...kept }, ...expired }
+  const other = { file: 'other', options: { view: 'other', cache: true, ...kept } }
   return [
     {
       title: 'every host, variable and group; inert text plain, text of a guest data',
@@ -294,6 +375,33 @@ export function pluginCases(cache: string): readonly Case[] {
         expect(again).toEqual(whole(first))
         refused(elsewhere, 'hung up')
       },
+    },
+    {
+      title: 'what has expired and still holds is not sent again, and never stands for a bridge that does not answer',
+      readings: [same, same, same],
+      check: (first, again, gone) => {
+        expect(hostsOf(whole(first))).toEqual(ALL)
+        expect(again).toEqual(first)
+        refused(gone, 'hung up')
+      },
+    },
+    {
+      title: 'what has expired and no longer holds is replaced',
+      readings: [{ ...other, ...expired }, { ...other, ...expired }, other],
+      check: (first, second, fresh) => {
+        expect(hostsOf(whole(first))).toEqual(ALL)
+        for (const outcome of [second, fresh]) expect(hostsOf(whole(outcome))).toEqual([WEB])
+      },
+    },
+    {
+      title: 'a body that comes packed, in parts',
+      readings: [{ options: { view: 'packed' } }, {}],
+      check: (packed, plain) => expect(packed).toEqual(whole(plain)),
+    },
+    {
+      title: 'a key that would be a template is left out, and half of a character replaced',
+      readings: [{ options: { view: 'odd' } }],
+      check: outcome => expect(whole(outcome).hosts['a']).toEqual({ kubevirt_labels: { b: 'x\ufffd' } }),
     },
     {
       title: 'a password of ~/.netrc does not take the token’s place',

@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import type { PythonEnvironment } from '../servers/python-environment.ts'
@@ -10,6 +10,7 @@ import { type Outcome, readAll } from './inventory-driver.ts'
 import { DB, DOCUMENT, HOSTILE, OFF, playViews, pluginCases, WEB } from './plugin-cases.ts'
 
 const COLLECTIONS = join(import.meta.dirname, '..', '..', 'inventory-plugin')
+const SCRIPT = join(COLLECTIONS, 'virtbridge-inventory')
 const PLAY = `---
 - name: Tell what the inventory says
   hosts: all
@@ -18,10 +19,17 @@ const PLAY = `---
   tasks:
     - name: Tell it
       ansible.builtin.debug:
-        msg: "<{{ inventory_hostname }}|{{ ansible_host }}|{{ kubevirt_os.name }}|{{ again }}|{{ [kubevirt_os] | map(attribute='name') | first }}>"
+        msg: "<{{ inventory_hostname }}|{{ ansible_host }}|{{ kubevirt_os.name }}|{{ again | default(kubevirt_os.name) }}|{{ [kubevirt_os] | map(attribute='name') | first }}>"
     - name: Use it in a condition
       ansible.builtin.assert:
-        that: "'42' not in [kubevirt_os.name, again, hostvars[inventory_hostname].kubevirt_os.name]"
+        that: "'42' not in [kubevirt_os.name, again | default(), hostvars[inventory_hostname].kubevirt_os.name]"
+    - name: Keep it
+      ansible.builtin.set_fact:
+        kept: "{{ kubevirt_os.name }}"
+        tried: "{{ 6*7 }}"
+    - name: Tell what was kept
+      ansible.builtin.debug:
+        msg: "<kept {{ inventory_hostname }}|{{ kept }}|{{ tried }}>"
 `
 
 /** Holds one version of ansible-core to all cases of the plugin, and to a playbook that would run a template of a guest if it could. */
@@ -41,7 +49,7 @@ export function pluginSuite(version: string, environmentOf: () => Promise<Python
       folder = stack.use(await temporaryFolder()).path
       await writeFile(join(folder, 'netrc'), 'machine 127.0.0.1 login me password other\n', { mode: 0o600 })
       bridge = stack.use(await startInventoryServer(DOCUMENT))
-      bridge.answer(playViews(() => bridge.requests.at(-1)?.path ?? ''))
+      bridge.answer(playViews(() => bridge.requests.at(-1)))
       outcomes = await readAll(
         environment,
         bridge,
@@ -64,24 +72,59 @@ export function pluginSuite(version: string, environmentOf: () => Promise<Python
       expect([...borne]).toEqual([`Bearer ${token}`])
     })
 
-    test('a playbook shows a template of a guest, and does not run it', async () => {
-      const [source, play] = [join(folder, 'play.virtbridge.yml'), join(folder, 'play.yml')]
+    const env = () => ({
+      ...environment.env,
+      ANSIBLE_COLLECTIONS_PATH: COLLECTIONS,
+      ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: '1',
+      VIRTBRIDGE_URL: bridge.url,
+      VIRTBRIDGE_TOKEN: token,
+    })
+    const start = (program: string, ...args: readonly string[]) =>
+      runToEnd(program, args, { env: { ...env(), PYTHONDONTWRITEBYTECODE: '1' }, cwd: folder })
+
+    test.each([
+      ['the plugin', 'play.virtbridge.yml'],
+      ['the script', SCRIPT],
+    ])('a playbook shows a template of a guest that %s brought, and does not run it', async (_, from) => {
+      const play = join(folder, 'play.yml')
       const compose = { again: 'kubevirt_os.name' }
-      await writeFile(source, stringify({ plugin: 'virtbridge.fleet.vms', compose }))
+      await writeFile(join(folder, 'play.virtbridge.yml'), stringify({ plugin: 'virtbridge.fleet.vms', compose }))
       await writeFile(play, PLAY)
-      const env = {
-        ...environment.env,
-        ANSIBLE_COLLECTIONS_PATH: COLLECTIONS,
-        ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: '1',
-        VIRTBRIDGE_URL: bridge.url,
-        VIRTBRIDGE_TOKEN: token,
-      }
-      const { status, stdout, stderr } = await runToEnd('ansible-playbook', ['-i', source, play], { env, cwd: folder })
+      const { status, stdout, stderr } = await start('ansible-playbook', '-i', resolve(folder, from), play)
       expect(status, `${stdout}\n${stderr}`).toBe(0)
       const rhel = 'Red Hat Enterprise Linux'
       expect(stdout).toContain(`<${WEB}|10.1.2.3|${rhel}|${rhel}|${rhel}>`)
       expect(stdout).toContain(`<${DB}|10.1.2.4|${HOSTILE}|${HOSTILE}|${HOSTILE}>`)
       expect(stdout).toContain(`<${OFF}|`)
+      // Templates are run here: it is the guest's that is not.
+      expect(stdout).toContain(`<kept ${DB}|${HOSTILE}|42>`)
+    })
+
+    test('ansible-inventory lists the same through the plugin, the script, and a file of what the bridge says', async () => {
+      await writeFile(join(folder, 'list.virtbridge.yml'), 'plugin: virtbridge.fleet.vms\n')
+      await writeFile(join(folder, 'curl'), `#!/bin/sh\ncat ${join(folder, 'document.json')}\n`, { mode: 0o755 })
+      await writeFile(join(folder, 'document.json'), JSON.stringify(DOCUMENT))
+      const listed: unknown[] = []
+      for (const from of ['list.virtbridge.yml', SCRIPT, 'curl']) {
+        const { status, stdout, stderr } = await start('ansible-inventory', '-i', resolve(folder, from), '--list')
+        expect(status, stderr).toBe(0)
+        listed.push(ordered(JSON.parse(stdout)))
+      }
+      const [plugin, script, curl] = listed
+      expect(plugin).toMatchObject({ _meta: { hostvars: { [WEB]: { ansible_host: '10.1.2.3' } } } })
+      expect(script).toEqual(plugin)
+      // Only the plugin and the script mark what the bridge did not.
+      expect(JSON.stringify(curl).replaceAll('"a {% raw %} b"', '{"__ansible_unsafe":"a {% raw %} b"}')).toBe(
+        JSON.stringify(plugin),
+      )
     })
   })
+}
+
+/** Ansible orders groups and hosts as it met them, which differs between its ways of reading. */
+function ordered(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(ordered).sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1))
+  if (value === null || typeof value !== 'object') return value
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([key, item]) => [key, ordered(item)]))
 }

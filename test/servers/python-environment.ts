@@ -40,7 +40,8 @@ export const ansibleRecipe: Recipe = {
 }
 
 /** The oldest ansible-core that the collection takes, and the two between it and the one that all else runs on. */
-export type OlderCore = '2.16' | '2.17' | '2.18'
+export const OLDER_CORES = ['2.16', '2.17', '2.18'] as const
+export type OlderCore = (typeof OLDER_CORES)[number]
 
 /** An older ansible-core, as `python/core-<version>.txt` pins it. */
 export function olderCoreRecipe(version: OlderCore): Recipe {

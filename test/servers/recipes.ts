@@ -1,12 +1,18 @@
 import type { Recipe } from './cache.ts'
 import { kafkaRecipe } from './kafka-jars.ts'
 import { kubeRecipe } from './kube-binaries.ts'
-import { ansibleRecipe, kubevirtCoreRecipe, olderCoreRecipe, rulebookRecipe } from './python-environment.ts'
+import {
+  ansibleRecipe,
+  kubevirtCoreRecipe,
+  OLDER_CORES,
+  olderCoreRecipe,
+  rulebookRecipe,
+} from './python-environment.ts'
 
 /** Every server of the integration suite, the quick ones first, so that a fault of theirs is told before the long build. */
 export const recipes: readonly Recipe[] = [
   ansibleRecipe,
-  olderCoreRecipe('2.16'),
+  ...OLDER_CORES.map(olderCoreRecipe),
   kubevirtCoreRecipe,
   rulebookRecipe,
   kafkaRecipe,

@@ -73,7 +73,7 @@ options:
       - name: VIRTBRIDGE_RETRIES
   max_response_mb:
     description:
-      - Largest answer to accept, in megabytes after decompression. 10,000 hosts take about 6.
+      - Largest answer to accept, in megabytes after decompression. 10,000 hosts take about 10, and a tenth of that on the way.
     type: int
     default: 512
     env:

@@ -168,22 +168,18 @@ max_shrink: 20
 """
 
 import gc
-import hashlib
-import os
-import time
-import zlib
 from contextlib import contextmanager
-from http.client import HTTPException
-from urllib.error import HTTPError
 
 import yaml
 from ansible.errors import AnsibleParserError
-from ansible.module_utils.urls import Request
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable, get_cache_plugin
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import document as inventory_document
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import endpoint, expression, filters, guard, keyed, names
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.bridge import Bridge
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.expression import Missing, NotPlain
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.kept import fingerprint, kept
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.plan import Plan
 
 try:
     from ansible.template import trust_as_template as _believe
@@ -196,8 +192,8 @@ except ImportError:  # ansible-core 2.18 and earlier: every string is rendered, 
     # Of a text that a template made of an unsafe one, str() is unsafe again.
     _believe = str.__str__
 
-_BODY_OF_ERROR = 64 * 1024
 _UNDEFINED = object()
+_MOST_TOLD = 10
 
 
 class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
@@ -219,42 +215,61 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             wanted = {name: self._structure(name, kind) for name, kind in _STRUCTURES.items()}
             with _without_collector():
                 document = self._document(path, address, cache)
-                if document.dropped:
-                    ignored = ", ".join(document.dropped)
-                    self.display.warning(f"virtbridge: ignored variables that may not come from an inventory: {ignored}")
+                self._tell_dropped(document.dropped)
                 plan, remember = self._plan(path, address, document, wanted)
                 plan.apply(self.inventory)
                 remember()
         except InventoryFault as fault:
             where = endpoint.place(url)
-            raise AnsibleParserError(f"the inventory of the virtbridge at {where} can not be used: {fault}") from fault
+            # Without the cause: ansible-core 2.19 would print its words again.
+            raise AnsibleParserError(f"the inventory of the virtbridge at {where} can not be used: {fault}") from None
 
     def _document(self, path, address, cache):
+        bridge = Bridge(self.get_option, self.display.vv)
         if not self.get_option("cache"):
-            return _checked(inventory_document.parse(self._fetch(address)))
+            return _checked(bridge.ask(address).text)
         self.load_cache_plugin()
-        key = self._key(path, address)
-        if cache:
-            try:
-                return _checked(self.cache[key])
-            except KeyError:
-                pass
-            except InventoryFault as fault:
-                self.display.warning(f"virtbridge: what the cache holds is not used: {fault}")
-        value = inventory_document.parse(self._fetch(address))
-        document = _checked(value)
-        self.cache[key] = value
+        # The address and the token can come from the environment: what was said to one must not be taken for what is said to another.
+        key = f"{self.get_cache_key(path)}_{fingerprint(address, bridge.token)}"
+        document = self._usable(kept(self.cache.get(key))) if cache else None
+        if document is not None:
+            return document
+        # What has expired may still hold, and to be told so is much cheaper. It is never taken in place of an answer.
+        expired = kept(self._store().get(key)) if cache else None
+        answer = bridge.ask(address, expired.etag if expired else None)
+        document = self._usable(expired) if answer is None else _checked(answer.text)
+        if document is None:
+            answer = bridge.ask(address)
+            document = _checked(answer.text)
+        self.cache[key] = (answer or expired).stored()
         return document
 
-    def _key(self, path, address):
-        # The address can come from the environment: what one bridge said must not be taken for another's.
-        return f"{self.get_cache_key(path)}_{hashlib.sha256(address.encode()).hexdigest()[:16]}"
+    def _usable(self, answer):
+        """The document of what was kept, or None, with a warning, when there is none in it."""
+        try:
+            return None if answer is None else _checked(answer.text)
+        except InventoryFault as fault:
+            self.display.warning(f"virtbridge: what the cache holds is not used: {fault}")
+            return None
+
+    def _store(self):
+        """The cache without an end to what it holds."""
+        options = (("_uri", "cache_connection"), ("_prefix", "cache_prefix"))
+        given = {name: self.get_option(option) for name, option in options if self.get_option(option) is not None}
+        return get_cache_plugin(self.get_option("cache_plugin"), _timeout=0, **given)
+
+    def _tell_dropped(self, dropped):
+        if dropped:
+            more = f" and {len(dropped) - _MOST_TOLD} more" if len(dropped) > _MOST_TOLD else ""
+            ignored = ", ".join(dropped[:_MOST_TOLD])
+            self.display.warning(f"virtbridge: ignored what may not come from an inventory: {ignored}{more}")
 
     def _plan(self, path, address, document, wanted):
-        kept = filters.chosen(document.hosts, wanted["filters"]) if wanted["filters"] else list(document.hosts)
-        remember = self._guard(f"{self._key(path, address)}_count", wanted["filters"], len(kept))
-        hosts = {name: document.hosts[name] for name in kept}
-        plan = _Plan(self._renamed(hosts, wanted["hostnames"]), hosts, document.groups)
+        chosen = filters.chosen(document.hosts, wanted["filters"]) if wanted["filters"] else list(document.hosts)
+        key = f"{self.get_cache_key(path)}_{fingerprint(address)}_count"
+        remember = self._guard(key, wanted["filters"], len(chosen))
+        hosts = {name: document.hosts[name] for name in chosen}
+        plan = Plan(self._renamed(hosts, wanted["hostnames"]), hosts, document.groups)
         if wanted["compose"] or wanted["groups"] or wanted["keyed_groups"]:
             self._construct(plan, wanted)
         return plan, remember
@@ -265,11 +280,9 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         if max_shrink is None:
             guard.check_count(count, self.get_option("min_hosts"))
             return lambda: None
-        options = (("_uri", "cache_connection"), ("_prefix", "cache_prefix"))
-        given = {name: self.get_option(option) for name, option in options if self.get_option(option) is not None}
-        # In a cache of its own that does not expire: it is needed exactly when the document has.
-        store = get_cache_plugin(self.get_option("cache_plugin"), _timeout=0, **given)
-        key = f"{key}_{hashlib.sha256(repr(chosen).encode()).hexdigest()[:8]}"
+        # It is needed exactly when the document has expired.
+        store = self._store()
+        key = f"{key}_{fingerprint(repr(chosen))}"
         guard.check_count(count, self.get_option("min_hosts"), max_shrink, guard.remembered(store.get(key)))
 
         def remember():
@@ -294,75 +307,6 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
             if not isinstance(key, str):
                 raise InventoryFault(f"{name}: the name {key!r} is no text; YAML takes words like on and off for booleans, so write quotes")
         return value
-
-    def _fetch(self, address):
-        token = self._token()
-        request = Request(
-            headers={"Authorization": f"Bearer {token}", "Accept": "application/json"},
-            http_agent="virtbridge.fleet.vms",
-            validate_certs=self.get_option("validate_certs"),
-            ca_path=self._file("ca_cert"),
-            client_cert=self._file("client_cert"),
-            client_key=self._file("client_key"),
-            timeout=self.get_option("timeout"),
-            follow_redirects="none",
-            # It would put a password for this host in the token's place.
-            use_netrc=False,
-        )
-        retries = self.get_option("retries")
-        attempt = 0
-        while True:
-            status, retry_after, answer = self._ask(request, address)
-            if isinstance(answer, bytes):
-                return answer
-            reason = endpoint.without(answer, token)
-            pause = endpoint.pause_before_retry(status, retry_after, attempt)
-            if pause is None or attempt >= retries:
-                raise InventoryFault(reason if attempt == 0 else f"{reason} (asked {attempt + 1} times)")
-            self.display.vv(f"virtbridge: {reason}; asking again in {pause} s")
-            time.sleep(pause)
-            attempt += 1
-
-    def _ask(self, request, address):
-        """Asks once: the status (None without an answer), Retry-After, and the body as bytes or, as text, why there is none."""
-        seconds = self.get_option("timeout")
-        try:
-            response = request.get(address)
-            if response.status == 200:
-                limit = self.get_option("max_response_mb") * 1000000
-                return 200, None, endpoint.read_bounded(response, limit, seconds * endpoint.PATIENCE)
-            return response.status, None, endpoint.refusal(response.status, b"")
-        except HTTPError as error:
-            return error.code, error.headers.get("Retry-After"), endpoint.refusal(error.code, _beginning(error))
-        except (OSError, EOFError, HTTPException, zlib.error) as error:
-            cause = getattr(error, "reason", None) or error
-            if isinstance(cause, TimeoutError):
-                return None, None, f"it did not answer within {seconds} s: raise timeout, or look at what is between here and it"
-            return None, None, f"it was not reached, or hung up ({cause}): check url, ca_cert and the way to it"
-
-    def _token(self):
-        token = self.get_option("token")
-        if token:
-            return endpoint.checked_token(token)
-        file = self.get_option("token_file")
-        if not file:
-            raise InventoryFault("there is no token: set token, token_file, VIRTBRIDGE_TOKEN or VIRTBRIDGE_TOKEN_FILE")
-        try:
-            with open(file, encoding="utf-8") as stream:
-                return endpoint.checked_token(stream.read(65536))
-        except (OSError, UnicodeDecodeError) as error:
-            # Without the path: it may be the token itself, put into the wrong option.
-            reason = getattr(error, "strerror", None) or "it is no text"
-            raise InventoryFault(f"the file that token_file (VIRTBRIDGE_TOKEN_FILE) names can not be read: {reason}") from None
-
-    def _file(self, option):
-        path = self.get_option(option)
-        if not path:
-            return None
-        try:
-            return path if os.stat(path).st_size > 0 else None
-        except OSError as error:
-            raise InventoryFault(f"{option} can not be read: {error}") from error
 
     def _renamed(self, hosts, expressions):
         if not expressions:
@@ -495,55 +439,8 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
 _STRUCTURES = {"filters": dict, "hostnames": list, "compose": dict, "groups": dict, "keyed_groups": list}
 
 
-class _Plan:
-    """What will be added, as long as anything can still go wrong. To Ansible's own code for constructed groups it is an inventory.
-
-    hosts: final name to variables. members and children: group to its hosts and its groups, as ordered sets.
-    """
-
-    def __init__(self, chosen, hosts, groups):
-        self.hosts = {chosen[name]: variables for name, variables in hosts.items()}
-        self.members = {name: {chosen[host]: None for host in found if host in chosen} for name, (found, below) in groups.items()}
-        self.children = {name: dict.fromkeys(below) for name, (found, below) in groups.items()}
-        self.groups_of = {}
-        for name in sorted(self.members):
-            for host in self.members[name] if name != "all" else ():
-                self.groups_of.setdefault(host, []).append(name)
-
-    def add_group(self, name):
-        self.members.setdefault(name, {})
-        self.children.setdefault(name, {})
-        return name
-
-    def add_host(self, host, group):
-        self.members[group][host] = None
-
-    def add_child(self, group, name):
-        if group == name:
-            raise InventoryFault(f"keyed_groups: the group {group!r} would be its own parent")
-        (self.members if name in self.hosts else self.children)[group][name] = None
-
-    def apply(self, inventory):
-        """Adds all of it. The groups go first: what may be wrong with them (a circle) is found before there is a host."""
-        for group in self.members:
-            if group != "all":
-                inventory.add_group(group)
-        for group, children in self.children.items():
-            for child in children:
-                if child != "ungrouped":
-                    inventory.add_child(group, child)
-        for name, variables in self.hosts.items():
-            inventory.add_host(name)
-            # Each variable through set_variable would be walked once more for nothing: every value here is decided.
-            inventory.hosts[name].vars.update(variables)
-        for group, members in self.members.items():
-            add, hosts = inventory.groups[group].add_host, inventory.hosts
-            for host in members:
-                add(hosts[host])
-
-
-def _checked(value):
-    return inventory_document.check(value, _believe, _doubt)
+def _checked(text):
+    return inventory_document.check(inventory_document.parse(text), _believe, _doubt)
 
 
 def _trusted(value):
@@ -553,13 +450,6 @@ def _trusted(value):
     if isinstance(value, dict):
         return {key: _trusted(item) for key, item in value.items()}
     return [_trusted(item) for item in value] if isinstance(value, list) else value
-
-
-def _beginning(error):
-    try:
-        return error.read(_BODY_OF_ERROR)
-    except (OSError, EOFError, HTTPException, zlib.error, ValueError):
-        return b""
 
 
 @contextmanager

@@ -21,6 +21,9 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
 _ADDRESS = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:%\[\]-]{0,252}\Z")
 _TEMPLATE = re.compile(r"\{[{%#]")
 _UNSAFE = "__ansible_unsafe"
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_CUT = "something between here and the bridge cut or replaced it"
 
 _CONNECTIONS = frozenset(
     name for short in ("ssh", "paramiko_ssh", "winrm", "psrp") for name in (short, "ansible.builtin." + short)
@@ -67,7 +70,7 @@ class Document:
 
     hosts: host name to variables, whose strings are what `believe` made of inert ones and `doubt` of all others.
     groups: group name to a pair of lists, its hosts and its children; every name in them exists.
-    dropped: names of connection variables that the bridge sent and nobody may set from afar, sorted.
+    dropped: what was left out, sorted: names of connection variables that nobody may set from afar, and keys of mappings that are templates.
     """
 
     def __init__(self, hosts, groups, dropped):
@@ -91,16 +94,24 @@ def is_template(text):
     return _TEMPLATE.search(text) is not None
 
 
-def parse(body):
-    """The JSON value of a response body (bytes); raises InventoryFault when it is not one."""
+def text_of(body):
+    """The text of a response body (bytes); raises InventoryFault when it is empty or not UTF-8, whatever else it could be."""
     if not body.strip():
         raise InventoryFault("the answer is empty")
     try:
-        return json.loads(body, parse_constant=_refuse_constant)
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InventoryFault(f"the answer is not UTF-8 at byte {error.start}; {_CUT}") from error
+
+
+def parse(text):
+    """The JSON value of a text; raises InventoryFault when it is not one, or says something of one name twice."""
+    try:
+        value = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_once)
+        # Of a text without this escape no string can hold half of a character: UTF-8 has none.
+        return _whole(value) if _HALF.search(text) else value
     except (ValueError, RecursionError) as error:
-        raise InventoryFault(
-            f"the answer is not complete JSON ({error}); something between here and the bridge cut or replaced it"
-        ) from error
+        raise InventoryFault(f"the answer is not complete JSON ({error}); {_CUT}") from error
 
 
 def check(value, believe=str, doubt=Untrusted):
@@ -180,6 +191,7 @@ class _Judge:
         self._doubt = doubt
         self._strings = {}
         self._names = set()
+        self._keys = set()
         self.dropped = set()
 
     def variables(self, host, given):
@@ -220,11 +232,19 @@ class _Judge:
             if len(value) != 1 or not isinstance(value[_UNSAFE], str):
                 raise InventoryFault(f"host {host!r}: a mark {_UNSAFE} does not hold one string")
             return self._doubt(value[_UNSAFE])
-        for key in value:
-            # Other marks of this family change what Ansible makes of a value (__ansible_vault is decrypted).
-            if key.startswith("__ansible_"):
-                raise InventoryFault(f"host {host!r}: a variable holds the reserved key {key[:80]!r}")
-        return {key: self.value(host, item, depth + 1) for key, item in value.items()}
+        found = {}
+        for key, item in value.items():
+            if key not in self._keys:
+                # Other marks of this family change what Ansible makes of a value (__ansible_vault is decrypted).
+                if key.startswith("__ansible_"):
+                    raise InventoryFault(f"host {host!r}: a variable holds the reserved key {key[:80]!r}")
+                # A key can not be marked, and may be used as a text.
+                if is_template(key):
+                    self.dropped.add(repr(key[:80]))
+                    continue
+                self._keys.add(key)
+            found[key] = self.value(host, item, depth + 1)
+        return found
 
     def _string(self, text):
         found = self._doubt(text) if is_template(text) else self._believe(text)
@@ -253,3 +273,22 @@ def _kind(value):
 
 def _refuse_constant(text):
     raise ValueError(f"{text} is not JSON")
+
+
+def _once(pairs):
+    """The object of these pairs. Of two pairs of one name Python keeps the last, and a host or a group would be gone."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen = set()
+        twice = next(name for name, unused in pairs if name in seen or seen.add(name))
+        raise ValueError(f"{twice[:80]!r} is there twice")
+    return found
+
+
+def _whole(value):
+    """The value with half characters, which Ansible could read and then not write, replaced."""
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return {_whole(name): _whole(item) for name, item in value.items()} if isinstance(value, dict) else value

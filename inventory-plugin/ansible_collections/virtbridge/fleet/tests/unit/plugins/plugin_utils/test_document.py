@@ -20,10 +20,25 @@ def checked(variables):
 
 
 class ParseTest(unittest.TestCase):
-    def test_a_body_that_is_not_whole_json_is_a_fault(self):
-        for body in (b"", b" \n", b'{"_meta": {', b"<html>", b'{"a": NaN}', b"\xff\xfe", b"[" * 200000):
-            with self.subTest(body=body[:20]), self.assertRaises(InventoryFault):
-                document.parse(body)
+    def test_a_body_that_is_no_text_is_a_fault(self):
+        for body in (b"", b" \n", b"\xff\xfe{", b'{"a": "\xe4"}', b'{"a": "\xed\xa0\xbd"}'):
+            with self.subTest(body=body), self.assertRaises(InventoryFault):
+                document.text_of(body)
+        self.assertEqual(document.text_of("{“ä”}".encode()), "{“ä”}")
+
+    def test_a_text_that_is_not_whole_json_is_a_fault(self):
+        for text in ('{"_meta": {', "<html>", '{"a": NaN}', "\ufeff{}", "{} {}", "[" * 200000, '{"a":' * 100000):
+            with self.subTest(text=text[:20]), self.assertRaises(InventoryFault):
+                document.parse(text)
+
+    def test_what_is_said_of_one_name_twice_is_a_fault_that_names_it(self):
+        for text in ('{"a": 1, "a": 1}', '[{"b": {"a": 1, "x": 2, "a": 3}}]'):
+            with self.subTest(text=text), self.assertRaisesRegex(InventoryFault, "'a' is there twice"):
+                document.parse(text)
+
+    def test_half_of_a_character_is_replaced_and_a_whole_one_kept(self):
+        text = r'{"a\ud83d": ["x\uDE00y", "\ud83d\ude00"], "b": {"c": "\ud83d"}}'
+        self.assertEqual(document.parse(text), {"a\ufffd": ["x\ufffdy", "😀"], "b": {"c": "\ufffd"}})
 
 
 class CheckTest(unittest.TestCase):
@@ -138,6 +153,11 @@ class TrustTest(unittest.TestCase):
         ):
             with self.subTest(mark=mark), self.assertRaises(InventoryFault):
                 checked({"a": mark})
+
+    def test_a_key_that_is_a_template_is_left_out_and_told(self):
+        found = document.check(inventory({"a": {"{{ x }}": 1, "b": [{"{% y": 1}]}}))
+        self.assertEqual(found.hosts["web.shop.dev-1"], {"a": {"b": [{}]}})
+        self.assertEqual(found.dropped, ["'{% y'", "'{{ x }}'"])
 
     def test_depth_is_bounded(self):
         value = "deep"

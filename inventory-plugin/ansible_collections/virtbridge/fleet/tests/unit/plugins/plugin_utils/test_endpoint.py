@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import unittest
@@ -20,6 +21,16 @@ class AddressTest(unittest.TestCase):
         ):
             with self.subTest(base=base, view=view):
                 self.assertEqual(endpoint.inventory_url(base, view), expected)
+
+    def test_what_is_asked_beside_it_is_quoted(self):
+        for query, expected in (
+            ({}, ""),
+            ({"format": None}, ""),
+            ({"format": "kubevirt.core"}, "?format=kubevirt.core"),
+            ({"selector": "a in (b, c)&x=1"}, "?selector=a+in+%28b%2C+c%29%26x%3D1"),
+        ):
+            with self.subTest(query=query):
+                self.assertEqual(endpoint.inventory_url("https://b", "v", query), f"https://b/api/v1/inventory/v{expected}")
 
     def test_whatever_is_no_address_is_a_fault(self):
         for base, view in (
@@ -70,11 +81,21 @@ class RetryTest(unittest.TestCase):
 
 class RefusalTest(unittest.TestCase):
     def test_what_the_bridge_said_is_told(self):
-        body = json.dumps({"error": {"code": "not_synced", "message": "never read", "clusters": ["prod-1"]}}).encode()
-        self.assertEqual(endpoint.refusal(503, body), "it answered 503 not_synced: never read (clusters: prod-1)")
+        said = {"code": "odd", "message": "never read", "clusters": ["prod-1"]}
+        problem = {"type": "about:blank", "code": "odd", "detail": "never read", "hint": "look", "clusters": ["prod-1"]}
+        for body, expected in (({"error": said}, ""), (problem, "; look")):
+            with self.subTest(body=body):
+                told = endpoint.refusal(503, json.dumps(body).encode())
+                self.assertEqual(told, f"it answered 503 odd: never read (clusters: prod-1){expected}")
+
+    def test_when_to_ask_again_is_told(self):
+        self.assertEqual(endpoint.refusal(503, b"", "7"), "it answered 503; it wants to be asked again in 7 s")
+        for retry_after in (None, "", "soon", "٣"):
+            with self.subTest(retry_after=retry_after):
+                self.assertEqual(endpoint.refusal(503, b"", retry_after), "it answered 503")
 
     def test_a_body_of_somebody_else_is_not_repeated(self):
-        for body in (b"", b"<html>", b"[]", b'{"error": "x"}', b'{"error": {"code": 1}}', b"[" * 100000):
+        for body in (b"", b"<html>", b"[]", b'{"error": "x"}', b'{"error": {"code": 1}}', b'{"code": 1}', b"[" * 100000):
             with self.subTest(body=body[:20]):
                 self.assertEqual(endpoint.refusal(502, body), "it answered 502")
 
@@ -82,12 +103,42 @@ class RefusalTest(unittest.TestCase):
         for status, word in ((401, "VIRTBRIDGE_TOKEN"), (403, "scope"), (404, "view"), (302, "redirects")):
             with self.subTest(status=status):
                 self.assertIn(word, endpoint.refusal(status, b""))
+        self.assertNotIn("redirects", endpoint.refusal(304, b""))
+
+    def test_advice_fits_what_the_bridge_calls_it_before_its_status(self):
+        for code, status, word in (
+            ("out_of_view", 403, "VIRTBRIDGE_VIEW"),
+            ("no_view", 404, "inventory.views"),
+            ("not_synced", 503, "/readyz"),
+            ("stale", 503, "set to fail"),
+        ):
+            with self.subTest(code=code):
+                self.assertIn(word, endpoint.refusal(status, json.dumps({"code": code, "detail": "x"}).encode()))
 
     def test_control_characters_are_not_repeated_and_length_is_bounded(self):
-        body = json.dumps({"error": {"code": "a\x1b[31m", "message": "b" * 5000}}).encode()
+        body = json.dumps({"code": "a\x1b[31m", "detail": "b" * 5000, "hint": "\x00" * 5000}).encode()
         told = endpoint.refusal(503, body)
-        self.assertNotIn("\x1b", told)
-        self.assertLess(len(told), 600)
+        self.assertTrue(told.isprintable())
+        self.assertLess(len(told), 900)
+
+
+class HeaderTest(unittest.TestCase):
+    def test_an_entity_tag_that_could_be_sent_back_is_one(self):
+        for text in ('"a"', 'W/"a"', '""', '"' + "x" * 254 + '"'):
+            with self.subTest(text=text):
+                self.assertEqual(endpoint.checked_etag(text), text)
+        for text in (None, "", "a", '"a', '"a b"', '"a"\r\nX: y', '"ä"', '"' + "x" * 255 + '"'):
+            with self.subTest(text=text):
+                self.assertIsNone(endpoint.checked_etag(text))
+
+    def test_an_answer_may_be_json_or_say_nothing_of_what_it_is(self):
+        for kind in (None, "", "application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json"):
+            with self.subTest(kind=kind):
+                endpoint.check_type(kind)
+        for kind in ("text/html", "application/xml; x=json", "application/jsonx", "text/json\x1b[31m"):
+            with self.subTest(kind=kind), self.assertRaises(InventoryFault) as raised:
+                endpoint.check_type(kind)
+            self.assertTrue(str(raised.exception).isprintable())
 
 
 class BoundTest(unittest.TestCase):
@@ -100,6 +151,42 @@ class BoundTest(unittest.TestCase):
         clock = iter(range(0, 1000, 10))
         with self.assertRaises(InventoryFault):
             endpoint.read_bounded(io.BytesIO(b"x" * 300000000), 400000000, 600, now=lambda: next(clock) * 20)
+
+    def test_what_is_packed_is_unpacked_however_many_parts_it_has(self):
+        text = bytes(range(256)) * 9000
+        packed = b"".join(gzip.compress(text[at : at + 500000]) for at in range(0, len(text), 500000))
+        for pieces in (io.BytesIO(packed), Dribble(packed, 7)):
+            self.assertEqual(endpoint.read_bounded(pieces, len(text), 60, " GZIP "), text)
+        self.assertEqual(endpoint.read_bounded(io.BytesIO(b""), 1, 60, "gzip"), b"")
+
+    def test_what_is_packed_is_bounded_by_what_it_unpacks_to(self):
+        bomb = gzip.compress(b"x" * 50000000)
+        with self.assertRaisesRegex(InventoryFault, "larger than 1 MB"):
+            endpoint.read_bounded(io.BytesIO(bomb), 1000000, 60, "gzip")
+        endless = gzip.compress(b"") * 100000
+        with self.assertRaisesRegex(InventoryFault, "larger than 1 MB"):
+            endpoint.read_bounded(io.BytesIO(endless), 1000000, 60, "gzip")
+
+    def test_what_is_packed_and_cut_or_something_else_is_a_fault(self):
+        packed = gzip.compress(bytes(range(256)))
+        for body in (packed[:-1], packed[:30], packed[:5], b"{}", packed + b"{}", packed[:-8] + bytes(8)):
+            with self.subTest(body=body[:20]), self.assertRaises(InventoryFault):
+                endpoint.read_bounded(io.BytesIO(body), 1000000, 60, "gzip")
+        for encoding in ("br", "zstd", "gzip, gzip", "\x1b"):
+            with self.subTest(encoding=encoding), self.assertRaises(InventoryFault):
+                endpoint.read_bounded(io.BytesIO(packed), 1000000, 60, encoding)
+
+
+class Dribble:
+    """A stream that gives a few bytes at a time."""
+
+    def __init__(self, data, size):
+        self._pieces = iter([data[at : at + size] for at in range(0, len(data), size)])
+
+    def read1(self, unused):
+        return next(self._pieces, b"")
+
+    read = read1
 
 
 class SecretTest(unittest.TestCase):

@@ -1,0 +1,54 @@
+# Copyright the virtbridge authors
+# SPDX-License-Identifier: Apache-2.0
+"""What will be added to an inventory, as long as anything can still go wrong. Imports nothing of Ansible."""
+
+from __future__ import annotations
+
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+
+
+class Plan:
+    """To Ansible's own code for constructed groups it is an inventory.
+
+    hosts: final name to variables. members and children: group to its hosts and its groups, as ordered sets.
+    """
+
+    def __init__(self, chosen, hosts, groups):
+        self.hosts = {chosen[name]: variables for name, variables in hosts.items()}
+        self.members = {name: {chosen[host]: None for host in found if host in chosen} for name, (found, below) in groups.items()}
+        self.children = {name: dict.fromkeys(below) for name, (found, below) in groups.items()}
+        self.groups_of = {}
+        for name in sorted(self.members):
+            for host in self.members[name] if name != "all" else ():
+                self.groups_of.setdefault(host, []).append(name)
+
+    def add_group(self, name):
+        self.members.setdefault(name, {})
+        self.children.setdefault(name, {})
+        return name
+
+    def add_host(self, host, group):
+        self.members[group][host] = None
+
+    def add_child(self, group, name):
+        if group == name:
+            raise InventoryFault(f"keyed_groups: the group {group!r} would be its own parent")
+        (self.members if name in self.hosts else self.children)[group][name] = None
+
+    def apply(self, inventory):
+        """Adds all of it. The groups go first: what may be wrong with them (a circle) is found before there is a host."""
+        for group in self.members:
+            if group != "all":
+                inventory.add_group(group)
+        for group, children in self.children.items():
+            for child in children:
+                if child != "ungrouped":
+                    inventory.add_child(group, child)
+        for name, variables in self.hosts.items():
+            inventory.add_host(name)
+            # Each variable through set_variable would be walked once more for nothing: every value here is decided.
+            inventory.hosts[name].vars.update(variables)
+        for group, members in self.members.items():
+            add, hosts = inventory.groups[group].add_host, inventory.hosts
+            for host in members:
+                add(hosts[host])

@@ -1,0 +1,83 @@
+# Copyright the virtbridge authors
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import unittest
+
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.plan import Plan
+
+HOSTS = {"a": {"x": 1}, "b": {"x": 2}, "c": {}}
+GROUPS = {"all": (["c"], ["g", "h", "ungrouped"]), "g": (["a", "b"], ["h"]), "h": (["b", "gone"], [])}
+
+
+def plan(**renamed):
+    return Plan({**{name: name for name in HOSTS}, **renamed}, {name: dict(given) for name, given in HOSTS.items()}, GROUPS)
+
+
+class Inventory:
+    """What a plan needs of Ansible's: it writes down what it is told."""
+
+    def __init__(self):
+        self.hosts = {}
+        self.groups = {"all": Group()}
+        self.children = []
+
+    def add_group(self, name):
+        self.groups.setdefault(name, Group())
+
+    def add_child(self, group, name):
+        self.children.append((group, name))
+
+    def add_host(self, name):
+        self.hosts[name] = Host(name)
+
+
+class Group:
+    def __init__(self):
+        self.hosts = []
+
+    def add_host(self, host):
+        self.hosts.append(host.name)
+
+
+class Host:
+    def __init__(self, name):
+        self.name = name
+        self.vars = {}
+
+
+class PlanTest(unittest.TestCase):
+    def test_all_of_it_is_added_under_the_names_that_were_chosen(self):
+        inventory = Inventory()
+        plan(b="bee").apply(inventory)
+        self.assertEqual({name: host.vars for name, host in inventory.hosts.items()}, {"a": {"x": 1}, "bee": {"x": 2}, "c": {}})
+        members = {name: group.hosts for name, group in inventory.groups.items()}
+        self.assertEqual(members, {"all": ["c"], "g": ["a", "bee"], "h": ["bee"]})
+        self.assertEqual(inventory.children, [("all", "g"), ("all", "h"), ("g", "h")])
+
+    def test_a_host_that_was_filtered_out_is_in_no_group(self):
+        chosen = {"a": "a"}
+        kept = Plan(chosen, {"a": {}}, GROUPS)
+        self.assertEqual(kept.members, {"all": {}, "g": {"a": None}, "h": {}})
+
+    def test_the_groups_of_a_host_are_known_before_any_is_made(self):
+        self.assertEqual(plan().groups_of, {"a": ["g"], "b": ["g", "h"]})
+
+    def test_what_is_constructed_is_added_once(self):
+        made = plan()
+        for unused in range(2):
+            made.add_child(made.add_group("parent"), made.add_group("new"))
+            made.add_host("a", "new")
+        self.assertEqual((made.children["parent"], made.members["new"]), ({"new": None}, {"a": None}))
+        made.add_child("new", "b")
+        self.assertEqual(list(made.members["new"]), ["a", "b"])
+
+    def test_a_group_that_is_its_own_parent_is_a_fault(self):
+        with self.assertRaises(InventoryFault):
+            plan().add_child("g", "g")
+
+
+if __name__ == "__main__":
+    unittest.main()
