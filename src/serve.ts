@@ -1,21 +1,15 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { type Config, parseSelector, readSecret, type ViewConfig } from './config/index.ts'
+import { type Config, readSecret } from './config/index.ts'
 import { explain, followLedger, loadLedger, type LedgerView, type Policy, refuseNewerCommands } from './day2/index.ts'
 import { onboardPolicy } from './dispatch.ts'
 import { Fault, messageOf } from './errors.ts'
 import { buildApp, type Check, createAuthenticator } from './http/index.ts'
-import {
-  InventoryCache,
-  type InventoryOptions,
-  ownRendering,
-  stalenessOf,
-  type StaleLimits,
-  type View,
-} from './inventory/index.ts'
+import { InventoryCache, stalenessOf, type StaleLimits } from './inventory/index.ts'
 import type { EventStream, Stored } from './log/index.ts'
 import type { RoleParts } from './role.ts'
 import { VERSION } from './version.ts'
+import { inventoryParts } from './views.ts'
 
 /** The role `serve`: answers from what the log says; what people ask for becomes a command on the log. */
 export interface ServeRole extends AsyncDisposable {
@@ -36,8 +30,17 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const verbsOf = verbReader(ledger)
   const warnOfGroups = (view: string, label: string, most: number): void =>
     logger.warn({ view, label, most }, 'a label makes more groups than it may: hosts with further values are without')
+  const onFailure = (expression: string): void => metrics.expressionFailures.inc({ expression })
   const inventory = stack.use(
-    new InventoryCache({ fleet, expected, limits, ...partsOf(config), verbsOf, now, warnOfGroups }),
+    new InventoryCache({
+      fleet,
+      expected,
+      limits,
+      ...inventoryParts(config.inventory, onFailure),
+      verbsOf,
+      now,
+      warnOfGroups,
+    }),
   )
   const policy: Policy | null = config.controller === undefined ? null : onboardPolicy(config)
   const app = buildApp({
@@ -78,32 +81,6 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const tasks = [followLedger(ledger, { log, from: position, signal, onVerb }), ...countEvents(parts)]
   const owned = stack.move()
   return { url, tasks, [Symbol.asyncDispose]: () => owned.disposeAsync() }
-}
-
-/** What configuration says of the inventory, as the inventory takes it. */
-function partsOf({ inventory }: Config): Pick<InventoryOptions, 'labelGroups' | 'views' | 'networks'> {
-  return {
-    labelGroups: inventory.label_groups,
-    views: inventory.views.map(viewOf),
-    networks: inventory.networks.map(network => ({ clusters: [], namespaces: [], ...network })),
-  }
-}
-
-function viewOf(view: ViewConfig): View {
-  const { name, clusters = [], namespaces = [], selector, os = [], status = [], reachable = null, profile } = view
-  const { builtin, labels, max_per_label } = view.groups
-  return {
-    name,
-    clusters,
-    namespaces,
-    labels: parseSelector(selector),
-    os,
-    status,
-    reachable,
-    rendering: ownRendering(profile, { builtin, labels, maxPerLabel: max_per_label }),
-    onStale: view.on_stale,
-    maxShrink: 100,
-  }
 }
 
 function verbReader(ledger: LedgerView): (uid: string) => { onboard: string; patch: string } {

@@ -120,6 +120,7 @@ export interface NetworkConfig {
 export interface ViewConfig {
   readonly name: string
   readonly clusters?: readonly string[]
+  readonly cluster_sets?: readonly string[]
   readonly namespaces?: readonly string[]
   /** A label selector; `parseSelector` reads it. */
   readonly selector: string
@@ -128,12 +129,55 @@ export interface ViewConfig {
   readonly status?: readonly string[]
   readonly reachable?: boolean
   readonly profile: 'slim' | 'standard' | 'full'
+  /** `parseHostFormat` reads it. */
+  readonly host_name: string
   readonly groups: {
     readonly builtin: boolean
     readonly labels: readonly string[]
     readonly max_per_label: number
+    readonly expressions: readonly { readonly name: string; readonly expression: string }[]
+    readonly parents: Readonly<Record<string, readonly string[]>>
   }
+  /** A label selector; empty excludes nothing. */
+  readonly exclude: string
+  readonly addresses: AddressesConfig
+  readonly connection: ConnectionConfig
+  readonly variables: readonly { readonly label: string; readonly variable: string }[]
   readonly on_stale: 'disable' | 'fail'
+  readonly max_shrink: number
+}
+
+export interface AddressesConfig {
+  readonly prefer: readonly { readonly network?: string; readonly cidr?: string; readonly family?: 'ipv4' | 'ipv6' }[]
+  readonly otherwise: 'any' | 'none'
+  readonly pod_network: 'last' | 'never'
+}
+
+/** How guests are talked to. */
+export interface ConnectionConfig {
+  readonly linux: LinuxConnectionConfig
+  readonly windows: WindowsConnectionConfig
+}
+
+interface PathConfig {
+  readonly via: 'address' | 'service' | 'port_forward'
+  /** 0: the usual one. */
+  readonly port: number
+  readonly user: string
+  /** Of a Service: names or numbers, the best first. */
+  readonly service_ports: readonly (string | number)[]
+  readonly node_domain: string
+  readonly virtctl: { readonly kubeconfig: string; readonly context: string }
+}
+
+export type LinuxConnectionConfig = PathConfig
+
+export interface WindowsConnectionConfig extends PathConfig {
+  readonly type: 'psrp' | 'winrm' | 'ssh'
+  readonly transport: string
+  readonly scheme: 'https' | 'http'
+  readonly certificate: 'validate' | 'ignore'
+  readonly kerberos_name: string
 }
 
 export interface ControllerConfig {
@@ -148,12 +192,15 @@ export interface ControllerConfig {
   readonly request_timeout_seconds: number
   readonly quiet_period_seconds: number
   readonly poll_seconds: number
+  readonly requests_per_second: number
 }
 
 export interface VerbConfig {
   readonly template: string
   /** `bridge`: virtbridge launches. `eda`: a rulebook does. `off`: nobody does. */
   readonly driver: 'bridge' | 'eda' | 'off'
+  /** Other job templates that do it. */
+  readonly also: readonly string[]
   readonly os: readonly ('linux' | 'windows')[]
 }
 
@@ -161,5 +208,9 @@ export interface DispatchConfig {
   readonly coalesce_seconds: number
   readonly max_hosts_per_job: number
   readonly max_jobs: number
+  readonly max_jobs_per_template: number
+  readonly max_hosts_per_cluster: number
+  readonly max_hosts_per_node: number
+  readonly look_seconds: number
   readonly brake: { readonly hosts: number; readonly per_seconds: number }
 }

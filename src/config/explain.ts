@@ -8,6 +8,8 @@ export const WHOLE = 'the file'
 export function explain(errors: readonly ErrorObject[]): readonly ConfigFault[] {
   const faults = new Map<string, ConfigFault>()
   for (const error of errors) {
+    // What each of several kinds lacks says less than that it is none of them, which comes too.
+    if (error.schemaPath.includes('/anyOf/')) continue
     const inSecret = isSecret(error.schemaPath, error.parentSchema)
     const path = pathOf(inSecret ? error.instancePath.replace(/\/(env|file)$/, '') : error.instancePath)
     const fault = inSecret ? secretFault(path) : plainFault(path, error)
@@ -48,6 +50,8 @@ function plainFault(path: string, error: ErrorObject): ConfigFault {
         message: 'is none of the choices',
         hint: `one of ${(error.params['allowedValues'] as string[]).join(', ')}`,
       }
+    case 'anyOf':
+      return { path, message: 'is none of what may stand here', hint: 'a number from 1 to 65535, or a name of a port' }
     case 'pattern':
       return {
         path,

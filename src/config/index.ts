@@ -1,5 +1,6 @@
 export * from './config.ts'
 export { ConfigError, type ConfigFault, loadConfig, parseConfig } from './load.ts'
+export { type HostNamePart, parseHostFormat } from './host-format.ts'
 export { CONFIG_SCHEMA } from './schema.ts'
 export { type LabelRequirement, parseSelector } from './label-selector.ts'
 export { readSecret } from './secret.ts'

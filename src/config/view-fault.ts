@@ -1,7 +1,9 @@
 import ipaddr from 'ipaddr.js'
 import { messageOf } from '../errors.ts'
 import type { Config, TokenConfig, ViewConfig } from './config.ts'
+import { connectionFaults, hostNameFaults } from './connection-fault.ts'
 import type { ConfigFault } from './fault.ts'
+import { groupFaults } from './group-fault.ts'
 import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
 
 /** What stands below /api/v1/inventory/ already. */
@@ -45,17 +47,38 @@ function faultsOf(view: ViewConfig, path: string, config: Config): readonly Conf
     const message = `"${view.name}" is another page of the inventory`
     faults.push({ path: `${path}.name`, message, hint: 'take another name' })
   }
-  try {
-    parseSelector(view.selector)
-  } catch (error) {
-    faults.push({ path: `${path}.selector`, message: messageOf(error), hint: SELECTOR_HINT })
-  }
   for (const [at, name] of (view.clusters ?? []).entries()) {
     if (mayBe(name, config)) continue
     const message = `no cluster is called "${name}", so the view would never open`
     faults.push({ path: `${path}.clusters.${at}`, message, hint: 'name one of clusters' })
   }
-  return faults
+  return [
+    ...faults,
+    ...selectorFaults(view.selector, `${path}.selector`),
+    ...selectorFaults(view.exclude, `${path}.exclude`),
+    ...hostNameFaults(view, `${path}.host_name`),
+    ...groupFaults(view.groups, `${path}.groups`),
+    ...preferenceFaults(view, `${path}.addresses.prefer`),
+    ...connectionFaults(view.connection, `${path}.connection`, config),
+  ]
+}
+
+function selectorFaults(selector: string, path: string): ConfigFault[] {
+  try {
+    parseSelector(selector)
+    return []
+  } catch (error) {
+    return [{ path, message: messageOf(error), hint: SELECTOR_HINT }]
+  }
+}
+
+function preferenceFaults({ addresses }: ViewConfig, path: string): ConfigFault[] {
+  return addresses.prefer.flatMap(({ cidr, family }, at) => {
+    if (cidr === undefined) return []
+    const faults = cidrFaults([cidr], `${path}.${at}`).map(fault => ({ ...fault, path: `${path}.${at}.cidr` }))
+    if (faults.length > 0 || family === undefined || family === (cidr.includes(':') ? 'ipv6' : 'ipv4')) return faults
+    return [{ path: `${path}.${at}.family`, message: `no address of ${cidr} is ${family}`, hint: 'leave it out' }]
+  })
 }
 
 /** Hubs bring clusters of any name, but none with the name of a hub: that has no VMs. */

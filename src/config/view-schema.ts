@@ -1,4 +1,8 @@
+import { connection } from './connection-schema.ts'
 import { choice, list, name, object, optionalText, part, type Schema, whole } from './schema-part.ts'
+
+/** What the name of a group may be. */
+const GROUP = '^[a-z][a-z0-9_]{0,127}$'
 
 /** What `printableStatus` of a VirtualMachine may say (KubeVirt 1.8): a typing error must not select nothing. */
 const STATUSES = [
@@ -26,11 +30,9 @@ export function view(): Schema {
   const properties = {
     name: name('Its name in the URL: /api/v1/inventory/NAME.'),
     clusters: some('Only VMs of these clusters.', { minLength: 1 }),
+    cluster_sets: some('Only VMs of clusters that are in one of these ManagedClusterSets.', { minLength: 1 }),
     namespaces: some('Only VMs of these namespaces, whichever their cluster.', { minLength: 1 }),
-    selector: {
-      ...optionalText('Only VMs whose labels this selector takes, as kubectl --selector.'),
-      maxLength: 4096,
-    },
+    selector: selector('Only VMs whose labels this selector takes, as kubectl --selector.'),
     os: some('Only VMs of these operating systems: a family (linux, windows) or an id of the guest (rhel, ubuntu).', {
       pattern: '^[a-z0-9][a-z0-9._-]*$',
     }),
@@ -45,11 +47,35 @@ export function view(): Schema {
       'standard',
       'Which variables each host has: slim for connection, identity and state alone; full for all that is kept.',
     ),
+    host_name: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 200,
+      default: '{name}.{namespace}.{cluster}',
+      description:
+        'How its hosts are called, made of {name}, {namespace}, {cluster} and {uid}. Hosts that would share a name keep the default, with a warning. Jobs that virtbridge launches are limited to default names.',
+    },
     groups: groups(),
+    exclude: selector(
+      'Hosts whose labels this selector takes stay listed, and are disabled for the reason "excluded by label".',
+    ),
+    addresses: addresses(),
+    connection: connection(),
+    variables: list(
+      'Variables of the connection that labels of VMs may give. No other label, annotation or word of a guest becomes one.',
+      20,
+      variable(),
+    ),
     on_stale: choice(
       ['disable', 'fail'],
       'disable',
       'When one of its clusters can not be seen. disable: its hosts stay as last known, marked, and later disabled. fail: no answer (503) until it can, so that a controller keeps what it has.',
+    ),
+    max_shrink: whole(
+      100,
+      0,
+      100,
+      'The largest share of its hosts, in percent, that may be missing since the last answer without their deletion being known; beyond that there is no answer (503). 100 is any.',
     ),
   }
   return part('One view.', properties, ['name'])
@@ -81,9 +107,86 @@ function groups(): Schema {
       2000,
       1,
       2000,
-      'Groups that one label makes at most; hosts with further values are without that group, and a warning is logged.',
+      'Groups that one label, or one expression, makes at most; hosts with further values are without that group, and a warning is logged.',
     ),
+    expressions: list('Groups by expressions, worked out once for each change of a VM.', 50, expression()),
+    parents: {
+      type: 'object',
+      description: 'Groups of groups: by the name of a parent, the names of its children.',
+      default: {},
+      maxProperties: 100,
+      propertyNames: { pattern: GROUP },
+      additionalProperties: { type: 'array', minItems: 1, maxItems: 1000, items: { type: 'string', pattern: GROUP } },
+    },
   })
+}
+
+function expression(): Schema {
+  const properties = {
+    name: {
+      type: 'string',
+      pattern: GROUP,
+      maxLength: 63,
+      description: 'The group, where the expression is a condition; else what the names of its groups begin with.',
+    },
+    expression: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 1024,
+      description:
+        'In CEL, over the variables of the profile full. A condition (bool) puts a VM into the group NAME; a text into NAME_TEXT, unless it is empty; a list of texts into one for each.',
+    },
+  }
+  return part('One expression.', properties, ['name', 'expression'])
+}
+
+/** Which address of several, and what else may be one. */
+function addresses(): Schema {
+  const rule = {
+    network: {
+      type: 'string',
+      minLength: 1,
+      maxLength: 253,
+      description: 'The name of a network in the spec of the VM.',
+    },
+    cidr: { type: 'string', minLength: 1, maxLength: 64, description: 'A range, as 10.20.0.0/16.' },
+    family: { type: 'string', enum: ['ipv4', 'ipv6'], description: 'Only of this family.' },
+  }
+  return object(
+    'Which of its addresses a host is reached at. What it is and where it comes from is told as kubevirt_address and kubevirt_address_source.',
+    {
+      prefer: list('What is wanted, the best first; of one entry all that is said must hold.', 20, {
+        ...part('One preference.', rule, []),
+        minProperties: 1,
+      }),
+      otherwise: choice(
+        ['any', 'none'],
+        'any',
+        'When nothing of prefer is there. any: the one that is used elsewhere. none: no address, and the host is disabled.',
+      ),
+      pod_network: choice(
+        ['last', 'never'],
+        'last',
+        'Addresses of the pod network. last: when there is no other. never: a host that has no other is disabled, for the reason "only a pod address".',
+      ),
+    },
+  )
+}
+
+function variable(): Schema {
+  const properties = {
+    label: { type: 'string', minLength: 1, maxLength: 317, description: 'The key of a label of the VM.' },
+    variable: {
+      type: 'string',
+      enum: ['ansible_user', 'ansible_port', 'ansible_connection', 'ansible_shell_type'],
+      description: 'The variable that its value becomes, where it is a valid one.',
+    },
+  }
+  return part('One variable.', properties, ['label', 'variable'])
+}
+
+function selector(description: string): Schema {
+  return { ...optionalText(description), maxLength: 4096 }
 }
 
 /** A choice among values; all when it is left out. Written down and empty it would take nothing, so it can not be. */

@@ -18,10 +18,12 @@ export interface ClusterSight {
 }
 
 /** Why the view is closed; null when it is open. It is so by the clusters, and the hubs that may bring one, that it could contain. Pure. */
-export function closedBecause({ clusters: named, onStale }: View, sight: ClusterSight): Closed | null {
+export function closedBecause(view: View, sight: ClusterSight): Closed | null {
   const { clusters, expected } = sight
-  const could = [...new Set(named.length > 0 ? named : [...expected, ...clusters.keys()])].sort()
-  const unread = could.filter(name => isUnread(clusters.get(name)))
+  const { clusters: named, clusterSets, onStale } = view
+  const all = [...new Set(named.length > 0 ? named : [...expected, ...clusters.keys()])].sort()
+  const could = clusterSets.length === 0 ? all : all.filter(name => mayBeIn(clusterSets, clusters.get(name)))
+  const unread = could.filter(name => isUnread(clusters.get(name)) || setsUnknown(view, clusters.get(name)))
   if (unread.length > 0) return { because: 'unread', clusters: unread }
   const unseen = onStale === 'fail' ? could.filter(name => isUnseen(name, sight)) : []
   return unseen.length > 0 ? { because: 'stale', clusters: unseen } : null
@@ -30,6 +32,18 @@ export function closedBecause({ clusters: named, onStale }: View, sight: Cluster
 /** A cluster that left the selection before it was ever read has no hosts to miss. */
 function isUnread(cluster: ClusterRecord | undefined): boolean {
   return cluster === undefined || (cluster.adopted_at === 0 && cluster.status !== 'out_of_scope')
+}
+
+/** False for a cluster of which it is known that it is in none of the sets. */
+function mayBeIn(sets: readonly string[], cluster: ClusterRecord | undefined): boolean {
+  const known = cluster?.kind === 'cluster' ? cluster.cluster_sets : undefined
+  return known === undefined || known.some(set => sets.includes(set))
+}
+
+/** Of a cluster that an earlier version knew it is not known in which sets it is, until it is watched again. */
+function setsUnknown({ clusterSets }: View, cluster: ClusterRecord | undefined): boolean {
+  if (clusterSets.length === 0 || cluster?.kind !== 'cluster' || cluster.status === 'out_of_scope') return false
+  return cluster.cluster_sets === undefined
 }
 
 /** Who left the selection is not missed: somebody took it out. Its hosts stay, as those of any that is not seen. */

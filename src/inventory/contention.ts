@@ -1,4 +1,5 @@
 import { hostName, type VmRecord } from '../vm/index.ts'
+import { addressOf } from './address.ts'
 import type { Claim, ClaimsOf } from './network.ts'
 import type { Staleness } from './stale.ts'
 
@@ -66,10 +67,22 @@ export class Contention {
     return [...touched]
   }
 
-  /** The host with a better claim to the address that automation would use for this one; empty when there is none. */
-  betterThan(record: VmRecord): string {
-    const mine = this.#contest.claimsOf(record).find(claim => claim.used)
-    if (mine === undefined) return ''
+  /**
+   * The host with a better claim to an address that automation would use for this one; empty when there is none. Without `address`: to
+   * the one that is used where no view says otherwise.
+   */
+  betterThan(record: VmRecord, address = addressOf(record)): string {
+    const mine = this.#contest.claimsOf(record).find(claim => claim.used && claim.address === address)
+    return mine === undefined ? '' : this.#betterAt(mine, record)
+  }
+
+  /** The addresses of this one that another has a better claim to. */
+  lostBy(record: VmRecord): readonly string[] {
+    const used = this.#contest.claimsOf(record).filter(claim => claim.used)
+    return used.filter(claim => this.#betterAt(claim, record) !== '').map(claim => claim.address)
+  }
+
+  #betterAt(mine: Claim, record: VmRecord): string {
     const winner = this.#winnerOf(mine.place)
     if (winner === hostName(record) || winner === '') return ''
     return mine.declared || this.#winners.get(mine.place)?.platform === true ? winner : ''

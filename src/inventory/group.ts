@@ -11,11 +11,15 @@ export interface Membership {
   readonly parent?: string
 }
 
+/** Characters of a group's name; those of Kubernetes have at most 253, and a controller takes 512. */
+const MAX_GROUP_NAME = 400
+
 /** The groups that every VM is in by what it is. */
-export function builtinGroups(record: VmRecord): readonly Membership[] {
+export function builtinGroups(record: VmRecord, clusterSets: readonly string[] = []): readonly Membership[] {
   const { seen } = record
   const groups = [
     { group: groupName('cluster', record.cluster), because: `its cluster is ${record.cluster}` },
+    ...clusterSets.map(set => ({ group: groupName('clusterset', set), because: `its cluster is in the set ${set}` })),
     { group: groupName('namespace', record.namespace), because: `its namespace is ${record.namespace}` },
     { group: groupName('status', seen.status), because: `its status is ${seen.status}` },
   ]
@@ -39,6 +43,10 @@ export function groupsOf(record: VmRecord, labelKeys: readonly string[]): readon
   return [...new Set(all.flatMap(one => (one === null ? [] : [one.group])))]
 }
 
-function groupName(prefix: string, value: string): string {
-  return `${prefix}_${value}`.replace(/[^A-Za-z0-9_]/g, '_').toLowerCase()
+/** The name of a group: from `[a-z0-9_]` alone, whatever the value, and at most `MAX_GROUP_NAME` long. */
+export function groupName(prefix: string, value: string): string {
+  return `${prefix}_${value}`
+    .replace(/[^A-Za-z0-9_]/g, '_')
+    .toLowerCase()
+    .slice(0, MAX_GROUP_NAME)
 }

@@ -1,5 +1,7 @@
-import ipaddr from 'ipaddr.js'
-import { isRunning, looksReachable, type VmRecord } from '../vm/index.ts'
+import type { VmRecord } from '../vm/index.ts'
+import { type Approach, isLost, type Sight, unreachableReason, USUAL_APPROACH } from './approach.ts'
+import { connectionOf, connectionVars, type Endpoint, endpointOf } from './connection.ts'
+import { labelVars } from './label-variable.ts'
 import { isInert, safe } from './safe.ts'
 import type { Staleness } from './stale.ts'
 
@@ -17,50 +19,32 @@ export interface VerbStatus {
   readonly patch: string
 }
 
-/**
- * The address automation must use now, or empty. What is seen wins over what was told (an old address may belong to another VM by
- * now); while the guest agent flaps an empty one, the last told one holds.
- */
-export function addressOf(record: VmRecord): string {
-  if (!isRunning(record.seen)) return ''
-  return record.seen.address || (record.told.reachable ? record.told.address : '')
-}
-
-/** Why automation can not reach the guest; empty when it can. `conflict`: another has a better claim to its address. */
-export function unreachableReason(record: VmRecord, staleness: Staleness, conflict = false): string {
-  const { seen, told } = record
-  if (staleness === 'disabled') return 'cluster unreachable'
-  if (!isRunning(seen)) return 'stopped'
-  if (seen.paused) return 'paused'
-  if (conflict) return 'conflicting address'
-  if (told.reachable) return ''
-  if (!seen.agent_connected) return 'no agent'
-  return seen.address === '' ? 'no address' : 'settling'
-}
-
-/** True when a job may run on it now: told as reachable, seen as reachable, and its address has settled. */
-export function isReady(record: VmRecord): boolean {
-  return record.told.reachable && looksReachable(record.seen) && record.seen.address === record.told.address
-}
-
 /** What is known of a VM beside its record. */
-export interface Standing {
-  readonly staleness: Staleness
+export interface Standing extends Sight {
   readonly verbs: VerbStatus
-  /** Another has a better claim to its address. */
-  readonly conflict?: boolean
+  /** The ManagedClusterSets that its cluster is in; left out: not known. */
+  readonly clusterSets?: readonly string[]
 }
 
 /**
- * The hostvars of one VM. Byte-stable between changes: no resourceVersion, no clock. `ansible_*` is computed here from a validated
- * address, never copied from the guest, a label or an annotation; an address that is another's by better right is not told.
+ * The hostvars of one VM. Byte-stable between changes: no resourceVersion, no clock. `ansible_*` is computed here from validated
+ * addresses and names, or given by a label that an administrator listed; never copied from the guest or from anything else that users
+ * write. An address that is another's by better right is not told.
  */
-export function hostVars(record: VmRecord, standing: Standing, profile: Profile = 'standard'): HostVars {
-  const { staleness, verbs, conflict = false } = standing
-  const reason = unreachableReason(record, staleness, conflict)
-  const address = conflict ? '' : addressOf(record)
-  const told = { staleness, reason, address }
-  const host = connection(address, record.seen.os.family)
+export function hostVars(
+  record: VmRecord,
+  standing: Standing,
+  profile: Profile = 'standard',
+  approach: Approach = USUAL_APPROACH,
+): HostVars {
+  const { staleness, verbs, clusterSets = [] } = standing
+  const reason = unreachableReason(record, standing, false, approach)
+  const chosen = approach.choose(record).address
+  const address = isLost(record, chosen, standing) ? '' : chosen
+  const connection = connectionOf(record, approach.connection)
+  const endpoint = endpointOf(record, connection, address)
+  const told = { staleness, reason, address, endpoint, clusterSets }
+  const host = { ...connectionVars(record, connection, endpoint), ...labelVars(record, approach.variables) }
   if (profile === 'slim') return { ...host, ...slim(record, told) }
   const days = { day2_onboard: verbs.onboard, day2_patch: verbs.patch }
   const standardVars = { ...host, ...standard(record, told), ...days }
@@ -71,6 +55,8 @@ interface Told {
   readonly staleness: Staleness
   readonly reason: string
   readonly address: string
+  readonly endpoint: Endpoint
+  readonly clusterSets: readonly string[]
 }
 
 /** Who it is, and whether it may be worked on: what AAP and the first task of every play need. */
@@ -88,7 +74,7 @@ function slim(record: VmRecord, { staleness, reason }: Told): HostVars {
   }
 }
 
-function standard(record: VmRecord, { staleness, reason, address }: Told): HostVars {
+function standard(record: VmRecord, { staleness, reason, address, endpoint, clusterSets }: Told): HostVars {
   const { seen } = record
   return {
     kubevirt_cluster: record.cluster,
@@ -99,6 +85,7 @@ function standard(record: VmRecord, { staleness, reason, address }: Told): HostV
     kubevirt_status: safe(seen.status),
     kubevirt_enabled: reason === '',
     kubevirt_stale: staleness !== 'fresh',
+    kubevirt_cluster_sets: clusterSets.map(safe),
     kubevirt_node: safe(seen.node),
     kubevirt_instancetype: safe(seen.instancetype),
     kubevirt_os: {
@@ -113,6 +100,8 @@ function standard(record: VmRecord, { staleness, reason, address }: Told): HostV
       interface: safe(entry.interface),
       source: entry.source,
     })),
+    kubevirt_address: address,
+    kubevirt_via: safe(endpoint.via),
     kubevirt_address_source: seen.addresses.find(entry => entry.address === address)?.source ?? '',
     kubevirt_agent_connected: seen.agent_connected,
     kubevirt_reachable: reason === '',
@@ -163,10 +152,4 @@ function labels(of: VmRecord['seen']['labels']): HostVars {
 
 function instant(at: number): string {
   return at > 0 && at <= LAST_INSTANT ? new Date(at).toISOString() : ''
-}
-
-/** Windows is reached by PSRP over HTTPS; Linux by Ansible's default, ssh. */
-function connection(address: string, family: string): HostVars {
-  const host = ipaddr.isValid(address) ? { ansible_host: address } : {}
-  return family === 'windows' ? { ...host, ansible_connection: 'psrp', ansible_port: 5986 } : host
 }

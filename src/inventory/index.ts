@@ -1,13 +1,10 @@
+export { type AddressChoice, addressOf } from './address.ts'
+export { type Approach, approachOf, isReady, unreachableReason } from './approach.ts'
+export type { Connection } from './connection.ts'
+export { type GroupRule, ruleOf } from './group-rule.ts'
+export type { HostNamePart } from './host-name.ts'
 export { groupsOf } from './group.ts'
-export {
-  addressOf,
-  hostVars,
-  isReady,
-  type Profile,
-  unreachableReason,
-  type HostVars,
-  type VerbStatus,
-} from './host.ts'
+export { hostVars, type Profile, type HostVars, type VerbStatus } from './host.ts'
 export { type Inventory, InventoryCache, type InventoryOptions } from './inventory.ts'
 export type { Network } from './network.ts'
 export { ownRendering, type Rendering, type ViewGroups } from './rendering.ts'

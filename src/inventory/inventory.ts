@@ -1,5 +1,7 @@
+import type { ClusterRecord } from '../cluster/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { hostName, type VmRecord } from '../vm/index.ts'
+import { addressOf } from './address.ts'
 import { type Closed, closedBecause } from './closed.ts'
 import { Contention } from './contention.ts'
 import { type Document, splice } from './document.ts'
@@ -57,6 +59,8 @@ export class InventoryCache implements Disposable {
   readonly #unsubscribe: () => void
   readonly #groups = new SharedGroups()
   readonly #past = new Past()
+  /** The sets of each cluster, as its hosts are rendered by them. */
+  readonly #sets: Map<string, string | undefined>
   #revision = 0
   /** The hosts by name; null when one came or went. */
   #order: readonly string[] | null = null
@@ -64,20 +68,21 @@ export class InventoryCache implements Disposable {
   constructor(options: InventoryOptions) {
     const { fleet, labelGroups, views = [], networks = [] } = options
     this.#options = options
+    this.#sets = new Map([...fleet.clusters].map(([name, cluster]) => [name, cluster.cluster_sets?.join()]))
     this.#staleness = new StaleBook(fleet.clusters, options.limits)
     const whole = viewOfAll('', { builtin: true, labels: labelGroups, maxPerLabel: MAX_LABEL_GROUPS })
     const all = [whole, ...views]
     this.#views = new Map(all.map(view => [view.name, newState(view)]))
     this.#renderings = [...new Map(all.map(({ rendering }) => [rendering.key, rendering])).values()]
     this.#contention = new Contention({
-      claimsOf: claimsIn(networks),
+      claimsOf: claimsIn(networks, addressesUsed(all)),
       recordOf: host => fleet.byHost(host),
       stalenessOf: record => this.#staleness.of(record.cluster, options.now()),
     })
     for (const record of fleet.vms.values()) this.#contention.change(null, record)
     for (const record of fleet.vms.values()) this.#render(record)
     this.#unsubscribe = fleet.subscribe(change => {
-      if (change.kind === 'cluster') return
+      if (change.kind === 'cluster') return this.#regroup(change.name)
       const touched = this.#contention.change(change.before, change.after)
       if (change.after !== null) this.#render(change.after)
       else if (change.before !== null) this.#drop(hostName(change.before))
@@ -124,7 +129,8 @@ export class InventoryCache implements Disposable {
       view: state.view,
       record: record ?? null,
       listed: state.members.has(host),
-      rival: record === undefined ? '' : this.#contention.betterThan(record),
+      rival:
+        record === undefined ? '' : this.#contention.betterThan(record, state.view.approach.choose(record).address),
       ofOthers,
       standing: this.#standingOf(record, now),
       closed: inventory.kind === 'closed' ? inventory : null,
@@ -170,8 +176,19 @@ export class InventoryCache implements Disposable {
     return {
       staleness: this.#staleness.of(record.cluster, now),
       conflict: this.#contention.betterThan(record) !== '',
+      lost: this.#contention.lostBy(record),
+      ...setsOf(this.#options.fleet.clusters.get(record.cluster)),
       verbs: this.#options.verbsOf(record.uid),
     }
+  }
+
+  /** A cluster came into another set, which is known: its hosts may be of other views and groups now. */
+  #regroup(name: string): void {
+    const { clusters, vms } = this.#options.fleet
+    const sets = clusters.get(name)?.cluster_sets?.join()
+    if (sets === this.#sets.get(name)) return
+    this.#sets.set(name, sets)
+    for (const record of vms.values()) if (record.cluster === name) this.#render(record)
   }
 
   #renderHosts(hosts: Iterable<string>): void {
@@ -194,7 +211,7 @@ export class InventoryCache implements Disposable {
     for (const state of this.#views.values()) {
       const { view, members } = state
       const { key } = view.rendering
-      const takes = key in fragment.shown && notTakenBecause(view, record, standing.conflict ?? false).length === 0
+      const takes = key in fragment.shown && notTakenBecause(view, record, standing).length === 0
       if (takes && members.has(host) && known?.shown[key] === fragment.shown[key]) continue
       if (takes) members.add(host)
       else if (!members.delete(host)) continue
@@ -221,6 +238,16 @@ export class InventoryCache implements Disposable {
     }
     return state.document
   }
+}
+
+/** The addresses that a VM is reached at, in any of the views, and where no view says otherwise. */
+function addressesUsed(views: readonly View[]): (record: VmRecord) => readonly string[] {
+  const approaches = [...new Map(views.map(({ approach }) => [approach.key, approach])).values()]
+  return record => [addressOf(record), ...approaches.map(({ choose }) => choose(record).address)]
+}
+
+function setsOf(cluster: ClusterRecord | undefined): Pick<Standing, 'clusterSets'> {
+  return cluster?.cluster_sets === undefined ? {} : { clusterSets: cluster.cluster_sets }
 }
 
 function newState(view: View): ViewState {

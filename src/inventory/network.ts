@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import { addressOf } from './host.ts'
+import { addressOf } from './address.ts'
 import type { Address, VmRecord } from '../vm/index.ts'
 
 /** A network that configuration declares: an address is unique in it. Empty lists do not narrow it. */
@@ -12,13 +12,14 @@ export interface Network {
 
 /** Says that an address is one of a VM's. */
 export interface Claim {
+  readonly address: string
   /** The address, with the network that it is unique in. */
   readonly place: string
   /** The network is one that configuration declares. */
   readonly declared: boolean
   /** The cluster gave it; otherwise the guest says so. */
   readonly platform: boolean
-  /** Automation uses it. */
+  /** Automation uses it, in some view. */
   readonly used: boolean
 }
 
@@ -26,7 +27,9 @@ export interface Claim {
 export type ClaimsOf = (record: VmRecord) => readonly Claim[]
 
 /**
- * Says which addresses a VM claims, and where each is unique:
+ * Says which addresses a VM claims, and where each is unique. `usedOf`: the addresses that automation would use for it, which views
+ * may choose.
+ *
  *
  * | an address                                              | is unique in                           |
  * |---------------------------------------------------------|----------------------------------------|
@@ -36,7 +39,10 @@ export type ClaimsOf = (record: VmRecord) => readonly Claim[]
  * | else that the cluster gave, on a network of its own     | nothing: networks may overlap          |
  * | that the guest alone tells of, not in use               | it claims nothing: nobody goes there   |
  */
-export function claimsIn(networks: readonly Network[]): ClaimsOf {
+export function claimsIn(
+  networks: readonly Network[],
+  usedOf: (record: VmRecord) => readonly string[] = record => [addressOf(record)],
+): ClaimsOf {
   const declared = networks.map(({ cidrs, ...network }) => ({
     ...network,
     ranges: cidrs.map(cidr => ipaddr.parseCIDR(cidr)),
@@ -51,12 +57,13 @@ export function claimsIn(networks: readonly Network[]): ClaimsOf {
     return { place: counts ? `/${record.cluster} ${entry.address}` : '', declared: false }
   }
   return record => {
-    const used = addressOf(record)
-    if (used === '') return []
+    const used = usedOf(record).filter(address => address !== '')
+    if (used.length === 0) return []
     const claims = record.seen.addresses.map(entry => ({
+      address: entry.address,
       ...placeOf(record, entry),
       platform: entry.source === 'platform',
-      used: entry.address === used,
+      used: used.includes(entry.address),
     }))
     const counting = claims.filter(claim => claim.place !== '' && (claim.platform || claim.used))
     // Of one address told twice the better word counts: it comes first.

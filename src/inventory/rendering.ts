@@ -1,5 +1,8 @@
-import { hostName, type VmRecord } from '../vm/index.ts'
+import type { VmRecord } from '../vm/index.ts'
+import { type Approach, USUAL_APPROACH } from './approach.ts'
 import { builtinGroups, labelGroup, type Membership } from './group.ts'
+import { applyRule, contextOf, type GroupRule, sourceOf } from './group-rule.ts'
+import { CANONICAL, hostNamer, type HostNamePart } from './host-name.ts'
 import { hostVars, type HostVars, type Profile, type Standing } from './host.ts'
 
 /**
@@ -25,6 +28,8 @@ export interface Rendering {
   readonly sources: readonly string[]
   /** Groups that one source may make in a view: the first by name. Hosts with its further values are without that group. */
   readonly maxPerSource: number
+  /** Why a source put the VM into no group, where it is not for a label that it lacks. */
+  readonly whyNot?: (record: VmRecord, standing: Standing, source: string) => string
 }
 
 /** Which groups a view has. */
@@ -34,20 +39,69 @@ export interface ViewGroups {
   readonly labels: readonly string[]
   /** Groups that one label key may make; hosts with its further values are without that group. */
   readonly maxPerLabel: number
+  /** Groups by expressions. */
+  readonly rules?: readonly GroupRule[]
+  /** Groups of groups: by child, its parent. */
+  readonly parents?: ReadonlyMap<string, string>
 }
 
-/** The bridge's own way: `kubevirt_*` and `day2_*` as the profile has them, by canonical names. */
-export function ownRendering(profile: Profile, groups: ViewGroups): Rendering {
-  const { builtin, labels, maxPerLabel } = groups
+/** How a view shows its hosts in the bridge's own way. */
+export interface OwnWay {
+  readonly hostName?: readonly HostNamePart[]
+  readonly approach?: Approach
+  /** Told of each expression that fails for a VM, each time. */
+  readonly onFailure?: (rule: string, reason: string) => void
+}
+
+/** The bridge's own way: `kubevirt_*` and `day2_*` as the profile has them; by canonical names, unless it says otherwise. */
+export function ownRendering(profile: Profile, groups: ViewGroups, way: OwnWay = {}): Rendering {
+  const { builtin, labels, maxPerLabel, rules = [], parents = new Map() } = groups
+  const { hostName = CANONICAL, approach = USUAL_APPROACH, onFailure } = way
+  const said = [builtin, labels, maxPerLabel, rules.map(rule => [rule.name, rule.expression.source]), [...parents]]
   return {
-    key: JSON.stringify(['own', profile, builtin, labels, maxPerLabel]),
-    hostOf: hostName,
-    varsOf: (record, standing) => hostVars(record, standing, profile),
-    groupsOf: record => [
-      ...(builtin ? builtinGroups(record) : []),
-      ...labels.flatMap(key => labelGroup(record, key) ?? []),
-    ],
-    sources: labels,
+    key: JSON.stringify(['own', profile, said, hostName, approach.key]),
+    hostOf: hostNamer(hostName),
+    varsOf: (record, standing) => hostVars(record, standing, profile, approach),
+    groupsOf: (record, standing) => {
+      const own = [
+        ...(builtin ? builtinGroups(record, standing.clusterSets) : []),
+        ...labels.flatMap(key => labelGroup(record, key) ?? []),
+        ...ruledGroups(rules, record, { standing, approach, onFailure }),
+      ]
+      return parents.size === 0 ? own : own.map(each => below(each, parents))
+    },
+    sources: [...labels, ...rules.map(sourceOf)],
     maxPerSource: maxPerLabel,
+    whyNot: (record, standing, source) => {
+      const rule = rules.find(one => sourceOf(one) === source)
+      if (rule === undefined) return ''
+      const { failure } = applyRule(rule, contextOf(record, standing, approach))
+      return failure === '' ? 'the expression does not hold, or gives nothing' : `the expression fails: ${failure}`
+    },
   }
+}
+
+interface Circumstance {
+  readonly standing: Standing
+  readonly approach: Approach
+  readonly onFailure: OwnWay['onFailure']
+}
+
+function ruledGroups(
+  rules: readonly GroupRule[],
+  record: VmRecord,
+  { standing, approach, onFailure }: Circumstance,
+): readonly Membership[] {
+  if (rules.length === 0) return []
+  const context = contextOf(record, standing, approach)
+  return rules.flatMap(rule => {
+    const { groups, failure } = applyRule(rule, context)
+    if (failure !== '') onFailure?.(rule.name, failure)
+    return groups
+  })
+}
+
+function below(membership: Membership, parents: ReadonlyMap<string, string>): Membership {
+  const parent = parents.get(membership.group)
+  return parent === undefined ? membership : { ...membership, parent }
 }

@@ -9,7 +9,16 @@ export function safe(text: string): string | { readonly __ansible_unsafe: string
   return DELIMITER.test(whole) ? { __ansible_unsafe: whole } : whole
 }
 
+/** A value without the marks of `safe`: what was written, as it was. */
+export function plain(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(plain)
+  if ('__ansible_unsafe' in value) return value.__ansible_unsafe
+  return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, plain(each)]))
+}
+
 /** True for text that can stand where nothing can be marked: as the key of a variable's value. */
 export function isInert(text: string): boolean {
-  return text.isWellFormed() && !DELIMITER.test(text)
+  // Keys that begin so are marks to Ansible.
+  return text.isWellFormed() && !DELIMITER.test(text) && !text.startsWith('__ansible_')
 }

@@ -2,7 +2,8 @@ import type { VmRecord } from '../vm/index.ts'
 import type { Closed } from './closed.ts'
 import { isHostName } from './fragment.ts'
 import type { Membership } from './group.ts'
-import { type Standing, unreachableReason } from './host.ts'
+import { unreachableReason } from './approach.ts'
+import type { Standing } from './host.ts'
 import { notTakenBecause, type View } from './view.ts'
 
 /** Why a host is in an inventory or not, from recorded data alone. */
@@ -48,10 +49,10 @@ export function why(evidence: Evidence): Why {
   const base = { host, view: view.name, listed, closed: closed?.clusters ?? [] }
   if (record === null) return { ...base, because: [ofOthers ? UNKNOWN : HIDDEN], ...NOWHERE }
   const left = isHostName(host)
-    ? notTakenBecause(view, record, rival !== '')
+    ? notTakenBecause(view, record, standing)
     : ['its name is none that Ansible may be told']
   if (left.length > 0) return { ...base, because: left, ...NOWHERE }
-  const reason = unreachableReason(record, standing.staleness, rival !== '')
+  const reason = unreachableReason(record, standing, false, view.approach)
   const detail =
     reason === 'conflicting address'
       ? `${reason}: ${ofOthers ? rival : 'another VM'} has the better claim to it`
@@ -66,8 +67,8 @@ export function why(evidence: Evidence): Why {
       label,
       because:
         membership === undefined
-          ? `it has no label ${label}, or an empty one`
-          : `the label makes more than ${maxPerSource} groups, and ${membership.group} would be one more`,
+          ? view.rendering.whyNot?.(record, standing, label) || `it has no label ${label}, or an empty one`
+          : `${label.startsWith('expression ') ? label : 'the label'} makes more than ${maxPerSource} groups, and ${membership.group} would be one more`,
     }))
   return {
     ...base,

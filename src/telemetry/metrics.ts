@@ -9,6 +9,7 @@ export interface Metrics {
   readonly audits: Counter<'cluster'>
   readonly auditCorrections: Counter<'cluster'>
   readonly runs: Counter<'verb' | 'outcome'>
+  readonly expressionFailures: Counter<'expression'>
   readonly requests: Histogram<'route' | 'method' | 'status'>
   readonly logWritable: Gauge
   readonly logReadable: Gauge
@@ -51,6 +52,12 @@ export function createMetrics(): Metrics {
       name: 'virtbridge_runs_finished_total',
       help: 'Runs finished since the start',
       labelNames: ['verb', 'outcome'],
+      registers,
+    }),
+    expressionFailures: new Counter({
+      name: 'virtbridge_inventory_expression_failures_total',
+      help: 'Times that an expression of a view failed for a VM, which is then in none of its groups',
+      labelNames: ['expression'],
       registers,
     }),
     requests: new Histogram({

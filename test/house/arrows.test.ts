@@ -13,7 +13,8 @@ const ROOTS = ['cli', 'check', 'demo']
 /** Which folders of src each may import from. The other files right in src compose, as ROOTS do. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   telemetry: [],
-  config: [],
+  expression: [],
+  config: ['expression'],
   event: [],
   log: [],
   kube: [],
@@ -22,7 +23,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   vm: ['event'],
   cluster: ['kube', 'vm', 'event', 'log'],
   fleet: ['cluster', 'vm', 'log'],
-  inventory: ['cluster', 'fleet', 'vm'],
+  inventory: ['cluster', 'expression', 'fleet', 'vm'],
   day2: ['aap', 'cluster', 'event', 'fleet', 'inventory', 'log', 'vm'],
   http: ['telemetry', 'event', 'log', 'vm', 'cluster', 'fleet', 'inventory', 'day2'],
 }

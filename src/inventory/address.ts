@@ -1,0 +1,88 @@
+import ipaddr from 'ipaddr.js'
+import { type Address, isRunning, type VmRecord } from '../vm/index.ts'
+
+/** Which of its addresses a host is reached at. */
+export interface AddressChoice {
+  /** What is wanted, the best first; of one entry all that is said must hold. */
+  readonly prefer: readonly AddressRule[]
+  /** When nothing of that is there: the one that is used elsewhere, or none. */
+  readonly otherwise: 'any' | 'none'
+  /** Addresses of the pod network: when there is no other, or never. */
+  readonly podNetwork: 'last' | 'never'
+}
+
+export interface AddressRule {
+  readonly network?: string
+  readonly cidr?: string
+  readonly family?: 'ipv4' | 'ipv6'
+}
+
+/** An address that was chosen; empty with the reason why there is none. */
+export interface Chosen {
+  readonly address: string
+  readonly because: '' | 'no address' | 'only a pod address'
+}
+
+export type ChooseAddress = (record: VmRecord) => Chosen
+
+/** As everywhere where nobody says otherwise. */
+export const ANY_ADDRESS: AddressChoice = { prefer: [], otherwise: 'any', podNetwork: 'last' }
+
+/**
+ * The address automation must use now, or empty. What is seen wins over what was told (an old address may belong to another VM by
+ * now); while the guest agent flaps an empty one, the last told one holds.
+ */
+export function addressOf(record: VmRecord): string {
+  if (!isRunning(record.seen)) return ''
+  return record.seen.address || (record.told.reachable ? record.told.address : '')
+}
+
+/**
+ * How a view chooses: the first rule that an address fits, and of several that fit it the one used elsewhere, else the first; the pod
+ * network's come after all others. Pure.
+ */
+export function chooserOf({ prefer, otherwise, podNetwork }: AddressChoice): ChooseAddress {
+  const rules = prefer.map(fits)
+  if (rules.length === 0 && podNetwork === 'last') return record => chosen(addressOf(record))
+  return record => {
+    const usual = addressOf(record)
+    if (usual === '') return NONE
+    const known = record.seen.addresses.filter(({ address }) => ipaddr.isValid(address))
+    // The agent flaps: what was told last is all that is known of the address.
+    const all = known.length > 0 ? known : [lastTold(usual)]
+    const ranked = [...all].sort((a, b) => rank(a, usual) - rank(b, usual))
+    const allowed = podNetwork === 'never' ? ranked.filter(entry => !entry.pod) : ranked
+    const wanted = rules.flatMap(rule => allowed.find(rule) ?? []).at(0)
+    if (wanted !== undefined) return chosen(wanted.address)
+    if (allowed.length === 0) return { address: '', because: 'only a pod address' }
+    if (otherwise === 'none') return NONE
+    // An address that nobody but the guest knows is used when it is asked for, and never by itself.
+    const rest = allowed.find(entry => entry.network !== '' || entry.address === usual)
+    return chosen(rest?.address ?? '')
+  }
+}
+
+const NONE: Chosen = { address: '', because: 'no address' }
+
+function chosen(address: string): Chosen {
+  return address === '' ? NONE : { address, because: '' }
+}
+
+function lastTold(address: string): Address {
+  return { address, network: '', interface: '', source: 'agent', pod: false }
+}
+
+/** Smaller is better: not of the pod network, the one used elsewhere, what the cluster gave. */
+function rank(entry: Address, usual: string): number {
+  return (entry.pod ? 4 : 0) + (entry.address === usual ? 0 : 2) + (entry.source === 'platform' ? 0 : 1)
+}
+
+function fits({ network, cidr, family }: AddressRule): (entry: Address) => boolean {
+  const range = cidr === undefined ? null : ipaddr.parseCIDR(cidr)
+  return entry => {
+    const parsed = ipaddr.parse(entry.address)
+    if (network !== undefined && entry.network !== network) return false
+    if (family !== undefined && parsed.kind() !== family) return false
+    return range === null || (range[0].kind() === parsed.kind() && parsed.match(range[0], range[1]))
+  }
+}

@@ -1,0 +1,93 @@
+import { meets, type Requirement } from '../cluster/label.ts'
+import { looksReachable, isRunning, type VmRecord } from '../vm/index.ts'
+import { ANY_ADDRESS, type AddressChoice, addressOf, type ChooseAddress, chooserOf } from './address.ts'
+import { type Connection, connectionOf, endpointOf, USUAL_CONNECTION } from './connection.ts'
+import type { LabelVariable } from './label-variable.ts'
+import type { Staleness } from './stale.ts'
+
+/** How a view reaches its hosts. */
+export interface Approach {
+  /** The same for the same approach. */
+  readonly key: string
+  readonly choose: ChooseAddress
+  readonly connection: Connection
+  /** Who meets all of these is disabled; empty: nobody. */
+  readonly excluded: readonly Requirement[]
+  readonly variables: readonly LabelVariable[]
+}
+
+/** What is said of one; what is left out is as everywhere. */
+export interface ApproachWish {
+  readonly addresses?: AddressChoice
+  readonly connection?: Connection
+  readonly excluded?: readonly Requirement[]
+  readonly variables?: readonly LabelVariable[]
+}
+
+/** The approach that is said. */
+export function approachOf(wish: ApproachWish): Approach {
+  const { addresses = ANY_ADDRESS, connection = USUAL_CONNECTION, excluded = [], variables = [] } = wish
+  const key = JSON.stringify([addresses, connection, excluded, variables])
+  return { key, choose: chooserOf(addresses), connection, excluded, variables }
+}
+
+/** At its own address, as it is used everywhere where nobody says otherwise. */
+export const USUAL_APPROACH: Approach = approachOf({})
+
+/** What decides, beside the record, whether a guest can be reached. */
+export interface Sight {
+  readonly staleness: Staleness
+  /** Another has a better claim to the address that is used where nobody says otherwise. */
+  readonly conflict?: boolean
+  /** The addresses that another has a better claim to; left out: `conflict` alone says. */
+  readonly lost?: readonly string[]
+}
+
+/**
+ * Why automation can not reach the guest; empty when it can. The first that holds:
+ *
+ * | reason               | when                                                                                              |
+ * |----------------------|---------------------------------------------------------------------------------------------------|
+ * | excluded by label    | the view says so                                                                                  |
+ * | cluster unreachable  | it was not seen for too long                                                                      |
+ * | stopped              | no guest runs                                                                                     |
+ * | paused               |                                                                                                   |
+ * | conflicting address  | another has a better claim to the address that would be used                                      |
+ * | no agent             | it was not told as reachable, and its agent does not answer                                       |
+ * | no service           | it is reached by a Service, and none leads to it                                                  |
+ * | only a pod address   | the view takes none of the pod network, and it has no other                                       |
+ * | no address           | it has none, or none that the view takes                                                          |
+ * | settling             | it was not told as reachable yet: its agent and its address have just come                        |
+ */
+export function unreachableReason(
+  record: VmRecord,
+  sight: Staleness | Sight,
+  conflict = false,
+  approach: Approach = USUAL_APPROACH,
+): string {
+  const { staleness, ...rest }: Sight = typeof sight === 'string' ? { staleness: sight, conflict } : sight
+  const { seen, told } = record
+  if (approach.excluded.length > 0 && meets(seen.labels, approach.excluded)) return 'excluded by label'
+  if (staleness === 'disabled') return 'cluster unreachable'
+  if (!isRunning(seen)) return 'stopped'
+  if (seen.paused) return 'paused'
+  const { address, because } = approach.choose(record)
+  const { via } = connectionOf(record, approach.connection)
+  if (via === 'address' && isLost(record, address, { staleness, ...rest })) return 'conflicting address'
+  if (!told.reachable && !seen.agent_connected) return 'no agent'
+  if (via === 'port_forward') return ''
+  const end = endpointOf(record, connectionOf(record, approach.connection), address)
+  if (end.because !== '') return end.because
+  if (via === 'address' && address === '') return because
+  return told.reachable || via === 'service' ? '' : 'settling'
+}
+
+/** True when another has a better claim to this address of the VM. */
+export function isLost(record: VmRecord, address: string, { lost, conflict = false }: Sight): boolean {
+  return lost === undefined ? conflict && address === addressOf(record) : lost.includes(address)
+}
+
+/** True when a job may run on it now: told as reachable, seen as reachable, and its address has settled. */
+export function isReady(record: VmRecord): boolean {
+  return record.told.reachable && looksReachable(record.seen) && record.seen.address === record.told.address
+}

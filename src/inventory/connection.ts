@@ -1,0 +1,157 @@
+import ipaddr from 'ipaddr.js'
+import { hostName, isRunning, type VmRecord } from '../vm/index.ts'
+import { type HostNamePart, hostNamer } from './host-name.ts'
+import { proxyArguments, type Virtctl } from './proxy-command.ts'
+import { findService } from './service-port.ts'
+
+/** How guests are talked to. */
+export interface Connection {
+  readonly linux: LinuxConnection
+  readonly windows: WindowsConnection
+}
+
+/** The way to a guest, whatever it talks. */
+export interface LinuxConnection {
+  readonly via: 'address' | 'service' | 'port_forward'
+  /** 0: the usual one. */
+  readonly port: number
+  /** Empty leaves it to Ansible. */
+  readonly user: string
+  /** Which port of a Service leads to the guest, the best first: a number of the guest, or a name. Empty: the usual ones. */
+  readonly servicePorts: readonly (string | number)[]
+  /** What makes the name of a node one that can be resolved. */
+  readonly nodeDomain: string
+  readonly virtctl: Virtctl
+}
+
+export interface WindowsConnection extends LinuxConnection {
+  readonly type: 'psrp' | 'winrm' | 'ssh'
+  /** Empty leaves it to the plugin. */
+  readonly transport: string
+  readonly scheme: 'https' | 'http'
+  readonly certificate: 'validate' | 'ignore'
+  /** The name that Kerberos knows the guest by; null: its address. */
+  readonly kerberosName: readonly HostNamePart[] | null
+}
+
+const DIRECT: LinuxConnection = {
+  via: 'address',
+  port: 0,
+  user: '',
+  servicePorts: [],
+  nodeDomain: '',
+  virtctl: { kubeconfig: '', context: '' },
+}
+
+/** As everywhere where nobody says otherwise: ssh, and PSRP over HTTPS with a valid certificate, at the guest's own address. */
+export const USUAL_CONNECTION: Connection = {
+  linux: DIRECT,
+  windows: {
+    ...DIRECT,
+    type: 'psrp',
+    transport: '',
+    scheme: 'https',
+    certificate: 'validate',
+    kerberosName: null,
+  },
+}
+
+/** Where Ansible connects to. */
+export interface Endpoint {
+  /** Empty: nowhere, because of `because`. */
+  readonly host: string
+  /** 0: the usual one. */
+  readonly port: number
+  /** `address`, `service NAME` or `port_forward`. */
+  readonly via: string
+  readonly because: string
+}
+
+const NOWHERE: Endpoint = { host: '', port: 0, via: '', because: '' }
+
+/** The connection of a guest by what it says it is: who does not say Windows is talked to as Linux is. */
+export function connectionOf(record: VmRecord, { linux, windows }: Connection): LinuxConnection | WindowsConnection {
+  return record.seen.os.family === 'windows' ? windows : linux
+}
+
+/** Where a guest is connected to; `address`: the one of its own that was chosen, which counts when nothing else leads to it. Pure. */
+export function endpointOf(
+  record: VmRecord,
+  connection: LinuxConnection | WindowsConnection,
+  address: string,
+): Endpoint {
+  const { via, port } = connection
+  if (!isRunning(record.seen)) return NOWHERE
+  if (via === 'port_forward') return { host: hostName(record), port, via, because: '' }
+  if (via === 'service') {
+    const found = findService(record, portsOf(connection), connection.nodeDomain)
+    return found ?? { ...NOWHERE, because: 'no service' }
+  }
+  const host = ipaddr.isValid(address) ? address : ''
+  return { host, port, via: host === '' ? '' : 'address', because: '' }
+}
+
+/**
+ * The `ansible_*` variables of a guest. Every value is a number, a word of ours or of the configuration, an address, or a name of
+ * Kubernetes that was looked at: nothing that a guest or a user wrote goes through as it is.
+ */
+export function connectionVars(
+  record: VmRecord,
+  connection: LinuxConnection | WindowsConnection,
+  { host, port, via }: Endpoint,
+): Readonly<Record<string, string | number>> {
+  const vars: Record<string, string | number> = host === '' ? {} : { ansible_host: host }
+  if ('type' in connection) Object.assign(vars, windowsVars(record, connection))
+  if (port !== 0) vars['ansible_port'] = port
+  if (connection.user !== '') vars['ansible_user'] = connection.user
+  if (via === 'port_forward') {
+    const proxy = proxyArguments(record, connection.port || SSH, connection.virtctl)
+    if (proxy === null) delete vars['ansible_host']
+    else vars['ansible_ssh_common_args'] = proxy
+  }
+  return vars
+}
+
+const SSH = 22
+const WINRM = { https: 5986, http: 5985 } as const
+
+function windowsVars(record: VmRecord, connection: WindowsConnection): Readonly<Record<string, string | number>> {
+  const { type, transport, scheme, certificate, kerberosName } = connection
+  if (type === 'ssh') return { ansible_connection: 'ssh', ansible_shell_type: 'powershell' }
+  const names = type === 'psrp' ? PSRP : WINRM_NAMES
+  return {
+    ansible_connection: type,
+    ansible_port: WINRM[scheme],
+    // What is usual is left to the plugin, where who runs it may say otherwise.
+    ...(scheme === 'https' ? {} : { [names.scheme]: scheme }),
+    ...(transport === '' ? {} : { [names.transport]: transport }),
+    ...(certificate === 'validate' ? {} : { [names.certificate]: certificate }),
+    ...(kerberosName === null ? {} : { [names.kerberos]: hostNamer(kerberosName)(record) }),
+  }
+}
+
+/** The variables of the two plugins, by what they say (ansible.builtin.psrp, ansible.builtin.winrm). */
+const PSRP = {
+  scheme: 'ansible_psrp_protocol',
+  transport: 'ansible_psrp_auth',
+  certificate: 'ansible_psrp_cert_validation',
+  kerberos: 'ansible_psrp_negotiate_hostname_override',
+}
+const WINRM_NAMES = {
+  scheme: 'ansible_winrm_scheme',
+  transport: 'ansible_winrm_transport',
+  certificate: 'ansible_winrm_server_cert_validation',
+  kerberos: 'ansible_winrm_kerberos_hostname_override',
+}
+
+/** The ports of a guest that a Service may lead to, the best first. */
+function portsOf(connection: LinuxConnection | WindowsConnection): readonly (string | number)[] {
+  const { port, servicePorts } = connection
+  const first = port === 0 ? [] : [port]
+  if (servicePorts.length > 0) return [...first, ...servicePorts]
+  if (!('type' in connection) || connection.type === 'ssh') return [...first, SSH, 'ssh']
+  return [
+    ...first,
+    ...(connection.scheme === 'https' ? [5986, 'winrms', 'winrm-https'] : [5985, 'winrm', 'winrm-http']),
+  ]
+}

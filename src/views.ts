@@ -1,0 +1,83 @@
+import { type Config, parseHostFormat, parseSelector, type ViewConfig } from './config/index.ts'
+import {
+  type Approach,
+  approachOf,
+  type Connection,
+  type InventoryOptions,
+  ownRendering,
+  ruleOf,
+  type View,
+} from './inventory/index.ts'
+
+/** Told of each expression of a view that fails for a VM. */
+export type OnFailure = (expression: string, reason: string) => void
+
+/** What configuration says of the inventory, as the inventory takes it. Of a configuration that was read: nothing of it fails. */
+export function inventoryParts(
+  inventory: Config['inventory'],
+  onFailure: OnFailure,
+): Pick<InventoryOptions, 'labelGroups' | 'views' | 'networks'> {
+  return {
+    labelGroups: inventory.label_groups,
+    views: inventory.views.map(view => viewOf(view, onFailure)),
+    networks: inventory.networks.map(network => ({ clusters: [], namespaces: [], ...network })),
+  }
+}
+
+function viewOf(view: ViewConfig, onFailure: OnFailure): View {
+  const { name, clusters = [], cluster_sets = [], namespaces = [], os = [], status = [], reachable = null } = view
+  const { builtin, labels, max_per_label, expressions, parents } = view.groups
+  const approach = approachIn(view)
+  const groups = {
+    builtin,
+    labels,
+    maxPerLabel: max_per_label,
+    rules: expressions.map(one => ruleOf(one.name, one.expression)),
+    parents: new Map(Object.entries(parents).flatMap(([parent, children]) => children.map(child => [child, parent]))),
+  }
+  return {
+    name,
+    clusters,
+    clusterSets: cluster_sets,
+    namespaces,
+    labels: parseSelector(view.selector),
+    os,
+    status,
+    reachable,
+    approach,
+    rendering: ownRendering(view.profile, groups, { hostName: parseHostFormat(view.host_name), approach, onFailure }),
+    onStale: view.on_stale,
+    maxShrink: view.max_shrink,
+  }
+}
+
+function approachIn({ addresses, connection, exclude, variables }: ViewConfig): Approach {
+  const { prefer, otherwise, pod_network } = addresses
+  return approachOf({
+    addresses: { prefer, otherwise, podNetwork: pod_network },
+    connection: connectionIn(connection),
+    excluded: parseSelector(exclude),
+    variables,
+  })
+}
+
+function connectionIn({ linux, windows }: ViewConfig['connection']): Connection {
+  const { type, transport, scheme, certificate, kerberos_name } = windows
+  return {
+    linux: pathIn(linux),
+    windows: {
+      ...pathIn(windows),
+      type,
+      transport,
+      scheme,
+      certificate,
+      kerberosName: kerberos_name === '' ? null : parseHostFormat(kerberos_name),
+    },
+  }
+}
+
+function pathIn(path: ViewConfig['connection']['linux']): Connection['linux'] {
+  const { via, port, user, service_ports, node_domain, virtctl } = path
+  const { kubeconfig, context } = virtctl
+  return { via, port, user, servicePorts: service_ports, nodeDomain: node_domain, virtctl: { kubeconfig, context } }
+}
