@@ -7,7 +7,7 @@ import { checkOptional, checkResource, clusterWide } from './resource.ts'
 import type { Round } from './roll.ts'
 
 const REQUIRED = (['virtualmachines', 'virtualmachineinstances'] as const).map(clusterWide)
-const OPTIONAL = (['migrations', 'snapshots', 'restores', 'clones', 'claims'] as const).map(clusterWide)
+const OPTIONAL = (['migrations', 'snapshots', 'restores', 'clones', 'claims', 'datavolumes'] as const).map(clusterWide)
 const REQUEST_TIMEOUT_MS = 10_000
 
 /** A cluster that is configured directly: it is reached, says who it is, and lets its VMs be listed and watched. */

@@ -7,7 +7,7 @@ export class Claims {
 
   /** Takes in what a reflector said. */
   take(observed: Observed<ClaimPart>): void {
-    if (observed.kind === 'listed') {
+    if (observed.kind === 'listed' || observed.kind === 'audited') {
       const bound = [...observed.objects.values()].filter(({ uid }) => uid !== '')
       this.#uids = new Map(bound.map(({ key, uid }) => [key, uid]))
     } else if (observed.kind === 'changed' || observed.kind === 'gone') {

@@ -20,6 +20,7 @@ import {
 } from '../vm/index.ts'
 import { Claims } from './claims.ts'
 import { DeedBook } from './deed-book.ts'
+import { Disks } from './disks.ts'
 import type { ImportBoard } from './imports.ts'
 import { DeletionCount, isSuspicious } from './loss.ts'
 import { type Missing, missingOf } from './missing.ts'
@@ -48,6 +49,8 @@ interface FoldOptions {
   /** The guests of all clusters, and what plans say of imports; of this cluster alone when left out. */
   readonly guests?: GuestIndex
   readonly imports?: ImportBoard
+  /** DataVolumes could be read before, in another life: what is wrong with them now is news. */
+  readonly disksKnown?: boolean
   /** Services are watched; not, when left out: then no VM has any. */
   readonly services?: boolean
 }
@@ -68,6 +71,8 @@ export class ClusterFold {
   readonly #deletions = new DeletionCount()
   readonly #deeds = new DeedBook()
   readonly #claims = new Claims()
+  readonly #disks = new Disks()
+  #disksAreNew: boolean
   readonly #services: ServiceBook | null
   readonly #guests: GuestIndex
   #vms: ReadonlyMap<string, VmPart> & Map<string, VmPart> = new Map()
@@ -86,6 +91,7 @@ export class ClusterFold {
     this.#records = options.records
     this.#adopted = options.adopted
     this.#guests = options.guests ?? new GuestIndex()
+    this.#disksAreNew = options.disksKnown !== true
     this.#services = options.services === true ? new ServiceBook() : null
     for (const record of options.records.values()) this.#guests.replace(null, record)
   }
@@ -93,6 +99,11 @@ export class ClusterFold {
   /** True when every required resource has been listed as a whole. */
   get complete(): boolean {
     return REQUIRED.every(of => this.#listed.has(of))
+  }
+
+  /** True once it was seen what is wrong with disks, or when it was in another life. */
+  get disksKnown(): boolean {
+    return !this.#disksAreNew
   }
 
   get size(): number {
@@ -164,6 +175,7 @@ export class ClusterFold {
       yield* this.#look(key, now, 'sync', false)
       yield null
     }
+    if (this.#disks.known) this.#disksAreNew = false
   }
 
   /** A second list, at the same place as the watch: what differs was lost on the way here. */
@@ -203,7 +215,7 @@ export class ClusterFold {
   keyOf({ of, observed }: Inbound): string {
     if ((observed.kind !== 'changed' && observed.kind !== 'gone') || of === 'service') return ''
     const { object } = observed
-    if (of === 'claim') return this.#bootedFrom(object.key)
+    if (of === 'claim' || of === 'disk') return ('vm' in object && object.vm) || this.#bootedFrom(object.key)
     return 'vm' in object ? object.vm : object.key
   }
 
@@ -264,22 +276,32 @@ export class ClusterFold {
     yield* this.#look(object.key, now, 'live', burst)
   }
 
-  /** What is not of the VM and its boot: deeds and claims. A list of them may hide what came before it, as any list does. */
+  /** What is not of the VM and its boot: deeds, claims and disks. A list of them may hide what came before it, as any list does. */
   *#aside(inbound: Exclude<Inbound, { of: 'vm' | 'vmi' | 'service' }>, now: number): Looked {
-    if (inbound.observed.kind === 'audited') {
-      if (inbound.of !== 'claim') yield* this.#auditDeeds(inbound.of, inbound.observed.objects, now)
+    const { of, observed } = inbound
+    if (observed.kind === 'audited' && of !== 'claim' && of !== 'disk') {
+      yield* this.#auditDeeds(of, observed.objects, now)
       return
     }
-    const listed = inbound.observed.kind === 'listed'
-    const { of } = inbound
-    const about = new Set(of === 'claim' ? [this.keyOf(inbound)] : this.#deeds.take(of, inbound.observed))
-    if (of === 'claim') this.#claims.take(inbound.observed)
+    const about = new Set(this.#takeAside(inbound))
     if (!this.complete) return
-    for (const vm of listed ? this.#vms.values() : this.#named(about)) {
-      if (listed && !about.has(vm.key) && !this.#isBehind(vm, of)) continue
-      yield* this.#look(vm.key, now, listed ? 'sync' : 'live', false)
+    const whole = observed.kind === 'listed' || observed.kind === 'audited'
+    const origin = observed.kind === 'audited' ? 'audit' : whole ? 'sync' : 'live'
+    for (const vm of whole ? this.#vms.values() : this.#named(about)) {
+      if (whole && !about.has(vm.key) && !this.#isBehind(vm, of)) continue
+      yield* this.#look(vm.key, now, origin, false)
       yield null
     }
+    if (whole && of === 'disk') this.#disksAreNew = false
+  }
+
+  /** The VMs for which something may have changed, of a list those that it names. */
+  #takeAside(inbound: Exclude<Inbound, { of: 'vm' | 'vmi' | 'service' }>): readonly string[] {
+    const { of, observed } = inbound
+    if (of === 'disk') return this.#disks.take(observed) ? [this.keyOf(inbound)] : []
+    if (of !== 'claim') return this.#deeds.take(of, observed)
+    this.#claims.take(observed)
+    return [this.keyOf(inbound)]
   }
 
   #named(keys: ReadonlySet<string>): readonly VmPart[] {
@@ -287,11 +309,12 @@ export class ClusterFold {
   }
 
   /**
-   * Whether a list that does not name a VM says something of it: another uid of its claim; or that a kind is known from now on, else
+   * Whether a list that does not name a VM says something of it: another uid of its claim, other trouble with a disk; or that a kind is known from now on, else
    * its first deed would not be news.
    */
-  #isBehind(vm: VmPart, of: 'claim' | DeedKind): boolean {
+  #isBehind(vm: VmPart, of: 'claim' | 'disk' | DeedKind): boolean {
     const record = this.#records.get(vm.key)
+    if (of === 'disk') return (record?.seen.hindered_by ?? '') !== (this.#disks.troubleOf(vm) ?? '')
     if (of !== 'claim') return of !== 'clone' && record?.knows?.split(' ').includes(of) !== true
     const roots = [vm.rootClaim, this.#vmis.get(vm.key)?.rootClaim ?? ''].filter(name => name !== '')
     return roots.some(name => !['', record?.seen.claim].includes(this.#claims.uidOf(`${vm.namespace}/${name}`)))
@@ -338,7 +361,7 @@ export class ClusterFold {
     const vmi = this.#vmisReadable ? (this.#vmis.get(key) ?? null) : 'unknown'
     const known = before !== null && before.uid === vm.uid ? before.seen : null
     const claimOf = (name: string): string => this.#claims.uidOf(`${vm.namespace}/${name}`)
-    const seen = assemble(vm, vmi, known, claimOf)
+    const seen = assemble(vm, vmi, known, claimOf, this.#disks.troubleOf(vm))
     const sighting = { vm, seen, deeds: this.#deedsOf(vm), ...this.#served(vm, vmi) }
     yield* stage(key, before, change(before, sighting, this.#circumstance(now, origin, burst)))
   }
@@ -356,6 +379,7 @@ export class ClusterFold {
       burst,
       gap: (origin === 'sync' || origin === 'audit') && (this.#adopted || this.#options.lost === true),
       adopting: !this.#adopted,
+      disksAreNew: this.#disksAreNew,
     }
   }
 }

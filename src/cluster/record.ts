@@ -41,6 +41,8 @@ export interface ClusterRecord {
   readonly hub_says: HubWord
   /** The ManagedClusterSets it is in: what its hub says, or the configuration of one that has none. Records from before lack it. */
   readonly cluster_sets?: readonly string[]
+  /** What is wrong with DataVolumes was seen once: from then on it is news. Records from before lack it. */
+  readonly disks_known?: boolean
   /** When it left the selection, in ms; 0 while it is in it. */
   readonly left_at: number
   readonly last_event: string

@@ -2,9 +2,11 @@ import { type Observed, PATHS, type Resource } from '../kube/index.ts'
 import {
   type ClaimPart,
   type Deed,
+  type DiskPart,
   portray,
   projectClaim,
   projectClone,
+  projectDisk,
   projectMigration,
   projectRestore,
   projectService,
@@ -25,6 +27,7 @@ export interface Parts {
   readonly restore: Deed
   readonly clone: Deed
   readonly claim: ClaimPart
+  readonly disk: DiskPart
   readonly service: ServicePart
 }
 
@@ -49,6 +52,7 @@ export const RESOURCES: { readonly [O in Of]: Watched<Parts[O]> } = {
   restore: { path: PATHS.restores, project: projectRestore, keyOf: deed => deed.key, required: false },
   clone: { path: PATHS.clones, project: projectClone, keyOf: deed => deed.key, required: false },
   claim: { path: PATHS.claims, project: projectClaim, keyOf: claim => claim.key, required: false },
+  disk: { path: PATHS.datavolumes, project: projectDisk, keyOf: disk => disk.key, required: false },
   service: {
     path: PATHS.services,
     project: projectService,

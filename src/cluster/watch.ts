@@ -149,6 +149,7 @@ export class ClusterWatch {
       lost: log.losses().some(({ stream }) => stream === 'state.fleet'),
       records: known.records,
       services: this.#resources.includes('service'),
+      disksKnown: this.record.disks_known === true,
       ...(catchUpMs === undefined ? {} : { catchUpMs }),
       ...(guests === undefined ? {} : { guests }),
       ...(imports === undefined ? {} : { imports }),
@@ -300,8 +301,9 @@ export class ClusterWatch {
     if (!this.#watched || !this.#need().complete) return
     // Which VMs are missing may have changed, and a person may have confirmed those.
     if (this.record.status === 'held') return this.#settle(false)
-    const [heartbeat, vms] = [this.#options.now(), this.#need().size]
-    await this.#book.become({ ...this.record, heartbeat, vms, hub_says: this.#word })
+    const { size: vms, disksKnown: disks_known } = this.#need()
+    const heartbeat = this.#options.now()
+    await this.#book.become({ ...this.record, heartbeat, vms, disks_known, hub_says: this.#word })
   }
 
   #need(): ClusterFold {

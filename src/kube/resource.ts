@@ -7,6 +7,7 @@ export const PATHS = {
   restores: '/apis/snapshot.kubevirt.io/v1beta1/virtualmachinerestores',
   clones: '/apis/clone.kubevirt.io/v1beta1/virtualmachineclones',
   claims: '/api/v1/persistentvolumeclaims',
+  datavolumes: '/apis/cdi.kubevirt.io/v1beta1/datavolumes',
   services: '/api/v1/services',
   plans: '/apis/forklift.konveyor.io/v1beta1/plans',
   managedclusters: '/apis/cluster.open-cluster-management.io/v1/managedclusters',

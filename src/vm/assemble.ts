@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { type Address, type GuestOs, NO_OS, type VmiPart, type VmPart } from './part.ts'
-import { CRASH_LOOP, HINDRANCES } from './power.ts'
+import { CRASH_LOOP, DISK_ERROR, HINDRANCES } from './power.ts'
 import type { Seen } from './record.ts'
 
 /** The uid of the claim of a name in the VM's namespace; empty while it is not bound, or claims can not be read. */
@@ -11,21 +11,23 @@ export type ClaimOf = (name: string) => string
  *
  * `vmi` null: there is none. `vmi` 'unknown': VMIs can not be read now, so what was seen of the boot before stays (a VM is not
  * stopped because we may not look). A VMI of another incarnation (its owner has another uid), or of no VM at all, does not count.
+ * `trouble`: what is wrong with one of its disks; null while that is not known.
  */
 export function assemble(
   vm: VmPart,
   vmi: VmiPart | null | 'unknown',
   before: Seen | null,
   claimOf: ClaimOf = () => '',
+  trouble: string | null = null,
 ): Seen {
   // What is of the VM is known either way: only its boot is not.
   if (vmi === 'unknown' && before !== null)
-    return { ...before, ...fromVm(vm, before), ...portraits(vm, before.portraits?.vmi) }
+    return { ...before, ...fromVm(vm, before, trouble), ...portraits(vm, before.portraits?.vmi) }
   const own = vmi === 'unknown' || vmi?.owner !== vm.uid ? null : vmi
   // A boot keeps its disk whatever the VM's spec says by now: that holds from the next one on.
   const root = own?.phase === 'Running' ? own.rootClaim : vm.rootClaim
   const claim = (root === '' ? '' : claimOf(root)) || (before?.claim ?? '')
-  return { ...fromVm(vm, before), ...fromVmi(vm, own, before), claim, ...portraits(vm, own?.portrait) }
+  return { ...fromVm(vm, before, trouble), ...fromVmi(vm, own, before), claim, ...portraits(vm, own?.portrait) }
 }
 
 function portraits({ portrait }: VmPart, vmi = ''): Pick<Seen, 'portraits'> {
@@ -40,20 +42,29 @@ type OfVm = Pick<
   | 'labels'
   | 'instancetype'
   | 'failing'
+  | 'hindered_by'
   | 'failed_boot'
   | 'restart_required'
   | 'application'
 >
 type OfVmi = Omit<Seen, keyof OfVm | 'claim' | 'portraits'>
 
-function fromVm(vm: VmPart, before: Seen | null): OfVm {
+/** Statuses in which a VM waits for a disk that can not be made, and says nothing of it. */
+const PATIENT = new Set(['Provisioning', 'WaitingForVolumeBinding', 'Starting'])
+
+function fromVm(vm: VmPart, before: Seen | null, trouble: string | null): OfVm {
+  const known = trouble ?? before?.hindered_by ?? ''
+  const status = HINDRANCES.has(vm.status) ? vm.status : ''
+  const stuck = known !== '' && PATIENT.has(vm.status) ? DISK_ERROR : ''
+  const failing = vm.failedBoots > 0 ? CRASH_LOOP : status || stuck
   return {
     created_at: vm.createdAt || (before?.created_at ?? 0),
     run_strategy: vm.runStrategy,
     status: vm.status,
     labels: vm.labels,
     instancetype: vm.instancetype,
-    failing: vm.failedBoots > 0 ? CRASH_LOOP : HINDRANCES.has(vm.status) ? vm.status : '',
+    failing,
+    ...(failing === DISK_ERROR && known !== '' ? { hindered_by: known } : {}),
     failed_boot: vm.failedBoot,
     restart_required: vm.restartRequired,
     application: vm.application,

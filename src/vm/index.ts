@@ -4,6 +4,7 @@ export { byTime, type Deed, DEED_KINDS, type DeedKind, type Deeds, MAX_DEEDS } f
 export { assemble, chooseAddress, type ClaimOf } from './assemble.ts'
 export { change, leave, mature, nextDue } from './change.ts'
 export type { Change, Circumstance, Holds, Sighting } from './sighting.ts'
+export { type DiskPart, projectDisk } from './disk.ts'
 export { GuestIndex, type Guests } from './guests.ts'
 export { type Portrait, portray, readPortrait } from './portrait.ts'
 export { projectVm, projectVmi } from './project.ts'

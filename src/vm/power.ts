@@ -12,6 +12,7 @@ import type { Teller } from './teller.ts'
  * | X         | none runs, for `holds.stopped`                            | stopped, with why X ended                           |
  * | none      | boots fail one after the other before the guest runs      | start_failed, once until one runs or nobody wants it |
  * | none      | its status says what hinders it, for `holds.stopped`      | start_failed, likewise                              |
+ * | none      | it waits for a disk that can not be made, for as long     | start_failed, likewise, with why                    |
  *
  * A boot that ends takes `reachable` and `paused` with it, without a word of their own. A live migration keeps the VMI, so it is
  * neither. A VMI that only waits to receive a guest of another cluster does not run.
@@ -56,7 +57,9 @@ function endOf({ seen, told }: VmRecord): string {
 function followFailing(teller: Teller, before: VmRecord): void {
   const { seen, told, last_of } = teller.record
   const failing = seen.failing ?? ''
-  if (told.failing === undefined) return teller.told({ failing: failing !== '' })
+  // What is wrong with disks was not known before, and the VM itself says nothing of it: it is no news.
+  const unheard = teller.disksAreNew && failing === DISK_ERROR && !HINDRANCES.has(seen.status)
+  if (told.failing === undefined || unheard) return teller.told({ failing: failing !== '' })
   // The words for it alternate (ErrImagePull, ImagePullBackOff, Starting): it is over when it runs or nobody wants it to.
   const over = isRunning(seen) || seen.run_strategy === 'Halted' || seen.status === 'Stopped'
   if (over && told.failing) teller.told({ failing: false })
@@ -66,9 +69,13 @@ function followFailing(teller: Teller, before: VmRecord): void {
   // The boot before is told as stopped first; it waits as long.
   if (lasted === null || told.boot !== '') return
   teller.told({ failing: true })
+  const reason = seen.hindered_by === undefined ? failing : `${failing}: ${seen.hindered_by}`
   const thing = [counted ? (seen.failed_boot ?? '') : '', last_of.start_failed ?? '']
-  teller.tell('start_failed', thing, { ...lasted, to: seen.status, reason: failing, changed: ['failing'] })
+  teller.tell('start_failed', thing, { ...lasted, to: seen.status, reason, changed: ['failing'] })
 }
+
+/** KubeVirt's word for a disk that can not be made. */
+export const DISK_ERROR = 'DataVolumeError'
 
 /** KubeVirt's word for boots that fail before the guest ever ran; it comes and goes between them, the count stays. */
 export const CRASH_LOOP = 'CrashLoopBackOff'
@@ -77,7 +84,7 @@ export const CRASH_LOOP = 'CrashLoopBackOff'
 export const HINDRANCES: ReadonlySet<string> = new Set([
   'ErrorUnschedulable',
   'ErrorPvcNotFound',
-  'DataVolumeError',
+  DISK_ERROR,
   'ErrImagePull',
   'ImagePullBackOff',
 ])

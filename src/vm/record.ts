@@ -91,6 +91,8 @@ export interface Seen {
   }
   /** Why it does not start, as far as its status tells; empty when nothing hinders it. */
   readonly failing?: string
+  /** The disk that can not be made, and why; there only when `failing` says so and DataVolumes can be read. */
+  readonly hindered_by?: string
   /** The boot that failed last before its guest ever ran. */
   readonly failed_boot?: string
   readonly restart_required?: boolean

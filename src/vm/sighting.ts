@@ -35,6 +35,8 @@ export interface Circumstance {
   /** One of very many deletions at once. */
   readonly burst: boolean
   readonly holds: Holds
+  /** What is wrong with disks is seen for the first time. */
+  readonly disksAreNew?: boolean
   /** The guests of other clusters; nobody knows of any when it is left out. */
   readonly guests?: Guests
 }

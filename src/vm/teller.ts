@@ -32,6 +32,11 @@ export class Teller {
     this.#circumstance = circumstance
   }
 
+  /** Nobody could see before what is wrong with disks. */
+  get disksAreNew(): boolean {
+    return this.#circumstance.disksAreNew === true
+  }
+
   change(): Change {
     return { facts: this.#facts, record: this.record }
   }

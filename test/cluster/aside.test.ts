@@ -91,6 +91,18 @@ describe('what is not required', () => {
     expect(folding.told).toEqual(['stopped a', 'root_disk_replaced a'])
   })
 
+  test('an audit of claims finds a disk whose identity a watch has lost, and tells it as that', () => {
+    const folding = running().take(whole('claim', claim('claim-1')), live('gone', 'vmi', aVmi('a')))
+    folding.wait(HOLDS.stopped).told.splice(0)
+    const audited = (...uids: readonly string[]): Inbound => {
+      const objects = new Map(uids.map(uid => ['shop/web-1-root', claim(uid)]))
+      return { of: 'claim', observed: { kind: 'audited', objects } } as unknown as Inbound
+    }
+    expect(folding.take(audited('claim-1')).told).toEqual([])
+    expect(folding.take(audited('claim-2')).told).toContain('root_disk_replaced a')
+    expect(folding.staged.at(-1)?.facts[0]).toMatchObject({ origin: 'audit', gap: true })
+  })
+
   test('what is about one VM comes one after the other, whatever it is about', () => {
     const folding = running()
     const about = [

@@ -7,6 +7,7 @@ import { wallClock } from '../../src/simulator/kube/clock.ts'
 import {
   HUB_RESOURCES,
   CLONES,
+  DATA_VOLUMES,
   MIGRATIONS,
   PLANS,
   RESTORES,
@@ -216,6 +217,22 @@ describe('a simulated cluster, from its API server to the log', () => {
       transition: { from: 'vm-1042', to: 'shop/wave-3' },
       vm: { descent: { kind: 'import', from: 'vm-1042', by: 'wave-3', run: 'run-1' } },
     })
+  })
+
+  test('tells which disk can not be made, and why, of a VM that says only that it waits', async () => {
+    // Nobody runs here: what CDI and KubeVirt would write is written by hand.
+    const plain = stack.use(await startWorld({}, { seed: 'plain' }))
+    const bridge = stack.use(await startBridge(plain, log, { holds: HOLDS, resources: ['vm', 'vmi', 'disk'] }))
+    await vi.waitUntil(() => bridge.status() === 'synced' && plain.server.watches.size >= 3, SOON)
+    const owner = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name: 'db', uid: plain.addVm('db') }
+    plain.store.patch(VMS, db, { status: { printableStatus: 'Provisioning' } }, 'status')
+    const root = { namespace: 'shop', name: 'db-root' }
+    plain.store.create(DATA_VOLUMES, { metadata: { ...root, ownerReferences: [owner] }, spec: {} })
+    for (const progress of ['1%', '2%'])
+      plain.store.patch(DATA_VOLUMES, root, { status: { phase: 'ImportInProgress', progress } }, 'status')
+    const broken = { type: 'Running', status: 'False', reason: 'Error', message: 'got 404' }
+    plain.store.patch(DATA_VOLUMES, root, { status: { conditions: [broken] } }, 'status')
+    expect(await last('start_failed')).toMatchObject({ reason: 'DataVolumeError: db-root: got 404' })
   })
 
   test('tells the Services that lead to a guest where they are watched, without a fact', async () => {

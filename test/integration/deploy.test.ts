@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseConfig } from '../../src/config/index.ts'
-import { HUB_SECRETS, HUB_VIEW, VIEW } from '../../src/simulator/kube/access.ts'
+import { HUB_SECRETS, HUB_VIEW, SERVICES_VIEW, VIEW } from '../../src/simulator/kube/access.ts'
 import { startKubeApiserver, type KubeApiserver } from '../servers/kube-apiserver.ts'
 import { kubeBinaries } from '../servers/kube-binaries.ts'
 import type { KubeObject } from '../servers/kube-client.ts'
@@ -153,6 +153,8 @@ describe('the rights as shipped', () => {
     ['GET', '/api/v1/namespaces/default/secrets'],
     ['GET', '/api/v1/secrets'],
     ['GET', '/api/v1/pods'],
+    ['GET', '/api/v1/services'],
+    ['GET', `${kubevirt}/namespaces/default/virtualmachines/a`],
     ['GET', '/api/v1/namespaces'],
     ['GET', '/api/v1/namespaces/default'],
   ] as const
@@ -220,7 +222,6 @@ describe('the rights as shipped', () => {
       '/apis/cluster.open-cluster-management.io/v1beta2/managedclustersets',
       '/apis/cluster.open-cluster-management.io/v1beta1/namespaces/ops/placementdecisions',
       '/apis/forklift.konveyor.io/v1beta1/plans',
-      '/apis/forklift.konveyor.io/v1beta1/migrations',
     ])
       expect([path, await status(token, 'GET', path)]).toEqual([path, 200])
 
@@ -298,6 +299,7 @@ describe('what delivers the rights to managed clusters', () => {
       })
     expect(VIEW).toEqual(await rulesOf('base'))
     expect(HUB_VIEW).toEqual(await rulesOf('hub-rbac'))
+    expect(SERVICES_VIEW).toEqual(await rulesOf('services-rbac'))
     expect(HUB_SECRETS).toEqual(await rulesOf('hub-secrets-rbac'))
   })
 })

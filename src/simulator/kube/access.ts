@@ -23,7 +23,7 @@ export interface Identity {
 /** May do everything. */
 export const EVERYTHING: readonly Rule[] = [{ groups: ['*'], resources: ['*'], verbs: ['*'] }]
 
-const READ = ['get', 'list', 'watch']
+const READ = ['list', 'watch']
 /** Who a cluster is. */
 const IDENTITY: Rule = { groups: [''], resources: ['namespaces'], names: ['kube-system'], verbs: ['get'] }
 
@@ -51,7 +51,7 @@ export const HUB_VIEW: readonly Rule[] = [
     resources: ['managedclusters', 'managedclustersets', 'placementdecisions'],
     verbs: READ,
   },
-  { groups: ['forklift.konveyor.io'], resources: ['plans', 'migrations'], verbs: READ },
+  { groups: ['forklift.konveyor.io'], resources: ['plans'], verbs: READ },
   IDENTITY,
 ]
 

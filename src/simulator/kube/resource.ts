@@ -65,6 +65,8 @@ export const CLAIMS: Resource = {
   ...custom('', 'v1', 'persistentvolumeclaims', 'PersistentVolumeClaim'),
   generations: false,
 }
+/** Of the importer: only what it says went wrong matters here, and nobody plays its controller. */
+export const DATA_VOLUMES: Resource = custom('cdi.kubevirt.io', 'v1beta1', 'datavolumes', 'DataVolume')
 export const SERVICES: Resource = {
   ...custom('', 'v1', 'services', 'Service'),
   generations: false,
@@ -102,6 +104,7 @@ export const CLUSTER_RESOURCES: readonly Resource[] = [
   RESTORES,
   CLONES,
   CLAIMS,
+  DATA_VOLUMES,
   SERVICES,
 ]
 
