@@ -9,7 +9,7 @@ import { startKubeApiserver } from '../test/servers/kube-apiserver.ts'
 import { VirtController } from '../test/support/virt.ts'
 import type { Measure } from './bench.ts'
 import { lineOf } from './watch/objects.ts'
-import type { Reading, Task } from './watch/subject.ts'
+import type { Question, Reading, Task } from './watch/subject.ts'
 
 export const name = 'watch'
 
@@ -171,10 +171,10 @@ async function* memory(): AsyncIterable<Measure> {
 
 async function settledRss(subject: ChildProcess): Promise<number> {
   for (let turn = 0; turn < 3; turn += 1) {
-    await read(subject)
+    await read(subject, 'settle')
     await sleep(500)
   }
-  return (await read(subject)).rss
+  return (await read(subject, 'settle')).rss
 }
 
 async function temporary(stack: AsyncDisposableStack): Promise<string> {
@@ -200,13 +200,12 @@ async function startSubject(stack: AsyncDisposableStack, task: Task): Promise<Ch
   return child
 }
 
-async function read(subject: ChildProcess): Promise<Reading> {
+async function read(subject: ChildProcess, question: Question = 'read'): Promise<Reading> {
   const answer = once(subject, 'message') as Promise<[Reading]>
-  subject.send('read')
+  subject.send(question)
   return (await answer)[0]
 }
 
-/** Looks seldom: each look costs the subject a collection of garbage. */
 async function synced(subject: ChildProcess): Promise<Reading> {
   for (;;) {
     await sleep(250)

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import { Agent, type Dispatcher } from 'undici'
 import type { Connection, Tls } from './connection.ts'
 import { fromFailure, fromStatus, KubeError } from './error.ts'
+import { parseTrimmed } from './trim.ts'
 
 export interface ClientOptions {
   readonly connection: Connection
@@ -44,7 +45,7 @@ export class KubeClient implements AsyncDisposable {
     return this.#connection.url
   }
 
-  /** The parsed JSON of a GET. Rejects with a KubeError. */
+  /** The parsed JSON of a GET; `managedFields` may be left out. Rejects with a KubeError. */
   async get(path: string, signal: AbortSignal): Promise<unknown> {
     return this.#json({ path, method: 'GET', signal })
   }
@@ -98,7 +99,7 @@ export class KubeClient implements AsyncDisposable {
   async #json(request: Request): Promise<unknown> {
     const body = await this.#request(request)
     try {
-      return JSON.parse(await text(body, MAX_BODY, this.#timeoutMs))
+      return parseTrimmed(await text(body, MAX_BODY, this.#timeoutMs))
     } catch (error) {
       if (error instanceof SyntaxError)
         throw new KubeError('invalid', `${request.path}: the answer is not JSON`, { cause: error })

@@ -1,4 +1,5 @@
 import { KubeError } from './error.ts'
+import { parseTrimmed } from './trim.ts'
 
 /** The longest line of a watch: an object in etcd is at most 1.5 MB, an event around it a little more. */
 const MAX_LINE = 4 * 1024 * 1024
@@ -7,7 +8,8 @@ const MAX_LINE = 4 * 1024 * 1024
  * The JSON lines of a watch, one by one, pulled: while the caller works on one, the socket is left unread.
  *
  * A line that is not JSON, or longer than 4 MB, rejects: nothing is skipped in silence. A last line without its newline was cut
- * off and rejects too. Bytes that are no UTF-8 become U+FFFD: what holds them is told all the same.
+ * off and rejects too. Bytes that are no UTF-8 become U+FFFD: what holds them is told all the same. `managedFields` may be left out, and
+ * are then not looked at.
  */
 export async function* jsonLines(body: AsyncIterable<Uint8Array>): AsyncGenerator<unknown, void, undefined> {
   let parts: Uint8Array[] = []
@@ -32,7 +34,7 @@ export async function* jsonLines(body: AsyncIterable<Uint8Array>): AsyncGenerato
 
 function parse(line: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8'))
+    return parseTrimmed(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8'))
   } catch (error) {
     throw new KubeError('invalid', 'a watch line is not JSON', { cause: error })
   }
