@@ -9,7 +9,7 @@ export class ImportBoard {
   /** By `<plan uid>/<id at the source>`. */
   readonly #ended = new Map<string, readonly Deed[]>()
   readonly #plans = new Map<string, ReadonlyMap<string, PlanPart>>()
-  readonly #readers = new Set<Set<string>>()
+  readonly #readers = new Map<Set<string>, () => void>()
 
   /** Takes in what the reflector of a hub said of its plans. */
   take(hub: string, observed: Observed<PlanPart>): void {
@@ -27,10 +27,10 @@ export class ImportBoard {
     return this.#plans.size === 0 ? null : (this.#ended.get(key) ?? [])
   }
 
-  /** Begins to collect which imports change; whoever reads takes them out of the set. Ends by itself with its reader. */
-  read(): { readonly changed: Set<string> } & Disposable {
+  /** Begins to collect which imports change, and tells when some did; whoever reads takes them out of the set. Ends with its reader. */
+  read(onChange: () => void): { readonly changed: Set<string> } & Disposable {
     const changed = new Set<string>()
-    this.#readers.add(changed)
+    this.#readers.set(changed, onChange)
     return { changed, [Symbol.dispose]: () => void this.#readers.delete(changed) }
   }
 
@@ -41,6 +41,7 @@ export class ImportBoard {
     const come = [...plans].filter(([key, plan]) => before?.get(key) !== plan).map(([, plan]) => plan)
     for (const deed of gone.flatMap(plan => plan.imports)) this.#put(deed, false)
     for (const deed of come.flatMap(plan => plan.imports)) this.#put(deed, true)
+    for (const [changed, tell] of this.#readers) if (changed.size > 0) tell()
   }
 
   #put(deed: Deed, present: boolean): void {
@@ -48,6 +49,6 @@ export class ImportBoard {
     const ended = present ? [...others, deed].slice(-MAX_DEEDS) : others
     if (ended.length === 0) this.#ended.delete(deed.key)
     else this.#ended.set(deed.key, ended)
-    for (const changed of this.#readers) changed.add(deed.key)
+    for (const changed of this.#readers.keys()) changed.add(deed.key)
   }
 }

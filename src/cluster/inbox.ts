@@ -26,7 +26,12 @@ export class Inbox<T> {
     this.#came.resolve()
   }
 
-  /** All items, or none when `ms` pass (null: for ever) or the signal aborts first. */
+  /** Who waits to take looks up now, whether there is anything or not. */
+  wake(): void {
+    this.#came.resolve()
+  }
+
+  /** All items, or none when `ms` pass (null: for ever), somebody wakes it or the signal aborts first. */
   async take(ms: number | null, signal: AbortSignal): Promise<readonly T[]> {
     if (this.#items.length === 0) await until(this.#came.promise, signal, ms)
     const taken = this.#items

@@ -169,7 +169,8 @@ export class ClusterWatch {
   async #work(signal: AbortSignal): Promise<void> {
     const fold = this.#need()
     const { now, heartbeatMs } = this.#options
-    using imports = this.#options.imports?.read()
+    // Not at the next heartbeat: what a plan says is news of a VM as what its own cluster says.
+    using imports = this.#options.imports?.read(() => this.#inbox.wake())
     let beat = 0
     while (!signal.aborted) {
       const due = Math.min(fold.nextDue() ?? Infinity, this.#outages.due() ?? Infinity, beat + heartbeatMs)

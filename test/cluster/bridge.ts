@@ -65,6 +65,7 @@ export interface Bridge extends AsyncDisposable {
 }
 
 interface BridgeOptions extends Pick<WatchOptions, 'resources' | 'guests' | 'imports' | 'outageHoldMs' | 'reflect'> {
+  readonly heartbeatMs?: number
   readonly holds?: typeof SHORT
   readonly url?: string
   readonly confirmed?: readonly string[]
@@ -86,7 +87,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     holds: options.holds ?? SHORT,
     now: () => Date.now(),
     signal: stop.signal,
-    heartbeatMs: 50,
+    heartbeatMs: options.heartbeatMs ?? 50,
     outageHoldMs: options.outageHoldMs ?? 20,
     onAudited: corrections => audits.push(corrections),
     isConfirmed: digest => confirmed.has(digest),

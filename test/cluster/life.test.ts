@@ -11,6 +11,7 @@ import {
   MIGRATIONS,
   PLANS,
   RESTORES,
+  RUNS,
   SERVICES,
   SNAPSHOTS,
   VMIS,
@@ -19,6 +20,8 @@ import {
 import { FAILS_ANNOTATION } from '../../src/simulator/virt/migration.ts'
 import { UNSCHEDULABLE_ANNOTATION } from '../../src/simulator/virt/instance.ts'
 import { hasCondition, type Vm, type Vmi } from '../../src/simulator/virt/objects.ts'
+import { startImporter } from '../../src/simulator/virt/importer.ts'
+import { IMPORT_FAILS_ANNOTATION, type Plan } from '../../src/simulator/virt/plan.ts'
 import { startVirt } from '../../src/simulator/virt/virt.ts'
 import { GuestIndex } from '../../src/vm/index.ts'
 import { BACKOFF, clientOf, startScripted, startWorld, type World } from '../kube/world.ts'
@@ -201,7 +204,8 @@ describe('a simulated cluster, from its API server to the log', () => {
       await watching
     })
     await vi.waitUntil(() => hub.server.watches.size === 1, SOON)
-    await bridgeOf(at, { imports })
+    // What a plan says is told when it says so: no heartbeat comes to help within this test.
+    await bridgeOf(at, { imports, heartbeatMs: 3_600_000 })
     const plan = hub.store.create(PLANS, { metadata: { ...db, name: 'wave-3' }, spec: {} })
     const labels = { plan: plan.metadata.uid, vmID: 'vm-1042', migration: 'run-1', 'plan-name': 'wave-3' }
     at.store.create(VMS, vmOf({ ...db, os: 'rhel9', labels }))
@@ -217,6 +221,52 @@ describe('a simulated cluster, from its API server to the log', () => {
       transition: { from: 'vm-1042', to: 'shop/wave-3' },
       vm: { descent: { kind: 'import', from: 'vm-1042', by: 'wave-3', run: 'run-1' } },
     })
+  })
+
+  test('plays a plan of a migration toolkit: one VM arrives, one fails and arrives at the second try, one is cancelled', async () => {
+    const imports = new ImportBoard()
+    const hub = stack.use(await startWorld({}, { resources: HUB_RESOURCES, seed: 'hub' }))
+    const clusters = new Map([['prod-1', at.store]])
+    stack.use(startImporter({ hub: hub.store, clusters, clock: wallClock, speed: 300 }))
+    const stop = new AbortController()
+    const client = stack.use(clientOf(hub.server.url))
+    const watching = watchPlans({
+      client,
+      hub: 'hub',
+      board: imports,
+      signal: stop.signal,
+      reflect: { backoff: BACKOFF },
+    })
+    stack.defer(async () => {
+      stop.abort()
+      await watching
+    })
+    await vi.waitUntil(() => hub.server.watches.size === 1, SOON)
+    await bridgeOf(at, { imports, heartbeatMs: 3_600_000 })
+    const wave = { namespace: 'shop', name: 'wave-1' }
+    const vms = ['db', 'app', 'old'].map((name, index) => ({ id: `vm-${index}`, name }))
+    const annotations = { [IMPORT_FAILS_ANNOTATION]: '{"vm-1":"no space"}' }
+    const provider = { source: { name: 'vcenter' }, destination: { name: 'prod-1' } }
+    hub.store.create(PLANS, { metadata: { ...wave, annotations }, spec: { provider, targetNamespace: 'shop', vms } })
+    const run = (name: string, cancel: readonly object[]): string =>
+      hub.store.create(RUNS, { metadata: { ...wave, name }, spec: { plan: wave, cancel } }).metadata.uid
+    const first = run('first', [{ id: 'vm-2' }])
+    expect(await once('imported')).toMatchObject({
+      transition: { from: 'vm-0', to: 'shop/wave-1' },
+      vm: { descent: { kind: 'import', from: 'vm-0', by: 'wave-1', run: first } },
+    })
+    const conditions = (): readonly string[] => {
+      const { status } = hub.store.get(PLANS, wave) as Plan
+      return (status?.migration?.vms ?? []).flatMap(vm => vm.conditions ?? []).map(({ type }) => type)
+    }
+    await expect.poll(conditions, SOON).toEqual(['Succeeded', 'Failed', 'Canceled'])
+    // A VM that failed before it was made is nobody's news: there is none. Its second try makes one.
+    expect(await told('app')).toEqual([])
+    hub.store.patch(PLANS, wave, { metadata: { annotations: { [IMPORT_FAILS_ANNOTATION]: null } } })
+    at.store.remove(VMS, db)
+    run('second', [])
+    await once('imported', 'app')
+    await once('imported', 'old')
   })
 
   test('tells which disk can not be made, and why, of a VM that says only that it waits', async () => {

@@ -13,6 +13,7 @@ import type { KubeServer } from '../kube/server.ts'
 import { startKubeServer } from '../kube/server.ts'
 import { Store } from '../kube/store.ts'
 import type { WatchLimits } from '../kube/watch.ts'
+import { startImporter } from '../virt/importer.ts'
 import type { Virt } from '../virt/virt.ts'
 import { settle, startVirt } from '../virt/virt.ts'
 import type { ClusterName } from './cast.ts'
@@ -97,6 +98,7 @@ export async function startSimulatedFleet(options: FleetOptions): Promise<Fleet>
 
   const journal = new Journal(hub.store)
   const stores = new Map([...clusters].map(([name, { store }]) => [name, store]))
+  stack.use(startImporter({ hub: hub.store, clusters: stores, clock, speed }))
   const playing = { stores, journal, clock, speed, seed }
   // A story that outlived its fleet would write to closed stores.
   const ended = new AbortController()

@@ -71,8 +71,12 @@ export const SERVICES: Resource = {
   ...custom('', 'v1', 'services', 'Service'),
   generations: false,
 }
-/** Of the migration toolkit: only its status matters here, and nobody plays its controller. */
+/** Of the migration toolkit: what is to be moved, and each time that it is tried. */
 export const PLANS: Resource = { ...custom('forklift.konveyor.io', 'v1beta1', 'plans', 'Plan'), required: ['spec'] }
+export const RUNS: Resource = {
+  ...custom('forklift.konveyor.io', 'v1beta1', 'migrations', 'Migration'),
+  required: ['spec', 'spec.plan'],
+}
 export const MANAGED_CLUSTERS: Resource = {
   ...custom('cluster.open-cluster-management.io', 'v1', 'managedclusters', 'ManagedCluster'),
   namespaced: false,
@@ -115,6 +119,7 @@ export const HUB_RESOURCES: readonly Resource[] = [
   SECRETS,
   MANAGED_CLUSTERS,
   PLANS,
+  RUNS,
   CLUSTER_SETS,
   PLACEMENT_DECISIONS,
 ]
