@@ -1,4 +1,4 @@
-import { type ClusterRecord, ClusterWatch, type HubWord, ImportBoard, USUAL } from './cluster/index.ts'
+import { type ClusterRecord, ClusterWatch, type HubWord, ImportBoard, type Portraits, USUAL } from './cluster/index.ts'
 import type { Config } from './config/index.ts'
 import type { Confirmations } from './confirmations.ts'
 import { Budget, type Connection, KubeClient } from './kube/index.ts'
@@ -95,6 +95,7 @@ export class RunningClusters {
       claim: uid => this.#claim(uid, name),
       guests: this.guests,
       imports: this.imports,
+      ...portraitsOf(config),
       resources: config.watch.services ? [...USUAL, 'service'] : USUAL,
     })
     this.#running.set(name, { records: known.records, watch, stop, done: this.#finish(name, watch, client) })
@@ -132,6 +133,13 @@ export class RunningClusters {
       await client[Symbol.asyncDispose]()
     }
   }
+}
+
+/** What inventories show of objects beyond their records. */
+function portraitsOf({ inventory }: Config): { portraits?: Portraits } {
+  const views = inventory.views.filter(({ format }) => format === 'kubevirt.core')
+  if (views.length === 0) return {}
+  return { portraits: views.some(({ kubevirt_core }) => kubevirt_core.timestamps) ? 'volatile' : 'stable' }
 }
 
 function holdsOf({ watch }: Config): { stopped: number; reachable: number; unreachable: number; address: number } {

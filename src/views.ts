@@ -4,6 +4,8 @@ import {
   approachOf,
   type Connection,
   type InventoryOptions,
+  kubevirtCoreApproach,
+  kubevirtCoreRendering,
   ownRendering,
   ruleOf,
   type View,
@@ -44,11 +46,31 @@ function viewOf(view: ViewConfig, onFailure: OnFailure): View {
     os,
     status,
     reachable,
-    approach,
-    rendering: ownRendering(view.profile, groups, { hostName: parseHostFormat(view.host_name), approach, onFailure }),
+    ...(view.format === 'kubevirt.core'
+      ? kubevirtCoreWay(view)
+      : {
+          approach,
+          rendering: ownRendering(view.profile, groups, {
+            hostName: parseHostFormat(view.host_name),
+            approach,
+            onFailure,
+          }),
+        }),
     onStale: view.on_stale,
     maxShrink: view.max_shrink,
   }
+}
+
+function kubevirtCoreWay({ kubevirt_core, groups }: ViewConfig): Pick<View, 'approach' | 'rendering'> {
+  const { name, label_selector, host_format, ...same } = kubevirt_core
+  const options = {
+    ...same,
+    cluster_group: name,
+    labels: parseSelector(label_selector),
+    host_format: parseHostFormat(host_format),
+    max_per_label: groups.max_per_label,
+  }
+  return { approach: kubevirtCoreApproach(options), rendering: kubevirtCoreRendering(options) }
 }
 
 function approachIn({ addresses, connection, exclude, variables }: ViewConfig): Approach {

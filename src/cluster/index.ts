@@ -16,6 +16,6 @@ export {
 export { type Selection, type SelectionChange, type SelectionRule } from './selection.ts'
 export { ImportBoard } from './imports.ts'
 export { watchPlans } from './plans.ts'
-export { type Of, USUAL } from './resources.ts'
+export { type Of, type Portraits, USUAL } from './resources.ts'
 export { leavingEntries } from './scope.ts'
 export { ClusterWatch, type WatchOptions } from './watch.ts'

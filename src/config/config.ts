@@ -1,3 +1,5 @@
+import type { KubevirtCoreConfig } from './kubevirt-core-schema.ts'
+
 /** The configuration after validation, with every default filled in. Durations are in the unit their key names. */
 export interface Config {
   readonly log: LogConfig
@@ -129,6 +131,8 @@ export interface ViewConfig {
   readonly status?: readonly string[]
   readonly reachable?: boolean
   readonly profile: 'slim' | 'standard' | 'full'
+  readonly format: 'virtbridge' | 'kubevirt.core'
+  readonly kubevirt_core: KubevirtCoreConfig
   /** `parseHostFormat` reads it. */
   readonly host_name: string
   readonly groups: {

@@ -4,6 +4,7 @@ import type { Config, TokenConfig, ViewConfig } from './config.ts'
 import { connectionFaults, hostNameFaults } from './connection-fault.ts'
 import type { ConfigFault } from './fault.ts'
 import { groupFaults } from './group-fault.ts'
+import { kubevirtCoreFaults } from './kubevirt-core-fault.ts'
 import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
 
 /** What stands below /api/v1/inventory/ already. */
@@ -14,6 +15,7 @@ export function viewFaults(config: Config): readonly ConfigFault[] {
   const { views, networks } = config.inventory
   return [
     ...views.flatMap((view, index) => faultsOf(view, `inventory.views.${index}`, config)),
+    ...views.flatMap((view, index) => kubevirtCoreFaults(view, `inventory.views.${index}.kubevirt_core`, config)),
     ...networks.flatMap(({ cidrs }, index) => cidrFaults(cidrs, `inventory.networks.${index}.cidrs`)),
     ...config.http.tokens.flatMap((token, index) => tokenFaults(token, `http.tokens.${index}`, views)),
   ]

@@ -1,4 +1,5 @@
 import { connection } from './connection-schema.ts'
+import { kubevirtCore } from './kubevirt-core-schema.ts'
 import { choice, list, name, object, optionalText, part, type Schema, whole } from './schema-part.ts'
 
 /** What the name of a group may be. */
@@ -56,6 +57,12 @@ export function view(): Schema {
         'How its hosts are called, made of {name}, {namespace}, {cluster} and {uid}. Hosts that would share a name keep the default, with a warning. Jobs that virtbridge launches are limited to default names.',
     },
     groups: groups(),
+    format: choice(
+      ['virtbridge', 'kubevirt.core'],
+      'virtbridge',
+      'In whose names, variables and groups its hosts are shown. kubevirt.core: in those of that inventory plugin, as kubevirt_core says; profile, host_name, addresses and connection say nothing then. The watch keeps more of each VM for it, from its next start on.',
+    ),
+    kubevirt_core: kubevirtCore(),
     exclude: selector(
       'Hosts whose labels this selector takes stay listed, and are disabled for the reason "excluded by label".',
     ),

@@ -9,8 +9,8 @@ export interface Portrait {
   readonly labels: Readonly<Record<string, string>>
   /** Null: the object has none yet. */
   readonly status: Json | null
-  /** Its resourceVersion, where the volatile was asked for; else empty. */
-  readonly version: string
+  /** Its resourceVersion; null where what is volatile was not asked for, and its instants are not there either. */
+  readonly version: string | null
   /** What was left out or cut, because it is too long or may hold a secret: `annotations.KEY`, `labels`, `status.KEY`. */
   readonly left: readonly string[]
 }
@@ -101,7 +101,7 @@ export function portray(kind: 'vm' | 'vmi', object: unknown, volatile: boolean):
     annotations: collected(kept, 'annotations.') as Record<string, string>,
     labels: (kept.find(({ name }) => name === 'labels')?.value ?? {}) as Record<string, string>,
     status: status === undefined || status === null ? null : collected(kept, 'status.'),
-    version: volatile ? text(meta['resourceVersion']) : '',
+    version: volatile ? text(meta['resourceVersion']) : null,
     left,
   }
   return JSON.stringify(portrait)
@@ -110,14 +110,19 @@ export function portray(kind: 'vm' | 'vmi', object: unknown, volatile: boolean):
 /** The portrait that `portray` wrote, without the volatile when it is not asked for. Of a line that it did not write, what fits. */
 export function readPortrait(line: string, volatile: boolean): Portrait {
   const { annotations, labels, status, version, left } = dict(parsed(line))
-  const kept = text(version) === '' || volatile ? status : cleaned(status, { volatile, cut: false }, 0)
+  const stable = version === null || version === undefined
+  const kept = stable || volatile ? status : withoutInstants(dict(status))
   return {
     annotations: texts(dict(annotations)),
     labels: texts(dict(labels)),
     status: kept === null || kept === undefined ? null : dict(kept),
-    version: volatile ? text(version) : '',
+    version: stable || !volatile ? null : text(version),
     left: list(left).map(text),
   }
+}
+
+function withoutInstants(status: Json): Json {
+  return dict(cleaned(status, { volatile: false, cut: false }, -1))
 }
 
 interface Piece {

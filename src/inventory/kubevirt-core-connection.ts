@@ -1,0 +1,123 @@
+import ipaddr from 'ipaddr.js'
+import { isRunning, type Portrait, readPortrait, type VmRecord, type VmService } from '../vm/index.ts'
+import { addressOf } from './address.ts'
+import { type Approach, isLost, type Sight, USUAL_APPROACH } from './approach.ts'
+import type { HostVars } from './host.ts'
+import type { KubevirtCoreOptions } from './kubevirt-core.ts'
+
+interface Subject {
+  readonly record: VmRecord
+  readonly vmi: Portrait
+  readonly sight: Sight
+}
+
+interface Place {
+  readonly host: string
+  readonly port: number | null
+}
+
+const [SSH, WINRM_HTTPS, WINRM_HTTP] = [22, 5986, 5985]
+const DNS_NAME = /^(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*$/i
+/** Where automation would find itself, the metadata of its cloud, or many. */
+const NOWHERE = ['linkLocal', 'loopback', 'unspecified', 'multicast', 'broadcast']
+
+/**
+ * How kubevirt.core has Ansible reach a guest:
+ *
+ * | its interface (the first, or that of `network_name`) | and                                    | ansible_host          |
+ * |--------------------------------------------------------|----------------------------------------|-----------------------|
+ * | has no address                                         |                                        | none, and nothing else |
+ * | has one                                                | kube_secondary_dns, network_name       | the name it makes     |
+ * | has one                                                | use_service, no network_name, a Service | of the load balancer, or the node's name |
+ * | has one                                                | otherwise                              | the address           |
+ *
+ * A Service counts with one port alone, whose target is 22, or 5986 and then 5985 of Windows, by `kubevirt.io/domain`. Here an address
+ * is one, a name is one, a boot that has ended is nowhere, and an address that is another VM's by better right is not told.
+ */
+export function connectionVars(subject: Subject, options: KubevirtCoreOptions): HostVars {
+  const nic = interfaceOf(subject.vmi, options.network_name)
+  const raw = text(nic?.['ipAddress'])
+  if (raw === '' || !isRunning(subject.record.seen)) return {}
+  const windows = isWindows(subject.vmi)
+  const place = byName(subject.record, options) ?? byService(subject, windows, options) ?? byAddress(subject, raw)
+  if (place === null) return {}
+  return {
+    ansible_host: place.host,
+    ...(options.unset_ansible_port || place.port !== null ? { ansible_port: place.port } : {}),
+    ...(windows ? { ansible_connection: options.default_win_ansible_connection } : {}),
+  }
+}
+
+/** Who is reached so: at the address of that interface, which others may claim too. */
+export function kubevirtCoreApproach({ network_name }: KubevirtCoreOptions): Approach {
+  return {
+    ...USUAL_APPROACH,
+    key: `kubevirt.core ${network_name}`,
+    choose: record => {
+      const address = isRunning(record.seen) ? ownAddress(record, network_name) : ''
+      return { address, because: address === '' ? 'no address' : '' }
+    },
+  }
+}
+
+function ownAddress(record: VmRecord, network: string): string {
+  const { portraits } = record.seen
+  if (portraits === undefined) return addressOf(record)
+  return usable(text(interfaceOf(readPortrait(portraits.vmi, true), network)?.['ipAddress']))
+}
+
+function interfaceOf({ status }: Portrait, network: string): Readonly<Record<string, unknown>> | undefined {
+  const found: unknown = status?.['interfaces']
+  const all = (Array.isArray(found) ? found : []) as readonly (Readonly<Record<string, unknown>> | null)[]
+  return (network === '' ? all[0] : all.find(nic => nic?.['name'] === network)) ?? undefined
+}
+
+function byName({ name, namespace }: VmRecord, options: KubevirtCoreOptions): Place | null {
+  const { kube_secondary_dns, network_name, base_domain } = options
+  if (!kube_secondary_dns || network_name === '') return null
+  return named(`${network_name}.${name}.${namespace}.vm${base_domain === '' ? '' : `.${base_domain}`}`, null)
+}
+
+function byService({ record, vmi }: Subject, windows: boolean, options: KubevirtCoreOptions): Place | null {
+  if (!options.use_service || options.network_name !== '') return null
+  const own = (record.services ?? []).filter(({ by, ports }) => by === 'kubevirt.io/domain' && ports.length === 1)
+  const targets = windows ? [WINRM_HTTPS, WINRM_HTTP] : [SSH]
+  const found = targets.flatMap(port => own.find(({ ports }) => ports[0]?.target === port) ?? [])
+  return found[0] === undefined ? null : placeOf(found[0], text(vmi.status?.['nodeName']), options)
+}
+
+function placeOf({ type, ports, ingress }: VmService, node: string, options: KubevirtCoreOptions): Place | null {
+  const [only] = ports
+  if (type === 'LoadBalancer') return named(ingress[0] ?? '', only?.port ?? null)
+  const suffix = options.append_base_domain && options.base_domain !== '' ? `.${options.base_domain}` : ''
+  return only === undefined || only.node === 0 ? null : named(node === '' ? '' : `${node}${suffix}`, only.node)
+}
+
+function named(host: string, port: number | null): Place | null {
+  return usable(host) !== '' || (DNS_NAME.test(host) && !ipaddr.isValid(host)) ? { host, port } : null
+}
+
+function byAddress({ record, sight }: Subject, raw: string): Place | null {
+  const host = usable(raw)
+  return host === '' || isLost(record, host, sight) ? null : { host, port: null }
+}
+
+function usable(raw: string): string {
+  const [bare = ''] = raw.split('/')
+  if (!ipaddr.isValid(bare)) return ''
+  const address = ipaddr.process(bare)
+  return NOWHERE.includes(address.range()) ? '' : address.toString()
+}
+
+/** By what the guest says it is, else by the preference or the template that its VM was made with. */
+function isWindows({ status, annotations }: Portrait): boolean {
+  const info: unknown = status?.['guestOSInfo']
+  if (typeof info === 'object' && info !== null && 'id' in info) return info.id === 'mswindows'
+  const said = ['kubevirt.io/cluster-preference-name', 'kubevirt.io/preference-name', 'vm.kubevirt.io/os']
+  const first = said.find(key => Object.hasOwn(annotations, key))
+  return first !== undefined && annotations[first]?.startsWith('windows') === true
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : ''
+}

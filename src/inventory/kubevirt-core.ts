@@ -1,0 +1,152 @@
+import { meets, type Requirement } from '../cluster/label.ts'
+import { type Portrait, readPortrait, type VmRecord } from '../vm/index.ts'
+import type { Membership } from './group.ts'
+import type { HostVars, Standing } from './host.ts'
+import { type HostNamePart, hostNamer } from './host-name.ts'
+import { connectionVars } from './kubevirt-core-connection.ts'
+import type { Rendering } from './rendering.ts'
+import { isInert, safe } from './safe.ts'
+
+/** The options of kubevirt.core.kubevirt that say how hosts are shown, by the names that it gives them. */
+export interface KubevirtCoreOptions {
+  /** Of the name, the namespace, the uid and, which it does not have, the cluster. */
+  readonly host_format: readonly HostNamePart[]
+  /** What it calls `name`: the group of the cluster; empty for the name of the cluster. */
+  readonly cluster_group: string
+  /** What it calls `label_selector`: taken of the labels of the VM and of those of its VMI, each for itself. */
+  readonly labels: readonly Requirement[]
+  /** Empty for the first interface. */
+  readonly network_name: string
+  readonly kube_secondary_dns: boolean
+  readonly use_service: boolean
+  readonly unset_ansible_port: boolean
+  readonly create_groups: boolean
+  /** Groups that one label key makes at most: every VM has a `kubevirt.io/domain` of its own. */
+  readonly max_per_label: number
+  readonly base_domain: string
+  readonly append_base_domain: boolean
+  readonly default_win_ansible_connection: string
+  /** Which it always shows: resourceVersions, and every instant of a status. */
+  readonly timestamps: boolean
+}
+
+/** Its defaults, but for what changes without any news. */
+export const KUBEVIRT_CORE_DEFAULTS: KubevirtCoreOptions = {
+  host_format: [{ field: 'namespace' }, '-', { field: 'name' }],
+  cluster_group: '',
+  labels: [],
+  network_name: '',
+  kube_secondary_dns: false,
+  use_service: true,
+  unset_ansible_port: true,
+  create_groups: false,
+  max_per_label: 2_000,
+  base_domain: '',
+  append_base_domain: false,
+  default_win_ansible_connection: 'winrm',
+  timestamps: false,
+}
+
+/** The objects of one VM, as far as the options have it show them; null where there is none. */
+interface Shown {
+  readonly vm: Portrait | null
+  readonly vmi: Portrait | null
+}
+
+/**
+ * The way of the inventory plugin kubevirt.core.kubevirt 2.2: its names, variables and groups, for who comes from there. What it shows
+ * of a VM beyond our record is the portrait of its objects, which the watch keeps where configuration has such a view; until then
+ * a record is not whole, and the view is closed.
+ *
+ * Other than there: docs/migrating-from-kubevirt-core.md, and `ALLOWED` of its test.
+ */
+export function kubevirtCoreRendering(options: KubevirtCoreOptions): Rendering {
+  return {
+    key: JSON.stringify(['kubevirt.core', options]),
+    hostOf: hostNamer(options.host_format),
+    varsOf: (record, standing) => varsOf(record, standing, options),
+    groupsOf: record => groupsOf(record, options),
+    sources: [],
+    maxPerSource: options.max_per_label,
+    isWhole: record => record.seen.portraits !== undefined || (record.out_of_scope ?? '') !== '',
+  }
+}
+
+function varsOf(record: VmRecord, standing: Standing, options: KubevirtCoreOptions): HostVars | null {
+  const { vm, vmi } = shownOf(record, options)
+  if (vm === null && vmi === null) return null
+  const left = [...(vm?.left ?? []).map(name => `vm_${name}`), ...(vmi?.left ?? []).map(name => `vmi_${name}`)]
+  return {
+    ...(vmi === null ? {} : connectionVars({ record, vmi, sight: standing }, options)),
+    ...(vm === null ? {} : objectVars('vm', record.uid, vm)),
+    ...(vmi === null ? {} : objectVars('vmi', record.seen.boot, vmi)),
+    ...(left.length === 0 ? {} : { kubevirt_left_out: left.map(safe) }),
+  }
+}
+
+function shownOf({ seen }: VmRecord, options: KubevirtCoreOptions): Shown {
+  const { labels, timestamps } = options
+  const portraits = seen.portraits ?? { vm: knownOf(seen), vmi: '' }
+  const read = (line: string): Portrait | null => {
+    if (line === '') return null
+    const portrait = readPortrait(line, timestamps)
+    return meets(portrait.labels, labels) ? portrait : null
+  }
+  const vm = read(portraits.vm)
+  const vmi = seen.boot === '' ? null : read(portraits.vmi)
+  // It takes no object without a status; a VM is listed all the same, as nothing makes the list shorter but its end.
+  return { vm, vmi: vmi?.status === null ? null : vmi }
+}
+
+/** Of a VM whose objects can not be asked for any more. */
+function knownOf({ labels, status, run_strategy }: VmRecord['seen']): string {
+  return JSON.stringify({ labels, status: { printableStatus: status, runStrategy: run_strategy } })
+}
+
+function objectVars(prefix: 'vm' | 'vmi', uid: string, portrait: Portrait): HostVars {
+  const { annotations, labels, status, version } = portrait
+  const vars: [string, unknown][] = []
+  if (Object.keys(annotations).length > 0) vars.push(['annotations', marked(annotations)])
+  if (Object.keys(labels).length > 0) vars.push(['labels', marked(labels)])
+  if (version !== null) vars.push(['resource_version', safe(version)])
+  vars.push(['uid', safe(uid)])
+  for (const [key, value] of Object.entries(status ?? {})) vars.push([snakeCase(key), marked(value)])
+  return Object.fromEntries(vars.map(([name, value]) => [`${prefix}_${name}`, value]))
+}
+
+/** Every text in it as Ansible may take it. Keys can not be marked, so one that Kubernetes would never allow is left out. */
+function marked(value: unknown): unknown {
+  if (typeof value === 'string') return safe(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(marked)
+  const entries = Object.entries(value).filter(([key]) => isInert(key))
+  return Object.fromEntries(entries.map(([key, item]) => [key, marked(item)]))
+}
+
+/** `guestOSInfo` → `guest_os_info`, `VSOCKCID` → `vsockcid`. */
+function snakeCase(key: string): string {
+  return key.replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '_').toLowerCase()
+}
+
+function groupsOf(record: VmRecord, options: KubevirtCoreOptions): readonly Membership[] {
+  const parent = safeGroup(options.cluster_group || record.cluster)
+  const group = safeGroup(`namespace_${record.namespace}`)
+  const because = `its namespace is ${record.namespace}, of ${record.cluster}`
+  const own: Membership[] = [{ group, parent, because }]
+  if (!options.create_groups) return own
+  const { vm, vmi } = shownOf(record, options)
+  const known = new Set<string>()
+  for (const [key, value] of [vm, vmi].flatMap(object => Object.entries(object?.labels ?? {}))) {
+    const label = safeGroup(`label_${key}_${value}`)
+    if (known.has(label)) continue
+    known.add(label)
+    own.push({ group: label, because: `its label ${key} is ${value}`, source: key })
+  }
+  return own
+}
+
+/** As Ansible makes a name one of a group; these two are its own. */
+function safeGroup(name: string): string {
+  const group = name.replace(/^[^A-Za-z_]|[^A-Za-z0-9_]/g, '_')
+  return group === 'all' || group === 'ungrouped' ? `cluster_${group}` : group
+}
