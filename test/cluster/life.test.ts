@@ -213,6 +213,8 @@ describe('a simulated cluster, from its API server to the log', () => {
     const migration = (type: string, completed: string): object => {
       return { migration: { vms: [{ id: 'vm-1042', completed, conditions: [{ type, status: 'True' }] }] } }
     }
+    // From here on nothing happens on its own cluster that would make anybody look.
+    await last('reachable')
     const later = (seconds: number): string => new Date(Date.now() + seconds * 1000).toISOString()
     hub.store.patch(PLANS, { ...db, name: 'wave-3' }, { status: migration('Failed', later(1)) }, 'status')
     await once('import_failed')
