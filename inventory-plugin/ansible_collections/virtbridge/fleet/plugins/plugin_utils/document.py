@@ -253,6 +253,9 @@ class _Judge:
 
 
 def _connection(host, name, value):
+    # In the format kubevirt.core a host without a port of its own says so, and Ansible takes the usual one.
+    if name == "ansible_port" and value is None:
+        return value
     if name == "ansible_port" and isinstance(value, int) and not isinstance(value, bool) and 0 < value < 65536:
         return value
     if name == "ansible_host" and isinstance(value, str) and is_address(value):
