@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { type Controller, openController } from './aap/index.ts'
 import { type Config, type ControllerConfig, readSecret } from './config/index.ts'
-import { Dispatcher, type DispatchReport, loadLedger, PATIENCE, type Policy } from './day2/index.ts'
+import {
+  type Caps,
+  Dispatcher,
+  type DispatchReport,
+  loadLedger,
+  type Onlooking,
+  PATIENCE,
+  type Policy,
+  VERBS,
+} from './day2/index.ts'
 import { Fault, messageOf } from './errors.ts'
 import type { Check } from './http/index.ts'
 import type { RoleParts, Surroundings } from './role.ts'
@@ -37,7 +46,9 @@ export class DispatchRole {
         source: settings.inventory_source,
       },
       policies: { onboard: onboardPolicy(config), patch: config.verbs.patch },
+      caps: capsOf(config),
       patience: { ...PATIENCE, quiet: settings.quiet_period_seconds * 1000 },
+      onlooking: onlookingOf(config),
       pollMs: settings.poll_seconds * 1000,
       now,
       steady: () => performance.now(),
@@ -78,7 +89,29 @@ export function onboardPolicy(config: Config): Policy {
     coalesceMs: dispatch.coalesce_seconds * 1000,
     maxHosts: dispatch.max_hosts_per_job,
     maxJobs: dispatch.max_jobs,
+    caps: capsOf(config),
     brake: { hosts: dispatch.brake.hosts, perMs: dispatch.brake.per_seconds * 1000 },
+  }
+}
+
+/** How much may be under way at once, as the configuration says. */
+function capsOf({ dispatch }: Config): Caps {
+  return {
+    jobs: dispatch.max_jobs,
+    jobsPerTemplate: dispatch.max_jobs_per_template,
+    hostsPerCluster: dispatch.max_hosts_per_cluster,
+    hostsPerNode: dispatch.max_hosts_per_node,
+  }
+}
+
+/** How jobs that others launch are looked for, and which verb they do. */
+function onlookingOf({ verbs, dispatch }: Config): Onlooking {
+  return {
+    everyMs: dispatch.look_seconds * 1000,
+    verbs: new Map(
+      VERBS.flatMap(verb => [verbs[verb].template, ...verbs[verb].also].map(name => [name, verb] as const)),
+    ),
+    rulebooks: new Set(VERBS.filter(verb => verbs[verb].driver === 'eda')),
   }
 }
 
@@ -88,6 +121,7 @@ export function connectController(settings: ControllerConfig, env: Surroundings[
     url: settings.url,
     token: () => readSecret(settings.token, env),
     requestTimeoutMs: settings.request_timeout_seconds * 1000,
+    requestsPerSecond: settings.requests_per_second,
     ...(settings.token_description === '' ? {} : { tokenDescription: settings.token_description }),
     ...(settings.ca_file === '' ? {} : { ca: readAuthority(settings.ca_file) }),
   })

@@ -9,7 +9,7 @@ import type { Session } from './session.ts'
  */
 export async function cancel(session: Session, job: Pick<JobRef, 'url'>): Promise<'cancelled' | 'not_cancellable'> {
   const path = `${job.url}cancel/`
-  const exchange = await session.post(path, {})
+  const exchange = await session.post(path, {}, { urgent: true })
   if (exchange.kind === 'answered') {
     if (exchange.status >= 200 && exchange.status <= 299) return 'cancelled'
     if (exchange.status === 405) return 'not_cancellable'

@@ -4,6 +4,7 @@ import { failureReasons, type FailureReason } from './failure-reason.ts'
 import { hosts, type ControllerHost } from './host.ts'
 import { findInventory, findInventorySource, type Inventory, type InventorySource } from './inventory.ts'
 import { findByMarker, job, jobs, type Followed, type JobRef, type Marked } from './job.ts'
+import { jobsOn, type JobsOn } from './jobs-on.ts'
 import { launch, type Launched } from './launch.ts'
 import type { LaunchRequest } from './launch-request.ts'
 import { recover, type Recovered } from './recover.ts'
@@ -32,6 +33,7 @@ export interface Controller extends AsyncDisposable {
   findByMarker(marker: string): Promise<Marked>
   jobs(ids: readonly number[]): Promise<Map<number, Followed>>
   job(ref: Pick<JobRef, 'url'>): Promise<Followed>
+  jobsOn(inventory: Pick<Inventory, 'id'>, after: number | null): Promise<JobsOn>
   hostSummaries(ref: Pick<JobRef, 'url'>): Promise<HostSummary[]>
   failureReasons(ref: Pick<JobRef, 'url'>): Promise<Map<string, FailureReason>>
   cancel(ref: Pick<JobRef, 'url'>): Promise<'cancelled' | 'not_cancellable'>
@@ -57,6 +59,7 @@ export function openController(options: ControllerOptions): Controller {
     findByMarker: async marker => findByMarker(session, await base(), marker),
     jobs: async ids => jobs(session, await base(), ids),
     job: ref => job(session, ref.url),
+    jobsOn: async (inventory, after) => jobsOn(session, await base(), inventory.id, after),
     hostSummaries: ref => hostSummaries(session, ref),
     failureReasons: ref => failureReasons(session, ref),
     cancel: ref => cancel(session, ref),

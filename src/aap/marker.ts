@@ -30,6 +30,13 @@ export function skipTags(templateDefault: string, marker: string): string {
   return templateDefault.trim() === '' ? marker : `${templateDefault},${marker}`
 }
 
+/** The UUID of the intent whose marker is one of these skip tags; empty when none is. */
+export function intentIn(skipTags: string): string {
+  const found = skipTags.split(',').find(tag => isMarker(tag.trim()))
+  const hex = found?.trim().slice('virtbridge-'.length) ?? ''
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
 /** True when `marker` is one whole tag of `skipTags`. */
 export function carries(skipTags: string, marker: string): boolean {
   return skipTags.split(',').some(tag => tag.trim() === marker)

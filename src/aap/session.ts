@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto'
 import { messageOf } from '../errors.ts'
+import { pause } from '../waiting.ts'
 import { Answer } from './answer.ts'
 import { complaint, oneLine, withoutSecrets } from './complaint.ts'
 import { ControllerError, kindOfStatus } from './error.ts'
+import { Pace } from './pace.ts'
 import { openWire, type Exchange } from './wire.ts'
 
 export interface ControllerOptions {
@@ -14,10 +16,19 @@ export interface ControllerOptions {
   readonly ca?: string
   /** Bound of one request, first byte to last. */
   readonly requestTimeoutMs: number
+  /** Requests a second over all; without it there is no bound. */
+  readonly requestsPerSecond?: number
   /** The description of our token in the controller; needed to know its expiry when the account has several. */
   readonly tokenDescription?: string
   /** Ends every request, now and later. */
   readonly signal?: AbortSignal
+}
+
+interface PostOptions {
+  readonly fresh?: boolean
+  readonly still?: () => boolean
+  /** It waits for no other request. */
+  readonly urgent?: boolean
 }
 
 /** One controller, spoken to with one token. Paths are those the controller itself returned. */
@@ -26,7 +37,7 @@ export interface Session extends AsyncDisposable {
   /** The answer of a GET. Throws `ControllerError` for everything but a 2xx with a JSON object. */
   get(path: string): Promise<Answer>
   /** A POST that may be refused; `exchange` tells what became of it and it is never sent twice (but see `post` of `openSession`). */
-  post(path: string, body: unknown, options?: { fresh?: boolean; still?: () => boolean }): Promise<Exchange>
+  post(path: string, body: unknown, options?: PostOptions): Promise<Exchange>
   /** The error that an exchange amounts to. */
   failure(where: string, exchange: Exchange): ControllerError
   /** Foreign text without our token in it, on one short line. */
@@ -46,6 +57,7 @@ export function openSession(options: ControllerOptions): Session {
   })
   const closing = new AbortController()
   const signal = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal])
+  const pace = paceOf(options.requestsPerSecond)
   const seen = new Set<string>()
   let current: string | undefined
 
@@ -61,13 +73,13 @@ export function openSession(options: ControllerOptions): Session {
    * A 401 is answered before anything is done, for a POST too. So it alone is sent once more, and only when the token was changed
    * since: a rotated token costs no run.
    */
-  async function send(
-    method: 'GET' | 'POST',
-    path: string,
-    more: { body?: string; fresh?: boolean; still?: () => boolean },
-  ): Promise<Exchange> {
+  async function send(method: 'GET' | 'POST', path: string, more: PostOptions & { body?: string }): Promise<Exchange> {
     const url = resolve(origin, path)
-    const once = async (token: string) => hidden(await wire.exchange({ method, url, token, signal, ...more }), seen)
+    const once = async (token: string) => {
+      const request = { method, url, token, signal, ...more }
+      const send = () => wire.exchange(request)
+      return hidden(await (pace === null ? send() : paced(pace, request, send)), seen)
+    }
     const first = token()
     const answer = await once(first)
     if (answer.kind !== 'answered' || answer.status !== 401) return answer
@@ -107,6 +119,34 @@ export function openSession(options: ControllerOptions): Session {
     },
   }
 }
+
+function paceOf(perSecond: number | undefined): Pace | null {
+  return perSecond === undefined ? null : new Pace({ perSecond, steady: () => performance.now(), pause })
+}
+
+/** Sends when it is its turn, and lets the pace learn from the answer. One that is given up before was not sent. */
+async function paced(
+  pace: Pace,
+  { signal, urgent }: { signal: AbortSignal; urgent?: boolean },
+  send: () => Promise<Exchange>,
+): Promise<Exchange> {
+  try {
+    await pace.take(signal, urgent)
+  } catch {
+    return { kind: 'lost', sent: false, code: 'ABORTED', reason: 'virtbridge stopped waiting' }
+  }
+  const began = performance.now()
+  const exchange = await send()
+  pace.felt({
+    tookMs: performance.now() - began,
+    overloaded: exchange.kind === 'answered' ? OVERLOADED.has(exchange.status) : exchange.code === 'ETIMEDOUT',
+    retryAfterMs: exchange.kind === 'answered' ? exchange.retryAfterMs : 0,
+  })
+  return exchange
+}
+
+/** A proxy's or a controller's way to say that it has too much to do. */
+const OVERLOADED = new Set([408, 429, 502, 503, 504])
 
 /** What came back, without our token: some proxies quote the request's headers on their pages. */
 function hidden(exchange: Exchange, secrets: Iterable<string>): Exchange {

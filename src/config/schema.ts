@@ -103,7 +103,11 @@ export const CONFIG_SCHEMA = {
     dispatch: object('How much is launched at once.', {
       coalesce_seconds: amount(5, 'VMs that become ready within this time share one job.'),
       max_hosts_per_job: whole(500, 1, 500, 'Hosts of one job.'),
-      max_jobs: whole(20, 1, 1000, 'Jobs under way at once.'),
+      max_jobs: whole(20, 1, 1000, 'Jobs under way at once, whoever asked for them.'),
+      max_jobs_per_template: whole(20, 1, 1000, 'Jobs of one template under way at once.'),
+      max_hosts_per_cluster: whole(2000, 1, 100_000, 'VMs of one cluster that jobs run on at once.'),
+      max_hosts_per_node: whole(100, 1, 100_000, 'VMs of one node that jobs run on at once.'),
+      look_seconds: amount(5, 'How often jobs that others launched on the inventory are looked for.', 0.05),
       brake: object('How much may start by itself, whatever the reason for the flood.', {
         hosts: whole(50, 1, 100_000, 'Hosts that may start by themselves within the window.'),
         per_seconds: amount(3600, 'The window.', 1),
@@ -200,6 +204,11 @@ function controller(): Schema {
       0.1,
     ),
     poll_seconds: amount(2, 'How often jobs under way are looked at.', 0.05),
+    requests_per_second: amount(
+      8,
+      'Requests to it, over all; in bursts of up to 20, and fewer by itself while it is slow.',
+      0.1,
+    ),
   }
   const description =
     'The automation controller that jobs are launched on. Without it nothing is launched: events and inventory only.'
@@ -214,6 +223,10 @@ function verb(template: string, description: string): Schema {
       'bridge',
       'Who launches it: virtbridge, a rulebook (virtbridge watches and records), or nobody.',
     ),
+    also: list('Other job templates that do it: what others launch from them counts as it.', 50, {
+      type: 'string',
+      minLength: 1,
+    }),
     os: {
       type: 'array',
       description: 'The operating systems it may run on.',

@@ -1,8 +1,11 @@
 import type { Entry, EventLog } from '../log/index.ts'
 import type { Ledger } from './ledger.ts'
 import { finished, type Outcomes, runEntry, started } from './record.ts'
-import { leaveOut, type Run } from './run.ts'
+import { leaveOut, type Run, type RunOutcome } from './run.ts'
 import type { Next } from './step.ts'
+
+/** Entries of one append: an end of 500 hosts. */
+export const END_RECORDS = 1_502
 
 /** Told of what a dispatcher does, for logs and metrics. Never with a secret. */
 export interface DispatchReport {
@@ -55,9 +58,12 @@ export class Book {
     return this.end(allOut(run, reason), new Map(), reason)
   }
 
-  async end(run: Run, outcomes: Outcomes, message: string): Promise<void> {
-    const end = finished(run, outcomes, message, this.ledger, this.#now())
-    await this.append(end.entries)
+  /** The end of a run, in one append. `nowhere`: what it comes to when it was about no host. */
+  async end(run: Run, outcomes: Outcomes, message: string, nowhere: RunOutcome = 'refused'): Promise<void> {
+    const end = finished(run, outcomes, message, { ledger: this.ledger, now: this.#now(), nowhere })
+    // Only a job of others may be about more hosts than one append takes; the run itself is last, and events keep their ids.
+    for (let from = 0; from < end.entries.length; from += END_RECORDS)
+      await this.append(end.entries.slice(from, from + END_RECORDS))
     const counts = Object.entries(end.run.counts).map(([outcome, count]) => `${count} ${outcome}`)
     this.report('finished', {
       run: run.id,

@@ -1,5 +1,4 @@
 import {
-  type Controller,
   ControllerError,
   type Inventory,
   launchHazards,
@@ -9,6 +8,7 @@ import {
   type StaleGuest,
   type Template,
 } from '../aap/index.ts'
+import type { Lookup } from './lookup.ts'
 import type { Run } from './run.ts'
 
 /** What a preflight found: the template and inventory to launch with, and which hosts the controller would reach as we mean them. */
@@ -19,35 +19,34 @@ export type Preflight =
       readonly inventory: Inventory
       readonly hosts: readonly string[]
       readonly stale: readonly StaleGuest[]
+      /** The template was looked up before: it may have been changed, renamed or made anew within the last minute. */
+      readonly remembered: boolean
     }
   /** Nothing may be launched until a person mends it. */
   | { readonly kind: 'refused'; readonly reason: string }
   /** The controller does not answer: tried again. */
   | { readonly kind: 'later'; readonly reason: string }
 
-/** Where the bridge's things are in the controller. */
-export interface Place {
-  readonly organization: string
-  readonly inventory: string
-  readonly source: string
-}
-
 /** Looks at everything a launch depends on, just before it. Never throws for what a controller can say. */
-export async function preflight(controller: Controller, run: Run, place: Place): Promise<Preflight> {
+export async function preflight(lookup: Lookup, run: Run): Promise<Preflight> {
   try {
-    const inventory = await controller.findInventory(place.inventory, place.organization)
-    const template = await controller.findTemplate(run.template, place.organization)
+    const remembered = lookup.knows(run.template)
+    const inventory = await lookup.inventory()
+    const template = await lookup.template(run.template)
     const hazard = launchHazards(template, inventory, Object.keys(extraVars(run))).find(
       each => each.severity === 'stop',
     )
-    if (hazard !== undefined)
+    if (hazard !== undefined) {
+      lookup.forget()
       return {
         kind: 'refused',
         reason: `job template "${run.template}": ${hazard.message}; to mend it, ${hazard.mend}`,
       }
-    const { ready, stale } = rightGuest(run.hosts, await controller.hosts(inventory))
-    return { kind: 'ready', template, inventory, hosts: ready, stale }
+    }
+    const { ready, stale } = rightGuest(run.hosts, await lookup.hosts())
+    return { kind: 'ready', template, inventory, hosts: ready, stale, remembered }
   } catch (error) {
+    lookup.forget()
     return failed(error)
   }
 }

@@ -3,14 +3,16 @@ import type { FleetView } from '../fleet/index.ts'
 import { type Entry, type EventLog, LogError } from '../log/index.ts'
 import { until } from '../waiting.ts'
 import { Book, type DispatchReport } from './book.ts'
-import type { Place } from './controller-side.ts'
+import { type Caps, nodesOf, waitingFor } from './caps.ts'
 import { Follower } from './follower.ts'
 import { readCommand, runOf } from './intake.ts'
 import { Launcher } from './launcher.ts'
 import type { Ledger } from './ledger.ts'
+import { Lookup, type Place } from './lookup.ts'
+import { Onlooker, type Onlooking } from './onlooker.ts'
 import { plan, type Policy, whyNotOnboard } from './plan.ts'
 import { buried, forgotten, planned } from './record.ts'
-import { newRun, type RunCommand, SELF } from './run.ts'
+import { newRun, type RunCommand, SELF, WAITS } from './run.ts'
 import type { Patience } from './step.ts'
 
 export interface DispatcherOptions {
@@ -20,7 +22,10 @@ export interface DispatcherOptions {
   readonly controller: Controller
   readonly place: Place
   readonly policies: { readonly onboard: Policy; readonly patch: Pick<Policy, 'template' | 'driver' | 'os'> }
+  readonly caps: Caps
   readonly patience: Patience
+  /** How jobs that others launch are looked for; without it they are not. */
+  readonly onlooking?: Onlooking
   readonly pollMs: number
   readonly now: () => number
   /** A clock that nobody sets, in ms: `performance.now`. */
@@ -45,6 +50,7 @@ export class Dispatcher {
   readonly #book: Book
   readonly #launcher: Launcher
   readonly #follower: Follower
+  readonly #onlooker: Onlooker | null
   readonly #waitingSince = new Map<string, number>()
   #recovered = false
   #tidied = 0
@@ -52,7 +58,13 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#book = new Book(options)
-    this.#launcher = new Launcher({ ...options, book: this.#book })
+    const lookup = new Lookup(options.controller, options.place, options)
+    const parts = { ...options, lookup, book: this.#book }
+    this.#launcher = new Launcher(parts)
+    this.#onlooker =
+      options.onlooking === undefined
+        ? null
+        : new Onlooker({ ...parts, quietMs: options.patience.quiet }, options.onlooking)
     this.#follower = new Follower({ ...options, book: this.#book })
   }
 
@@ -71,12 +83,14 @@ export class Dispatcher {
   /** One look at everything. */
   async turn(signal: AbortSignal): Promise<void> {
     if (!this.#recovered) await this.#recover()
+    if (this.#onlooker !== null) await this.#onRecord(this.#onlooker.turn())
     await this.#takeCommands()
     await this.#startDue()
+    const waiting = await this.#makeRoom()
     const runs = this.#options.ledger.active()
     await Promise.all([
       ...runs
-        .filter(run => run.status !== 'following')
+        .filter(run => run.status !== 'following' && !waiting.has(run.id))
         .map(run => this.#onRecord(this.#launcher.step(run, signal), run.id)),
       this.#onRecord(this.#follower.turn(runs.filter(run => run.status === 'following'))),
     ])
@@ -96,6 +110,20 @@ export class Dispatcher {
       this.#book.report('alarm', { message: error.message, ...(run === undefined ? {} : { run }) })
       return false
     }
+  }
+
+  /** Lets planned runs go as far as there is room. Gives those that wait, and says why they do in the ledger. */
+  async #makeRoom(): Promise<ReadonlySet<string>> {
+    const { fleet, ledger, caps, patience, now } = this.#options
+    const waiting = waitingFor(ledger.active(), caps, nodesOf(fleet))
+    for (const [run, why] of waiting) {
+      const message = `${WAITS}${why}`
+      this.#book.report('deferred', { run: run.id, message })
+      if (now() - run.created_at > patience.job) await this.#onRecord(this.#book.refuse(run, message), run.id)
+      else if (run.message === '' || (run.message.startsWith(WAITS) && run.message !== message))
+        await this.#onRecord(this.#book.save({ ...run, message }), run.id)
+    }
+    return new Set([...waiting.keys()].map(run => run.id))
   }
 
   /** Keeps the ledger bounded: runs beyond those that are kept, and now and then the verbs of VMs that are long gone. */
@@ -147,8 +175,8 @@ export class Dispatcher {
 
   /** The run a person asked for: durable with the position of the command, so that it is taken in exactly once. */
   #takeIn(command: RunCommand): readonly Entry[] {
-    const { fleet, ledger, policies, now } = this.#options
-    const { run, entries } = runOf(command, { fleet, ledger, policy: policies[command.verb] }, now())
+    const { fleet, ledger, policies, caps, now } = this.#options
+    const { run, entries } = runOf(command, { fleet, ledger, caps, policy: policies[command.verb] }, now())
     this.#book.report('planned', {
       run: run.id,
       message: `${run.verb} on ${run.hosts.length} of ${command.hosts.length} hosts, asked by ${run.asked_by}`,

@@ -7,13 +7,16 @@ import {
   strangers,
 } from '../aap/index.ts'
 import { plainText } from '../event/index.ts'
+import type { FleetView } from '../fleet/index.ts'
 import type { Book } from './book.ts'
 import { failed } from './controller-side.ts'
+import { runHost } from './plan.ts'
 import type { Outcomes } from './record.ts'
-import type { Run } from './run.ts'
+import type { Run, RunHost } from './run.ts'
 import { afterPoll, type Patience } from './step.ts'
 
 interface Parts {
+  readonly fleet: Pick<FleetView, 'byHost'>
   readonly controller: Controller
   readonly book: Book
   readonly patience: Patience
@@ -71,8 +74,9 @@ export class Follower {
     if (job === 'forbidden')
       book.report('trouble', { run: run.id, message: 'the controller does not let this account read its job' })
     const polled = afterPoll(run, job, now(), patience)
-    if (polled.kind === 'overdue') return this.#cancel(polled.run)
-    if (polled.kind === 'lost') {
+    // What others launched is theirs to cancel.
+    if (polled.kind === 'overdue' && run.external === undefined) return this.#cancel(polled.run)
+    if (polled.kind === 'lost' || polled.kind === 'overdue') {
       const message = join(polled.run.message, 'it was given up, and may still run')
       return book.go({ kind: 'ends', run: polled.run, outcome: 'unknown', message })
     }
@@ -97,12 +101,27 @@ export class Follower {
 
   async #end(run: Run, job: Answer, summaries: readonly HostSummary[]): Promise<void> {
     const { book } = this.#parts
+    if (run.external !== undefined) return this.#endExternal(run, job, summaries)
     const asked = run.hosts.map(host => host.host)
     const uninvited = strangers(asked, summaries)
     const alarm = uninvited.length === 0 ? '' : ranOnStrangers(uninvited)
     if (alarm !== '') book.report('alarm', { run: run.id, message: alarm })
     const said = typeof job === 'object' ? job.explanation : `the job is ${job}`
     await book.end(run, outcomesOf(run, asked, job, summaries), join(run.message, alarm, said))
+  }
+
+  /** The end of a job that others launched: of a limit that could not be told apart its results say where it ran. */
+  async #endExternal(run: Run, job: Answer, summaries: readonly HostSummary[]): Promise<void> {
+    const { book, fleet } = this.#parts
+    const hosts = run.external?.whole === true ? ranOn(summaries, fleet) : run.hosts
+    const outcomes = reconcile(
+      hosts.map(host => host.host),
+      job === 'unanswered' ? 'forbidden' : job,
+      summaries,
+    )
+    const said = typeof job === 'object' ? job.explanation : `the job is ${job}`
+    const nowhere = typeof job !== 'object' || !job.ended ? 'unknown' : job.status === 'successful' ? 'ok' : 'failed'
+    await book.end({ ...run, hosts }, outcomes, join(run.message, said), nowhere)
   }
 
   async #cancel(run: Run): Promise<void> {
@@ -120,6 +139,15 @@ export class Follower {
       return `${because} and could not be cancelled: ${failed(error).reason}`
     }
   }
+}
+
+/** VMs of the fleet that a job has results of. */
+function ranOn(summaries: readonly HostSummary[], fleet: Parts['fleet']): readonly RunHost[] {
+  const names = new Set(summaries.map(summary => summary.host))
+  return [...names].flatMap(name => {
+    const record = fleet.byHost(name)
+    return record === undefined ? [] : [runHost(record)]
+  })
 }
 
 function outcomesOf(run: Run, asked: readonly string[], job: Answer, summaries: readonly HostSummary[]): Outcomes {

@@ -2,10 +2,14 @@ import type { FleetView } from '../fleet/index.ts'
 import type { Entry } from '../log/index.ts'
 import { vmKey } from '../vm/index.ts'
 import { allOut } from './book.ts'
+import { type Caps, fitting, NO_LOAD, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
 import { admit, type Policy } from './plan.ts'
 import { finished, planned } from './record.ts'
 import { newRun, type Run, type RunCommand, type RunHost, VERBS } from './run.ts'
+
+/** Runs under way or waiting; what a person asks for beyond is refused. */
+export const MAX_ACTIVE_RUNS = 1_000
 
 /** A run's id becomes the marker of its launch. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -30,27 +34,39 @@ interface Around {
   readonly fleet: FleetView
   readonly ledger: LedgerView
   readonly policy: Pick<Policy, 'template' | 'driver' | 'os'>
+  readonly caps: Pick<Caps, 'hostsPerCluster' | 'hostsPerNode'>
 }
 
 /** The run a person asked for, with the hosts that may not be launched on left out; it ends at once when none is left. Pure. */
 export function runOf(command: RunCommand, around: Around, now: number): { run: Run; entries: readonly Entry[] } {
-  const { fleet, ledger, policy } = around
-  const { hosts, refused } = admit(command.hosts, {
+  const { fleet, ledger, policy, caps } = around
+  const { hosts: ready, refused } = admit(command.hosts, {
     byHost: host => fleet.byHost(host),
     clusters: fleet.clusters,
     ledger,
     os: policy.os,
   })
+  const { fit: hosts, full } = fitting(ready, NO_LOAD, caps, nodesOf(fleet))
   const { id, verb, reason } = command
   const wish = { id, verb, template: policy.template, askedBy: command.asked_by, reason, hosts }
   const run: Run = {
     ...newRun(wish, now),
-    left_out: [...refused].map(([host, reason]) => ({ ...known(host, fleet), reason })),
+    left_out: [...refused, ...crowded(full)].map(([host, reason]) => ({ ...known(host, fleet), reason })),
   }
   if (policy.driver !== 'bridge')
-    return finished(allOut(run, `its driver is ${policy.driver}`), new Map(), '', ledger, now)
-  if (hosts.length === 0) return finished(run, new Map(), 'no host could be launched on', ledger, now)
+    return finished(allOut(run, `its driver is ${policy.driver}`), new Map(), '', { ledger, now })
+  if (ledger.active().length >= MAX_ACTIVE_RUNS)
+    return finished(allOut(run, `${MAX_ACTIVE_RUNS} runs are under way or wait already`), new Map(), '', {
+      ledger,
+      now,
+    })
+  if (hosts.length === 0) return finished(run, new Map(), 'no host could be launched on', { ledger, now })
   return { run, entries: planned(run, ledger, now) }
+}
+
+/** More of a cluster or node than may ever run at once: they would wait for ever. */
+function crowded(full: ReadonlyMap<string, string>): readonly (readonly [string, string])[] {
+  return [...full].map(([host, why]) => [host, `${why}, as one asks for more: ask for fewer at once`])
 }
 
 function known(host: string, fleet: FleetView): RunHost {

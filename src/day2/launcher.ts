@@ -1,19 +1,24 @@
-import type { Controller, StaleGuest, Template } from '../aap/index.ts'
+import type { Controller, StaleGuest } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { Book } from './book.ts'
-import { failed, launchRequest, type Place, preflight } from './controller-side.ts'
+import { failed, launchRequest, type Preflight, preflight } from './controller-side.ts'
+import type { Lookup, Place } from './lookup.ts'
 import { admit } from './plan.ts'
 import { type Clocks, freshFor, Proof } from './proof.ts'
-import { leaveOut, type Run } from './run.ts'
+import { leaveOut, type Run, WAITS } from './run.ts'
 import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
 
 /** Appends of one intent in a row, when each took so long that it proved nothing any more. */
 export const MAX_PROOFS = 3
 
+/** What a preflight found of the template. */
+type Looked = Pick<Extract<Preflight, { kind: 'ready' }>, 'template' | 'remembered'>
+
 interface Parts extends Clocks {
   readonly fleet: FleetView
   readonly controller: Controller
   readonly place: Place
+  readonly lookup: Lookup
   readonly book: Book
   readonly patience: Patience
 }
@@ -34,10 +39,10 @@ export class Launcher {
   }
 
   async #launch(run: Run, signal: AbortSignal): Promise<void> {
-    const { controller, book, place, patience, now } = this.#parts
-    const fresh = leaveOut(run, this.#changed(run))
+    const { lookup, book, patience, now } = this.#parts
+    const fresh = leaveOut(unwaiting(run), this.#changed(run))
     if (fresh.hosts.length === 0) return book.end(fresh, new Map(), 'no host is ready any more')
-    const found = await preflight(controller, fresh, place)
+    const found = await preflight(lookup, fresh)
     if (found.kind === 'refused') return book.refuse(fresh, found.reason)
     if (found.kind === 'later') {
       book.report('trouble', { run: run.id, message: found.reason })
@@ -50,22 +55,24 @@ export class Launcher {
     if (ready.hosts.length === 0)
       return book.end(ready, new Map(), 'the controller would reach none of the guests that are meant')
     if (signal.aborted) return
-    await this.#post({ ...ready, template_id: found.template.id, inventory_id: found.inventory.id }, found.template)
+    await this.#post({ ...ready, template_id: found.template.id, inventory_id: found.inventory.id }, found)
   }
 
   /**
    * The one POST. The intent is durable before it, and freshly so: a process that was paused in between may have been replaced by another,
    * which knows of the intent and waits for its job. Then the intent is made durable again, which is refused to who was replaced.
    */
-  async #post(ready: Run, template: Template): Promise<void> {
-    const { controller, book, patience, now } = this.#parts
+  async #post(ready: Run, { template, remembered }: Looked): Promise<void> {
+    const { controller, lookup, book, patience, now } = this.#parts
     for (let proofs = 0; proofs < MAX_PROOFS; proofs += 1) {
       const proof = new Proof(this.#parts, freshFor(patience.quiet))
       const intent: Run = { ...ready, status: 'posting', since: now(), attempts: ready.attempts + 1 }
       await book.save(intent)
       const launched = proof.holds() ? await controller.launch(template, launchRequest(intent), proof.holds) : null
-      if (launched !== null && (launched.kind !== 'not_sent' || !proof.expired))
-        return book.go(afterLaunch(intent, launched, now()))
+      if (launched === null || (launched.kind === 'not_sent' && proof.expired)) continue
+      // Whatever came, it is not as it was looked up.
+      if (launched.kind !== 'launched') lookup.forget()
+      return book.go(afterLaunch(intent, launched, now(), remembered))
     }
     const message = 'not sent: between its record in the log and its launch too much time passes'
     if (now() - ready.since > patience.preflight) return book.refuse(ready, message)
@@ -114,11 +121,12 @@ export class Launcher {
   }
 
   async #awaitUpdate(run: Run): Promise<void> {
-    const { controller, book, now, patience } = this.#parts
+    const { controller, lookup, book, now, patience } = this.#parts
     if (run.update === null) return book.save({ ...run, status: 'planned', since: now() })
     try {
       const update = await controller.update(run.update)
       if (!update.finished && now() - run.since <= patience.update) return
+      lookup.forget()
       const message = update.finished && !update.failed ? '' : `inventory update ${update.id} is ${update.status}`
       await book.save({ ...run, status: 'planned', since: now(), message })
     } catch (error) {
@@ -145,6 +153,11 @@ export class Launcher {
         })
     }
   }
+}
+
+/** There is room now. */
+function unwaiting(run: Run): Run {
+  return run.message.startsWith(WAITS) ? { ...run, message: '' } : run
 }
 
 /** Why the controller would not reach these guests, and what came of the update that was to mend it. */

@@ -1,10 +1,13 @@
 import { type EventLog, type Loss, type Position, refuseNewer, START, type Stored } from '../log/index.ts'
 import { type Baseline, BASELINE_KEY, lostLedger, whyNoLaunch } from './baseline.ts'
+import { Holders } from './holders.ts'
 import type { HostResult, Run, Verb, VerbRecord } from './run.ts'
 import { LEDGER_SCHEMA } from './version.ts'
 
 /** Runs that are kept after they finished; older ones are only on the day-2 stream. */
 export const KEPT_RUNS = 1_000
+/** Results of hosts that are kept of them. */
+export const KEPT_RESULTS = 100_000
 
 /** How far the commands were taken in. On `state.runs` under `position/commands`. */
 export interface CommandPosition {
@@ -13,14 +16,25 @@ export interface CommandPosition {
   readonly position: Position
 }
 
-type Value = Run | HostResult | VerbRecord | CommandPosition | Baseline
+/** Jobs of the controller up to this id were looked at, by whomever they were launched. On `state.runs` under `seen/jobs`. */
+export interface SeenJobs {
+  readonly schema: 1
+  readonly kind: 'seen'
+  readonly after: number
+}
+
+type Value = Run | HostResult | VerbRecord | CommandPosition | SeenJobs | Baseline
 
 /** What the ledger says, for deciding and for answering. */
 export interface LedgerView {
   readonly runs: ReadonlyMap<string, Run>
   active(): readonly Run[]
-  /** The run that holds the lock of a VM's incarnation. */
-  holder(uid: string): Run | undefined
+  /** The run that holds the lock of a VM's incarnation; another one than `besides`. */
+  holder(uid: string, besides?: string): Run | undefined
+  /** The run of a job of the controller, by the job's id. */
+  ofJob(job: number): Run | undefined
+  /** Up to which id jobs of the controller were looked at; null before the first look. */
+  readonly seenJobs: number | null
   verb(uid: string, verb: Verb): VerbRecord | undefined
   verbs(): Iterable<VerbRecord>
   results(run: string): readonly HostResult[]
@@ -37,8 +51,11 @@ export class Ledger implements LedgerView {
   readonly #active = new Map<string, Run>()
   readonly #verbs = new Map<string, VerbRecord>()
   readonly #results = new Map<string, Map<string, HostResult>>()
+  readonly #holders = new Holders()
+  readonly #jobs = new Map<number, string>()
   readonly #losses: () => readonly Loss[]
   #commands: Position = START
+  #seenJobs: number | null = null
   #baseline = 0
 
   /** `losses`: what the log says that it lost. */
@@ -54,6 +71,10 @@ export class Ledger implements LedgerView {
     return this.#commands
   }
 
+  get seenJobs(): number | null {
+    return this.#seenJobs
+  }
+
   get lost(): string {
     const loss = lostLedger(this.#losses())
     return loss === undefined ? '' : whyNoLaunch(loss)
@@ -67,8 +88,12 @@ export class Ledger implements LedgerView {
     return [...this.#active.values()]
   }
 
-  holder(uid: string): Run | undefined {
-    return this.active().find(run => run.hosts.some(host => host.uid === uid))
+  holder(uid: string, besides?: string): Run | undefined {
+    return this.#holders.of(uid, besides)
+  }
+
+  ofJob(job: number): Run | undefined {
+    return this.#runs.get(this.#jobs.get(job) ?? '')
   }
 
   verb(uid: string, verb: Verb): VerbRecord | undefined {
@@ -83,11 +108,23 @@ export class Ledger implements LedgerView {
     return [...(this.#results.get(run)?.values() ?? [])]
   }
 
-  /** Finished runs beyond those that are kept, oldest first. */
+  /** Finished runs beyond those that are kept, oldest first. Runs of others push out none of ours. */
   expired(): readonly Run[] {
     const finished = [...this.#runs.values()].filter(run => run.status === 'finished')
-    if (finished.length <= KEPT_RUNS) return []
-    return finished.sort((a, b) => a.finished_at - b.finished_at).slice(0, finished.length - KEPT_RUNS)
+    const [ours, others] = [finished.filter(run => !run.external), finished.filter(run => run.external)]
+    return [...this.#beyond(ours, KEPT_RUNS), ...this.#beyond(others, KEPT_RUNS)]
+  }
+
+  /** All but the newest, and beyond `KEPT_RESULTS` results of hosts even of those. */
+  #beyond(runs: readonly Run[], most: number): readonly Run[] {
+    const newest = runs.toSorted((a, b) => b.finished_at - a.finished_at)
+    let results = 0
+    return newest
+      .filter((run, index) => {
+        results += this.#results.get(run.id)?.size ?? 0
+        return index > 0 && (index >= most || results > KEPT_RESULTS)
+      })
+      .reverse()
   }
 
   /** What verbs did to incarnations that are no longer `alive` and on which nothing was done since `before`, in ms. */
@@ -103,14 +140,20 @@ export class Ledger implements LedgerView {
     const rest = more.join('/')
     if (kind === BASELINE_KEY) this.#baseline = (value as Baseline | null)?.at ?? 0
     else if (kind === 'position') this.#commands = (value as CommandPosition | null)?.position ?? START
+    else if (kind === 'seen') this.#seenJobs = (value as SeenJobs | null)?.after ?? null
     else if (kind === 'vm') set(this.#verbs, `${id}/${rest}`, value as VerbRecord | null)
     else if (kind === 'run' && more.length === 0) this.#applyRun(id, value as Run | null)
     else if (kind === 'run') this.#applyResult(id, rest, value as HostResult | null)
   }
 
   #applyRun(id: string, run: Run | null): void {
+    const before = this.#runs.get(id)
+    const active = run === null || run.status === 'finished' ? null : run
+    if (before?.job != null) this.#jobs.delete(before.job.id)
+    if (run?.job != null) this.#jobs.set(run.job.id, id)
+    this.#holders.replace(this.#active.get(id), active)
     set(this.#runs, id, run)
-    set(this.#active, id, run === null || run.status === 'finished' ? null : run)
+    set(this.#active, id, active)
     if (run === null) this.#results.delete(id)
   }
 

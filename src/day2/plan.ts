@@ -2,6 +2,7 @@ import { splitHosts } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { addressOf, isReady, unreachableReason } from '../inventory/index.ts'
 import { hostName, type VmRecord, vmKey } from '../vm/index.ts'
+import { type Caps, fitting, loadOf, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
 import { type RunHost, SELF, type Verb } from './run.ts'
 
@@ -14,6 +15,7 @@ export interface Policy {
   readonly coalesceMs: number
   readonly maxHosts: number
   readonly maxJobs: number
+  readonly caps: Pick<Caps, 'jobsPerTemplate' | 'hostsPerCluster' | 'hostsPerNode'>
   readonly brake: { readonly hosts: number; readonly perMs: number }
 }
 
@@ -42,7 +44,7 @@ const MAX_REFUSALS = 6
  * What starts by itself now: the onboarding of guests that are news. Pure.
  *
  * Guests that are ready at about the same time are one run (`coalesceMs`), split by `maxHosts` and by the bytes of a limit; the brake
- * bounds how many hosts start in a window, whatever the reason for the flood.
+ * bounds how many hosts start in a window, whatever the reason for the flood. What has no room beside what is under way waits.
  */
 export function plan(world: World, policy: Policy, now: number): readonly Decision[] {
   const due = [...world.fleet.vms.values()].filter(record => whyNotOnboard(record, world, policy, now) === '')
@@ -51,12 +53,12 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
   const oldest = Math.min(...hosts.map(host => world.waitingSince.get(host.uid) ?? now))
   if (oldest + policy.coalesceMs > now)
     return [{ kind: 'defer', hosts, until: oldest + policy.coalesceMs, reason: 'waits for others to share its job' }]
-  const free = policy.maxJobs - world.ledger.active().length
+  const { free, fit, full } = roomFor(hosts, world, policy)
   const allowed = policy.brake.hosts - startedBySelf(world.ledger, policy, now)
   const decisions: Decision[] = []
   let taken = 0
-  while (taken < hosts.length && taken < allowed && decisions.length < free) {
-    const group = oneJob(hosts.slice(taken, Math.min(taken + policy.maxHosts, allowed)))
+  while (taken < fit.length && taken < allowed && decisions.length < free) {
+    const group = oneJob(fit.slice(taken, Math.min(taken + policy.maxHosts, allowed)))
     decisions.push({
       kind: 'start',
       verb: policy.verb,
@@ -66,13 +68,28 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
     })
     taken += group.length
   }
-  const rest = hosts.slice(taken)
+  const rest = [...fit.slice(taken), ...hosts.filter(host => full.has(host.host))]
   if (rest.length === 0) return decisions
+  const [crowded = ''] = full.values()
   const reason =
-    taken >= allowed
+    taken < fit.length && taken >= allowed
       ? `brake: ${policy.brake.hosts} hosts in ${policy.brake.perMs / 1000} s`
-      : `${policy.maxJobs} jobs are in flight`
+      : taken < fit.length
+        ? `${policy.maxJobs} jobs are in flight`
+        : crowded
   return [...decisions, { kind: 'defer', hosts: rest, until: now + 1000, reason }]
+}
+
+/** How many jobs may begin, and on which of these hosts there is room. What waits for its launch has its place already. */
+function roomFor(
+  hosts: readonly RunHost[],
+  { fleet, ledger }: World,
+  { maxJobs, caps, template }: Policy,
+): { free: number; fit: readonly RunHost[]; full: ReadonlyMap<string, string> } {
+  const nodeOf = nodesOf(fleet)
+  const load = loadOf(ledger.active(), nodeOf, true)
+  const free = Math.min(maxJobs - load.jobs, caps.jobsPerTemplate - (load.ofTemplate.get(template) ?? 0))
+  return { free, ...fitting(hosts, load, caps, nodeOf) }
 }
 
 /** As many of the first hosts as one limit has room for: at least one. */
@@ -114,8 +131,10 @@ function unsynced(record: VmRecord, clusters: FleetView['clusters']): string {
 }
 
 function held(record: VmRecord, ledger: LedgerView, own?: string): string {
-  const holder = ledger.holder(record.uid)
-  return holder === undefined || holder.id === own ? '' : `run ${holder.id} holds it`
+  const holder = ledger.holder(record.uid, own)
+  if (holder === undefined) return ''
+  if (holder.external === undefined) return `run ${holder.id} holds it`
+  return `job ${holder.job?.id ?? 0} (${holder.template}) of ${holder.external.by || 'somebody'} may run on it`
 }
 
 function unready(record: VmRecord): string {

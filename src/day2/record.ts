@@ -1,18 +1,27 @@
+import { MAX_HOSTS } from '../aap/index.ts'
 import type { Entry } from '../log/index.ts'
 import { hostEvent, runEvent } from './event.ts'
 import type { LedgerView } from './ledger.ts'
-import { type HostResult, type Run, type RunHost, type RunOutcome, SELF, type VerbRecord } from './run.ts'
+import { type HostResult, type Run, type RunHost, type RunOutcome, SELF, type Verb, type VerbRecord } from './run.ts'
 
 /** The entries that make a new intent durable: the run, and that its verb runs on each of its VMs. */
 export function planned(run: Run, ledger: LedgerView, now: number): readonly Entry[] {
+  const { verb } = run
+  if (verb === '') return [runEntry(run)]
   const running = run.hosts.map(host => {
-    const last = ledger.verb(host.uid, run.verb)
-    return verbEntry(
-      { ...verbRecord(run, host, now), status: 'running', refusals: last?.refusals ?? 0 },
-      lastThatRan(last),
-    )
+    const last = ledger.verb(host.uid, verb)
+    const record: VerbRecord = { ...verbRecord(run, verb, host, now), refusals: last?.refusals ?? 0 }
+    return verbEntry(record, lastThatRan(last))
   })
   return [runEntry(run), ...running]
+}
+
+/** The entries of a job that others launched, at its first sight. */
+export function begun(run: Run, ledger: LedgerView, now: number): readonly Entry[] {
+  return [
+    { stream: 'events.day2', key: run.id, value: runEvent(run, 'run_started', now) },
+    ...planned(run, ledger, now),
+  ]
 }
 
 /** The entry of a run as it stands. */
@@ -30,15 +39,16 @@ export type Outcomes = ReadonlyMap<string, { readonly outcome: HostResult['outco
 
 /**
  * The end of a run: exactly one outcome for each host that was asked for, those left out included. Gives the finished run and the
- * entries that record it: an event and a result for each host, what its verb came to, and the run itself last.
+ * entries that record it: an event and a result for each host, what its verb came to, and the run itself last. `nowhere`: the outcome of
+ * a run that was about no host.
  */
 export function finished(
   run: Run,
   outcomes: Outcomes,
   message: string,
-  ledger: LedgerView,
-  now: number,
+  around: { ledger: LedgerView; now: number; nowhere?: RunOutcome },
 ): { run: Run; entries: readonly Entry[] } {
+  const { ledger, now, nowhere = 'refused' } = around
   const results = [
     ...run.hosts.map(host => ({
       host,
@@ -55,9 +65,10 @@ export function finished(
     finished_at: now,
     counts,
     message,
-    outcome: overall(counts),
+    outcome: results.length === 0 ? nowhere : overall(counts),
   }
-  const entries = results.flatMap(({ host, outcome, detail }): Entry[] => {
+  // Of jobs of others only those that do a verb are told host by host: the others are no news of a VM.
+  const entries = (run.verb === '' ? [] : results).flatMap(({ host, outcome, detail }): Entry[] => {
     const result: HostResult = {
       schema: 1,
       kind: 'host',
@@ -79,7 +90,8 @@ export function finished(
     entries: [
       ...entries,
       { stream: 'events.day2', key: run.id, value: runEvent(done, 'run_finished', now) },
-      runEntry(done),
+      // Every host has its result; the run of a job of others need not name thousands of them.
+      runEntry({ ...done, hosts: done.hosts.slice(0, MAX_HOSTS) }),
     ],
   }
 }
@@ -104,11 +116,16 @@ export function buried(verbs: readonly VerbRecord[]): readonly Entry[] {
  * incarnation that was onboarded stays so. Refusals are counted for what starts by itself alone.
  */
 function verbAfter(run: Run, host: RunHost, result: HostResult, ledger: LedgerView): readonly Entry[] {
-  if (host.uid === '') return []
+  const { verb } = run
+  if (host.uid === '' || verb === '') return []
   const { outcome: status, detail, at } = result
-  const record = { ...verbRecord(run, host, at), status, detail }
-  if (status !== 'refused') return [verbEntry(record)]
-  const last = ledger.verb(host.uid, run.verb)
+  const record = { ...verbRecord(run, verb, host, at), status, detail }
+  const last = ledger.verb(host.uid, verb)
+  if (status !== 'refused') {
+    // Others may launch two at once on a VM: what ends first is no news of what still runs.
+    const another = last !== undefined && last.run !== run.id && last.status === 'running'
+    return [another ? verbEntry(last, record) : verbEntry(record)]
+  }
   if (last?.run !== run.id) return []
   const ran = lastThatRan(last)
   return [verbEntry(ran ?? { ...record, refusals: last.refusals + (run.asked_by === SELF ? 1 : 0) })]
@@ -126,8 +143,8 @@ function overall(counts: Readonly<Record<string, number>>): RunOutcome {
   return known.every(outcome => outcome === 'unknown' || outcome === 'refused') ? 'unknown' : 'failed'
 }
 
-function verbRecord(run: Run, host: RunHost, at: number): VerbRecord {
-  const { verb, id, asked_by } = run
+function verbRecord(run: Run, verb: Verb, host: RunHost, at: number): VerbRecord {
+  const { id, asked_by } = run
   const { uid } = host
   return {
     schema: 1,

@@ -24,14 +24,30 @@ export interface RunHost {
   readonly address: string
 }
 
+/** How somebody else launched a job on our hosts. */
+export interface External {
+  /** Who, as the controller tells: a person, a schedule, a workflow; empty when it does not. */
+  readonly by: string
+  /** `manual`, `relaunch`, `scheduled`, `workflow`, … */
+  readonly launch_type: string
+  /** As it was launched, cut to 256 characters; empty is every host. */
+  readonly limit: string
+  /** The limit can not be told apart (all, groups, patterns): while it runs every VM is held. */
+  readonly whole: boolean
+  /** The run whose job it was made from; empty when it is no copy. */
+  readonly copy_of: string
+}
+
 /** One verb on some VMs by one job: the intent, and what became of it. On `state.runs` under `run/<id>`. */
 export interface Run {
-  readonly schema: 1
+  /** 2 for what others launched: a program of before would take it for its own. */
+  readonly schema: 1 | 2
   readonly kind: 'run'
   readonly id: string
-  readonly verb: Verb
+  /** Empty for a job of others whose template is not known to do one. */
+  readonly verb: Verb | ''
   readonly template: string
-  /** `SELF` when a fact started it, else the name of the token that asked. */
+  /** `SELF` when a fact started it, else the name of the token that asked, or `controller:` and who launched it there. */
   readonly asked_by: string
   readonly reason: string
   readonly created_at: number
@@ -57,6 +73,8 @@ export interface Run {
   readonly outcome: RunOutcome
   readonly counts: Readonly<Record<string, number>>
   readonly message: string
+  /** Only of a job that the bridge did not launch: it is seen, holds its VMs and is recorded, and never cancelled by the bridge. */
+  readonly external?: External
 }
 
 /** What became of one host of one run. On `state.runs` under `run/<id>/<host>`. */
@@ -125,9 +143,12 @@ export interface ConfirmLossCommand {
   readonly at: number
 }
 
+/** How the message of a run begins that waits for room beside others. */
+export const WAITS = 'waits: '
+
 /** A new intent. It does nothing yet: it is to be made durable first. */
 export function newRun(
-  wish: { id: string; verb: Verb; template: string; askedBy: string; reason: string; hosts: readonly RunHost[] },
+  wish: { id: string; verb: Verb | ''; template: string; askedBy: string; reason: string; hosts: readonly RunHost[] },
   now: number,
 ): Run {
   return {

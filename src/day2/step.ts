@@ -38,11 +38,18 @@ export type Next =
 /** 401 and 429 to a launch: nothing ran, and it passes. The preflight of the next attempt waits for it. */
 const PASSING = new Set([401, 429])
 
-/** What becomes of a run by the answer to its launch. Pure. */
-export function afterLaunch(run: Run, launched: Launched, now: number): Next {
+/** What a template that was changed, renamed or made anew since it was looked up may answer: nothing ran, and the next look is a new one. */
+const OUTDATED = new Set([400, 403, 404])
+
+/**
+ * What becomes of a run by the answer to its launch. `remembered`: its template was looked up up to a minute before, so a refusal may
+ * be for what it was then. Pure.
+ */
+export function afterLaunch(run: Run, launched: Launched, now: number, remembered = false): Next {
   if (launched.kind === 'launched') return following(run, launched.job, now)
   if (launched.kind === 'refused') {
-    if (PASSING.has(launched.status)) return again(run, launched.reason, now)
+    if (PASSING.has(launched.status) || (remembered && OUTDATED.has(launched.status)))
+      return again(run, launched.reason, now)
     return { kind: 'ends', run, outcome: 'refused', message: launched.reason }
   }
   // It runs, or did until it was cancelled: its hosts stay locked until it has ended.

@@ -1,7 +1,7 @@
 import { type EventLog, type Position, refuseNewer } from '../log/index.ts'
 
-/** The schema of what is kept on `state.runs`: runs, their results, what verbs did, positions. */
-export const LEDGER_SCHEMA = 1
+/** The schema of what is kept on `state.runs`: runs (2: of others too), their results, what verbs did, positions. */
+export const LEDGER_SCHEMA = 2
 /** The schema of commands. */
 export const COMMAND_SCHEMA = 1
 

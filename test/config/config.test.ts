@@ -57,12 +57,22 @@ test('everything but the clusters has a default', () => {
       request_timeout_seconds: 30,
       quiet_period_seconds: 45,
       poll_seconds: 2,
+      requests_per_second: 8,
     },
     verbs: {
-      onboard: { template: 'Day2 | Onboard', driver: 'bridge', os: ['linux'] },
-      patch: { template: 'Day2 | Patch', driver: 'bridge', os: ['linux'] },
+      onboard: { template: 'Day2 | Onboard', driver: 'bridge', also: [], os: ['linux'] },
+      patch: { template: 'Day2 | Patch', driver: 'bridge', also: [], os: ['linux'] },
     },
-    dispatch: { coalesce_seconds: 5, max_hosts_per_job: 500, max_jobs: 20, brake: { hosts: 50, per_seconds: 3600 } },
+    dispatch: {
+      coalesce_seconds: 5,
+      max_hosts_per_job: 500,
+      max_jobs: 20,
+      max_jobs_per_template: 20,
+      max_hosts_per_cluster: 2000,
+      max_hosts_per_node: 100,
+      look_seconds: 5,
+      brake: { hosts: 50, per_seconds: 3600 },
+    },
     telemetry: { log_level: 'info' },
   })
 })

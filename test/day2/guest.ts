@@ -81,6 +81,7 @@ export const POLICY: Policy = {
   coalesceMs: 5_000,
   maxHosts: 50,
   maxJobs: 4,
+  caps: { jobsPerTemplate: 100, hostsPerCluster: 10_000, hostsPerNode: 10_000 },
   brake: { hosts: 20, perMs: 600_000 },
 }
 

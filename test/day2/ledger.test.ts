@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { type HostResult, Ledger, newRun, type Run, type VerbRecord } from '../../src/day2/index.ts'
-import { KEPT_RUNS } from '../../src/day2/ledger.ts'
+import { KEPT_RESULTS, KEPT_RUNS } from '../../src/day2/ledger.ts'
 import { finished, forgotten, planned } from '../../src/day2/record.ts'
 import { START } from '../../src/log/index.ts'
 import { guest, hostOf, meant, uuid } from './guest.ts'
@@ -34,7 +34,7 @@ describe('the ledger', () => {
     const once = new Ledger()
     const twice = new Ledger()
     const end = (ledger: Ledger) =>
-      finished(run(), new Map([[hostOf('web-1'), { outcome: 'ok', detail: '' }]]), '', ledger, NOW)
+      finished(run(), new Map([[hostOf('web-1'), { outcome: 'ok', detail: '' }]]), '', { ledger, now: NOW })
     const entries = [...planned(run(), once, NOW), ...end(once).entries].filter(entry => entry.stream === 'state.runs')
     for (const entry of entries) once.apply(entry)
     for (const entry of entries) {
@@ -73,7 +73,7 @@ describe('the ledger', () => {
   test('tombstones take away what they name and no more', () => {
     const ledger = new Ledger()
     write(ledger, planned(run(), ledger, NOW))
-    write(ledger, finished(run(), new Map(), '', ledger, NOW).entries)
+    write(ledger, finished(run(), new Map(), '', { ledger, now: NOW }).entries)
     ledger.apply({ key: 'position/commands', value: { schema: 1, kind: 'position', position: '7' } })
     expect(ledger.commands).toBe('7')
     ledger.apply({ key: `run/${uuid(1)}/${hostOf('web-1')}`, value: null })
@@ -115,6 +115,26 @@ describe('the ledger', () => {
     ledger.apply({ key: 'window/1', value: { schema: 1 } })
     ledger.apply({ key: '', value: null })
     expect(told(ledger)).toEqual(before)
+  })
+
+  test(`keeps no more than ${KEPT_RESULTS} results of hosts, but always the newest run; runs of others push out none of ours`, () => {
+    const ledger = new Ledger()
+    const finish = (number: number, at: number, external: boolean): void => {
+      const more = external ? { external: { by: '', launch_type: '', limit: '', whole: true, copy_of: '' } } : {}
+      ledger.apply({
+        key: `run/${uuid(number)}`,
+        value: run({ id: uuid(number), status: 'finished', finished_at: at, ...more }),
+      })
+    }
+    finish(1, NOW, true)
+    finish(2, NOW + 1, true)
+    finish(3, NOW - 1, false)
+    for (let host = 0; host <= KEPT_RESULTS / 2; host += 1)
+      for (const of of [1, 2])
+        ledger.apply({ key: `run/${uuid(of)}/h-${host}`, value: { kind: 'host', host: `h-${host}` } })
+    expect(ledger.expired().map(each => each.id)).toEqual([uuid(1)])
+    for (let number = 0; number < KEPT_RUNS + 5; number += 1) finish(10_000 + number, NOW + 10 + number, true)
+    expect(ledger.expired().map(each => each.id)).not.toContain(uuid(3))
   })
 
   test(`keeps the last ${KEPT_RUNS} runs that finished, and every one that has not`, () => {

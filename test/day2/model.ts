@@ -1,10 +1,12 @@
 import { array, boolean, constant, constantFrom, integer, nat, oneof, record, type Arbitrary } from 'fast-check'
 import { marker } from '../../src/aap/index.ts'
-import type { RunHost } from '../../src/day2/index.ts'
+import type { RunHost, Verb } from '../../src/day2/index.ts'
 import type { RequestFault } from '../../src/simulator/controller/faults.ts'
+import type { Job } from '../../src/simulator/controller/job-records.ts'
 import { isUnfinished } from '../../src/simulator/controller/records.ts'
 import type { VmRecord } from '../../src/vm/index.ts'
 import { guest, hostOf } from './guest.ts'
+import { launchByHand } from './operator.ts'
 import { MortalProcess, type Spoiled } from './mortal-process.ts'
 import { LAUNCH, ONBOARD, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
 
@@ -19,6 +21,7 @@ export type Step =
   | { readonly do: 'race'; readonly vm: number; readonly how: 'recreate' | 'address' | 'stop' }
   | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' }
   | { readonly do: 'widen' }
+  | { readonly do: 'operator'; readonly vms: readonly number[] | 'all'; readonly template: 'patch' | 'onboard' }
   | { readonly do: 'crash'; readonly awaits: number }
   | { readonly do: 'source'; readonly broken: boolean }
   | { readonly do: 'cleanup' }
@@ -98,6 +101,14 @@ export const steps: Arbitrary<Step[]> = array(
       }),
     },
     { weight: 1, arbitrary: record({ do: constant('widen' as const) }) },
+    {
+      weight: 2,
+      arbitrary: record({
+        do: constant('operator' as const),
+        vms: oneof(constant('all' as const), array(vm, { minLength: 1, maxLength: 3 })),
+        template: constantFrom('patch' as const, 'onboard' as const),
+      }),
+    },
     { weight: 3, arbitrary: record({ do: constant('crash' as const), awaits: integer({ min: 1, max: 30 }) }) },
     { weight: 1, arbitrary: record({ do: constant('source' as const), broken: boolean() }) },
     { weight: 1, arbitrary: record({ do: constant('cleanup' as const) }) },
@@ -115,11 +126,19 @@ export class Witness {
   /** Asked hosts of every run, from its first sight. */
   readonly #asked = new Map<string, readonly RunHost[]>()
   #world: World | null = null
+  /** Until when all jobs of others are known to the bridge, by a look that it finished. */
+  #looked = -Infinity
+
+  looked(): void {
+    this.#looked = this.#world?.clock.now() ?? -Infinity
+  }
 
   see(world: World): void {
     this.#world = world
+    // Where a job of others runs, only its results may tell.
     for (const run of world.runs())
-      if (!this.#asked.has(run.id)) this.#asked.set(run.id, [...run.hosts, ...run.left_out])
+      if (!this.#asked.has(run.id) || run.external?.whole === true)
+        this.#asked.set(run.id, [...run.hosts, ...run.left_out])
     this.#checkJobs(world)
   }
 
@@ -129,7 +148,10 @@ export class Witness {
     if (world === null) return
     const run = world.runs().find(each => marker(each.id) === mark)
     if (run === undefined) return this.#violated(`a launch of ${mark}, of which the ledger knows nothing`)
+    const running = world.jobs().filter(job => isUnfinished(job) && isOthers(job) && job.created < this.#looked)
     for (const host of hosts) {
+      const other = running.find(job => job.limit === 'all' || job.limit.split(',').includes(host))
+      if (other !== undefined) this.#violated(`${host} is launched on while job ${other.id} of others runs on it`)
       const ours = world.fleet.byHost(host)
       const theirs = world.controller.store.hosts.find(row => row.name === host)
       if (!run.hosts.some(each => each.host === host && each.uid === ours?.uid))
@@ -192,7 +214,8 @@ export class Witness {
   #checkWidened(world: World): void {
     for (const run of world.runs()) {
       const job = world.jobs().find(each => each.id === run.job?.id)
-      if (job === undefined || job.limit === run.hosts.map(host => host.host).join(',')) continue
+      if (run.external !== undefined || job === undefined || job.limit === run.hosts.map(host => host.host).join(','))
+        continue
       const believed = world.ledger
         .results(run.id)
         .filter(({ outcome }) => outcome !== 'unknown' && outcome !== 'refused')
@@ -213,21 +236,29 @@ export interface Tally {
   searched: number
   deaths: number
   leftOut: number
+  others: number
 }
 
 /** Plays a schedule to its end and tells what went wrong. */
 export async function play(
   schedule: readonly Step[],
   spoiled: Spoiled = {},
-  tally: Tally = { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0 },
+  tally: Tally = { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0, others: 0 },
 ): Promise<readonly string[]> {
   const witness = new Witness()
   let url = ''
-  const outside = { atPost: (hosts: readonly string[], mark: string) => witness.atPost(hosts, mark), url: () => url }
+  let operating = false
+  const outside = {
+    atPost: (hosts: readonly string[], mark: string) => witness.atPost(hosts, mark),
+    url: () => url,
+    looked: () => witness.looked(),
+  }
   const begin = (): MortalProcess => new MortalProcess(outside, spoiled)
   let process = begin()
   const options: WorldOptions = {
     policy: { coalesceMs: 1_000, maxHosts: 2, brake: { hosts: 50, perMs: 1_000 } },
+    caps: { jobs: 3, hostsPerNode: 4 },
+    onlooking: { everyMs: 1, verbs: VERBS, rulebooks: new Set() },
     outcome: host => (host.startsWith('web-2') ? 'failed' : host.startsWith('web-3') ? 'unreachable' : 'ok'),
     ...(spoiled.quiet === undefined ? {} : { patience: { quiet: spoiled.quiet } }),
     logOf: log => process.logOf(log),
@@ -237,7 +268,8 @@ export async function play(
   const { faults } = world.controller
   url = world.controller.url
   const faultless = { ...faults }
-  faults.take = (method, path) => (process.asks() ? faultless.take(method, path) : { kind: 'drop-before-commit' })
+  faults.take = (method, path) =>
+    operating || process.asks() ? faultless.take(method, path) : { kind: 'drop-before-commit' }
   const vms = new Vms(world)
   const restart = async (): Promise<void> => {
     tally.deaths += 1
@@ -257,7 +289,11 @@ export async function play(
   }
   for (const step of schedule) {
     if (step.do === 'crash') process.left = step.awaits
-    else await act(step, world, vms)
+    else {
+      operating = step.do === 'operator'
+      await act(step, world, vms)
+      operating = false
+    }
     await turn()
     await world.clock.advance(700)
   }
@@ -274,7 +310,8 @@ export async function play(
   // What a controller commits late, it has committed by now.
   await world.clock.advance(60_000)
   await witness.atEnd(world)
-  tally.launches += world.launches().length
+  tally.launches += world.launches().filter(job => !isOthers(job)).length
+  tally.others += world.runs().filter(run => run.external !== undefined).length
   tally.again += world.runs().filter(run => run.attempts > 1).length
   tally.leftOut += world.runs().filter(run => run.left_out.length > 0 && run.attempts > 0).length
   return witness.violations
@@ -295,6 +332,12 @@ async function act(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms)
       return flip(world, step.prompt)
     case 'widen':
       return widen(world)
+    case 'operator': {
+      const names = step.vms === 'all' ? ['all'] : step.vms.map(each => hostOf(`web-${each + 1}`))
+      // It may meet a fault that was meant for the bridge.
+      await launchByHand(world, step.template === 'patch' ? PATCH : ONBOARD, { limit: names.join() }).catch(() => 0)
+      return
+    }
     case 'source':
       return world.breakSource(step.broken)
     case 'cleanup': {
@@ -333,6 +376,17 @@ function widen(world: World): void {
   }
   controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => own(''))
   controller.faults.afterwards(LAUNCH, () => own('virtbridge-no-default-limit'))
+}
+
+/** What our templates do, by name. */
+const VERBS: ReadonlyMap<string, Verb> = new Map([
+  [ONBOARD, 'onboard'],
+  [PATCH, 'patch'],
+])
+
+/** Whether others launched a job. */
+function isOthers(job: Job): boolean {
+  return !job.skip_tags.includes('virtbridge-') || job.launch_type !== 'manual'
 }
 
 class Vms {

@@ -16,6 +16,8 @@ export interface Spoiled {
 export interface Outside {
   readonly atPost: (hosts: readonly string[], mark: string) => void
   readonly url: () => string
+  /** It knows of all jobs of others up to now. */
+  readonly looked: () => void
 }
 
 /**
@@ -55,6 +57,11 @@ export class MortalProcess {
       const launched =
         this.#spoiled.bypassEcho === true ? blindly(this.#outside.url(), client, template, request) : null
       return this.#track(launched ?? client.launch(template, request, still))
+    },
+    jobsOn: async (inventory, after) => {
+      const found = await this.#track(client.jobsOn(inventory, after))
+      this.#outside.looked()
+      return found
     },
     recover: async (template, request) => {
       if (this.#spoiled.bypassSearch === true) return { kind: 'absent' }

@@ -31,7 +31,7 @@ describe('a run that ends', () => {
   test('has exactly one outcome for each host that was asked for, those left out included, and for no other', () => {
     const ledger = new Ledger()
     const left = leaveOut(run(), new Map([[three, 'moved']]))
-    const end = finished(left, outcomes({ [one]: 'ok', stranger: 'failed' }), 'done', ledger, NOW)
+    const end = finished(left, outcomes({ [one]: 'ok', stranger: 'failed' }), 'done', { ledger, now: NOW })
     apply(ledger, end.entries)
     expect(ledger.results(uuid(1)).map(({ host, outcome, detail }) => [host, outcome, detail])).toEqual([
       [one, 'ok', 'it is ok'],
@@ -50,7 +50,9 @@ describe('a run that ends', () => {
   })
 
   test('is recorded last: whoever sees it finished sees every outcome', () => {
-    expect(finished(run(), new Map(), '', new Ledger(), NOW).entries.at(-1)?.key).toBe(`run/${uuid(1)}`)
+    expect(finished(run(), new Map(), '', { ledger: new Ledger(), now: NOW }).entries.at(-1)?.key).toBe(
+      `run/${uuid(1)}`,
+    )
   })
 
   test.each([
@@ -65,11 +67,11 @@ describe('a run that ends', () => {
     [{ [one]: 'refused', [two]: 'ok', [three]: 'ok' }, 'failed'],
     [{}, 'unknown'],
   ] as const)('whose hosts came to %j came to %s', (of, overall) => {
-    expect(finished(run(), outcomes(of), '', new Ledger(), NOW).run.outcome).toBe(overall)
+    expect(finished(run(), outcomes(of), '', { ledger: new Ledger(), now: NOW }).run.outcome).toBe(overall)
   })
 
   test('without any host was refused', () => {
-    expect(finished(run({ hosts: [] }), new Map(), '', new Ledger(), NOW).run.outcome).toBe('refused')
+    expect(finished(run({ hosts: [] }), new Map(), '', { ledger: new Ledger(), now: NOW }).run.outcome).toBe('refused')
   })
 })
 
@@ -78,7 +80,7 @@ describe('events', () => {
     const left = leaveOut(run(), new Map([[three, 'moved']]))
     const make = (now: number) => [
       ...started(left, now),
-      ...finished(left, outcomes({ [one]: 'ok' }), '', new Ledger(), now).entries,
+      ...finished(left, outcomes({ [one]: 'ok' }), '', { ledger: new Ledger(), now }).entries,
     ]
     const ids = (now: number) => events(make(now)).map(event => event.id)
     expect(ids(NOW + 5_000)).toEqual(ids(NOW))
@@ -86,16 +88,16 @@ describe('events', () => {
 
   test('have ids of their own, also for hosts that are no VM', () => {
     const ghosts = ['ghost-1', 'ghost-2'].map(host => ({ host, key: host, uid: '', address: '', reason: 'no VM' }))
-    const ids = events(finished(run({ left_out: ghosts }), new Map(), '', new Ledger(), NOW).entries).map(
-      ({ id }) => id,
-    )
+    const ids = events(
+      finished(run({ left_out: ghosts }), new Map(), '', { ledger: new Ledger(), now: NOW }).entries,
+    ).map(({ id }) => id)
     expect(ids).toHaveLength(6)
     expect(new Set(ids).size).toBe(6)
   })
 
   test('name a cluster only where there is one', () => {
     const left = [{ host: 'ghost', key: 'ghost', uid: '', address: '', reason: 'no VM' }]
-    const made = events(finished(run({ left_out: left }), new Map(), '', new Ledger(), NOW).entries)
+    const made = events(finished(run({ left_out: left }), new Map(), '', { ledger: new Ledger(), now: NOW }).entries)
     expect(made.map(event => [event.source, event.subject])).toEqual([
       ['/clusters/prod-1', 'prod-1/shop/web-1'],
       ['/clusters/prod-1', 'prod-1/shop/web-2'],
@@ -118,7 +120,7 @@ describe('what a verb did last to a VM', () => {
     apply(ledger, planned(run(), ledger, NOW))
     expect(verbs(ledger)).toEqual(guests.map(() => ['running', 0, uuid(1)]))
     const left = leaveOut(run(), new Map([[three, 'moved']]))
-    apply(ledger, finished(left, outcomes({ [one]: 'ok', [two]: 'missing' }), '', ledger, NOW).entries)
+    apply(ledger, finished(left, outcomes({ [one]: 'ok', [two]: 'missing' }), '', { ledger, now: NOW }).entries)
     expect(verbs(ledger)).toEqual([
       ['ok', 0, uuid(1)],
       ['missing', 0, uuid(1)],
@@ -131,7 +133,7 @@ describe('what a verb did last to a VM', () => {
     const attempt = (number: number, of: Record<string, HostResult['outcome']>) => {
       const next = run({ id: uuid(number), hosts: guests.slice(0, 1) })
       apply(ledger, planned(next, ledger, NOW))
-      apply(ledger, finished(next, outcomes(of), '', ledger, NOW).entries)
+      apply(ledger, finished(next, outcomes(of), '', { ledger, now: NOW }).entries)
       return ledger.verb(guests[0]!.uid, 'onboard')
     }
     expect(attempt(1, { [one]: 'refused' })).toMatchObject({ status: 'refused', refusals: 1 })
@@ -146,14 +148,15 @@ describe('what a verb did last to a VM', () => {
       apply(ledger, planned(run(), ledger, NOW))
       apply(
         ledger,
-        finished(run(), outcomes({ [one]: outcome, [two]: outcome, [three]: outcome }), '', ledger, NOW).entries,
+        finished(run(), outcomes({ [one]: outcome, [two]: outcome, [three]: outcome }), '', { ledger, now: NOW })
+          .entries,
       )
       const before = [...ledger.verbs()]
       const again = run({ id: uuid(2), asked_by: 'ops' })
       apply(ledger, planned(again, ledger, NOW + 1))
       expect(verbs(ledger).map(([status]) => status)).toEqual(['running', 'running', 'running'])
       const out = leaveOut(again, new Map([one, two, three].map(host => [host, 'no template'])))
-      apply(ledger, finished(out, new Map(), '', ledger, NOW + 2).entries)
+      apply(ledger, finished(out, new Map(), '', { ledger, now: NOW + 2 }).entries)
       expect([...ledger.verbs()]).toEqual(before)
       const record = guest('web-1')
       const fleet = new Fleet()
@@ -169,7 +172,7 @@ describe('what a verb did last to a VM', () => {
     const ledger = new Ledger()
     const asked = run({ asked_by: 'ops' })
     apply(ledger, planned(asked, ledger, NOW))
-    apply(ledger, finished(leaveOut(asked, new Map([[one, 'moved']])), new Map(), '', ledger, NOW).entries)
+    apply(ledger, finished(leaveOut(asked, new Map([[one, 'moved']])), new Map(), '', { ledger, now: NOW }).entries)
     expect(ledger.verb(guests[0]!.uid, 'onboard')).toMatchObject({ status: 'refused', refusals: 0 })
   })
 
@@ -183,7 +186,7 @@ describe('what a verb did last to a VM', () => {
     const value = { uid: guests[0]!.uid, verb: 'onboard', ...there } as VerbRecord
     if (there !== undefined) ledger.apply({ key: `vm/${value.uid}/onboard`, value })
     const asked = run({ asked_by: 'ops', hosts: [], left_out: [{ ...guests[0]!, reason: `run ${uuid(9)} holds it` }] })
-    const end = finished(asked, new Map(), '', ledger, NOW)
+    const end = finished(asked, new Map(), '', { ledger, now: NOW })
     apply(ledger, end.entries)
     expect(ledger.verb(value.uid, 'onboard')).toEqual(there === undefined ? undefined : value)
     expect(ledger.results(asked.id)).toMatchObject([{ outcome: 'refused' }])
@@ -191,7 +194,7 @@ describe('what a verb did last to a VM', () => {
 
   test('is never recorded of a host that is no VM', () => {
     const left = [{ host: 'ghost', key: 'ghost', uid: '', address: '', reason: 'no VM' }]
-    const { entries } = finished(run({ hosts: [], left_out: left }), new Map(), '', new Ledger(), NOW)
+    const { entries } = finished(run({ hosts: [], left_out: left }), new Map(), '', { ledger: new Ledger(), now: NOW })
     expect(entries.filter(entry => entry.key.startsWith('vm/'))).toEqual([])
   })
 })

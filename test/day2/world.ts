@@ -2,7 +2,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { parse } from 'yaml'
 import { type Controller, openController } from '../../src/aap/index.ts'
 import {
+  type Caps,
   Dispatcher,
+  type Onlooking,
   type Ledger,
   loadLedger,
   PATIENCE,
@@ -32,6 +34,8 @@ import { emptyLog, reopenedLog } from './log-place.ts'
 export const ONBOARD = 'Day2 | Onboard'
 export const PATCH = 'Day2 | Patch'
 export const TOKEN = 'a-token-of-the-test'
+/** Of somebody who launches from the controller. */
+export const OPERATOR = 'a-token-of-an-operator'
 export const LAUNCH = { method: 'POST', path: /\/job_templates\/\d+\/launch\/$/ }
 
 const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
@@ -50,6 +54,8 @@ export interface WorldOptions {
   readonly policy?: Partial<Policy>
   readonly patchDriver?: Policy['driver']
   readonly patience?: Partial<Patience>
+  readonly onlooking?: Onlooking
+  readonly caps?: Partial<Caps>
   readonly outcome?: OutcomeOf
   readonly requestTimeoutMs?: number
   /** Changes what the controller is loaded with. */
@@ -121,7 +127,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     await startSimulatedController({
       objects,
       clock,
-      tokens: { [TOKEN]: { user: 'virtbridge', scope: 'write', description: 'virtbridge' } },
+      tokens: {
+        [TOKEN]: { user: 'virtbridge', scope: 'write', description: 'virtbridge' },
+        [OPERATOR]: { user: 'alice', scope: 'write', description: 'operator' },
+      },
       origins: {
         virtbridge: () => {
           const document = inventory.read(clock.now())
@@ -188,7 +197,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
 
   /** A dispatcher on what the log says now. */
   async begin(wrap: Pick<WorldOptions, 'logOf' | 'controllerOf'>): Promise<void> {
-    const { policy, patchDriver, patience } = this.#options
+    const { policy, patchDriver, patience, onlooking, caps } = this.#options
     const log = wrap.logOf?.(this.log) ?? this.log
     const { ledger } = await loadLedger(log)
     this.ledger = ledger
@@ -202,7 +211,9 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
         onboard: { ...POLICY, coalesceMs: 0, ...policy },
         patch: { template: PATCH, driver: patchDriver ?? 'bridge', os: ['linux'] },
       },
+      caps: { jobs: 100, jobsPerTemplate: 100, hostsPerCluster: 10_000, hostsPerNode: 10_000, ...caps },
       patience: { ...PATIENCE, ...patience },
+      ...(onlooking === undefined ? {} : { onlooking }),
       pollMs: 1,
       now: () => this.clock.now(),
       steady: () => this.clock.now(),

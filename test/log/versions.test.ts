@@ -8,7 +8,7 @@ import { DEAD_LETTER_SCHEMA } from '../../src/log/dead-letter.ts'
 import { RECORD_SCHEMA } from '../../src/vm/index.ts'
 import { faultsOf, type Kind } from '../event/published.ts'
 import { temporaryFolder } from '../support/bridge.ts'
-import { NEWER, V1, versions } from './versions.ts'
+import { known, NEWER, V1, versions } from './versions.ts'
 
 versions('SQLite', {
   kinds: Infinity,
@@ -19,6 +19,7 @@ versions('SQLite', {
 /** The schema of each record, by the version of them all. A row is never changed; a new schema of any is a new row. */
 const HISTORY: Readonly<Record<number, Readonly<Record<string, number>>>> = {
   1: { vm: 1, cluster: 1, ledger: 1, command: 1, dead: 1 },
+  2: { vm: 1, cluster: 1, ledger: 2, command: 1, dead: 1 },
 }
 
 test('the version of all records grows with that of any, or an old program would take the log over before it finds what it can not read', () => {
@@ -79,7 +80,7 @@ test('every kind of record of a later schema is refused by who reads it, by its 
     }
     await expect(reading()).rejects.toMatchObject({
       code: 'log_newer',
-      message: `${entry.stream} has ${entry.key} by a newer virtbridge (record schema 99, this one knows 1)`,
+      message: `${entry.stream} has ${entry.key} by a newer virtbridge (record schema 99, this one knows ${known(entry)})`,
     })
     if (entry.stream !== 'commands') await log.append([{ ...entry, value: null }])
   }

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { LEDGER_SCHEMA } from '../../src/day2/index.ts'
 import type { Event } from '../../src/event/index.ts'
 import { EVENT_STREAMS, type Entry, type EventLog, STATE_STREAMS, type Stored } from '../../src/log/index.ts'
 import { VMIS, VMS } from '../../src/simulator/kube/resource.ts'
@@ -67,13 +68,18 @@ export function versions(name: string, engine: VersionedEngine): void {
         const before = await contents(engine, folder.path)
         await expect(start(engine, folder.path, clusters)).rejects.toMatchObject({
           code: 'log_newer',
-          message: `${entry.stream} has ${entry.key} by a newer virtbridge (record schema 99, this one knows 1)`,
+          message: `${entry.stream} has ${entry.key} by a newer virtbridge (record schema 99, this one knows ${known(entry)})`,
           hint: expect.stringContaining('start the newer version again') as string,
         })
         expect(await contents(engine, folder.path)).toEqual(before)
       }
     })
   })
+}
+
+/** The schema of such a record that this program knows. */
+export function known({ stream }: Pick<Entry, 'stream'>): number {
+  return stream === 'state.runs' ? LEDGER_SCHEMA : 1
 }
 
 /** Every kind of record that is acted upon, as a program of later may write it. */

@@ -1,0 +1,220 @@
+import { describe, expect, test } from 'vitest'
+import type { Onlooking, Verb } from '../../src/day2/index.ts'
+import { guest, hostOf } from './guest.ts'
+import { launchByHand, relaunchByHand } from './operator.ts'
+import { names, ONBOARD, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
+
+const VERBS = new Map<string, Verb>([
+  [ONBOARD, 'onboard'],
+  [PATCH, 'patch'],
+  ['Break glass', 'patch'],
+])
+const ONLOOKING: Onlooking = { everyMs: 5_000, verbs: VERBS, rulebooks: new Set() }
+
+/** Two old VMs that the controller knows, and a dispatcher that looks for jobs of others, by an account that may (not) read all of them. */
+async function watched(options: WorldOptions = {}, auditor = true): Promise<World> {
+  const world = await startWorld({
+    onlooking: ONLOOKING,
+    objects: objects => {
+      const [patch] = objects.templates.filter(({ name }) => name === PATCH)
+      if (patch === undefined) throw new Error('no template')
+      objects.templates.push({ ...patch, name: 'Break glass' }, { ...patch, name: 'Reboot' })
+      if (auditor)
+        objects.roles = [
+          ...(objects.roles ?? []),
+          { user: 'virtbridge', on: 'organization', name: 'Default', role: 'auditor' },
+        ]
+    },
+    ...options,
+  })
+  world.put(guest('web-1', { adopted: true }), guest('web-2', { adopted: true }))
+  await world.sync()
+  await world.turn()
+  return world
+}
+
+const later = (world: World): Promise<void> => world.clock.advance(5_000)
+
+describe('a job that a person launches from the controller', () => {
+  test('is a run of its own in the ledger, holds its VM while it runs, and counts as what its template is known to do', async () => {
+    await using world = await watched()
+    const job = await launchByHand(world, 'Break glass', { limit: hostOf('web-1') })
+    await later(world)
+    // It has ended before it was looked for; a second one right behind it has not.
+    const second = await launchByHand(world, PATCH, { limit: names('web-1').join() })
+    await world.turn()
+    const held = world.ledger.holder('uid-web-1')
+    expect(held).toMatchObject({ asked_by: 'controller:alice', status: 'following', external: { by: 'alice' } })
+    expect(world.ledger.verb('uid-web-1', 'patch')).toMatchObject({ status: 'running' })
+    await world.command({ hosts: names('web-1', 'web-2') })
+    await world.settle()
+    const runs = world.runs()
+    expect(runs.map(run => [run.job?.id, run.verb, run.outcome, run.external?.launch_type])).toEqual([
+      [job, 'patch', 'ok', 'manual'],
+      [second, 'patch', 'ok', 'manual'],
+      [expect.any(Number), 'patch', 'failed', undefined],
+    ])
+    expect(world.details(runs[2])).toMatchObject({
+      [hostOf('web-1')]: expect.stringMatching(/^job \d+ \(.*\) of alice may run on it$/) as string,
+    })
+    expect(world.outcomes(runs[2])).toEqual({ [hostOf('web-1')]: 'refused', [hostOf('web-2')]: 'ok' })
+    expect(world.ledger.verb('uid-web-1', 'patch')).toMatchObject({ status: 'ok', run: runs[1]?.id })
+    const told = (await world.events()).filter(event => event.run === runs[0]?.id)
+    expect(told.map(event => event.fact)).toEqual(['run_started', 'host_succeeded', 'run_finished'])
+  })
+
+  test('from a template that is not known is recorded as a whole, and is no patch', async () => {
+    await using world = await watched({ outcome: host => (host.startsWith('web-2') ? 'failed' : 'ok') })
+    await launchByHand(world, 'Reboot', { limit: names('web-1', 'web-2').join() })
+    await later(world)
+    await world.settle()
+    expect(world.run()).toMatchObject({ verb: '', template: 'Reboot', outcome: 'failed', counts: { ok: 1, failed: 1 } })
+    expect(world.ledger.results(world.run().id)).toEqual([])
+    expect(world.ledger.verb('uid-web-1', 'patch')).toBeUndefined()
+    expect((await world.events()).map(event => event.fact)).toEqual(['run_started', 'run_finished'])
+  })
+
+  test('is not seen without the right to read it: Execute on a template opens the jobs of that template alone', async () => {
+    await using world = await watched({}, false)
+    await launchByHand(world, 'Reboot', { limit: hostOf('web-1') })
+    const seen = await launchByHand(world, PATCH, { limit: hostOf('web-2') })
+    await later(world)
+    await world.settle()
+    expect(world.runs().map(run => run.job?.id)).toEqual([seen])
+  })
+
+  test.each(['', 'all', 'cluster_prod_1', 'web*', '!web-1.shop.prod-1'])(
+    'with the limit %j holds every VM, as it may run on any; its results say where it ran',
+    async limit => {
+      await using world = await watched({ outcome: () => ({ outcome: 'ok', ms: 60_000 }) })
+      await launchByHand(world, PATCH, { limit })
+      await later(world)
+      await world.turn()
+      world.put(guest('new-9'))
+      await world.command({ hosts: names('web-2') })
+      await world.turn()
+      expect(world.run().external).toMatchObject({ whole: true, limit })
+      expect(world.details(world.run(1))).toEqual({
+        [hostOf('web-2')]: expect.stringContaining('of alice may run on it') as string,
+      })
+      expect(world.launches()).toHaveLength(1)
+      await world.until(() => world.run().status === 'finished', 5_000)
+      const ran = world.jobs()[0]?.run?.results.map(({ host_name }) => host_name) ?? []
+      expect(Object.keys(world.outcomes())).toEqual(ran)
+      expect(ran.length).toBeGreaterThan(0)
+      await world.until(() => world.ledger.verb('uid-new-9', 'onboard')?.status === 'ok', 5_000)
+    },
+  )
+
+  test('that began and ended while nobody looked, also while the bridge was down, is recorded once', async () => {
+    await using world = await watched()
+    await launchByHand(world, PATCH, { limit: hostOf('web-1') })
+    await world.clock.advance(600_000)
+    await world.restart()
+    await world.settle()
+    await world.restart()
+    for (let turn = 0; turn < 5; turn += 1) {
+      await world.turn()
+      await later(world)
+    }
+    expect(world.runs()).toHaveLength(1)
+    expect(world.run()).toMatchObject({ verb: 'patch', outcome: 'ok' })
+    expect((await world.events()).filter(event => event.fact === 'run_finished')).toHaveLength(1)
+  })
+
+  test('before the first look of all is not: what had ended by then is no news', async () => {
+    await using world = await startWorld({ onlooking: ONLOOKING })
+    world.put(guest('web-1', { adopted: true }))
+    await world.sync()
+    await launchByHand(world, PATCH, { limit: hostOf('web-1') })
+    await world.clock.advance(60_000)
+    const running = await launchByHand(world, PATCH, { limit: hostOf('web-1') })
+    await world.settle()
+    await later(world)
+    await world.turn()
+    expect(world.runs().map(run => run.job?.id)).toEqual([running])
+  })
+
+  test('again, as it was launched by us, is theirs: a copy of our run, which keeps its own outcome', async () => {
+    await using world = await watched({ outcome: host => (host.startsWith('web-1') ? 'failed' : 'ok') })
+    await world.command({ hosts: names('web-1') })
+    await world.settle()
+    world.controller.setOutcome(() => 'ok')
+    const [ours] = world.runs()
+    await relaunchByHand(world, ours?.job?.id ?? 0)
+    await later(world)
+    await world.settle()
+    const [, theirs] = world.runs()
+    expect(theirs).toMatchObject({
+      asked_by: 'controller:alice',
+      external: { launch_type: 'relaunch', copy_of: ours?.id },
+    })
+    expect([ours, theirs].map(run => world.outcomes(run)[hostOf('web-1')])).toEqual(['failed', 'ok'])
+    expect(world.ledger.verb('uid-web-1', 'patch')).toMatchObject({ status: 'ok', run: theirs?.id })
+  })
+
+  test('that never ends holds its VMs for a day, is not cancelled, and is given up', async () => {
+    await using world = await watched({ outcome: () => 'hang' })
+    const job = await launchByHand(world, PATCH, { limit: hostOf('web-1'), timeout: 0 })
+    await later(world)
+    await world.turn()
+    expect(world.ledger.holder('uid-web-1')?.job?.id).toBe(job)
+    await world.until(() => world.run().status === 'finished', 3_600_000)
+    expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'unknown' })
+    expect(world.jobs()[0]?.cancel_at).toBeNull()
+  })
+
+  test('right between our look and our launch runs beside ours, and a person is told', async () => {
+    await using world = await watched({
+      controllerOf: client => ({
+        ...client,
+        launch: async (template, request) => {
+          await launchByHand(world, PATCH, { limit: hostOf('web-1') })
+          return client.launch(template, request)
+        },
+      }),
+    })
+    await world.command({ hosts: names('web-1') })
+    await world.turn()
+    await later(world)
+    await world.turn()
+    expect(world.said('alarm')).toEqual([
+      expect.stringMatching(/^web-1.shop.prod-1: job \d+ runs beside job \d+ of run /) as string,
+    ])
+  })
+})
+
+test('with the driver eda the bridge launches nothing, and sees, holds and records what the rulebook launches', async () => {
+  await using world = await watched({
+    policy: { driver: 'eda' },
+    onlooking: { ...ONLOOKING, rulebooks: new Set(['onboard']) },
+    outcome: () => ({ outcome: 'ok', ms: 20_000 }),
+  })
+  world.put(guest('new-9'))
+  await world.sync()
+  await world.turn()
+  expect(world.launches()).toEqual([])
+  await launchByHand(world, ONBOARD, { limit: hostOf('new-9') })
+  await later(world)
+  await world.turn()
+  expect(world.ledger.holder('uid-new-9')).toMatchObject({ verb: 'onboard', reason: 'its driver is eda' })
+  expect(world.ledger.verb('uid-new-9', 'onboard')).toMatchObject({ status: 'running' })
+  await world.settle()
+  expect(world.ledger.verb('uid-new-9', 'onboard')).toMatchObject({ status: 'ok', asked_by: 'controller:alice' })
+  expect(world.launches()).toHaveLength(1)
+})
+
+test('a look that fails holds up nothing, and is made again', async () => {
+  await using world = await watched()
+  world.controller.faults.add({ method: 'GET', path: /\/jobs\/$/ }, { kind: 'server-error' }, 2)
+  await launchByHand(world, PATCH, { limit: hostOf('web-1') })
+  await world.command({ hosts: names('web-2') })
+  await later(world)
+  await world.turn()
+  expect(world.said('trouble')).toEqual([expect.stringContaining('looking for jobs of others') as string])
+  await later(world)
+  await world.turn()
+  await later(world)
+  await world.settle()
+  expect(world.runs().map(run => run.outcome)).toEqual(['ok', 'ok'])
+})
