@@ -31,6 +31,7 @@ export const HOST_VARIABLES: Readonly<Record<string, VariableType>> = {
   kubevirt_instancetype: TEXT,
   kubevirt_os: { fields: { family: TEXT, id: TEXT, name: TEXT, version: TEXT } },
   kubevirt_address: TEXT,
+  kubevirt_via: TEXT,
   kubevirt_address_source: TEXT,
   kubevirt_addresses: { each: { fields: { address: TEXT, network: TEXT, interface: TEXT, source: TEXT } } },
   kubevirt_agent_connected: 'bool',
