@@ -1,3 +1,4 @@
+import { seesAbsence } from '../cluster/index.ts'
 import type { ClusterConfig } from '../config/index.ts'
 import { type Connection, KubeClient } from '../kube/index.ts'
 import { connectionOf } from '../reach.ts'
@@ -8,6 +9,8 @@ import type { Round } from './roll.ts'
 
 const REQUIRED = (['virtualmachines', 'virtualmachineinstances'] as const).map(clusterWide)
 const OPTIONAL = (['migrations', 'snapshots', 'restores', 'clones', 'claims', 'datavolumes'] as const).map(clusterWide)
+const NO_KUBEVIRT = 'KubeVirt is not installed there, so it has no VMs: the inventory does not wait for it'
+const NO_KUBEVIRT_HINT = 'nothing, when that is meant; it is watched as soon as KubeVirt is there'
 const REQUEST_TIMEOUT_MS = 10_000
 
 /** A cluster that is configured directly: it is reached, says who it is, and lets its VMs be listed and watched. */
@@ -32,6 +35,8 @@ export async function* checkVms(
   yield* findings
   const twin = roll.identity(uid, name)
   if (twin !== null) yield twin
+  const lacking = await seesAbsence(client, inner => client.identity(inner), signal).catch(() => false)
+  if (lacking) return yield { what, result: 'warn', detail: NO_KUBEVIRT, hint: NO_KUBEVIRT_HINT }
   for (const resource of REQUIRED) yield await checkResource(client, what, resource, signal)
   yield await checkOptional(client, what, services ? [...OPTIONAL, clusterWide('services')] : OPTIONAL, signal)
 }

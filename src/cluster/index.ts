@@ -1,3 +1,4 @@
+export { seesAbsence } from './absence.ts'
 export { setsOf } from './cluster-set.ts'
 export { clusterEvent } from './event.ts'
 export { type HubOptions, readSelection, watchHub } from './hub.ts'
@@ -8,6 +9,7 @@ export {
   type ClusterRecord,
   type ClusterStatus,
   isCluster,
+  isKnown,
   newCluster,
   notReadYet,
   outOfScope,

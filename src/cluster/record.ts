@@ -41,6 +41,8 @@ export interface ClusterRecord {
   readonly hub_says: HubWord
   /** The ManagedClusterSets it is in: what its hub says, or the configuration of one that has none. Records from before lack it. */
   readonly cluster_sets?: readonly string[]
+  /** Since when it is proven to have no KubeVirt, in ms; 0, or not there, when it is not. Then nobody waits for it to be read. */
+  readonly no_kubevirt_since?: number
   /** What is wrong with DataVolumes was seen once: from then on it is news. Records from before lack it. */
   readonly disks_known?: boolean
   /** When it left the selection, in ms; 0 while it is in it. */
@@ -94,6 +96,11 @@ export function sameAs(record: ClusterRecord, twin: string, now: number): Cluste
 /** A record as it was stored, by an earlier version perhaps: what that did not know is as in a new one. */
 export function readCluster(value: ClusterRecord): ClusterRecord {
   return { ...newCluster(value.name, value.hub), ...value }
+}
+
+/** True when it was read as a whole once, or is proven to have nothing that could be read: nobody waits for it. */
+export function isKnown({ adopted_at, no_kubevirt_since = 0 }: ClusterRecord): boolean {
+  return adopted_at > 0 || no_kubevirt_since > 0
 }
 
 /** True for a value of `state.fleet` that is a cluster, not a VM. */

@@ -87,6 +87,7 @@ function healthy(was: ClusterRecord, { vms, word }: Sight, now: number): Cluster
     missing_names: [],
     hub_says: word,
     left_at: 0,
+    no_kubevirt_since: 0,
     vms,
     heartbeat: now,
   }

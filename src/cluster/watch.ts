@@ -2,6 +2,7 @@ import type { EventLog } from '../log/index.ts'
 import { Asks, type KubeClient, KubeError, reflect, type ReflectOptions, type Resource } from '../kube/index.ts'
 import type { GuestIndex, Holds, VmRecord } from '../vm/index.ts'
 import { pause } from '../waiting.ts'
+import { ABSENCE_HOLD_MS, mayLackKubeVirt, refutesAbsence, seesAbsence, withoutKubeVirt } from './absence.ts'
 import { ClusterBook } from './book.ts'
 import { ClusterFold, type Staged } from './fold.ts'
 import { ClusterIdentity } from './identity.ts'
@@ -36,6 +37,8 @@ export interface WatchOptions {
   readonly reflect?: Partial<Omit<ReflectOptions, 'signal' | 'verify' | 'asks'>>
   /** A cut that is mended within this time is no fact, in ms. */
   readonly outageHoldMs?: number | undefined
+  /** For how long it must be seen to have no KubeVirt, in ms. */
+  readonly absenceHoldMs?: number
   /** How long what a watch has missed is waited for once it is open again, in ms. */
   readonly catchUpMs?: number
   /** Told of each audit of a resource: how many VMs it found to be other than was known. */
@@ -69,6 +72,8 @@ export class ClusterWatch {
   readonly #vms = new Asks()
   readonly #watching = new Set<Of>()
   #fold: ClusterFold | null = null
+  /** Since when it is seen to have no KubeVirt; 0: it is not. */
+  #lacking = 0
   /** Whether a second list was asked for, because the last one lacks too much, and whether it came. */
   #second: 'no' | 'asked' | 'had' = 'no'
 
@@ -224,6 +229,8 @@ export class ClusterWatch {
     if (observed.kind === 'ended')
       await this.#cut(of, new KubeError('unreachable', 'its watch ended, and is not open again'))
     if (observed.kind === 'unavailable') await this.#cut(of, observed.error)
+    if (of === 'vm' && observed.kind === 'unavailable' && observed.error.kind === 'absent')
+      await this.#lookForKubeVirt()
     const changed = await this.#book.store(fold, fold.fold(inbound, this.#options.now()))
     if (observed.kind === 'audited') await this.#audited(changed)
     if (of === 'vm' && observed.kind === 'listed') this.#second = this.#second === 'asked' ? 'had' : 'no'
@@ -241,10 +248,30 @@ export class ClusterWatch {
   async #cut(of: Of | 'identity', error: KubeError): Promise<void> {
     if (of !== 'identity') this.#watching.delete(of)
     if (of !== 'identity' && !RESOURCES[of].required) return
+    if ((this.record.no_kubevirt_since ?? 0) > 0) {
+      // What is known of it is that it has no VMs: that holds, whatever becomes of the way to it.
+      if (!refutesAbsence(error.kind)) return
+      await this.#book.become(withoutKubeVirt(this.record, 0))
+    }
     this.#outages.begin(of, error, this.#options.now())
     // Why it is not read yet is no fact, and is shown at once.
     if (this.record.status !== 'joining' || this.record.reason === error.message) return
     await this.#book.become({ ...this.record, reason: error.message, hint: error.hint, cause: error.kind })
+  }
+
+  /** A cluster that has no KubeVirt would keep every inventory closed for ever. It is let go when that is proven, and lasts. */
+  async #lookForKubeVirt(): Promise<void> {
+    const { client, signal, now, absenceHoldMs = ABSENCE_HOLD_MS } = this.#options
+    if (!mayLackKubeVirt(this.record, this.#need().size)) return
+    const verify = (inner: AbortSignal): Promise<string> => this.#identity.verify(inner)
+    const proven = await seesAbsence(client, verify, signal).catch(() => null)
+    if (signal.aborted || proven === null) return
+    this.#lacking = proven ? this.#lacking || now() : 0
+    const known = (this.record.no_kubevirt_since ?? 0) > 0
+    const lasts = proven && now() - this.#lacking >= absenceHoldMs
+    if (lasts === known || (proven && known)) return
+    await this.#book.become(withoutKubeVirt(this.record, lasts ? this.#lacking : 0))
+    if (lasts) for (const of of REQUIRED) this.#outages.end(of)
   }
 
   async #tellOutage(): Promise<void> {

@@ -37,8 +37,9 @@ export function healthOf(parts: {
     // One that can not even be tried is told by who tried.
     if (parts.extra.some(check => check.name.startsWith(`cluster ${name} (`))) continue
     const cluster = parts.fleet.clusters.get(name)
-    const ok = cluster?.status === 'synced' || cluster?.status === 'out_of_scope'
-    // Why one is out of scope is told too, but it is no trouble: somebody took it out.
+    const lacking = cluster !== undefined && (cluster.no_kubevirt_since ?? 0) > 0
+    const ok = cluster?.status === 'synced' || cluster?.status === 'out_of_scope' || lacking
+    // Why one is out of scope, or has no KubeVirt, is told too, but it is no trouble: nothing of it is missed.
     checks.push({
       name: `cluster ${name}`,
       ok,

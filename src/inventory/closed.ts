@@ -1,4 +1,4 @@
-import type { ClusterRecord } from '../cluster/index.ts'
+import { type ClusterRecord, isKnown } from '../cluster/index.ts'
 import type { Staleness } from './stale.ts'
 import type { View } from './view.ts'
 
@@ -29,9 +29,9 @@ export function closedBecause(view: View, sight: ClusterSight): Closed | null {
   return unseen.length > 0 ? { because: 'stale', clusters: unseen } : null
 }
 
-/** A cluster that left the selection before it was ever read has no hosts to miss. */
+/** A cluster that left the selection before it was ever read has no hosts to miss, and one without KubeVirt has none. */
 function isUnread(cluster: ClusterRecord | undefined): boolean {
-  return cluster === undefined || (cluster.adopted_at === 0 && cluster.status !== 'out_of_scope')
+  return cluster === undefined || (!isKnown(cluster) && cluster.status !== 'out_of_scope')
 }
 
 /** False for a cluster of which it is known that it is in none of the sets. */
@@ -50,5 +50,6 @@ function setsUnknown({ clusterSets }: View, cluster: ClusterRecord | undefined):
 function isUnseen(name: string, { clusters, stalenessOf }: ClusterSight): boolean {
   const cluster = clusters.get(name)
   if (cluster?.kind === 'hub' || cluster?.status === 'out_of_scope') return false
+  if (cluster !== undefined && cluster.adopted_at === 0 && isKnown(cluster)) return false
   return stalenessOf(name) !== 'fresh'
 }

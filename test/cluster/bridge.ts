@@ -66,6 +66,7 @@ export interface Bridge extends AsyncDisposable {
 
 interface BridgeOptions extends Pick<WatchOptions, 'resources' | 'guests' | 'imports' | 'outageHoldMs' | 'reflect'> {
   readonly heartbeatMs?: number
+  readonly absenceHoldMs?: number
   readonly holds?: typeof SHORT
   readonly url?: string
   readonly confirmed?: readonly string[]
@@ -89,6 +90,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     signal: stop.signal,
     heartbeatMs: options.heartbeatMs ?? 50,
     outageHoldMs: options.outageHoldMs ?? 20,
+    ...(options.absenceHoldMs === undefined ? {} : { absenceHoldMs: options.absenceHoldMs }),
     onAudited: corrections => audits.push(corrections),
     isConfirmed: digest => confirmed.has(digest),
     reflect: { backoff: BACKOFF, pageSize: 3, ...options.reflect },

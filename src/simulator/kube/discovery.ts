@@ -11,12 +11,18 @@ export const VERSION = {
   platform: 'linux/amd64',
 }
 
+/** Groups that every API server says it has, and of which nothing is served here. */
+const BUILT_IN = [
+  { group: 'apps', version: 'v1' },
+  { group: 'apiextensions.k8s.io', version: 'v1' },
+]
+
 /** The answer to a path that names no resource: version, health, discovery; null when there is nothing there. */
 export function discover(path: string, resources: readonly Resource[]): unknown {
   const trimmed = path.replace(/\/+$/, '')
   if (trimmed === '/version') return VERSION
   if (trimmed === '/api') return { kind: 'APIVersions', versions: ['v1'], serverAddressByClientCIDRs: [] }
-  if (trimmed === '/apis') return groupList(resources)
+  if (trimmed === '/apis') return groupList([...BUILT_IN, ...resources])
   const match = /^\/(?:api|apis\/([^/]+))(?:\/([^/]+))?$/.exec(trimmed)
   if (match === null) return null
   const [, group = '', version] = match
@@ -27,7 +33,7 @@ export function discover(path: string, resources: readonly Resource[]): unknown 
   return here.length === 0 ? null : resourceList(group === '' ? version : `${group}/${version}`, here)
 }
 
-function groupList(resources: readonly Resource[]) {
+function groupList(resources: readonly Pick<Resource, 'group' | 'version'>[]) {
   const versions = new Map<string, Set<string>>()
   for (const { group, version } of resources) {
     if (group !== '') versions.set(group, (versions.get(group) ?? new Set()).add(version))
