@@ -48,9 +48,11 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
     fleet,
     ledger,
     inventory,
-    explain: (host, record) => {
+    explain: (host, record, told) => {
+      const rival = inventory.rivalOf(record)
+      const named = rival === '' || told(rival) ? rival : 'another VM'
       const staleness = stalenessOf(fleet.clusters.get(record.cluster), limits, now())
-      return explain(record, { host, fleet, ledger, policy, staleness, rival: inventory.rivalOf(record) }, now())
+      return explain(record, { host, fleet, ledger, policy, staleness, rival: named }, now())
     },
     drivers: { onboard: config.verbs.onboard.driver, patch: config.verbs.patch.driver },
     controllerConfigured: config.controller !== undefined,
@@ -63,7 +65,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
         views,
         read: () => readSecret(token, env),
       })),
-      now,
+      { now, warn: (token, reason) => logger.warn({ name: token, reason }, 'a token lets nobody in') },
     ),
     metrics,
     logger,

@@ -1,8 +1,11 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { Catalogue } from './catalogue.ts'
-import { type AppParts, requireCaller } from './parts.ts'
+import { addGate } from './gate.ts'
+import { boundLarge, hasLeft } from './large.ts'
+import { LIMITS, MAX_SOCKETS, serverOptions } from './limits.ts'
+import type { AppParts } from './parts.ts'
 import { Problem, PROBLEM_TYPE } from './problem.ts'
-import { refusalOf, refuseUnreadable } from './refusal.ts'
+import { refusalOf, refuseExpectation, refuseUnreadable } from './refusal.ts'
 import { documentRoutes } from './routes/document.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
@@ -11,23 +14,13 @@ import { lossRoutes } from './routes/losses.ts'
 import { probeRoutes } from './routes/probes.ts'
 import { runRoutes } from './routes/runs.ts'
 
-/** The largest body that is read: a run of 10,000 hosts. */
-const BODY_LIMIT = 1_048_576
-/** The longest part of a path: a host name is up to 381 characters, three each when they are escaped. */
-const MAX_PARAM = 1_200
-/** The longest address of a request, with its query. */
-const MAX_URL = 8_192
-/** All headers of a request with its first line. */
-const HEADER_BYTES = 16_384
-
 /** The HTTP face: routes, who may use them, and one shape for everything that goes wrong. Not listening yet. */
 export function buildApp(parts: AppParts): FastifyInstance {
   const catalogue = new Catalogue()
+  const limits = { ...LIMITS, ...parts.limits }
   const app = Fastify({
     logger: false,
-    bodyLimit: BODY_LIMIT,
-    routerOptions: { maxParamLength: MAX_PARAM },
-    http: { maxHeaderSize: HEADER_BYTES },
+    ...serverOptions(limits),
     return503OnClosing: false,
     forceCloseConnections: true,
     ajv: { customOptions: { removeAdditional: false, allErrors: true } },
@@ -37,20 +30,10 @@ export function buildApp(parts: AppParts): FastifyInstance {
   app.addHook('onRoute', route => catalogue.add(route))
   app.setErrorHandler((error, request, reply) => answerError(parts, error, request, reply))
   app.setNotFoundHandler((request, reply) => send(reply, nothingAt(catalogue, request)))
-  // Who asks comes first: a stranger's body is not read, and learns nothing from how it is refused.
-  app.addHook('onRequest', async request => {
-    if (request.url.length > MAX_URL)
-      throw new Problem(414, 'too_long', `an address has ${MAX_URL} characters at most`, {
-        hint: 'ask for less at once',
-      })
-    if (parts.signal.aborted)
-      throw new Problem(503, 'closing', 'the service is closing', {
-        hint: 'ask again in a moment',
-        headers: { 'retry-after': '5' },
-      })
-    const { api } = request.routeOptions.config
-    if (!request.is404 && api?.right !== null) requireCaller(parts, request)
-  })
+  app.server.maxConnections = MAX_SOCKETS
+  app.server.on('checkExpectation', refuseExpectation)
+  addGate(app, parts, limits)
+  boundLarge(app, limits)
   app.addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown'
     parts.metrics.requests.observe(
@@ -84,6 +67,7 @@ function answerError(parts: AppParts, error: unknown, request: FastifyRequest, r
   const { querystring } = (request.routeOptions.schema ?? {}) as { querystring?: { properties?: object } }
   const refusal = refusalOf(error, Object.keys(querystring?.properties ?? {}))
   if (refusal !== null) return send(reply, refusal)
+  if (hasLeft(error, request)) return send(reply, new Problem(503, 'closing', 'nobody waits any more'))
   parts.logger.error({ err: error, route: request.routeOptions.url }, 'a request failed')
   return send(
     reply,
@@ -93,7 +77,7 @@ function answerError(parts: AppParts, error: unknown, request: FastifyRequest, r
 
 /** As text, so that nothing lays it into another form. What an answer was to have said of its content goes. */
 function send(reply: FastifyReply, problem: Problem): FastifyReply {
-  for (const header of ['etag', 'content-encoding', 'cache-control']) reply.removeHeader(header)
+  for (const header of ['etag', 'vary', 'content-encoding', 'cache-control']) reply.removeHeader(header)
   return reply
     .status(problem.status)
     .headers({ ...problem.headers, 'cache-control': 'no-store' })

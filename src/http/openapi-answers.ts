@@ -13,9 +13,9 @@ const COMMON: Codes = {
   429: ['too_many_requests'],
   431: ['large_header'],
   500: ['internal'],
-  503: ['closing'],
+  503: ['closing', 'busy'],
 }
-const OF_TOKENS: Codes = { 401: ['unauthorized'], 403: ['forbidden', 'out_of_view'] }
+const OF_TOKENS: Codes = { 401: ['unauthorized', 'token_expired'], 403: ['forbidden', 'out_of_view', 'out_of_scope'] }
 const OF_BODIES: Codes = { 413: ['too_large'], 415: ['no_json'] }
 
 const HEADERS: Readonly<Record<number, Readonly<Record<string, string>>>> = {

@@ -7,7 +7,9 @@ import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import type { Caller, Right } from './auth.ts'
 import type { Check } from './health.ts'
+import type { HttpLimits } from './limits.ts'
 import { Problem } from './problem.ts'
+import { isNarrow } from './scope.ts'
 
 /** What the routes answer from. They read views and append commands; they call nobody. */
 export interface AppParts {
@@ -15,13 +17,16 @@ export interface AppParts {
   readonly fleet: FleetView
   readonly ledger: LedgerView
   readonly inventory: InventoryCache
-  readonly explain: (host: string, record: VmRecord) => Explanation
+  /** `told`: whether a host may be named in it. */
+  readonly explain: (host: string, record: VmRecord, told: (host: string) => boolean) => Explanation
   readonly drivers: Readonly<Record<'onboard' | 'patch', 'bridge' | 'eda' | 'off'>>
   readonly controllerConfigured: boolean
   readonly expected: readonly string[]
   readonly checks: () => readonly Check[]
   readonly authenticate: (header: string | undefined) => Caller | null
   readonly metrics: Metrics
+  /** How much is taken from clients, where it is not as usual. */
+  readonly limits?: Partial<HttpLimits>
   readonly logger: Logger
   readonly version: string
   readonly now: () => number
@@ -30,9 +35,15 @@ export interface AppParts {
   readonly signal: AbortSignal
 }
 
-/** The caller of a request. Throws a Problem 401. */
-export function requireCaller(parts: Pick<AppParts, 'authenticate'>, request: FastifyRequest): Caller {
-  const caller = parts.authenticate(request.headers.authorization)
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who asks, once the gate let it in; null where anybody may ask. */
+    caller: Caller | null
+  }
+}
+
+/** The caller of a request that the gate let in. Throws a Problem 401 when there is none. */
+export function requireCaller({ caller }: FastifyRequest): Caller {
   if (caller !== null) return caller
   throw new Problem(401, 'unauthorized', 'a valid bearer token is needed', {
     hint: 'send Authorization: Bearer <token>; tokens are configured under http.tokens',
@@ -40,18 +51,32 @@ export function requireCaller(parts: Pick<AppParts, 'authenticate'>, request: Fa
   })
 }
 
-/** The caller of a request, who must have `right` on everything. Throws a Problem 401 or 403. */
-export function requireRight(parts: Pick<AppParts, 'authenticate'>, request: FastifyRequest, right: Right): Caller {
-  const caller = requireCaller(parts, request)
-  if (caller.views !== undefined) throw scoped(caller)
+/** The caller of a request, who must have `right`, and not on some views alone. Throws a Problem 401 or 403. */
+export function requireRight(request: FastifyRequest, right: Right): Caller {
+  const caller = requireCaller(request)
+  if (caller.views !== undefined) throw outOfView(caller)
   return entitled(caller, right)
 }
 
+/** The caller of a request, who must have `right` on the whole fleet, or on whole clusters: `what` is none of a namespace. */
+export function requireClusters(request: FastifyRequest, right: Right, what: string): Caller {
+  const caller = requireRight(request, right)
+  if (caller.scope.namespaces.length === 0) return caller
+  throw outOfScope(caller, what)
+}
+
+/** The caller of a request, who must have `right` on the whole fleet. Throws a Problem 401 or 403. */
+export function requireAll(request: FastifyRequest, right: Right, what: string): Caller {
+  const caller = requireRight(request, right)
+  if (!isNarrow(caller.scope)) return caller
+  throw outOfScope(caller, what)
+}
+
 /** The caller of a request, who must have the right to read this view; empty: the whole inventory. Throws a Problem 401 or 403. */
-export function requireView(parts: Pick<AppParts, 'authenticate'>, request: FastifyRequest, view: string): Caller {
-  const caller = requireCaller(parts, request)
+export function requireView(request: FastifyRequest, view: string): Caller {
+  const caller = requireCaller(request)
   // Whether there is such a view is not told to who may not see it.
-  if (caller.views !== undefined && !caller.views.includes(view)) throw scoped(caller)
+  if (caller.views !== undefined && !caller.views.includes(view)) throw outOfView(caller)
   return entitled(caller, 'read')
 }
 
@@ -62,9 +87,17 @@ function entitled(caller: Caller, right: Right): Caller {
   })
 }
 
-function scoped({ name, views = [] }: Caller): Problem {
+function outOfView({ name, views = [] }: Caller): Problem {
   return new Problem(403, 'out_of_view', `the token "${name}" may read inventory views alone: ${views.join(', ')}`, {
     hint: `GET /api/v1/inventory/${views[0] ?? 'NAME'}; http.tokens says what a token may read`,
     more: { views },
+  })
+}
+
+function outOfScope({ name, scope }: Caller, what: string): Problem {
+  const { clusters, namespaces } = scope
+  return new Problem(403, 'out_of_scope', `the token "${name}" may know of a part of the fleet alone; ${what}`, {
+    hint: 'http.tokens says which part a token may know of',
+    more: { clusters, namespaces },
   })
 }

@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Problem, PROBLEM_TYPE } from './problem.ts'
 
@@ -49,6 +49,14 @@ function unknownFields(fields: readonly string[], known: readonly string[]): Pro
     hint: 'leave it out: what is not known would be passed over in silence',
     more: { known },
   })
+}
+
+/** Of `Expect` only 100-continue is understood, which Node does. For the server's `checkExpectation`. */
+export function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const problem = new Problem(417, 'bad_request', 'this is not expected of anybody here', { hint: 'leave Expect out' })
+  const body = JSON.stringify(problem.body())
+  const headers = { 'content-type': PROBLEM_TYPE, 'content-length': Buffer.byteLength(body), connection: 'close' }
+  response.writeHead(417, headers).end(body)
 }
 
 /** What cannot be read as a request gets an answer in the same form, and its connection ends. For the server's `clientError`. */

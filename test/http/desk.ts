@@ -4,11 +4,12 @@ import { expect } from 'vitest'
 import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
 import { Ledger, type Run } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
-import { type AppParts, buildApp, createAuthenticator } from '../../src/http/index.ts'
+import { type AppParts, buildApp, createAuthenticator, type TokenSource } from '../../src/http/index.ts'
 import { InventoryCache, type View } from '../../src/inventory/index.ts'
 import { type EventLog, openSqliteLog, type Position } from '../../src/log/index.ts'
 import { createMetrics } from '../../src/telemetry/index.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
+import type { Scope } from '../../src/http/scope.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { watchAnswers } from './document.ts'
 
@@ -19,6 +20,10 @@ export const TOKENS = {
   admin: 'admin-token-of-16',
   /** May read the view `web` alone. */
   scoped: 'scoped-token-of-16',
+  /** May know of the namespace `shop` of the cluster `prod-1` alone. */
+  shop: 'shop-token-of-16-or-so',
+  /** May know of the cluster `prod-1` alone. */
+  prod: 'prod-token-of-16-or-so',
 }
 
 const PLANNED: Omit<Run, 'id'> = {
@@ -93,9 +98,10 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
   const source = (
     name: string,
     can: readonly ('read' | 'run' | 'admin')[],
-    only?: readonly string[],
-  ): Parameters<typeof createAuthenticator>[0][number] => {
-    return { name, can, views: only, read: () => tokens[name] ?? '' }
+    views?: readonly string[],
+    scope?: Scope,
+  ): TokenSource => {
+    return { name, can, views, scope, read: () => tokens[name] ?? '' }
   }
   const app = buildApp({
     log,
@@ -115,8 +121,10 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
         source('runner', ['read', 'run']),
         source('admin', ['read', 'run', 'admin']),
         source('scoped', ['read'], ['web']),
+        source('shop', ['read', 'run', 'admin'], undefined, { clusters: ['prod-1'], namespaces: ['shop'] }),
+        source('prod', ['read', 'run', 'admin'], undefined, { clusters: ['prod-1'], namespaces: [] }),
       ],
-      now,
+      { now },
     ),
     metrics: createMetrics(),
     logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),

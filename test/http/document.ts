@@ -68,6 +68,8 @@ export function watchAnswers(app: FastifyInstance): readonly string[] {
 
 class Checker {
   readonly #document: ApiDocument
+  /** Contents that fit, by their entity tag: the same are not looked at twice. */
+  readonly #fitting = new Set<string>()
   readonly #ajv = new Ajv2020({ strict: false, validateSchema: false })
 
   constructor(document: ApiDocument) {
@@ -81,7 +83,9 @@ class Checker {
     const what = `${request.method} ${url ?? request.url} ${reply.statusCode}`
     const said = (why: string): readonly string[] => [`${what}: ${why}`]
     const type = String(reply.getHeader('content-type') ?? '').split(';')[0] ?? ''
-    const text = textOf(reply, payload)
+    const etag = `${what} ${String(reply.getHeader('etag') ?? '')}`
+    const text = this.#fitting.has(etag) ? null : textOf(reply, payload)
+    if (reply.hasHeader('etag')) this.#fitting.add(etag)
     if (url === undefined) return this.#check(what, 'api#/components/schemas/Problem', text)
     const path = url.replaceAll(/:(\w+)/g, '{$1}')
     const method = request.method === 'HEAD' ? 'get' : request.method.toLowerCase()
@@ -89,12 +93,9 @@ class Checker {
     const found = paths[path]?.[method]?.responses[reply.statusCode]
     const shared = found?.$ref?.split('/').at(-1)
     const answer = shared === undefined ? found : components.responses[shared]
-    if (answer === undefined) return said('the document has no such answer')
-    const headers = TELLING.filter(name => reply.hasHeader(name) && answer.headers?.[name] === undefined)
-    if (headers.length > 0) return said(`the document has no ${headers.join(', ')}`)
-    if (answer.content === undefined) return text === '' ? [] : said('the document has no body')
-    if (answer.content[type] === undefined) return said(`the document has no ${type}`)
-    if (text === null || !type.endsWith('json')) return []
+    const wrong = wrongWith(answer, { reply, type, text })
+    if (wrong !== '') return said(wrong)
+    if (text === null || text === '' || !type.endsWith('json')) return []
     const where =
       shared === undefined
         ? ['paths', path, method, 'responses', String(reply.statusCode)]
@@ -109,6 +110,18 @@ class Checker {
     if (validate(JSON.parse(text))) return []
     return [`${what}: ${this.#ajv.errorsText(validate.errors)}: ${text.slice(0, 300)}`]
   }
+}
+
+/** What does not fit of an answer but for its content; empty when all does. */
+function wrongWith(
+  answer: Response | undefined,
+  { reply, type, text }: { reply: FastifyReply; type: string; text: string | null },
+): string {
+  if (answer === undefined) return 'the document has no such answer'
+  const headers = TELLING.filter(name => reply.hasHeader(name) && answer.headers?.[name] === undefined)
+  if (headers.length > 0) return `the document has no ${headers.join(', ')}`
+  if (answer.content === undefined) return text === '' || text === null ? '' : 'the document has no body'
+  return answer.content[type] === undefined ? `the document has no ${type}` : ''
 }
 
 function textOf(reply: FastifyReply, payload: unknown): string | null {

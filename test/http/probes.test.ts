@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest'
-import { createAuthenticator } from '../../src/http/index.ts'
 import type { EventLog } from '../../src/log/index.ts'
 import { bearer, openDesk, TOKENS } from './desk.ts'
 
@@ -110,27 +109,6 @@ test('metrics are Prometheus text: each sample of a metric that was declared, an
   expect(answer.body).toContain('route="/api/v1/vms/:host"')
   expect(answer.body).toContain('route="unknown"')
   expect(answer.body).not.toContain('secret-vm')
-})
-
-test('a rotated token counts without a restart, the old one no longer, and one that can not be read matches nobody', () => {
-  let value: string | null = 'the-first-token'
-  let now = 0
-  const read = (): string => {
-    if (value === null) throw new Error('gone')
-    return value
-  }
-  const authenticate = createAuthenticator([{ name: 'a', can: ['read'], read }], () => now)
-  const who = (token: string): string | undefined => authenticate(`Bearer ${token}`)?.name
-  expect(who('the-first-token')).toBe('a')
-  value = 'the-second-token'
-  now += 10_000
-  expect([who('the-first-token'), who('the-second-token')]).toEqual([undefined, 'a'])
-  value = null
-  now += 10_000
-  expect([who('the-second-token'), who(''), authenticate('Bearer ')?.name]).toEqual([undefined, undefined, undefined])
-  value = ''
-  now += 10_000
-  expect([who(''), authenticate('Bearer ')?.name, authenticate(undefined)]).toEqual([undefined, undefined, null])
 })
 
 test('a header that is not exactly a bearer token is nobody', async () => {

@@ -1,8 +1,11 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { START, type EventStream, type Position, POSITION_PATTERN } from '../../log/index.ts'
+import { START, type EventStream, type Position, POSITION_PATTERN, type Stored } from '../../log/index.ts'
 import { closed, type Description, listOf, query } from '../description.ts'
-import { type AppParts, requireRight } from '../parts.ts'
+import type { Caller } from '../auth.ts'
+import { LIMITS } from '../limits.ts'
+import { type AppParts, requireAll, requireClusters, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
+import { seesKey } from '../scope.ts'
 import { shape } from '../shapes.ts'
 import { sendEvents } from '../stream.ts'
 
@@ -68,12 +71,13 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
   let followers = 0
   const options = { schema: { querystring: QUERY, headers: HEADERS }, config: { api: API } }
   app.get<{ Querystring: EventQuery }>('/api/v1/events', options, async (request, reply) => {
-    requireRight(parts, request, 'read')
     const stream = STREAMS[request.query.stream] ?? 'events.vm'
+    const { scope } = readerOf(request, stream)
+    const visible = (entry: Stored): boolean => seesKey(scope, entry.key)
     const from = startOf(request, parts, stream)
     if (!wantsStream(request)) {
       const entries = await parts.log.page(stream, from, request.query.limit)
-      return { events: entries.map(entry => entry.value), next: entries.at(-1)?.position ?? from }
+      return { events: entries.filter(visible).map(entry => entry.value), next: entries.at(-1)?.position ?? from }
     }
     if (followers >= MAX_FOLLOWERS)
       throw new Problem(503, 'too_many_followers', `${MAX_FOLLOWERS} readers follow already`, {
@@ -84,14 +88,26 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
     const left = new AbortController()
     reply.raw.once('close', () => left.abort())
     const signal = AbortSignal.any([left.signal, parts.signal])
+    reply.raw.socket?.setTimeout(parts.limits?.stalledFollowerMs ?? LIMITS.stalledFollowerMs)
     reply.hijack()
     try {
-      await sendEvents(reply.raw, parts.log.follow(stream, from, signal), from, signal)
+      await sendEvents(reply.raw, only(parts.log.follow(stream, from, signal), visible), from, signal)
     } finally {
       followers -= 1
     }
     return reply
   })
+}
+
+/** Who may read a stream: of runs and dead letters no part is known, so that they are for who may know of everything. */
+function readerOf(request: FastifyRequest, stream: EventStream): Caller {
+  if (stream === 'events.vm') return requireRight(request, 'read')
+  if (stream === 'events.cluster') return requireClusters(request, 'read', 'these events are of clusters as a whole')
+  return requireAll(request, 'read', 'these events are of all of it')
+}
+
+async function* only(entries: AsyncIterable<Stored>, visible: (entry: Stored) => boolean): AsyncIterable<Stored> {
+  for await (const entry of entries) if (visible(entry)) yield entry
 }
 
 /** HEAD asks for headers alone: a stream would hold its connection for nothing. */

@@ -3,8 +3,9 @@ import type { ClusterRecord } from '../../cluster/index.ts'
 import type { ConfirmCommand } from '../../day2/index.ts'
 import { hostName, type VmRecord } from '../../vm/index.ts'
 import { closed, type Description, json, listOf, query, text } from '../description.ts'
-import { type AppParts, requireRight } from '../parts.ts'
+import { type AppParts, requireClusters, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
+import { type Scope, sees, seesCluster } from '../scope.ts'
 import { shape } from '../shapes.ts'
 
 const PAGE = 500
@@ -59,14 +60,14 @@ const PAGES = query({
 export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
   const [schema, pages] = [{ querystring: query() }, { querystring: PAGES }]
   app.get<{ Querystring: VmQuery }>('/api/v1/vms', { schema: pages, config: { api: VMS } }, request => {
-    requireRight(parts, request, 'read')
+    const { scope } = requireRight(request, 'read')
     const { after, limit } = request.query
     const keys = [...parts.fleet.vms.keys()].filter(key => key > after).sort()
     const vms: object[] = []
     let next = ''
     for (const key of keys) {
       const record = parts.fleet.vms.get(key)
-      if (record === undefined || !wanted(record, request.query)) continue
+      if (record === undefined || !wanted(record, request.query) || !sees(scope, record)) continue
       if (vms.length === limit) break
       vms.push(summary(record))
       next = key
@@ -74,22 +75,29 @@ export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
     return { vms, next: vms.length === limit ? next : '' }
   })
   app.get<{ Params: { host: string } }>('/api/v1/vms/:host', { schema, config: { api: VM } }, request => {
-    requireRight(parts, request, 'read')
-    return { host: request.params.host, ...find(parts, request.params.host) }
+    const { scope } = requireRight(request, 'read')
+    return { host: request.params.host, ...find(parts, request.params.host, scope) }
   })
   app.get<{ Params: { host: string } }>('/api/v1/explain/:host', { schema, config: { api: EXPLAIN } }, request => {
-    requireRight(parts, request, 'read')
-    return parts.explain(request.params.host, find(parts, request.params.host))
+    const { scope } = requireRight(request, 'read')
+    const { host } = request.params
+    const record = find(parts, host, scope)
+    return parts.explain(host, record, other => {
+      const rival = parts.fleet.byHost(other)
+      return rival !== undefined && sees(scope, rival)
+    })
   })
   app.get('/api/v1/clusters', { schema, config: { api: CLUSTERS } }, request => {
-    requireRight(parts, request, 'read')
-    return { clusters: [...parts.fleet.clusters.values()].sort((a, b) => (a.name < b.name ? -1 : 1)) }
+    const { scope } = requireClusters(request, 'read', 'a cluster is told of as a whole')
+    const clusters = [...parts.fleet.clusters.values()].filter(cluster => seesCluster(scope, cluster.name))
+    return { clusters: clusters.sort((a, b) => (a.name < b.name ? -1 : 1)) }
   })
   const confirm = { schema: { ...schema, body: closed({ digest: text(64) }) }, config: { api: CONFIRM } }
   app.post<Confirmation>('/api/v1/clusters/:name/confirm-deletions', confirm, async (request, reply) => {
-    const caller = requireRight(parts, request, 'admin')
+    const caller = requireClusters(request, 'admin', 'deletions are confirmed of a cluster as a whole')
     const { name } = request.params
-    const { missing } = refuseUnseen(parts.fleet.clusters.get(name), name, request.body.digest)
+    const cluster = seesCluster(caller.scope, name) ? parts.fleet.clusters.get(name) : undefined
+    const { missing } = refuseUnseen(cluster, name, request.body.digest)
     const command: ConfirmCommand = {
       schema: 1,
       kind: 'confirm',
@@ -160,9 +168,10 @@ function summary(record: VmRecord): object {
   }
 }
 
-function find(parts: AppParts, host: string): VmRecord {
+/** The VM of this name; one that may not be known of is as one that is not there. */
+function find(parts: AppParts, host: string, scope: Scope): VmRecord {
   const record = parts.fleet.byHost(host)
-  if (record !== undefined) return record
+  if (record !== undefined && sees(scope, record)) return record
   throw new Problem(404, 'no_host', `no VM is called "${host}"`, {
     hint: 'host names are {name}.{namespace}.{cluster}; GET /api/v1/vms lists them',
   })

@@ -93,7 +93,7 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
 
 /** Who may read the view; and there is one. */
 function authorize(parts: AppParts, request: FastifyRequest, view: string): Caller {
-  const caller = requireView(parts, request, view)
+  const caller = requireView(request, view)
   const { views } = parts.inventory
   if (view === '' || views.includes(view)) return caller
   const known = views.length === 0 ? 'none is configured' : `there are ${views.join(', ')}`

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ConfirmLossCommand } from '../../day2/index.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
-import { type AppParts, requireRight } from '../parts.ts'
+import { type AppParts, requireAll } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { shape } from '../shapes.ts'
 
@@ -23,14 +23,14 @@ const CONFIRM: Description = {
 export function lossRoutes(app: FastifyInstance, parts: AppParts): void {
   const schema = { querystring: query() }
   app.get('/api/v1/losses', { schema, config: { api: LIST } }, request => {
-    requireRight(parts, request, 'read')
+    requireAll(request, 'read', 'what is lost is of all of it')
     return { losses: parts.log.losses() }
   })
   app.post<{ Params: { stream: string } }>(
     '/api/v1/losses/:stream/confirm',
     { schema, config: { api: CONFIRM } },
     async (request, reply) => {
-      const caller = requireRight(parts, request, 'admin')
+      const caller = requireAll(request, 'admin', 'what is lost is of all of it')
       const { stream } = request.params
       const loss = parts.log.losses().find(one => one.stream === stream)
       if (loss === undefined)

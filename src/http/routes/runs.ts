@@ -4,6 +4,7 @@ import { type Run, type RunCommand, type Verb, VERBS } from '../../day2/index.ts
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
+import { isNarrow, type Scope, sees, seesKey } from '../scope.ts'
 import { shape } from '../shapes.ts'
 
 /** Hosts of one command; more are asked for in several. */
@@ -70,9 +71,9 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
   const querystring = query()
   const wish = { schema: { querystring, body: WISH, headers: HEADERS }, config: { api: START } }
   app.post<{ Body: Wish }>('/api/v1/runs', wish, async (request, reply) => {
-    const caller = requireRight(parts, request, 'run')
+    const caller = requireRight(request, 'run')
     const { verb, hosts, reason } = request.body
-    refuseImpossible(parts, verb, hosts)
+    refuseImpossible(parts, verb, hosts, caller.scope)
     const key = request.headers['idempotency-key']?.toString() ?? ''
     const id = key === '' ? parts.newId() : uuid5(JSON.stringify([caller.name, key]), KEYS)
     refuseOtherWish(parts.ledger.runs.get(id), request.body)
@@ -90,20 +91,28 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
     return reply.status(202).header('location', `/api/v1/runs/${id}`).send({ id, verb, hosts })
   })
   app.get('/api/v1/runs', { schema: { querystring }, config: { api: LIST } }, request => {
-    requireRight(parts, request, 'read')
-    const runs = [...parts.ledger.runs.values()].sort((a, b) => b.created_at - a.created_at).slice(0, MAX_HOSTS)
+    const { scope } = requireRight(request, 'read')
+    const seen = [...parts.ledger.runs.values()].filter(run => seesRun(scope, run))
+    const runs = seen.sort((a, b) => b.created_at - a.created_at).slice(0, MAX_HOSTS)
     return { runs: runs.map(summary) }
   })
   const one = { schema: { querystring }, config: { api: READ } }
   app.get<{ Params: { id: string } }>('/api/v1/runs/:id', one, request => {
-    requireRight(parts, request, 'read')
+    const { scope } = requireRight(request, 'read')
     const run = parts.ledger.runs.get(request.params.id)
-    if (run === undefined)
+    if (run === undefined || !seesRun(scope, run))
       throw new Problem(404, 'no_run', `no run has the id ${request.params.id}`, {
         hint: 'it may not have been taken in yet; GET /api/v1/runs lists them',
       })
     return { ...run, results: parts.ledger.results(run.id) }
   })
+}
+
+/** A run is told of to who may know of every VM of it. */
+function seesRun(scope: Scope, { hosts, left_out }: Run): boolean {
+  if (!isNarrow(scope)) return true
+  const all = [...hosts, ...left_out]
+  return all.length > 0 && all.every(host => seesKey(scope, host.key))
 }
 
 /** The same key is the same wish: another one must not be answered with a run that does something else. */
@@ -117,7 +126,8 @@ function refuseOtherWish(run: Run | undefined, wish: Wish): void {
   })
 }
 
-function refuseImpossible(parts: AppParts, verb: Verb, hosts: readonly string[]): void {
+/** Throws a Problem when nothing can come of the wish. A VM that may not be known of is as one that is not there. */
+function refuseImpossible(parts: AppParts, verb: Verb, hosts: readonly string[], scope: Scope): void {
   if (!parts.controllerConfigured)
     throw new Problem(409, 'no_controller', 'no controller is configured, so nothing can be launched', {
       hint: 'add controller: to the configuration',
@@ -131,7 +141,10 @@ function refuseImpossible(parts: AppParts, verb: Verb, hosts: readonly string[])
     throw new Problem(409, 'ledger_lost', parts.ledger.lost, {
       hint: 'nothing was started; GET /api/v1/losses tells more',
     })
-  const unknown = hosts.filter(host => parts.fleet.byHost(host) === undefined)
+  const unknown = hosts.filter(host => {
+    const record = parts.fleet.byHost(host)
+    return record === undefined || !sees(scope, record)
+  })
   if (unknown.length > 0) {
     throw new Problem(422, 'unknown_hosts', `no VM is called ${unknown.slice(0, 5).join(', ')}`, {
       hint: 'nothing was started; GET /api/v1/vms lists the names',

@@ -1,0 +1,147 @@
+import { request } from 'node:http'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { seesKey } from '../../src/http/scope.ts'
+import { guest } from '../day2/guest.ts'
+import { bearer, type Desk, openDesk, TOKENS } from './desk.ts'
+
+const [SHOP, PROD] = [bearer(TOKENS.shop), bearer(TOKENS.prod)]
+const MINE = 'web-1.shop.prod-1'
+const HIDDEN = ['db-1.data.prod-1', 'web-1.shop.dev-1', 'nobody.shop.prod-1']
+
+let desk: Desk
+beforeAll(async () => {
+  const explain = (host: string, _record: unknown, told: (host: string) => boolean): never =>
+    ({ ...EXPLANATION, host, last_event: HIDDEN.filter(told).join() }) as never
+  desk = await openDesk({ explain })
+  desk.cluster('prod-1', { status: 'held', missing: 3, missing_digest: 'd' })
+  desk.cluster('dev-1', { status: 'held', missing: 3, missing_digest: 'd' })
+  desk.put(guest('web-1'), { ...guest('db-1'), namespace: 'data' }, guest('web-1', { cluster: 'dev-1' }))
+  const host = (name: string, namespace: string): object => ({
+    host: name,
+    key: `prod-1/${namespace}/${name}`,
+    uid: '',
+  })
+  desk.run({ id: 'mine', hosts: [host('web-1', 'shop')] as never })
+  desk.run({ id: 'mixed', hosts: [host('web-1', 'shop'), host('db-1', 'data')] as never })
+  desk.run({ id: 'left', hosts: [host('web-1', 'shop')] as never, left_out: [host('db-1', 'data')] as never })
+  desk.run({ id: 'empty' })
+  const event = (key: string): object => ({ stream: 'events.vm', key, value: { type: 't', n: key } })
+  await desk.log.append([
+    event('prod-1/shop/web-1'),
+    event('prod-1/data/db-1'),
+    event('dev-1/shop/web-1'),
+    { stream: 'events.cluster', key: 'prod-1', value: { type: 'c', n: 'prod-1' } },
+    { stream: 'events.cluster', key: 'dev-1', value: { type: 'c', n: 'dev-1' } },
+  ] as never)
+})
+afterAll(() => desk[Symbol.asyncDispose]())
+
+const EXPLANATION = {
+  host: '',
+  uid: '',
+  cluster: { name: '', status: '', reason: '', staleness: '' },
+  known_since: '',
+  adopted: true,
+  inventory: { enabled: true, because: '' },
+  launch: { possible: true, because: '' },
+  onboard: { due: true, because: '' },
+  verbs: [],
+  waiting: [],
+  last_event: '',
+}
+
+async function body<T>(path: string, headers = SHOP): Promise<T> {
+  return (await desk.get(path, headers)).json<T>()
+}
+
+describe('a token of a part of the fleet', () => {
+  test('is told of the VMs in it, page by page', async () => {
+    expect((await body<{ vms: { host: string }[] }>('/api/v1/vms')).vms.map(vm => vm.host)).toEqual([MINE])
+    expect((await body<{ vms: object[] }>('/api/v1/vms', PROD)).vms).toHaveLength(2)
+    expect((await body<{ vms: object[] }>('/api/v1/vms?cluster=dev-1')).vms).toEqual([])
+    expect((await body<{ next: string }>('/api/v1/vms?limit=1')).next).toBe('prod-1/shop/web-1')
+    expect(await body('/api/v1/vms?limit=1&after=prod-1/shop/web-1')).toEqual({ vms: [], next: '' })
+  })
+
+  test.each(['/api/v1/vms/', '/api/v1/explain/'])(
+    'at %s can not tell a VM outside of it from one that is not there',
+    async path => {
+      expect((await desk.get(path + MINE, SHOP)).statusCode).toBe(200)
+      const answers = await Promise.all(HIDDEN.map(host => desk.get(path + host, SHOP)))
+      const same = answers.map((answer, n) => [answer.statusCode, answer.body.replaceAll(HIDDEN[n] ?? '', '*')])
+      expect(new Set(same.map(answer => JSON.stringify(answer))).size).toBe(1)
+      expect(answers[0]?.statusCode).toBe(404)
+    },
+  )
+
+  test('is not told the name of a VM outside of it in an explanation of one in it', async () => {
+    expect(await body(`/api/v1/explain/${MINE}`)).toMatchObject({ last_event: '' })
+    expect(await body(`/api/v1/explain/${MINE}`, PROD)).toMatchObject({ last_event: HIDDEN[0] })
+  })
+
+  test('is told of its clusters, when it may know of whole ones', async () => {
+    const { clusters } = await body<{ clusters: { name: string }[] }>('/api/v1/clusters', PROD)
+    expect(clusters.map(cluster => cluster.name)).toEqual(['prod-1'])
+    expect((await desk.get('/api/v1/clusters', SHOP)).statusCode).toBe(403)
+    const confirm = async (name: string, headers: Record<string, string>): Promise<number> =>
+      (await desk.post(`/api/v1/clusters/${name}/confirm-deletions`, { digest: 'd' }, headers)).statusCode
+    expect([await confirm('prod-1', PROD), await confirm('dev-1', PROD), await confirm('prod-1', SHOP)]).toEqual([
+      202, 404, 403,
+    ])
+  })
+
+  test('reads the events of its VMs, by page and as a stream', async () => {
+    const told = async (path: string, headers = SHOP): Promise<unknown> =>
+      (await body<{ events: { n: string }[] }>(path, headers)).events.map(event => event.n)
+    expect(await told('/api/v1/events')).toEqual(['prod-1/shop/web-1'])
+    expect(await told('/api/v1/events', PROD)).toEqual(['prod-1/shop/web-1', 'prod-1/data/db-1'])
+    expect((await body<{ next: string }>('/api/v1/events')).next).not.toBe('0')
+    expect(await told('/api/v1/events?stream=cluster', PROD)).toEqual(['prod-1'])
+    for (const stream of ['cluster', 'day2', 'dead'])
+      expect((await desk.get(`/api/v1/events?stream=${stream}`, SHOP)).json()).toMatchObject({ code: 'out_of_scope' })
+    expect((await desk.get('/api/v1/events?stream=day2', PROD)).statusCode).toBe(403)
+    const url = await desk.listen()
+    const sent = request(`${url}/api/v1/events?follow=1`, { headers: SHOP }).end()
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    let text = ''
+    answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+    answer.on('error', () => undefined)
+    await desk.log.append([
+      { stream: 'events.vm', key: 'dev-1/shop/web-1', value: { type: 't', n: 'other' } },
+      { stream: 'events.vm', key: 'prod-1/shop/web-2', value: { type: 't', n: 'last' } },
+    ])
+    await expect.poll(() => text, { timeout: 5_000 }).toContain('"last"')
+    expect(text).not.toMatch(/other|data\/|dev-1/)
+    sent.destroy()
+  })
+
+  test('sees the runs of its VMs alone, and starts none on others, as if there were none', async () => {
+    const { runs } = await body<{ runs: { id: string }[] }>('/api/v1/runs')
+    expect(runs.map(run => run.id)).toEqual(['mine'])
+    const asked = await Promise.all(['mine', 'mixed', 'left', 'empty'].map(id => desk.get(`/api/v1/runs/${id}`, SHOP)))
+    expect(asked.map(answer => answer.statusCode)).toEqual([200, 404, 404, 404])
+    expect((await desk.post('/api/v1/runs', { verb: 'patch', hosts: [MINE] }, SHOP)).statusCode).toBe(202)
+    const refused = await desk.post('/api/v1/runs', { verb: 'patch', hosts: [MINE, ...HIDDEN] }, SHOP)
+    expect([refused.statusCode, refused.json()]).toMatchObject([422, { code: 'unknown_hosts', hosts: HIDDEN }])
+  })
+
+  test('has no say in what is lost, which is of all of it', async () => {
+    expect((await desk.get('/api/v1/losses', PROD)).statusCode).toBe(403)
+    const confirm = { method: 'POST', url: '/api/v1/losses/state.runs/confirm', headers: PROD } as const
+    expect((await desk.app.inject(confirm)).statusCode).toBe(403)
+  })
+})
+
+test.each([
+  ['prod-1/shop/web-1', true],
+  ['prod-1/data/web-1', false],
+  ['dev-1/shop/web-1', false],
+  ['prod-1', false],
+  ['', false],
+  ['/shop/x', false],
+  ['a-run-id', false],
+])('the key %j is of what a token of a namespace may know of: %s', (key, seen) => {
+  expect(seesKey({ clusters: ['prod-1'], namespaces: ['shop'] }, key)).toBe(seen)
+})
