@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js'
 import type { VmRecord } from '../vm/index.ts'
 import { type Approach, isLost, type Sight, unreachableReason, USUAL_APPROACH } from './approach.ts'
 import { connectionOf, connectionVars, type Endpoint, endpointOf } from './connection.ts'
@@ -40,7 +41,7 @@ export function hostVars(
   const { staleness, verbs, clusterSets = [] } = standing
   const reason = unreachableReason(record, standing, false, approach)
   const chosen = approach.choose(record).address
-  const address = isLost(record, chosen, standing) ? '' : chosen
+  const address = isLost(record, chosen, standing) || !ipaddr.isValid(chosen) ? '' : chosen
   const connection = connectionOf(record, approach.connection)
   const endpoint = endpointOf(record, connection, address)
   const told = { staleness, reason, address, endpoint, clusterSets }
