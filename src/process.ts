@@ -27,6 +27,10 @@ try {
     signal: closing.signal,
     now: () => Date.now(),
     newId: () => randomUUID(),
+    onHangup: asked => {
+      process.on('SIGHUP', asked)
+      return () => process.off('SIGHUP', asked)
+    },
     terminal: {
       out: text => process.stdout.write(`${text}\n`),
       err: text => process.stderr.write(`${text}\n`),

@@ -3,13 +3,13 @@ import type { FastifyInstance } from 'fastify'
 import { type Config, readSecret } from './config/index.ts'
 import { explain, followLedger, loadLedger, type LedgerView, type Policy, refuseNewerCommands } from './day2/index.ts'
 import { onboardPolicy } from './dispatch.ts'
+import { CurrentInventory } from './current-inventory.ts'
 import { Fault, messageOf } from './errors.ts'
 import { buildApp, type Check, createAuthenticator } from './http/index.ts'
-import { InventoryCache, stalenessOf, type StaleLimits } from './inventory/index.ts'
+import { stalenessOf, type StaleLimits } from './inventory/index.ts'
 import type { EventStream, Stored } from './log/index.ts'
 import type { RoleParts } from './role.ts'
 import { VERSION } from './version.ts'
-import { inventoryParts } from './views.ts'
 
 /** The role `serve`: answers from what the log says; what people ask for becomes a command on the log. */
 export interface ServeRole extends AsyncDisposable {
@@ -17,11 +17,13 @@ export interface ServeRole extends AsyncDisposable {
   readonly url: string
   /** What keeps its views up with the log. */
   readonly tasks: readonly Promise<void>[]
+  /** Takes over what of another configuration counts at once: views, networks and tokens. Throws when it can not, and is then as it was. */
+  readonly reconfigure: (config: Config) => void
 }
 
 /** Starts to listen. Throws a Fault `listen` when it can not. `checks`: what the other roles have to say on `/readyz`. */
 export async function startServe(parts: RoleParts, checks: () => readonly Check[]): Promise<ServeRole> {
-  const { config, log, fleet, metrics, env, now, newId, logger, signal } = parts
+  const { config, log, fleet, metrics, now, newId, logger, signal } = parts
   await using stack = new AsyncDisposableStack()
   const { ledger, position } = await loadLedger(log)
   await refuseNewerCommands(log, ledger.commands)
@@ -31,25 +33,19 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const warnOfGroups = (view: string, label: string, most: number): void =>
     logger.warn({ view, label, most }, 'a label makes more groups than it may: hosts with further values are without')
   const onFailure = (expression: string): void => metrics.expressionFailures.inc({ expression })
-  const inventory = stack.use(
-    new InventoryCache({
-      fleet,
-      expected,
-      limits,
-      ...inventoryParts(config.inventory, onFailure),
-      verbsOf,
-      now,
-      warnOfGroups,
-    }),
-  )
+  const around = { fleet, expected, limits, verbsOf, now, warnOfGroups, onFailure }
+  const current = stack.use(new CurrentInventory(config, around))
+  let authenticate = authenticatorOf(config, parts)
   const policy: Policy | null = config.controller === undefined ? null : onboardPolicy(config)
   const app = buildApp({
     log,
     fleet,
     ledger,
-    inventory,
+    get inventory() {
+      return current.cache
+    },
     explain: (host, record, told) => {
-      const rival = inventory.rivalOf(record)
+      const rival = current.cache.rivalOf(record)
       const named = rival === '' || told(rival) ? rival : 'another VM'
       const staleness = stalenessOf(fleet.clusters.get(record.cluster), limits, now())
       return explain(record, { host, fleet, ledger, policy, staleness, rival: named }, now())
@@ -58,15 +54,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
     controllerConfigured: config.controller !== undefined,
     expected,
     checks,
-    authenticate: createAuthenticator(
-      config.http.tokens.map(({ name, can, views, token }) => ({
-        name,
-        can,
-        views,
-        read: () => readSecret(token, env),
-      })),
-      { now, warn: (token, reason) => logger.warn({ name: token, reason }, 'a token lets nobody in') },
-    ),
+    authenticate: header => authenticate(header),
     metrics,
     logger,
     version: VERSION,
@@ -78,11 +66,23 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   stack.defer(() => app.close())
   const onVerb = ({ host, uid }: { host: string; uid: string }): void => {
     const record = fleet.byHost(host)
-    if (record?.uid === uid) inventory.refresh(record)
+    if (record?.uid === uid) current.cache.refresh(record)
   }
   const tasks = [followLedger(ledger, { log, from: position, signal, onVerb }), ...countEvents(parts)]
   const owned = stack.move()
-  return { url, tasks, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+  const reconfigure = (next: Config): void => {
+    current.become(next)
+    authenticate = authenticatorOf(next, parts)
+  }
+  return { url, tasks, reconfigure, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+function authenticatorOf({ http }: Config, { env, now, logger }: RoleParts): ReturnType<typeof createAuthenticator> {
+  const sources = http.tokens.map(({ token, ...about }) => ({ ...about, read: () => readSecret(token, env) }))
+  return createAuthenticator(sources, {
+    now,
+    warn: (token, reason) => logger.warn({ name: token, reason }, 'a token lets nobody in'),
+  })
 }
 
 function verbReader(ledger: LedgerView): (uid: string) => { onboard: string; patch: string } {

@@ -5,6 +5,7 @@ import { followFleet, loadFleet } from './fleet/index.ts'
 import { type DeadLetter, LogError, type LogHealth } from './log/index.ts'
 import { followLossConfirmations, lossChecks, meetLosses } from './losses.ts'
 import { type LogListener, openLog } from './open-log.ts'
+import { type ConfigSource, Reload } from './reload.ts'
 import type { RoleParts, Surroundings } from './role.ts'
 import { startServe } from './serve.ts'
 import { createMetrics, type Logger, type Metrics } from './telemetry/index.ts'
@@ -28,9 +29,11 @@ export interface Service extends AsyncDisposable {
  *   dispatch  fleet, ledger, commands → launches at the controller → log (state.runs, events.day2)
  *   serve     fleet, ledger, events → inventory, API, streams; what people ask for → log (commands)
  *
+ * With `source` the configuration is read again when it changes, and taken over as far as that is possible.
+ *
  * Resolves when it listens. Throws a Fault when it can not start; then nothing is left open.
  */
-export async function startService(config: Config, around: Surroundings): Promise<Service> {
+export async function startService(config: Config, around: Surroundings, source?: ConfigSource): Promise<Service> {
   await using stack = new AsyncDisposableStack()
   const closing = new AbortController()
   const { signal } = closing
@@ -51,9 +54,19 @@ export async function startService(config: Config, around: Surroundings): Promis
 
   const watch = new WatchRole(parts)
   const dispatch = config.controller === undefined ? null : new DispatchRole(parts, config.controller)
+  let reload: Reload | null = null
   const serve = stack.use(
-    await startServe(parts, () => [...lossChecks(log), ...watch.checks(), ...(dispatch?.checks() ?? [])]),
+    await startServe(parts, () => [
+      ...(reload?.checks() ?? []),
+      ...lossChecks(log),
+      ...watch.checks(),
+      ...(dispatch?.checks() ?? []),
+    ]),
   )
+  if (source !== undefined) {
+    reload = new Reload({ source, config, apply: serve.reconfigure, metrics, logger: around.logger, signal })
+    tasks.add(reload.run())
+  }
   tasks.add(...serve.tasks, watch.run(), followLossConfirmations(parts))
   if (dispatch !== null) tasks.add(dispatch.run())
 

@@ -7,4 +7,6 @@ export interface ProgramContext {
   readonly now: () => number
   readonly newId: () => string
   readonly terminal: Terminal
+  /** Calls back on each SIGHUP, until what it gave is called; left out where nobody can send one. */
+  readonly onHangup?: (asked: () => void) => () => void
 }

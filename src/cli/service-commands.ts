@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
-import { loadConfig } from '../config/index.ts'
+import { fileChanges, loadConfig } from '../config/index.ts'
+import type { ConfigSource } from '../reload.ts'
 import { until } from '../waiting.ts'
 import type { ProgramContext } from './context.ts'
 import { EXIT, type SetCode } from './exit.ts'
@@ -7,6 +8,11 @@ import { paint } from './terminal.ts'
 
 // The service and what it needs take most of a second to load: only the commands that run it wait for that.
 const telemetry = (): Promise<typeof import('../telemetry/index.ts')> => import('../telemetry/index.ts')
+
+/** A changed configuration counts when it stayed as it is for so long, in ms. */
+const SETTLE_MS = 250
+/** Where nothing tells that a file changed, it is looked at this often, in ms. */
+const LOOK_MS = 30_000
 
 interface DemoArguments {
   readonly fresh?: boolean
@@ -19,7 +25,7 @@ interface DemoArguments {
 
 /** The commands that run a bridge, or look at what one would run on: `serve`, `demo`, `check`. */
 export function serviceCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
-  const { terminal, env, signal, now, newId } = context
+  const { terminal, env, signal, now, newId, onHangup: onAsked } = context
   const file = new Option('-c, --config <file>', 'the configuration').default('virtbridge.yaml')
   program
     .command('serve')
@@ -29,7 +35,11 @@ export function serviceCommands(program: Command, context: ProgramContext, setCo
       const config = loadConfig(path)
       const [{ startService }, { createLogger }] = await Promise.all([import('../service.ts'), telemetry()])
       const logger = createLogger({ level: config.telemetry.log_level, people: terminal.interactive })
-      await using service = await startService(config, { env, logger, now, newId })
+      const source: ConfigSource = {
+        load: () => loadConfig(path),
+        changes: stopped => fileChanges(path, { settleMs: SETTLE_MS, everyMs: LOOK_MS, signal: stopped, onAsked }),
+      }
+      await using service = await startService(config, { env, logger, now, newId }, source)
       await Promise.race([until(null, signal), service.ended])
       logger.info('closing')
     })

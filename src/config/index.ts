@@ -1,5 +1,7 @@
 export * from './config.ts'
 export { ConfigError, type ConfigFault, loadConfig, parseConfig } from './load.ts'
+export { type ConfigDifference, differenceOf, reloaded } from './difference.ts'
+export { fileChanges, type LookAt } from './file-changes.ts'
 export { type HostNamePart, parseHostFormat } from './host-format.ts'
 export { CONFIG_SCHEMA } from './schema.ts'
 export { type LabelRequirement, parseSelector } from './label-selector.ts'

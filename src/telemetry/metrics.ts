@@ -1,7 +1,8 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { createReadMetrics, type ReadMetrics } from './read-metrics.ts'
 
 /** What virtbridge measures of itself. Labels are clusters, facts and outcomes: bounded, and no VM or guest among them. */
-export interface Metrics {
+export interface Metrics extends ReadMetrics {
   readonly registry: Registry
   readonly events: Counter<'stream' | 'fact'>
   readonly vms: Gauge<'cluster'>
@@ -9,6 +10,8 @@ export interface Metrics {
   readonly audits: Counter<'cluster'>
   readonly auditCorrections: Counter<'cluster'>
   readonly runs: Counter<'verb' | 'outcome'>
+  readonly configReloads: Counter<'outcome'>
+  readonly configValid: Gauge
   readonly expressionFailures: Counter<'expression'>
   readonly requests: Histogram<'route' | 'method' | 'status'>
   readonly logWritable: Gauge
@@ -54,12 +57,7 @@ export function createMetrics(): Metrics {
       labelNames: ['verb', 'outcome'],
       registers,
     }),
-    expressionFailures: new Counter({
-      name: 'virtbridge_inventory_expression_failures_total',
-      help: 'Times that an expression of a view failed for a VM, which is then in none of its groups',
-      labelNames: ['expression'],
-      registers,
-    }),
+    ...configMetrics(registers),
     requests: new Histogram({
       name: 'virtbridge_http_request_seconds',
       help: 'Time to answer',
@@ -67,6 +65,7 @@ export function createMetrics(): Metrics {
       buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2],
       registers,
     }),
+    ...createReadMetrics(registers),
     logWritable: new Gauge({ name: 'virtbridge_log_writable', help: '1 when the log accepts writes', registers }),
     logReadable: new Gauge({ name: 'virtbridge_log_readable', help: '1 when what is written is read', registers }),
     logLosses: new Gauge({
@@ -78,6 +77,28 @@ export function createMetrics(): Metrics {
       name: 'virtbridge_dead_letters_total',
       help: 'Records since the start that could not be stored',
       labelNames: ['stream', 'cause'],
+      registers,
+    }),
+  }
+}
+
+function configMetrics(registers: Registry[]): Pick<Metrics, 'configReloads' | 'configValid' | 'expressionFailures'> {
+  return {
+    configReloads: new Counter({
+      name: 'virtbridge_config_reloads_total',
+      help: 'Times that the configuration was read again, by what became of it',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    configValid: new Gauge({
+      name: 'virtbridge_config_valid',
+      help: '1 when the configuration that stands in its file is the one that counts, 0 while it has a fault',
+      registers,
+    }),
+    expressionFailures: new Counter({
+      name: 'virtbridge_inventory_expression_failures_total',
+      help: 'Times that an expression of a view failed for a VM, which is then in none of its groups',
+      labelNames: ['expression'],
       registers,
     }),
   }

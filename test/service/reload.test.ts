@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
+import { pino } from 'pino'
+import { expect, test } from 'vitest'
+import { stringify } from 'yaml'
+import { fileChanges, loadConfig } from '../../src/config/index.ts'
+import { startService } from '../../src/service.ts'
+import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
+import { startClusters } from './clusters.ts'
+
+const SOON = { timeout: 15_000, interval: 10 }
+const TOKENS = { ADMIN: 'admin-token-of-sixteen', TEAM: 'team-token-of-sixteen-x' }
+
+type Settings = Record<string, unknown>
+
+/** A bridge on a file that `write` changes, with a cluster of one VM. */
+async function startOnFile(views: readonly Settings[]) {
+  await using stack = new AsyncDisposableStack()
+  const folder = stack.use(await temporaryFolder())
+  const clusters = stack.use(await startClusters(folder.path, 'prod-1'))
+  const file = join(folder.path, 'virtbridge.yaml')
+  const settings = (inventory: Settings, more: Settings = {}): Settings => ({
+    log: { path: 'virtbridge.db' },
+    http: { listen: '127.0.0.1:0', tokens: [{ name: 'admin', token: { env: 'ADMIN' } }] },
+    watch: SHORT_HOLDS,
+    clusters: clusters.config,
+    inventory,
+    ...more,
+  })
+  const write = async (inventory: Settings | string, more: Settings = {}): Promise<void> => {
+    await fileIn(
+      folder.path,
+      'virtbridge.yaml',
+      typeof inventory === 'string' ? inventory : stringify(settings(inventory, more)),
+    )
+  }
+  await write({ views })
+  const logged: Record<string, unknown>[] = []
+  const around = {
+    env: TOKENS,
+    logger: pino({ level: 'info' }, { write: (line: string) => void logged.push(JSON.parse(line) as never) }),
+    now: () => Date.now(),
+    newId: () => randomUUID(),
+  }
+  const source = {
+    load: () => loadConfig(file),
+    changes: (signal: AbortSignal) => fileChanges(file, { settleMs: 20, everyMs: 600_000, signal }),
+  }
+  const service = stack.use(await startService(loadConfig(file), around, source))
+  const get = (path: string, token = TOKENS.ADMIN): Promise<Response> =>
+    fetch(service.url + path, { headers: { authorization: `Bearer ${token}` } })
+  const owned = stack.move()
+  return {
+    write,
+    get,
+    logged,
+    status: async (path: string, token?: string) => (await get(path, token)).status,
+    json: async (path: string) => (await (await get(path)).json()) as Record<string, unknown>,
+    check: async () => {
+      const { checks } = (await (await get('/readyz')).json()) as { checks: readonly { name: string }[] }
+      return checks.find(({ name }) => name === 'configuration')
+    },
+    metrics: async () => (await get('/metrics')).text(),
+    said: () => logged.map(({ msg }) => msg),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  }
+}
+
+test('a view that is added, changed or taken away counts without another start; the others keep their ETags', async () => {
+  await using bridge = await startOnFile([{ name: 'kept' }])
+  await expect.poll(() => bridge.status('/api/v1/inventory/kept'), SOON).toBe(200)
+  const etag = (await bridge.get('/api/v1/inventory/kept')).headers.get('etag')
+  expect(await bridge.status('/api/v1/inventory/added')).toBe(404)
+  await bridge.write({ views: [{ name: 'kept' }, { name: 'added', host_name: '{namespace}-{name}' }] })
+  await expect.poll(() => bridge.status('/api/v1/inventory/added'), SOON).toBe(200)
+  expect((await bridge.get('/api/v1/inventory/kept')).headers.get('etag')).toBe(etag)
+  expect(bridge.logged).toContainEqual(
+    expect.objectContaining({
+      changed: ['inventory.views.added'],
+      msg: 'the configuration was read again, and counts',
+    }),
+  )
+  await bridge.write({ views: [{ name: 'added', namespaces: ['nowhere'] }] })
+  await expect.poll(() => bridge.status('/api/v1/inventory/kept'), SOON).toBe(404)
+  const { _meta } = (await bridge.json('/api/v1/inventory/added')) as { _meta: { hostvars: object } }
+  expect(_meta.hostvars).toEqual({})
+  expect(await bridge.metrics()).toMatch(/^virtbridge_config_reloads_total\{outcome="applied"\} 2$/m)
+})
+
+test('a file with a fault changes nothing and is told of: in the log, on /readyz and by a metric; the next good one counts', async () => {
+  await using bridge = await startOnFile([{ name: 'one' }])
+  await expect.poll(() => bridge.status('/api/v1/inventory/one'), SOON).toBe(200)
+  await bridge.write({ views: [{ name: 'two', selector: 'a b', host_name: '{nam}' }] })
+  await expect.poll(() => bridge.check(), SOON).toMatchObject({ ok: false })
+  expect(await bridge.check()).toMatchObject({
+    reason: expect.stringMatching(
+      /what was read before counts, as [^]*has 2 faults:[^]*views\.0\.selector: "a b" is no condition[^]*views\.0\.host_name: there is no \{nam\}/,
+    ),
+    hint: expect.stringContaining('virtbridge check'),
+  })
+  expect(await bridge.status('/api/v1/inventory/one')).toBe(200)
+  expect(await bridge.metrics()).toMatch(/^virtbridge_config_valid 0$/m)
+  expect(bridge.said()).toContain('the configuration has a fault: what was read before counts')
+  await bridge.write('a: [')
+  await expect.poll(async () => JSON.stringify(await bridge.check()), SOON).toContain('line 1')
+  await bridge.write({ views: [{ name: 'three' }] })
+  await expect.poll(() => bridge.status('/api/v1/inventory/three'), SOON).toBe(200)
+  expect(await bridge.check()).toBeUndefined()
+  expect(await bridge.metrics()).toMatch(/^virtbridge_config_valid 1$/m)
+})
+
+test('a fault that is mended without anything new is told as mended', async () => {
+  await using bridge = await startOnFile([{ name: 'one' }])
+  await bridge.write('clusters: []')
+  await expect.poll(() => bridge.check(), SOON).toMatchObject({ ok: false })
+  await bridge.write({ views: [{ name: 'one' }] })
+  await expect.poll(() => bridge.said(), SOON).toContain('the configuration is right again')
+})
+
+test('tokens count at once, those that are gone too; what needs another start is named and waits', async () => {
+  await using bridge = await startOnFile([{ name: 'one' }])
+  await expect.poll(() => bridge.status('/api/v1/inventory/one'), SOON).toBe(200)
+  expect(await bridge.status('/api/v1/inventory/one', TOKENS.TEAM)).toBe(401)
+  const tokens = [
+    { name: 'admin', token: { env: 'ADMIN' }, views: ['one'] },
+    { name: 'team', token: { env: 'TEAM' } },
+  ]
+  await bridge.write({ views: [{ name: 'one' }], stale_after_seconds: 99 }, { http: { listen: '127.0.0.1:1', tokens } })
+  await expect.poll(() => bridge.status('/api/v1/inventory', TOKENS.TEAM), SOON).toBe(200)
+  expect(await bridge.status('/api/v1/inventory')).toBe(403)
+  const waiting = 'changed, and counts after the next start: http.listen, inventory.stale_after_seconds'
+  expect(bridge.said()).toContain(waiting)
+  expect(await bridge.check()).toMatchObject({ ok: true, reason: waiting })
+  // As it was at the start: nothing waits any more.
+  await bridge.write({ views: [{ name: 'one' }] })
+  await expect.poll(() => bridge.check(), SOON).toBeUndefined()
+  expect(await bridge.status('/api/v1/inventory', TOKENS.TEAM)).toBe(401)
+})
