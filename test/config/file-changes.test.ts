@@ -1,7 +1,8 @@
-import { mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
+import { appendFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { fileChanges } from '../../src/config/index.ts'
+import { pause } from '../../src/waiting.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 
 const SOON = { timeout: 10_000, interval: 5 }
@@ -77,6 +78,23 @@ test('where nothing tells of a change it is looked for; other files beside it ar
   await writeFile(join(folder.path, 'virtbridge.db'), 'x')
   await writeFile(real, 'a: 22')
   await expect.poll(() => seen.count.changes, SOON).toBe(1)
+})
+
+test('a file that never comes to rest is told of all the same, after twenty waits', async () => {
+  await using folder = await temporaryFolder()
+  const file = join(folder.path, 'virtbridge.yaml')
+  await writeFile(file, '')
+  await using seen = await counting(file)
+  const writing = new AbortController()
+  const written = (async () => {
+    while (!writing.signal.aborted) {
+      await appendFile(file, 'x')
+      await pause(2, writing.signal)
+    }
+  })()
+  await expect.poll(() => seen.count.changes, SOON).toBeGreaterThan(0)
+  writing.abort()
+  await written
 })
 
 test('who asks for a look gets one, whether anything changed or not', async () => {
