@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { addAudit } from './audit.ts'
 import { Catalogue } from './catalogue.ts'
 import { addGate } from './gate.ts'
 import { boundLarge, hasLeft } from './large.ts'
@@ -32,6 +33,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   app.setNotFoundHandler((request, reply) => send(reply, nothingAt(catalogue, request)))
   app.server.maxConnections = MAX_SOCKETS
   app.server.on('checkExpectation', refuseExpectation)
+  addAudit(app, parts)
   addGate(app, parts, limits)
   boundLarge(app, limits)
   app.addHook('onResponse', (request, reply, done) => {

@@ -1,5 +1,6 @@
 import { type Logger, pino, stdTimeFunctions } from 'pino'
 import pretty from 'pino-pretty'
+import { inert } from './inert.ts'
 
 /**
  * The program's logger: constant sentences with fields, JSON lines for machines or one line each for people. What may hold a secret is
@@ -10,6 +11,8 @@ export function createLogger(options: { level: string; people: boolean }): Logge
     level: options.level,
     base: null,
     timestamp: stdTimeFunctions.isoTime,
+    // Whatever a guest, a cluster or a client wrote into it.
+    hooks: { streamWrite: inert },
     formatters: { level: (label: string) => ({ level: label }) },
     redact: {
       paths: ['token', '*.token', 'authorization', '*.authorization', '*.headers.authorization'],

@@ -8,6 +8,7 @@ import { type AppParts, buildApp, createAuthenticator, type TokenSource } from '
 import { InventoryCache, type View } from '../../src/inventory/index.ts'
 import { type EventLog, openSqliteLog, type Position } from '../../src/log/index.ts'
 import { createMetrics } from '../../src/telemetry/index.ts'
+import { inert } from '../../src/telemetry/inert.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
 import type { Scope } from '../../src/http/scope.ts'
 import { temporaryFolder } from '../support/bridge.ts'
@@ -71,6 +72,8 @@ export interface Desk extends AsyncDisposable {
   /** Appends events `{ n }` and gives the last position. */
   events(count: number, filler?: string): Promise<Position>
   listen(): Promise<string>
+  /** Logs what is at least as severe. */
+  level(level: string): void
   get(path: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>
   post(path: string, body: unknown, headers?: Record<string, string>): Promise<LightMyRequestResponse>
 }
@@ -103,6 +106,8 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
   ): TokenSource => {
     return { name, can, views, scope, read: () => tokens[name] ?? '' }
   }
+  const hooks = { streamWrite: inert }
+  const logger = pino({ level: 'debug', hooks }, { write: (line: string) => void logged.push(line) })
   const app = buildApp({
     log,
     fleet,
@@ -127,7 +132,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
       { now },
     ),
     metrics: createMetrics(),
-    logger: pino({ level: 'debug' }, { write: (line: string) => void logged.push(line) }),
+    logger,
     version: '0.0.0-test',
     now,
     newId: () => `id-${(ids += 1)}`,
@@ -167,6 +172,9 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
         value: { type: 'io.virtbridge.vm.started.v1', n: (sent += 1), filler },
       }))
       return log.append(entries)
+    },
+    level: (level: string) => {
+      logger.level = level
     },
     listen: () => app.listen({ host: '127.0.0.1', port: 0 }),
     get: (path: string, headers: Record<string, string> = bearer(TOKENS.reader)) =>

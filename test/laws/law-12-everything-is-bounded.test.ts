@@ -88,6 +88,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['inventory/fragment', 'MAX_SHARED_GROUPS', 10_000, 'inventory/fragment', 'ten thousand groups are shared'],
   ['inventory/past', 'MAX_PAST_HOSTS', 1_000_000, 'inventory/past', 'a million hosts of past documents'],
   ['inventory/past', 'MAX_PAST_DOCUMENTS', 200, 'inventory/past', 'two hundred past documents'],
+  ['http/audit', 'MAX_REPEATED', 256, 'http/audit', 'what is repeated of a request is bounded'],
   ['http/auth', 'MAX_TOKEN', 4_096, 'http/auth', 'is of at most 4,096 characters'],
   ['http/auth', 'MAX_VALUES', 4, 'http/auth', 'four at most'],
   ['http/limits', 'BODY_LIMIT', 1_048_576, 'http/api', 'a body that is too large'],

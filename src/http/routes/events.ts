@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { START, type EventStream, type Position, POSITION_PATTERN, type Stored } from '../../log/index.ts'
 import { closed, type Description, listOf, query } from '../description.ts'
+import { auditStream } from '../audit.ts'
 import type { Caller } from '../auth.ts'
 import { LIMITS } from '../limits.ts'
 import { type AppParts, requireAll, requireClusters, requireRight } from '../parts.ts'
@@ -89,6 +90,7 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
     reply.raw.once('close', () => left.abort())
     const signal = AbortSignal.any([left.signal, parts.signal])
     reply.raw.socket?.setTimeout(parts.limits?.stalledFollowerMs ?? LIMITS.stalledFollowerMs)
+    auditStream(parts, request, {})
     reply.hijack()
     try {
       await sendEvents(reply.raw, only(parts.log.follow(stream, from, signal), visible), from, signal)

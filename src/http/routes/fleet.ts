@@ -72,15 +72,19 @@ export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
       vms.push(summary(record))
       next = key
     }
+    request.told = { hosts: vms.length }
     return { vms, next: vms.length === limit ? next : '' }
   })
   app.get<{ Params: { host: string } }>('/api/v1/vms/:host', { schema, config: { api: VM } }, request => {
     const { scope } = requireRight(request, 'read')
-    return { host: request.params.host, ...find(parts, request.params.host, scope) }
+    const { host } = request.params
+    request.told = { host }
+    return { host, ...find(parts, host, scope) }
   })
   app.get<{ Params: { host: string } }>('/api/v1/explain/:host', { schema, config: { api: EXPLAIN } }, request => {
     const { scope } = requireRight(request, 'read')
     const { host } = request.params
+    request.told = { host }
     const record = find(parts, host, scope)
     return parts.explain(host, record, other => {
       const rival = parts.fleet.byHost(other)
@@ -117,22 +121,25 @@ interface Confirmation {
   readonly Body: { readonly digest: string }
 }
 
-/** Nobody confirms what they did not see: the digest is that of the VMs that are missing now. */
-function refuseUnseen(cluster: ClusterRecord | undefined, name: string, digest: string): ClusterRecord {
+/** Nobody confirms what they did not see: the digest is that of the VMs that are missing now, or of a burst of deletions as it is now. */
+function refuseUnseen(cluster: ClusterRecord | undefined, name: string, digest: string): { missing: number } {
   if (cluster === undefined)
     throw new Problem(404, 'no_cluster', `no cluster is called "${name}"`, {
       hint: 'GET /api/v1/clusters lists them',
     })
-  if (cluster.missing_digest === '')
+  const { burst = null } = cluster
+  if (burst !== null && burst.digest === digest) return { missing: burst.count }
+  const waiting = cluster.missing_digest === '' ? burst : { count: cluster.missing, digest: cluster.missing_digest }
+  if (waiting === null)
     throw new Problem(409, 'not_held', `"${name}" waits for nothing (it is ${cluster.status})`, {
-      hint: 'only a cluster that is held because many VMs are missing is confirmed',
+      hint: 'only a cluster that is held because many VMs are missing, or of which many were deleted at once, is confirmed',
     })
-  if (cluster.missing_digest !== digest)
+  if (waiting.digest !== digest)
     throw new Problem(409, 'other_missing', `other VMs of "${name}" are missing now than when that was looked at`, {
       hint: `look again: virtbridge confirm-deletions ${name}`,
-      more: { missing: cluster.missing, digest: cluster.missing_digest },
+      more: { missing: waiting.count, digest: waiting.digest },
     })
-  return cluster
+  return { missing: waiting.count }
 }
 
 interface VmQuery {

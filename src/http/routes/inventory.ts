@@ -64,8 +64,10 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
     const { view = '' } = request.params
     const caller = authorize(parts, request, view)
     const { why, since } = request.query
+    request.told = { view, host: why ?? '' }
     if (why !== undefined) return parts.inventory.why(why, parts.now(), { view, ofOthers: caller.views === undefined })
     const inventory = openOf(parts, view)
+    request.told = { view, hosts: inventory.hosts }
     if (since !== undefined) return differenceOf(parts, view, since, inventory.etag)
     void reply.headers({ etag: inventory.etag, 'cache-control': 'no-cache', vary: 'authorization, accept-encoding' })
     if (matches(request.headers['if-none-match'], inventory.etag)) return reply.status(304).send()
@@ -82,6 +84,7 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
     (ask, reply) => {
       const { view = '' } = ask.query
       const { host = '' } = ask.params
+      ask.told = { view, host }
       authorize(parts, ask, view)
       openOf(parts, view)
       const vars = parts.inventory.varsOf(host, view)

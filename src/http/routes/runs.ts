@@ -73,6 +73,7 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
   app.post<{ Body: Wish }>('/api/v1/runs', wish, async (request, reply) => {
     const caller = requireRight(request, 'run')
     const { verb, hosts, reason } = request.body
+    request.told = { hosts: hosts.length }
     refuseImpossible(parts, verb, hosts, caller.scope)
     const key = request.headers['idempotency-key']?.toString() ?? ''
     const id = key === '' ? parts.newId() : uuid5(JSON.stringify([caller.name, key]), KEYS)

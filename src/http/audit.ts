@@ -1,0 +1,99 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { AppParts } from './parts.ts'
+
+/** What an answer was about, as its route tells. */
+export interface Told {
+  readonly view?: string
+  readonly host?: string
+  /** Hosts in the answer, or named in the request. */
+  readonly hosts?: number
+  /** It goes on: a stream. */
+  readonly stream?: boolean
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** For the audit: what the answer is about. */
+    told: Told
+  }
+}
+
+/** The longest text of a request that a line repeats. */
+const MAX_REPEATED = 256
+
+/**
+ * A line for each request that somebody made with a token, or tried to: who, what, from where, and what was answered, also when it is
+ * that nothing changed. At the level `info` whatever the level of the log is. What a limit refuses is counted and not written: a flood of
+ * requests must not become one of lines. Who follows events has a line when it begins and one when it ends.
+ */
+export function addAudit(app: FastifyInstance, parts: AppParts): void {
+  const log = parts.logger.child({ audit: 'request' }, { level: 'info' })
+  app.decorateRequest('told', null as never)
+  app.addHook('onRequest', (request, reply, done) => {
+    request.told = {}
+    const { api } = request.routeOptions.config
+    if (request.is404 || api?.right === null) return done()
+    let written = false
+    const write = (cut: boolean): void => {
+      if (written) return
+      written = true
+      count(parts, request, reply)
+      if (reply.statusCode !== 429)
+        log.info(lineOf(request, reply, { cut, ms: parts.now() - began }), 'the API was asked')
+    }
+    const began = parts.now()
+    // One who hangs up was answered too, in part.
+    reply.raw.once('finish', () => write(false))
+    reply.raw.once('close', () => write(true))
+    done()
+  })
+}
+
+/** Writes the line of a stream as it begins. */
+export function auditStream(parts: AppParts, request: FastifyRequest, told: Told): void {
+  request.told = { ...told, stream: true }
+  const log = parts.logger.child({ audit: 'request' }, { level: 'info' })
+  log.info({ ...whoOf(request), ...whatOf(request), status: 200 }, 'a stream was opened')
+}
+
+function count({ metrics }: AppParts, request: FastifyRequest, reply: FastifyReply): void {
+  const who = request.caller?.name ?? ''
+  metrics.reads.inc({ token: who, route: request.routeOptions.url ?? '', status: String(reply.statusCode) })
+  metrics.readBytes.inc({ token: who }, bytesOf(reply))
+}
+
+/** `cut`: not all of it was taken. */
+function lineOf(request: FastifyRequest, reply: FastifyReply, end: { cut: boolean; ms: number }): object {
+  return {
+    ...whoOf(request),
+    ...whatOf(request),
+    status: reply.raw.headersSent ? reply.raw.statusCode : 0,
+    etag: String(reply.getHeader('etag') ?? ''),
+    bytes: bytesOf(reply),
+    ...end,
+  }
+}
+
+function whoOf({ caller, ip }: FastifyRequest): object {
+  return { who: caller?.name ?? '', from: ip }
+}
+
+function whatOf({ method, routeOptions, query, told, headers }: FastifyRequest): object {
+  const asked = Object.entries(query ?? {}).map(([name, value]) => [name, String(value).slice(0, MAX_REPEATED)])
+  const { view = '', host = '', hosts = 0, stream = false } = told
+  return {
+    method,
+    route: routeOptions.url ?? '',
+    query: Object.fromEntries(asked) as object,
+    view,
+    host: host.slice(0, MAX_REPEATED),
+    hosts,
+    ...(stream ? { stream } : {}),
+    agent: (headers['user-agent'] ?? '').slice(0, MAX_REPEATED),
+  }
+}
+
+function bytesOf(reply: FastifyReply): number {
+  const length = Number(reply.getHeader('content-length') ?? 0)
+  return reply.request.method === 'HEAD' || !Number.isFinite(length) ? 0 : length
+}
