@@ -116,11 +116,13 @@ export async function rulebook(options: { say?: Say } = {}): Promise<PythonEnvir
   }
 }
 
-function lockOf(name: string): string {
+/** The text of `python/<name>.txt`. */
+export function lockOf(name: string): string {
   return readFileSync(join(lockFolder, `${name}.txt`), 'utf8')
 }
 
-function environmentOf(folder: string): Record<string, string> {
+/** What programs of an environment of the cache run in. */
+export function environmentOf(folder: string): Record<string, string> {
   const inherited: Record<string, string> = {}
   for (const name of ['HOME', 'USER', 'TMPDIR']) {
     const value = process.env[name]
@@ -137,7 +139,8 @@ function environmentOf(folder: string): Record<string, string> {
   }
 }
 
-async function buildEnvironment(name: string, into: string, { final, tools, say }: BuildContext): Promise<void> {
+/** Fills a folder of the cache with the Python environment that `python/<name>.txt` pins. */
+export async function buildEnvironment(name: string, into: string, { final, tools, say }: BuildContext): Promise<void> {
   await run(tools.get('python3') ?? 'python3', ['-m', 'venv', into])
   say(`pip install -r python/${name}.txt`)
   const flags = ['--quiet', '--no-input', '--disable-pip-version-check']

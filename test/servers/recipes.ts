@@ -1,4 +1,5 @@
 import type { Recipe } from './cache.ts'
+import { collectionToolsRecipe } from './collection-tools.ts'
 import { kafkaRecipe } from './kafka-jars.ts'
 import { kubeRecipe } from './kube-binaries.ts'
 import {
@@ -14,6 +15,7 @@ export const recipes: readonly Recipe[] = [
   ansibleRecipe,
   ...OLDER_CORES.map(olderCoreRecipe),
   kubevirtCoreRecipe,
+  collectionToolsRecipe,
   rulebookRecipe,
   kafkaRecipe,
   kubeRecipe,

@@ -24,7 +24,7 @@ class ParseTest(unittest.TestCase):
         for body in (b"", b" \n", b"\xff\xfe{", b'{"a": "\xe4"}', b'{"a": "\xed\xa0\xbd"}'):
             with self.subTest(body=body), self.assertRaises(InventoryFault):
                 document.text_of(body)
-        self.assertEqual(document.text_of("{“ä”}".encode()), "{“ä”}")
+        self.assertEqual(document.text_of("{ä}".encode()), "{ä}")
 
     def test_a_text_that_is_not_whole_json_is_a_fault(self):
         for text in ('{"_meta": {', "<html>", '{"a": NaN}', "\ufeff{}", "{} {}", "[" * 200000, '{"a":' * 100000):
