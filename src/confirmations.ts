@@ -4,18 +4,19 @@ import type { ConfirmCommand } from './day2/index.ts'
 export const MAX_CONFIRMATIONS = 100
 
 /**
- * What people confirmed, by cluster. A confirmation is of the VMs that were missing when the person looked, in that hold: its digest
- * fits no other. So the whole stream of commands is read at each start, and none that came while nobody watched is lost or comes too late.
+ * What people confirmed, by cluster. A confirmation is of the VMs that were missing when the person looked, in that hold, or of the
+ * deletions of a burst as it was then: its digest fits no other. So the whole stream of commands is read at each start, and none that came while nobody watched is lost or comes too late.
  */
 export class Confirmations {
-  readonly #digests = new Map<string, readonly string[]>()
+  readonly #known = new Map<string, readonly ConfirmCommand[]>()
 
-  add({ cluster, digest }: ConfirmCommand): void {
-    const known = this.#digests.get(cluster) ?? []
-    this.#digests.set(cluster, [...known, digest].slice(-MAX_CONFIRMATIONS))
+  add(command: ConfirmCommand): void {
+    const known = this.#known.get(command.cluster) ?? []
+    this.#known.set(command.cluster, [...known, command].slice(-MAX_CONFIRMATIONS))
   }
 
-  has(cluster: string, digest: string): boolean {
-    return this.#digests.get(cluster)?.includes(digest) ?? false
+  /** Who confirmed the deletions of this digest, the first who did; null when nobody has. */
+  confirmedBy(cluster: string, digest: string): string | null {
+    return this.#known.get(cluster)?.find(command => command.digest === digest)?.asked_by ?? null
   }
 }

@@ -91,7 +91,7 @@ export class RunningClusters {
       },
       word,
       sets,
-      isConfirmed: digest => this.#confirmations.has(name, digest),
+      confirmedBy: digest => this.#confirmations.confirmedBy(name, digest),
       claim: uid => this.#claim(uid, name),
       guests: this.guests,
       imports: this.imports,

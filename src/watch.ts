@@ -286,8 +286,9 @@ export class WatchRole {
       if (command.at < since) continue
       const record = this.#clusters?.record(command.cluster)
       const by = { cluster: command.cluster, by: command.asked_by }
-      if (record?.missing_digest === command.digest) logger.warn(by, 'missing VMs were confirmed as gone')
-      else logger.info(by, 'a confirmation of other VMs than are missing now changes nothing')
+      if (record?.missing_digest === command.digest || record?.burst?.digest === command.digest)
+        logger.warn(by, 'deletions were confirmed')
+      else logger.info(by, 'a confirmation of other deletions than wait for it now changes nothing')
     }
   }
 }

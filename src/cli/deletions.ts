@@ -10,9 +10,18 @@ interface ConfirmOptions {
   readonly json: boolean
 }
 
+/** VMs of a cluster that wait for a person: missing from a list and held, or told as deleted in a burst. */
+interface Waiting {
+  readonly kind: 'missing' | 'burst'
+  readonly count: number
+  readonly names: readonly string[]
+  readonly since: number
+  readonly digest: string
+}
+
 /**
- * Shows which VMs of a held cluster are missing, and says that they are really gone when a person, who has seen these, says so.
- * True when it was said. Other VMs that are missing by then are never confirmed with them.
+ * Shows which VMs of a cluster are missing, or were deleted in a burst, and says that this is so when a person, who has seen these,
+ * says so. True when it was said. Others that are missing by then are never confirmed with them.
  */
 export async function confirmDeletions(
   api: Api,
@@ -29,7 +38,7 @@ export async function confirmDeletions(
   if (!options.yes && !(await terminal.ask(`are these VMs of ${name} really gone (${digest})?`))) return false
   const path = `/api/v1/clusters/${encodeURIComponent(name)}/confirm-deletions`
   const { missing } = (await api.post(path, { digest })) as { missing: number }
-  terminal.err(`${missing} VMs of ${name} will be told as deleted`)
+  terminal.err(`${missing} VMs of ${name} are confirmed as gone`)
   return true
 }
 
@@ -38,22 +47,35 @@ async function show(api: Api, name: string, json: boolean, terminal: Terminal): 
   const cluster = clusters.find(one => one.name === name)
   if (cluster === undefined)
     throw new Fault('no_cluster', `no cluster is called "${name}"`, { hint: 'virtbridge clusters lists them' })
-  const { missing, missing_names, missing_digest, held_since } = cluster
-  if (missing_digest === '')
+  const waiting = waitingIn(cluster)
+  if (waiting === null)
     throw new Fault('not_held', `"${name}" waits for nothing (it is ${cluster.status})`, {
-      hint: 'only a cluster that is held because many VMs are missing is confirmed',
+      hint: 'only a cluster that is held because many VMs are missing, or of which many were deleted at once, is confirmed',
     })
-  if (json)
-    terminal.out(JSON.stringify({ cluster: name, missing, names: missing_names, held_since, digest: missing_digest }))
+  const { kind, count, names, since, digest } = waiting
+  if (json) terminal.out(JSON.stringify({ cluster: name, kind, missing: count, names, held_since: since, digest }))
   else {
-    const more = missing - missing_names.length
-    const lines = [
-      `${missing} of ${cluster.vms} VMs of ${name} are missing since ${new Date(held_since).toISOString()}:`,
-      ...missing_names.map(vm => `  ${vm}`),
-      ...(more > 0 ? [`  and ${more} more`] : []),
-      `digest ${missing_digest}`,
-    ]
+    const time = new Date(since).toISOString()
+    const head =
+      kind === 'missing'
+        ? `${count} of ${cluster.vms} VMs of ${name} are missing since ${time}:`
+        : `${count} VMs of ${name} were deleted in a burst that began at ${time}; nothing destructive starts from it yet:`
+    const more = count - names.length
+    const lines = [head, ...names.map(vm => `  ${vm}`), ...(more > 0 ? [`  and ${more} more`] : []), `digest ${digest}`]
     terminal.out(lines.join('\n'))
   }
-  return missing_digest
+  return digest
+}
+
+/** First what is held, as it is not even told yet. */
+function waitingIn({
+  missing,
+  missing_names,
+  missing_digest,
+  held_since,
+  burst = null,
+}: ClusterRecord): Waiting | null {
+  if (missing_digest !== '')
+    return { kind: 'missing', count: missing, names: missing_names, since: held_since, digest: missing_digest }
+  return burst === null ? null : { kind: 'burst', ...burst }
 }

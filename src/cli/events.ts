@@ -104,8 +104,10 @@ function vmNotes({ origin, gap, reason, transition, changed }: VmEventData): rea
   return [moved, labels, reason, origin === 'live' ? '' : origin, gap ? 'gap' : '']
 }
 
-function clusterNotes({ fact, added, removed, message, vms, origin }: ClusterEventData): readonly string[] {
+function clusterNotes(data: ClusterEventData): readonly string[] {
+  const { fact, added, removed, message, vms, origin, deleted = [], confirmed_by: by = '' } = data
   if (fact === 'placement_changed')
     return [...added.map(name => `+${name}`), ...removed.map(name => `-${name}`), message]
+  if (fact === 'deletions_confirmed') return [`${message}, says ${by}`, deleted.join(' ')]
   return [`${vms} VMs`, message, origin === 'live' ? '' : origin]
 }

@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ClusterFact } from '../event/index.ts'
 import type { Entry, EventLog } from '../log/index.ts'
 import { vmEvent, vmKey } from '../vm/index.ts'
-import { clusterEvent } from './event.ts'
+import { clusterEvent, type Details } from './event.ts'
 import type { ClusterFold, Staged } from './fold.ts'
 import { keep } from './keep.ts'
 import type { ClusterRecord } from './record.ts'
@@ -28,12 +28,12 @@ export class ClusterBook {
     return this.#record
   }
 
-  /** The cluster becomes this, and a fact of it is told. `corrections`: VMs that an audit found to be other than was known. */
-  async become(record: ClusterRecord, fact: ClusterFact | null = null, corrections = 0): Promise<void> {
+  /** The cluster becomes this, and a fact of it is told. */
+  async become(record: ClusterRecord, fact: ClusterFact | null = null, details: Details = {}): Promise<void> {
     const entries: Entry[] = []
     let next = record
     if (fact !== null) {
-      const event = clusterEvent(record, fact, this.#now(), { corrections })
+      const event = clusterEvent(record, fact, this.#now(), details)
       next = { ...record, last_event: event.id }
       entries.push({ stream: 'events.cluster', key: record.name, value: event })
     }

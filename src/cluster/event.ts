@@ -1,15 +1,26 @@
-import { type ClusterEventData, type ClusterFact, envelope, type Event, factId } from '../event/index.ts'
+import { type ClusterEventData, type ClusterFact, envelope, type Event, factId, plainText } from '../event/index.ts'
+import { MAX_NAMED } from './missing.ts'
 import type { ClusterRecord } from './record.ts'
 
 /** Clusters that one event names; a `message` counts them all. */
 export const MAX_NAMED_CLUSTERS = 100
 
-interface Details {
+/** VMs that a person says are gone. */
+export interface ConfirmedDeletions {
+  readonly count: number
+  /** The first of them, as `namespace/name`. */
+  readonly names: readonly string[]
+  readonly by: string
+}
+
+/** What an event of a cluster says besides its fact. */
+export interface Details {
   /** Clusters that came into the selection of a hub, and that left it. */
   readonly added?: readonly string[]
   readonly removed?: readonly string[]
   /** VMs that an audit found to be other than was known. */
   readonly corrections?: number
+  readonly confirmed?: ConfirmedDeletions
 }
 
 /** The CloudEvent of a fact about a cluster, or about a hub. Facts that come again are told apart by the event before. */
@@ -17,7 +28,7 @@ export function clusterEvent(
   record: ClusterRecord,
   fact: ClusterFact,
   now: number,
-  { added = [], removed = [], corrections = 0 }: Details = {},
+  { added = [], removed = [], corrections = 0, confirmed = NOTHING_CONFIRMED }: Details = {},
 ): Event<ClusterEventData> {
   const thing = fact === 'joined' ? [] : [record.last_event]
   const cluster = { name: record.name, hub: record.kind === 'hub' ? record.name : record.hub }
@@ -32,8 +43,10 @@ export function clusterEvent(
     corrections,
     added: added.slice(0, MAX_NAMED_CLUSTERS),
     removed: removed.slice(0, MAX_NAMED_CLUSTERS),
+    deleted: confirmed.names.slice(0, MAX_NAMED),
+    confirmed_by: plainText(confirmed.by),
     reason: record.cause,
-    message: fact === 'placement_changed' ? `${added.length} came, ${removed.length} left` : record.reason,
+    message: messageOf(fact, record, { added, removed, confirmed }),
   }
   return envelope({
     kind: 'cluster',
@@ -44,4 +57,15 @@ export function clusterEvent(
     at: now,
     data,
   })
+}
+
+const NOTHING_CONFIRMED: ConfirmedDeletions = { count: 0, names: [], by: '' }
+
+function messageOf(
+  fact: ClusterFact,
+  { reason }: ClusterRecord,
+  { added, removed, confirmed }: Required<Omit<Details, 'corrections'>>,
+): string {
+  if (fact === 'placement_changed') return `${added.length} came, ${removed.length} left`
+  return fact === 'deletions_confirmed' ? `${confirmed.count} VMs are gone` : reason
 }

@@ -18,6 +18,7 @@ import {
   type VmRecord,
   type VmService,
 } from '../vm/index.ts'
+import { type Burst, withDeletion } from './burst.ts'
 import { Claims } from './claims.ts'
 import { DeedBook } from './deed-book.ts'
 import { Disks } from './disks.ts'
@@ -49,6 +50,8 @@ interface FoldOptions {
   /** The guests of all clusters, and what plans say of imports; of this cluster alone when left out. */
   readonly guests?: GuestIndex
   readonly imports?: ImportBoard
+  /** Deletions of a burst that wait for a person, from another life. */
+  readonly burst?: Burst | null
   /** DataVolumes could be read before, in another life: what is wrong with them now is news. */
   readonly disksKnown?: boolean
   /** Services are watched; not, when left out: then no VM has any. */
@@ -69,6 +72,7 @@ export class ClusterFold {
   readonly #options: FoldOptions
   readonly #records: Map<string, VmRecord>
   readonly #deletions = new DeletionCount()
+  #burst: Burst | null
   readonly #deeds = new DeedBook()
   readonly #claims = new Claims()
   readonly #disks = new Disks()
@@ -91,6 +95,7 @@ export class ClusterFold {
     this.#records = options.records
     this.#adopted = options.adopted
     this.#guests = options.guests ?? new GuestIndex()
+    this.#burst = options.burst ?? null
     this.#disksAreNew = options.disksKnown !== true
     this.#services = options.services === true ? new ServiceBook() : null
     for (const record of options.records.values()) this.#guests.replace(null, record)
@@ -99,6 +104,16 @@ export class ClusterFold {
   /** True when every required resource has been listed as a whole. */
   get complete(): boolean {
     return REQUIRED.every(of => this.#listed.has(of))
+  }
+
+  /** Deletions of a burst that wait for a person. */
+  get burst(): Burst | null {
+    return this.#burst
+  }
+
+  /** A person has seen them. */
+  endBurst(): void {
+    this.#burst = null
   }
 
   /** True once it was seen what is wrong with disks, or when it was in another life. */
@@ -273,6 +288,7 @@ export class ClusterFold {
     if (!this.complete || (inbound.of === 'vmi' && !this.#vms.has(object.key))) return
     const vanished = inbound.of === 'vm' && kind === 'gone' && known !== undefined
     const burst = vanished && this.#deletions.add(now, this.#vms.size)
+    if (burst) this.#burst = withDeletion(this.#burst, { key: object.key, uid: object.uid }, now)
     yield* this.#look(object.key, now, 'live', burst)
   }
 

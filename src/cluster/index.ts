@@ -1,4 +1,5 @@
 export { seesAbsence } from './absence.ts'
+export type { Burst } from './burst.ts'
 export { setsOf } from './cluster-set.ts'
 export { clusterEvent } from './event.ts'
 export { type HubOptions, readSelection, watchHub } from './hub.ts'

@@ -1,4 +1,5 @@
 import type { KubeErrorKind } from '../kube/index.ts'
+import type { Burst } from './burst.ts'
 import type { HubWord } from './managed.ts'
 
 /**
@@ -45,6 +46,8 @@ export interface ClusterRecord {
   readonly no_kubevirt_since?: number
   /** What is wrong with DataVolumes was seen once: from then on it is news. Records from before lack it. */
   readonly disks_known?: boolean
+  /** Deletions of a burst that wait for a person; null, or not there, when none do. */
+  readonly burst?: Burst | null
   /** When it left the selection, in ms; 0 while it is in it. */
   readonly left_at: number
   readonly last_event: string

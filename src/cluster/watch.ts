@@ -30,8 +30,8 @@ export interface WatchOptions {
   readonly word?: () => HubWord
   /** The ManagedClusterSets it is in now. */
   readonly sets?: () => readonly string[]
-  /** Did a person confirm the missing VMs that have this digest? Asked with every heartbeat while some are held. */
-  readonly isConfirmed?: (digest: string) => boolean
+  /** Who confirmed the deletions that have this digest; null when nobody did. Asked with every heartbeat while some wait for it. */
+  readonly confirmedBy?: (digest: string) => string | null
   /** Takes this identity for the cluster; gives the name of the one that has it already, or null. */
   readonly claim?: (uid: string) => string | null
   readonly reflect?: Partial<Omit<ReflectOptions, 'signal' | 'verify' | 'asks'>>
@@ -155,6 +155,7 @@ export class ClusterWatch {
       records: known.records,
       services: this.#resources.includes('service'),
       disksKnown: this.record.disks_known === true,
+      burst: this.record.burst ?? null,
       ...(catchUpMs === undefined ? {} : { catchUpMs }),
       ...(guests === undefined ? {} : { guests }),
       ...(imports === undefined ? {} : { imports }),
@@ -192,6 +193,7 @@ export class ClusterWatch {
       if (now() - beat < heartbeatMs) continue
       beat = now()
       await this.#noteSets()
+      await this.#release()
       await this.#beat()
     }
   }
@@ -202,6 +204,9 @@ export class ClusterWatch {
     let keys = new Set<string>()
     let staged: (Staged | null)[] = []
     const flush = async (): Promise<void> => {
+      // First that they wait for a person, then that they are gone: a crash in between leaves what nobody may act on, not the other way.
+      const { burst } = fold
+      if (burst !== (this.record.burst ?? null)) await this.#book.become({ ...this.record, burst })
       await this.#book.store(fold, staged)
       keys = new Set()
       staged = []
@@ -290,7 +295,7 @@ export class ClusterWatch {
   async #audited(corrections: number): Promise<void> {
     this.#options.onAudited?.(corrections)
     if (corrections > 0 && this.record.status === 'synced')
-      await this.#book.become(this.record, 'resynced', corrections)
+      await this.#book.become(this.record, 'resynced', { corrections })
   }
 
   /** Says what the cluster is now that both resources are listed: adopted, synced, available again, or held. */
@@ -308,9 +313,11 @@ export class ClusterWatch {
     if (next === null) return
     if (next.fact === 'joined') fold.adopt()
     await this.#book.become(next.record, next.fact)
-    const { missing_digest: digest } = next.record
-    if (digest === '' || this.#options.isConfirmed?.(digest) !== true) return
+    const { missing_digest: digest, missing: count, missing_names: names } = next.record
+    const by = digest === '' ? null : (this.#options.confirmedBy?.(digest) ?? null)
+    if (by === null) return
     await this.#book.store(fold, fold.confirm(this.#options.now()))
+    await this.#book.become(this.record, 'deletions_confirmed', { confirmed: { count, names, by } })
     await this.#settle(false)
   }
 
@@ -323,6 +330,15 @@ export class ClusterWatch {
     const sets = this.#options.sets?.() ?? []
     const { cluster_sets = [] } = this.record
     if (sets.join() !== cluster_sets.join()) await this.#book.become({ ...this.record, cluster_sets: sets })
+  }
+
+  /** Lets go of the deletions of a burst when a person has said that they are meant. */
+  async #release(): Promise<void> {
+    const { burst = null } = this.record
+    const by = burst === null ? null : (this.#options.confirmedBy?.(burst.digest) ?? null)
+    if (burst === null || by === null) return
+    this.#need().endBurst()
+    await this.#book.become({ ...this.record, burst: null }, 'deletions_confirmed', { confirmed: { ...burst, by } })
   }
 
   async #beat(): Promise<void> {

@@ -71,6 +71,9 @@ export interface ClusterEventData {
   /** Clusters that a hub selects now, or selects no longer, in `placement_changed`. */
   readonly added: readonly string[]
   readonly removed: readonly string[]
+  /** VMs that a person says are gone, in `deletions_confirmed`, as `namespace/name`, and who said so. Events before 0.2 lack both. */
+  readonly deleted?: readonly string[]
+  readonly confirmed_by?: string
   readonly reason: string
   readonly message: string
 }

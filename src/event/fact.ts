@@ -41,6 +41,7 @@ export const CLUSTER_FACTS = [
   'resynced',
   'detached',
   'placement_changed',
+  'deletions_confirmed',
 ] as const
 
 /** What can become true of day-2 work. */

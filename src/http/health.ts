@@ -1,3 +1,4 @@
+import type { ClusterRecord } from '../cluster/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { EventLog } from '../log/index.ts'
 
@@ -36,18 +37,24 @@ export function healthOf(parts: {
   for (const name of [...names].sort()) {
     // One that can not even be tried is told by who tried.
     if (parts.extra.some(check => check.name.startsWith(`cluster ${name} (`))) continue
-    const cluster = parts.fleet.clusters.get(name)
-    const lacking = cluster !== undefined && (cluster.no_kubevirt_since ?? 0) > 0
-    const ok = cluster?.status === 'synced' || cluster?.status === 'out_of_scope' || lacking
-    // Why one is out of scope, or has no KubeVirt, is told too, but it is no trouble: nothing of it is missed.
-    checks.push({
-      name: `cluster ${name}`,
-      ok,
-      reason: cluster?.reason ?? 'not read yet',
-      hint: ok ? '' : cluster?.hint || WAIT,
-    })
+    checks.push(checkOf(name, parts.fleet.clusters.get(name)))
   }
   checks.push(...parts.extra)
   const status = !log.writable || !log.readable ? 'not_ready' : checks.every(check => check.ok) ? 'ready' : 'degraded'
   return { status, checks }
+}
+
+/**
+ * How a cluster stands. Why one is out of scope, or has no KubeVirt, is told too, but it is no trouble: nothing of it is missed. Nor is a
+ * burst of deletions: it works on, and a person must look at it.
+ */
+function checkOf(name: string, cluster: ClusterRecord | undefined): Check {
+  if (cluster === undefined) return { name: `cluster ${name}`, ok: false, reason: 'not read yet', hint: WAIT }
+  const { status, reason, hint, burst = null, no_kubevirt_since = 0 } = cluster
+  if (status === 'synced' && burst !== null) {
+    const waits = `${burst.count} deletions of a burst wait for a person`
+    return { name: `cluster ${name}`, ok: true, reason: waits, hint: `virtbridge confirm-deletions ${name}` }
+  }
+  const ok = status === 'synced' || status === 'out_of_scope' || no_kubevirt_since > 0
+  return { name: `cluster ${name}`, ok, reason, hint: ok ? '' : hint || WAIT }
 }

@@ -56,7 +56,7 @@ export interface Bridge extends AsyncDisposable {
   /** Rejects when the watch ended with an error. */
   readonly done: Promise<void>
   status(): string
-  /** A person says that the VMs which are missing now are gone. */
+  /** A person, alice, says that the VMs which are missing now are gone; or that the deletions of a burst are meant. */
   confirm(): void
   /** Facts told so far, over all lives of the log: `created web-1`. */
   facts(): Promise<readonly string[]>
@@ -92,7 +92,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     outageHoldMs: options.outageHoldMs ?? 20,
     ...(options.absenceHoldMs === undefined ? {} : { absenceHoldMs: options.absenceHoldMs }),
     onAudited: corrections => audits.push(corrections),
-    isConfirmed: digest => confirmed.has(digest),
+    confirmedBy: digest => (confirmed.has(digest) ? 'alice' : null),
     reflect: { backoff: BACKOFF, pageSize: 3, ...options.reflect },
     // What is optional is left out unless a test is about it: it would only be asked for in vain.
     resources: options.resources ?? ['vm', 'vmi'],
@@ -114,7 +114,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     audits,
     done,
     status: () => watch.record.status,
-    confirm: () => void confirmed.add(watch.record.missing_digest),
+    confirm: () => void confirmed.add(watch.record.missing_digest || (watch.record.burst?.digest ?? '')),
     facts: async () =>
       (await events<VmEventData>('events.vm')).map(event => `${event.data.fact} ${event.data.vm.name}`),
     vmEvents: () => events<VmEventData>('events.vm'),

@@ -8,11 +8,12 @@ const command = (cluster: string, digest: string): Parameters<Confirmations['add
 test('what was confirmed of one cluster is not confirmed of another', () => {
   const all = new Confirmations()
   all.add(command('prod-1', 'a'))
-  expect([all.has('prod-1', 'a'), all.has('prod-1', 'b'), all.has('prod-2', 'a')]).toEqual([true, false, false])
+  const by = [all.confirmedBy('prod-1', 'a'), all.confirmedBy('prod-1', 'b'), all.confirmedBy('prod-2', 'a')]
+  expect(by).toEqual(['admin', null, null])
 })
 
 test('the latest hundred are remembered of each cluster', () => {
   const all = new Confirmations()
   for (let n = 0; n < 101; n += 1) all.add(command('prod-1', `${n}`))
-  expect([all.has('prod-1', '0'), all.has('prod-1', '1'), all.has('prod-1', '100')]).toEqual([false, true, true])
+  expect(['0', '1', '100'].map(digest => all.confirmedBy('prod-1', digest))).toEqual([null, 'admin', 'admin'])
 })

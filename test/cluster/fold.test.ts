@@ -197,6 +197,17 @@ describe('live deletions', () => {
     expect(bursts(running().take(...gone))).toEqual(expected)
   })
 
+  test('of a burst wait for a person, and one more is other deletions', () => {
+    const folding = running().take(...gone.slice(0, -1))
+    const { burst } = folding.fold
+    const marked = bursts(folding).filter(Boolean).length
+    expect([burst?.count, burst?.names.length]).toEqual([marked, marked])
+    folding.take(...gone.slice(-1))
+    expect(folding.fold.burst?.digest).not.toBe(burst?.digest)
+    folding.fold.endBurst()
+    expect(folding.fold.burst).toBeNull()
+  })
+
   test('are a burst also when they come in one append', () => {
     expect(bursts(running().takeTogether(...gone))).toEqual(expected)
     const few = running(3).takeTogether(...gone.slice(0, 3))

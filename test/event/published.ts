@@ -6,7 +6,15 @@ export const KINDS = ['vm', 'cluster', 'day2'] as const
 export type Kind = (typeof KINDS)[number]
 
 /** Keys that came to a schema later: events that are older do not have them. */
-export const CAME_LATER: ReadonlySet<string> = new Set(['trimmed', 'application', 'descent', 'added', 'removed'])
+export const CAME_LATER: ReadonlySet<string> = new Set([
+  'trimmed',
+  'application',
+  'descent',
+  'added',
+  'removed',
+  'deleted',
+  'confirmed_by',
+])
 
 /** A published schema, as it ships. */
 export function published(kind: Kind): Record<string, unknown> {

@@ -126,10 +126,11 @@ function clusterEvents(): readonly Event[] {
       vms: 0,
     },
   }
-  const moved = { added: ['prod-3'], removed: ['prod-1', 'prod-2'] }
-  return CLUSTER_FACTS.map(fact =>
-    clusterEvent(at[fact] ?? known, fact, AT, fact === 'placement_changed' ? moved : undefined),
-  )
+  const details: Partial<Record<ClusterFact, Parameters<typeof clusterEvent>[3]>> = {
+    placement_changed: { added: ['prod-3'], removed: ['prod-1', 'prod-2'] },
+    deletions_confirmed: { confirmed: { count: 2, names: ['shop/web-8', 'shop/web-9'], by: 'alice' } },
+  }
+  return CLUSTER_FACTS.map(fact => clusterEvent(at[fact] ?? known, fact, AT, details[fact]))
 }
 
 const LOSS: Loss = {
@@ -177,6 +178,7 @@ function day2Events(): readonly Event[] {
     runEvent(run, 'run_started', AT),
     ...outcomes.map(([outcome, detail]) => hostEvent(done, host, result(outcome, detail), AT)),
     runEvent(done, 'run_finished', AT),
+    runEvent({ ...run, message: 'its job waits at the controller: no capacity' }, 'run_stuck', AT),
     lossEvent(LOSS),
     confirmedEvent(LOSS, 'operator', AT),
   ]

@@ -3,6 +3,7 @@ import { expect, onTestFinished, test } from 'vitest'
 import type { ClusterRecord } from '../../src/cluster/index.ts'
 import { openSqliteLog } from '../../src/log/index.ts'
 import { virtbridge } from '../cli/console.ts'
+import type { ClusterEventData, Event } from '../../src/event/index.ts'
 import { startWorld, TOKEN, type World } from '../kube/world.ts'
 import { kubeconfig } from '../service/clusters.ts'
 import { type Bridge, fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
@@ -71,7 +72,7 @@ test('a person looks which VMs are missing, and confirms these; what another loo
 
   expect(await ask('--yes', '--digest', digest)).toMatchObject({
     code: 0,
-    err: '6 VMs of prod-1 will be told as deleted',
+    err: '6 VMs of prod-1 are confirmed as gone',
   })
   await expect.poll(() => gone(bridge), PATIENT).toBe(6)
   await expect.poll(() => standing(bridge), PATIENT).toMatchObject({ status: 'synced', vms: 0, missing: 0 })
@@ -112,4 +113,57 @@ test('a confirmation that comes while nobody watches is not lost, and is worth n
   const { heartbeat = 0 } = (await standing(fourth)) ?? {}
   await expect.poll(async () => (await standing(fourth))?.heartbeat, PATIENT).toBeGreaterThan(heartbeat)
   expect(await gone(fourth)).toBe(6)
+})
+
+/** What was told of confirmed deletions: how many, which, and who said so. */
+async function confirmed(bridge: Bridge): Promise<readonly object[]> {
+  const page = (await bridge.api.get('/api/v1/events?stream=cluster&limit=500')) as {
+    events: Event<ClusterEventData>[]
+  }
+  const facts = page.events.filter(({ data }) => data.fact === 'deletions_confirmed')
+  return facts.map(({ data: { message, deleted, confirmed_by } }) => ({ message, deleted, confirmed_by }))
+}
+
+test('deletions of a burst are told at once, wait for a person over a restart, and are released by one who has seen them all', async () => {
+  const folder = await temporaryFolder()
+  onTestFinished(() => folder[Symbol.asyncDispose]())
+  const at = await startWorld()
+  onTestFinished(() => at[Symbol.asyncDispose]())
+  await fileIn(folder.path, 'kubeconfig', kubeconfig([{ name: 'prod-1', url: at.server.url, token: TOKEN }]))
+  const config = {
+    clusters: [{ name: 'prod-1', kubeconfig: 'kubeconfig', context: 'prod-1' }],
+    watch: { heartbeat_seconds: 0.1 },
+  }
+  for (const name of NAMES) at.addVm(name)
+  const first = await startBridge(folder.path, config)
+  onTestFinished(() => first[Symbol.asyncDispose]())
+  await expect.poll(() => standing(first), PATIENT).toMatchObject({ status: 'synced', vms: 6 })
+  for (const name of NAMES) at.removeVm(name)
+  await expect.poll(() => gone(first), PATIENT).toBe(6)
+  const marked = (await first.events()).filter(({ data }) => data.fact === 'deleted' && data.burst)
+  const keys = marked.map(({ data: { vm } }) => `${vm.namespace}/${vm.name}`)
+  expect(keys.length).toBeGreaterThan(0)
+  await expect
+    .poll(() => standing(first), PATIENT)
+    .toMatchObject({ status: 'synced', burst: { count: keys.length, names: keys } })
+  const { burst: seen } = (await standing(first)) ?? {}
+  await first[Symbol.asyncDispose]()
+
+  const bridge = await startBridge(folder.path, config)
+  onTestFinished(() => bridge[Symbol.asyncDispose]())
+  await expect.poll(() => standing(bridge), PATIENT).toMatchObject({ status: 'synced', burst: seen })
+  const env = { VIRTBRIDGE_URL: bridge.url, VIRTBRIDGE_TOKEN: bridge.token }
+  const ask = (...more: string[]): ReturnType<typeof virtbridge> =>
+    virtbridge(['confirm-deletions', 'prod-1', ...more], env)
+  const look = JSON.parse((await ask('--json')).out) as { digest: string }
+  expect(look).toMatchObject({ kind: 'burst', missing: keys.length, names: keys, digest: seen?.digest })
+  expect((await ask()).out).toMatch(/^\d VMs of prod-1 were deleted in a burst that began at .*nothing destructive/)
+  expect(await ask('--yes', '--digest', '0000000000000000')).toMatchObject({ code: 1 })
+  expect(await confirmed(bridge)).toEqual([])
+
+  expect(await ask('--yes', '--digest', look.digest)).toMatchObject({ code: 0 })
+  const told = { message: `${keys.length} VMs are gone`, deleted: keys, confirmed_by: expect.any(String) as string }
+  await expect.poll(() => confirmed(bridge), PATIENT).toEqual([told])
+  expect(await standing(bridge)).toMatchObject({ burst: null })
+  expect(await ask()).toMatchObject({ code: 1, err: expect.stringContaining('waits for nothing') as string })
 })
