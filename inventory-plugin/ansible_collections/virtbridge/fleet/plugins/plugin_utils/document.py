@@ -19,6 +19,15 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,511}\Z")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}\Z")
 # A leading dash would be an option to ssh.
 _ADDRESS = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:%\[\]-]{0,252}\Z")
+# As Unix, Windows and Kerberos have them: root, CORP\\admin, admin@CORP.EXAMPLE.
+_USER = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.@\\-]{0,126}[A-Za-z0-9_.$-])?\Z")
+# The one command that may be run here to reach a guest: through the API server of its cluster, with words that no shell looks at twice.
+PROXY_VARIABLE = "ansible_ssh_common_args"
+_PROXY = re.compile(
+    r'-o ProxyCommand="virtctl port-forward --stdio=true'
+    r"(?: --kubeconfig=/[A-Za-z0-9_./-]{1,250})?(?: --context=[A-Za-z0-9_.@:-]{1,263})?"
+    r' vm/[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])? [1-9][0-9]{0,4}"\Z'
+)
 _TEMPLATE = re.compile(r"\{[{%#]")
 _UNSAFE = "__ansible_unsafe"
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
@@ -35,6 +44,7 @@ CONNECTION_VARIABLES = frozenset(
         "ansible_host",
         "ansible_port",
         "ansible_connection",
+        "ansible_user",
         "ansible_shell_type",
         "ansible_winrm_scheme",
         "ansible_winrm_path",
@@ -205,6 +215,8 @@ class _Judge:
                     raise InventoryFault(f"host {host!r}: {name[:80]!r} can not be the name of a variable")
                 if not name.startswith("ansible_"):
                     self._names.add(name)
+                elif name == PROXY_VARIABLE and isinstance(value, str) and _PROXY.match(value):
+                    pass
                 elif name not in CONNECTION_VARIABLES:
                     self.dropped.add(name)
                     continue
@@ -262,7 +274,9 @@ def _connection(host, name, value):
         return value
     if name == "ansible_connection" and isinstance(value, str) and value in _CONNECTIONS:
         return value
-    if name not in ("ansible_port", "ansible_host", "ansible_connection"):
+    if name == "ansible_user" and isinstance(value, str) and _USER.match(value):
+        return value
+    if name not in ("ansible_port", "ansible_host", "ansible_connection", "ansible_user"):
         if isinstance(value, (bool, int, float)) or (isinstance(value, str) and not is_template(value)):
             return value
     raise InventoryFault(f"host {host!r}: {json.dumps(value)[:80]} is no value for {name}")

@@ -91,6 +91,7 @@ class ConnectionTest(unittest.TestCase):
             "ansible_port": 5986,
             "ansible_connection": "psrp",
             "ansible_psrp_cert_validation": "ignore",
+            "ansible_user": "CORP\\admin",
             "ansible_winrm_read_timeout_sec": 70,
         }
         self.assertEqual(checked(given), given)
@@ -108,6 +109,32 @@ class ConnectionTest(unittest.TestCase):
             found.dropped, ["ansible_python_interpreter", "ansible_ssh_common_args", "ansible_winrm_kinit_cmd"]
         )
 
+    def test_the_one_command_that_reaches_a_guest_is_kept_and_every_other_dropped(self):
+        start = '-o ProxyCommand="virtctl port-forward --stdio=true'
+        for arguments in (
+            f'{start} vm/web/shop 22"',
+            f'{start} --kubeconfig=/etc/kube/config --context=admin@prod-1 vm/web.1/shop 2222"',
+        ):
+            with self.subTest(arguments=arguments):
+                given = {"ansible_ssh_common_args": arguments}
+                self.assertEqual(checked(given), given)
+        for arguments in (
+            f'{start} vm/web/shop 22" -o ProxyCommand=id',
+            f'{start} vm/web/shop 22"\n',
+            f'{start} vm/web/$(id) 22"',
+            f'{start} --kubeconfig=/a;id vm/web/shop 22"',
+            f'{start} --kubeconfig=/a b vm/web/shop 22"',
+            f'{start} vm/web/shop 22; id"',
+            '-o ProxyCommand="id"',
+            f'x {start} vm/web/shop 22"',
+            ["-o", "ProxyCommand=id"],
+            None,
+        ):
+            with self.subTest(arguments=arguments):
+                found = document.check(inventory({"ansible_ssh_common_args": arguments}))
+                self.assertEqual(found.hosts["web.shop.dev-1"], {})
+                self.assertEqual(found.dropped, ["ansible_ssh_common_args"])
+
     def test_a_value_that_does_not_fit_is_a_fault(self):
         for name, value in (
             ("ansible_host", "-oProxyCommand=id"),
@@ -124,6 +151,12 @@ class ConnectionTest(unittest.TestCase):
             ("ansible_connection", ["ssh"]),
             ("ansible_winrm_path", "{{ lookup('pipe', 'id') }}"),
             ("ansible_winrm_path", ["a"]),
+            ("ansible_user", "-oProxyCommand=id"),
+            ("ansible_user", "a b"),
+            ("ansible_user", ""),
+            ("ansible_user", 'a"b'),
+            ("ansible_user", "{{ x }}"),
+            ("ansible_user", 7),
         ):
             with self.subTest(name=name, value=value), self.assertRaises(InventoryFault):
                 checked({name: value})
