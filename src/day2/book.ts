@@ -1,4 +1,5 @@
-import type { Entry, EventLog } from '../log/index.ts'
+import { type Entry, type EventLog, LogError } from '../log/index.ts'
+import { runEvent } from './event.ts'
 import type { Ledger } from './ledger.ts'
 import { finished, type Outcomes, runEntry, started } from './record.ts'
 import { leaveOut, type Run, type RunOutcome } from './run.ts'
@@ -35,6 +36,21 @@ export class Book {
     for (const entry of entries) if (entry.stream === 'state.runs') this.ledger.apply(entry)
   }
 
+  /**
+   * Waits for work that writes things down. What can not be put on record ends there and is not done, so nothing is launched that the
+   * ledger does not have; the rest goes on. False when it was so.
+   */
+  async onRecord(work: Promise<void>, run?: string): Promise<boolean> {
+    try {
+      await work
+      return true
+    } catch (error) {
+      if (!(error instanceof LogError) || error.reaction !== 'refused') throw error
+      this.report('alarm', { message: error.message, ...(run === undefined ? {} : { run }) })
+      return false
+    }
+  }
+
   save(run: Run): Promise<void> {
     return this.append([runEntry(run)])
   }
@@ -51,6 +67,14 @@ export class Book {
     if (next.outcome === 'refused') return this.refuse(next.run, next.message)
     this.report('alarm', { run: next.run.id, message: next.message })
     return this.end(next.run, new Map(), next.message)
+  }
+
+  /** It stands still: told once, and a person may look. */
+  stuck(run: Run, message: string): Promise<void> {
+    this.report('trouble', { run: run.id, message: `stands still: ${message}` })
+    const now = this.#now()
+    const event = runEvent({ ...run, message }, 'run_stuck', now)
+    return this.append([{ stream: 'events.day2', key: run.id, value: event }, runEntry({ ...run, stuck_at: now })])
   }
 
   /** Nothing ran, for this reason. */

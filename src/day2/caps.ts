@@ -68,7 +68,10 @@ export function noRoom(wish: Pick<Run, 'template' | 'hosts'>, load: Load, caps: 
 /** Planned runs that must wait for others to end, and why: the oldest go first, each as if it were on its way for those behind it. Pure. */
 export function waitingFor(runs: readonly Run[], caps: Caps, nodeOf: NodeOf): ReadonlyMap<Run, string> {
   const going = runs.filter(run => run.status !== 'planned')
-  const planned = runs.filter(run => run.status === 'planned').sort((a, b) => a.created_at - b.created_at)
+  // One that is to end needs no room for it.
+  const planned = runs
+    .filter(run => run.status === 'planned' && run.cancel === undefined)
+    .sort((a, b) => a.created_at - b.created_at)
   const waiting = new Map<Run, string>()
   let load = loadOf(going, nodeOf)
   for (const run of planned) {

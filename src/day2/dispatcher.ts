@@ -1,19 +1,19 @@
 import type { Controller } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
-import { type Entry, type EventLog, LogError } from '../log/index.ts'
+import type { EventLog } from '../log/index.ts'
 import { until } from '../waiting.ts'
 import { Book, type DispatchReport } from './book.ts'
 import { type Caps, nodesOf, waitingFor } from './caps.ts'
 import { Follower } from './follower.ts'
-import { readCommand, runOf } from './intake.ts'
 import { Launcher } from './launcher.ts'
 import type { Ledger } from './ledger.ts'
 import { Lookup, type Place } from './lookup.ts'
 import { Onlooker, type Onlooking } from './onlooker.ts'
 import { plan, type Policy, whyNotOnboard } from './plan.ts'
 import { buried, forgotten, planned } from './record.ts'
-import { newRun, type RunCommand, SELF, WAITS } from './run.ts'
-import type { Patience } from './step.ts'
+import { newRun, SELF, WAITS } from './run.ts'
+import { type Patience, standsStill } from './step.ts'
+import { Wishes } from './wishes.ts'
 
 export interface DispatcherOptions {
   readonly log: EventLog
@@ -34,8 +34,6 @@ export interface DispatcherOptions {
   readonly report: DispatchReport
 }
 
-/** Commands taken in at one go. */
-const COMMANDS_AT_ONCE = 100
 /** What a verb did to a VM is kept this long after the VM is gone; looked at this often; so many are forgotten at one go. */
 const KEEP_GONE_MS = 30 * 86_400_000
 const TIDY_EVERY_MS = 600_000
@@ -51,6 +49,7 @@ export class Dispatcher {
   readonly #launcher: Launcher
   readonly #follower: Follower
   readonly #onlooker: Onlooker | null
+  readonly #wishes: Wishes
   readonly #waitingSince = new Map<string, number>()
   #recovered = false
   #tidied = 0
@@ -61,6 +60,7 @@ export class Dispatcher {
     const lookup = new Lookup(options.controller, options.place, options)
     const parts = { ...options, lookup, book: this.#book }
     this.#launcher = new Launcher(parts)
+    this.#wishes = new Wishes(parts)
     this.#onlooker =
       options.onlooking === undefined
         ? null
@@ -83,33 +83,19 @@ export class Dispatcher {
   /** One look at everything. */
   async turn(signal: AbortSignal): Promise<void> {
     if (!this.#recovered) await this.#recover()
-    if (this.#onlooker !== null) await this.#onRecord(this.#onlooker.turn())
-    await this.#takeCommands()
+    if (this.#onlooker !== null) await this.#book.onRecord(this.#onlooker.turn())
+    await this.#wishes.take()
     await this.#startDue()
     const waiting = await this.#makeRoom()
     const runs = this.#options.ledger.active()
     await Promise.all([
       ...runs
         .filter(run => run.status !== 'following' && !waiting.has(run.id))
-        .map(run => this.#onRecord(this.#launcher.step(run, signal), run.id)),
-      this.#onRecord(this.#follower.turn(runs.filter(run => run.status === 'following'))),
+        .map(run => this.#book.onRecord(this.#launcher.step(run, signal), run.id)),
+      this.#book.onRecord(this.#follower.turn(runs.filter(run => run.status === 'following'))),
     ])
+    await this.#tellStuck()
     await this.#tidy()
-  }
-
-  /**
-   * Waits for work that writes things down. What can not be put on record ends there and is not done, so nothing is launched that the
-   * ledger does not have; the rest goes on. False when it was so.
-   */
-  async #onRecord(work: Promise<void>, run?: string): Promise<boolean> {
-    try {
-      await work
-      return true
-    } catch (error) {
-      if (!(error instanceof LogError) || error.reaction !== 'refused') throw error
-      this.#book.report('alarm', { message: error.message, ...(run === undefined ? {} : { run }) })
-      return false
-    }
   }
 
   /** Lets planned runs go as far as there is room. Gives those that wait, and says why they do in the ledger. */
@@ -119,11 +105,20 @@ export class Dispatcher {
     for (const [run, why] of waiting) {
       const message = `${WAITS}${why}`
       this.#book.report('deferred', { run: run.id, message })
-      if (now() - run.created_at > patience.job) await this.#onRecord(this.#book.refuse(run, message), run.id)
+      if (now() - run.created_at > patience.job) await this.#book.onRecord(this.#book.refuse(run, message), run.id)
       else if (run.message === '' || (run.message.startsWith(WAITS) && run.message !== message))
-        await this.#onRecord(this.#book.save({ ...run, message }), run.id)
+        await this.#book.onRecord(this.#book.save({ ...run, message }), run.id)
     }
     return new Set([...waiting.keys()].map(run => run.id))
+  }
+
+  /** Tells of runs that stand still, once of each. */
+  async #tellStuck(): Promise<void> {
+    const { ledger, now } = this.#options
+    for (const run of ledger.active()) {
+      const message = standsStill(run, now())
+      if (message !== '') await this.#book.onRecord(this.#book.stuck(run, message), run.id)
+    }
   }
 
   /** Keeps the ledger bounded: runs beyond those that are kept, and now and then the verbs of VMs that are long gone. */
@@ -148,42 +143,6 @@ export class Dispatcher {
     }
   }
 
-  async #takeCommands(): Promise<void> {
-    const { log, ledger } = this.#options
-    let stale = 0
-    for (const entry of await log.page('commands', ledger.commands, COMMANDS_AT_ONCE)) {
-      const position: Entry = {
-        stream: 'state.runs',
-        key: 'position/commands',
-        value: { schema: 1, kind: 'position', position: entry.position },
-      }
-      const command = readCommand(entry.value)
-      const unread = typeof command === 'string'
-      if (unread) this.#book.report('trouble', { message: `command ${entry.key} can not be read: ${command}` })
-      const news = unread || command === null || ledger.runs.has(command.id) ? null : command
-      // It may have been carried out: only the ledger that is lost could tell.
-      const old = news !== null && entry.at <= ledger.baseline
-      if (old) stale += 1
-      const entries = news === null || old ? [] : this.#takeIn(news)
-      // A command that can not be put on record is passed over, or no other would ever be taken in.
-      if (!(await this.#onRecord(this.#book.append([...entries, position]), news?.id)))
-        await this.#book.append([position])
-    }
-    if (stale > 0)
-      this.#book.report('alarm', { message: `${stale} commands of before the ledger was lost are not carried out` })
-  }
-
-  /** The run a person asked for: durable with the position of the command, so that it is taken in exactly once. */
-  #takeIn(command: RunCommand): readonly Entry[] {
-    const { fleet, ledger, policies, caps, now } = this.#options
-    const { run, entries } = runOf(command, { fleet, ledger, caps, policy: policies[command.verb] }, now())
-    this.#book.report('planned', {
-      run: run.id,
-      message: `${run.verb} on ${run.hosts.length} of ${command.hosts.length} hosts, asked by ${run.asked_by}`,
-    })
-    return entries
-  }
-
   async #startDue(): Promise<void> {
     const { fleet, ledger, policies, newId } = this.#options
     const now = this.#options.now()
@@ -196,7 +155,7 @@ export class Dispatcher {
       const { verb, template, reason, hosts } = decision
       const run = newRun({ id: newId(), verb, template, askedBy: SELF, reason, hosts }, now)
       this.#book.report('planned', { run: run.id, message: `${verb} on ${hosts.length} hosts: ${reason}` })
-      await this.#onRecord(this.#book.append(planned(run, ledger, now)), run.id)
+      await this.#book.onRecord(this.#book.append(planned(run, ledger, now)), run.id)
     }
   }
 

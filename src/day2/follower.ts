@@ -1,6 +1,7 @@
 import {
   type Controller,
   ControllerError,
+  type FailureReason,
   type Followed,
   type HostSummary,
   reconcile,
@@ -11,6 +12,7 @@ import type { FleetView } from '../fleet/index.ts'
 import type { Book } from './book.ts'
 import { failed } from './controller-side.ts'
 import { runHost } from './plan.ts'
+import { explainedBy } from './returned.ts'
 import type { Outcomes } from './record.ts'
 import type { Run, RunHost } from './run.ts'
 import { afterPoll, type Patience } from './step.ts'
@@ -75,7 +77,9 @@ export class Follower {
       book.report('trouble', { run: run.id, message: 'the controller does not let this account read its job' })
     const polled = afterPoll(run, job, now(), patience)
     // What others launched is theirs to cancel.
-    if (polled.kind === 'overdue' && run.external === undefined) return this.#cancel(polled.run)
+    if (polled.kind === 'overdue' && run.external === undefined) return this.#cancelOverdue(polled.run)
+    if (polled.kind === 'waits' && run.cancel !== undefined && run.stopped_at === 0 && polled.run.job_ended_at === 0)
+      return this.#cancelAsked(polled.run, run.cancel.by)
     if (polled.kind === 'lost' || polled.kind === 'overdue') {
       const message = join(polled.run.message, 'it was given up, and may still run')
       return book.go({ kind: 'ends', run: polled.run, outcome: 'unknown', message })
@@ -84,6 +88,24 @@ export class Follower {
     const summaries = polled.kind === 'done' ? await this.#summaries(polled.run) : null
     if (summaries !== null) return this.#end(polled.run, job, summaries)
     if (polled.run !== run) await book.save(polled.run)
+  }
+
+  /** The outcomes with what the play told of each host, and, of those that failed, their last failure. */
+  async #explained(run: Run, job: Answer, outcomes: Outcomes): Promise<Outcomes> {
+    if (typeof job !== 'object' || run.astray !== '') return outcomes
+    const bad = [...outcomes.values()].some(({ outcome }) => outcome === 'failed' || outcome === 'unreachable')
+    const reasons = bad ? await this.#reasons(run) : new Map<string, FailureReason>()
+    return explainedBy(outcomes, reasons, job.artifacts)
+  }
+
+  /** None when they can not be read: an outcome does not wait for its reason. */
+  async #reasons(run: Run): Promise<ReadonlyMap<string, FailureReason>> {
+    try {
+      return await this.#parts.controller.failureReasons({ url: run.job?.url ?? '' })
+    } catch (error) {
+      this.#parts.book.report('trouble', { run: run.id, message: `why hosts failed: ${failed(error).reason}` })
+      return new Map()
+    }
   }
 
   /** Null while they can not be read: without them a host that the job ran on would be taken for one that it left out. */
@@ -107,7 +129,8 @@ export class Follower {
     const alarm = uninvited.length === 0 ? '' : ranOnStrangers(uninvited)
     if (alarm !== '') book.report('alarm', { run: run.id, message: alarm })
     const said = typeof job === 'object' ? job.explanation : `the job is ${job}`
-    await book.end(run, outcomesOf(run, asked, job, summaries), join(run.message, alarm, said))
+    const outcomes = outcomesOf(run, asked, job, summaries)
+    await book.end(run, await this.#explained(run, job, outcomes), join(run.message, alarm, said))
   }
 
   /** The end of a job that others launched: of a limit that could not be told apart its results say where it ran. */
@@ -121,10 +144,22 @@ export class Follower {
     )
     const said = typeof job === 'object' ? job.explanation : `the job is ${job}`
     const nowhere = typeof job !== 'object' || !job.ended ? 'unknown' : job.status === 'successful' ? 'ok' : 'failed'
-    await book.end({ ...run, hosts }, outcomes, join(run.message, said), nowhere)
+    const explained = run.verb === '' ? outcomes : await this.#explained(run, job, outcomes)
+    await book.end({ ...run, hosts }, explained, join(run.message, said), nowhere)
   }
 
-  async #cancel(run: Run): Promise<void> {
+  /** Tried again at each turn until the controller has heard it. */
+  async #cancelAsked(run: Run, by: string): Promise<void> {
+    const { controller, book, now } = this.#parts
+    try {
+      await controller.cancel({ url: run.job?.url ?? '' })
+      await book.save({ ...run, stopped_at: now(), message: join(run.message, `${by} cancelled it`) })
+    } catch (error) {
+      book.report('trouble', { run: run.id, message: `cancelling its job: ${failed(error).reason}` })
+    }
+  }
+
+  async #cancelOverdue(run: Run): Promise<void> {
     const { controller, book, patience, now } = this.#parts
     const message = await this.#cancelled(controller, run, `it ran for more than ${patience.job / 3_600_000} h`)
     book.report('alarm', { run: run.id, message })

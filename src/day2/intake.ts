@@ -6,7 +6,8 @@ import { type Caps, fitting, NO_LOAD, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
 import { admit, type Policy } from './plan.ts'
 import { finished, planned } from './record.ts'
-import { newRun, type Run, type RunCommand, type RunHost, VERBS } from './run.ts'
+import type { CancelCommand, RunCommand } from './command.ts'
+import { newRun, type Run, type RunHost, VERBS } from './run.ts'
 
 /** Runs under way or waiting; what a person asks for beyond is refused. */
 export const MAX_ACTIVE_RUNS = 1_000
@@ -28,6 +29,22 @@ export function readCommand(value: unknown): RunCommand | string | null {
   if (!Array.isArray(hosts) || !hosts.every(host => typeof host === 'string')) return 'its hosts are no list of names'
   if (typeof asked_by !== 'string' || typeof reason !== 'string') return 'it does not say who asks, and why'
   return value as RunCommand
+}
+
+/** What a value of the stream of commands says of the end of a run; null when it says nothing of it, or can not be read. */
+export function readCancel(value: unknown): CancelCommand | null {
+  const { kind, schema, run, asked_by } = value as Record<string, unknown>
+  const readable = kind === 'cancel' && schema === 1 && typeof run === 'string' && typeof asked_by === 'string'
+  return readable ? (value as CancelCommand) : null
+}
+
+/** The run as its end is asked for; or, in one phrase, why there is nothing to end. The first who asked is remembered. Pure. */
+export function cancelled({ run: id, asked_by }: CancelCommand, ledger: LedgerView, now: number): Run | string {
+  const run = ledger.runs.get(id)
+  if (run === undefined) return `there is no run ${id}`
+  if (run.status === 'finished') return `run ${id} has ended`
+  if (run.external !== undefined) return `run ${id} was launched from the controller, where it can be cancelled`
+  return { ...run, cancel: run.cancel ?? { by: asked_by, at: now } }
 }
 
 interface Around {

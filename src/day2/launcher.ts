@@ -33,6 +33,9 @@ export class Launcher {
 
   async step(run: Run, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
+    const unlaunched = run.status === 'planned' || run.status === 'updating'
+    if (run.cancel !== undefined && unlaunched)
+      return this.#parts.book.refuse(run, `${run.cancel.by} cancelled it before anything ran`)
     if (run.status === 'planned') await this.#launch(run, signal)
     else if (run.status === 'updating') await this.#awaitUpdate(run)
     else if (run.status === 'searching') await this.#search(run)

@@ -35,7 +35,7 @@ export function started(run: Run, now: number): readonly Entry[] {
 }
 
 /** Outcomes by host name; a host without one is `unknown`. */
-export type Outcomes = ReadonlyMap<string, { readonly outcome: HostResult['outcome']; readonly detail: string }>
+export type Outcomes = ReadonlyMap<string, Pick<HostResult, 'outcome' | 'detail' | 'returned'>>
 
 /**
  * The end of a run: exactly one outcome for each host that was asked for, those left out included. Gives the finished run and the
@@ -49,7 +49,7 @@ export function finished(
   around: { ledger: LedgerView; now: number; nowhere?: RunOutcome },
 ): { run: Run; entries: readonly Entry[] } {
   const { ledger, now, nowhere = 'refused' } = around
-  const results = [
+  const results: readonly (Pick<HostResult, 'outcome' | 'detail' | 'returned'> & { readonly host: RunHost })[] = [
     ...run.hosts.map(host => ({
       host,
       ...(outcomes.get(host.host) ?? { outcome: 'unknown' as const, detail: 'nothing is known of it' }),
@@ -68,7 +68,7 @@ export function finished(
     outcome: results.length === 0 ? nowhere : overall(counts),
   }
   // Of jobs of others only those that do a verb are told host by host: the others are no news of a VM.
-  const entries = (run.verb === '' ? [] : results).flatMap(({ host, outcome, detail }): Entry[] => {
+  const entries = (run.verb === '' ? [] : results).flatMap(({ host, outcome, detail, returned }): Entry[] => {
     const result: HostResult = {
       schema: 1,
       kind: 'host',
@@ -78,6 +78,7 @@ export function finished(
       outcome,
       detail,
       at: now,
+      ...(returned === undefined ? {} : { returned }),
     }
     return [
       { stream: 'events.day2', key: host.key, value: hostEvent(done, host, result, now) },

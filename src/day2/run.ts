@@ -73,6 +73,12 @@ export interface Run {
   readonly outcome: RunOutcome
   readonly counts: Readonly<Record<string, number>>
   readonly message: string
+  /** A person asked for its end. What runs by then is cancelled, what does not is refused. */
+  readonly cancel?: { readonly by: string; readonly at: number }
+  /** Its job waits at the controller, and what that says of why; often nothing. */
+  readonly job_pending?: string
+  /** When it was told that it stands still, in ms; told once. */
+  readonly stuck_at?: number
   /** Only of a job that the bridge did not launch: it is seen, holds its VMs and is recorded, and never cancelled by the bridge. */
   readonly external?: External
 }
@@ -87,6 +93,8 @@ export interface HostResult {
   readonly outcome: 'ok' | 'failed' | 'unreachable' | 'missing' | 'unknown' | 'refused'
   readonly detail: string
   readonly at: number
+  /** What the play itself told of the host (`set_stats`), as it told it: only data. At most 4 KB. */
+  readonly returned?: Readonly<Record<string, unknown>>
 }
 
 /** What a verb did last to one incarnation of a VM. On `state.runs` under `vm/<uid>/<verb>`. */
@@ -105,42 +113,6 @@ export interface VerbRecord {
   readonly refusals: number
   /** While it is running: what it came to before, which counts again when nothing runs after all. */
   readonly before?: VerbRecord
-}
-
-/** A wish of a person, on the stream `commands`. */
-export type Command = RunCommand | ConfirmCommand | ConfirmLossCommand
-
-export interface RunCommand {
-  readonly schema: 1
-  readonly kind: 'run'
-  readonly id: string
-  readonly verb: Verb
-  readonly hosts: readonly string[]
-  readonly asked_by: string
-  readonly reason: string
-  readonly at: number
-}
-
-export interface ConfirmCommand {
-  readonly schema: 1
-  readonly kind: 'confirm'
-  readonly id: string
-  readonly cluster: string
-  /** Which VMs, of which hold: the `missing_digest` of the cluster as the person saw it. */
-  readonly digest: string
-  readonly asked_by: string
-  readonly at: number
-}
-
-/** A person knows that records of a stream are gone. `loss` is the id of that loss: it never confirms another. */
-export interface ConfirmLossCommand {
-  readonly schema: 1
-  readonly kind: 'confirm_loss'
-  readonly id: string
-  readonly loss: string
-  readonly stream: string
-  readonly asked_by: string
-  readonly at: number
 }
 
 /** How the message of a run begins that waits for room beside others. */

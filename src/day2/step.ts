@@ -1,4 +1,4 @@
-import type { Followed, Launched } from '../aap/index.ts'
+import type { Followed, Job, Launched } from '../aap/index.ts'
 import type { Run } from './run.ts'
 
 /** How long a run may wait in each place, in ms, before it is ended with what is known. */
@@ -29,6 +29,22 @@ export const PATIENCE: Patience = {
 /** Launches begun for one intent, each after a quiet period that proved that the one before started nothing. */
 export const MAX_ATTEMPTS = 3
 export const MAX_UPDATES = 1
+
+/** A run that has not moved for so long is told of: a person may want to look. */
+export const STUCK_MS = 1_800_000
+
+const STANDING: Readonly<Partial<Record<Run['status'], string>>> = {
+  planned: 'it was not launched yet',
+  updating: 'it waits for an inventory update',
+  searching: 'whether it was launched is not known yet',
+}
+
+/** Why a run that has not moved for half an hour stands still, in one sentence; empty when it moves, or it was told. A job that runs moves. Pure. */
+export function standsStill(run: Run, now: number): string {
+  const where = run.job_pending === undefined ? STANDING[run.status] : `its job waits at the controller`
+  if (where === undefined || run.stuck_at !== undefined || now - run.created_at <= STUCK_MS) return ''
+  return [where, run.message, run.job_pending ?? ''].filter(part => part !== '').join(': ')
+}
 
 /** What comes of a step: the run as it goes on, or its end. */
 export type Next =
@@ -105,9 +121,22 @@ export function afterPoll(
     return { kind: job.finished || now - ended.job_ended_at > patience.results ? 'done' : 'waits', run: ended }
   }
   // A job may go back from its end to a queue; one that can not be seen has not.
-  const going = typeof job === 'object' && run.job_ended_at !== 0 ? { ...run, job_ended_at: 0 } : run
+  const going = typeof job === 'object' ? pendingOf(run, job, now) : run
   if (run.stopped_at > 0) return { kind: now - run.stopped_at > patience.cancel ? 'lost' : 'waits', run: going }
   return { kind: now - run.since > patience.job ? 'overdue' : 'waits', run: going }
+}
+
+const PENDING = new Set(['new', 'pending', 'waiting'])
+
+/** A controller says why a job waits when it has waited for so long; what starts sooner is not worth a record. */
+const WAITED_MS = 30_000
+
+/** The run of a job that has not ended, with what the controller says of why it waits; the very same when that is no news. */
+function pendingOf(run: Run, job: Job, now: number): Run {
+  const { job_pending: before, ...rest } = run
+  const pending = PENDING.has(job.status) && now - run.since > WAITED_MS ? job.explanation : undefined
+  if (pending === before && run.job_ended_at === 0) return run
+  return { ...rest, job_ended_at: 0, ...(pending === undefined ? {} : { job_pending: pending }) }
 }
 
 function following(run: Run, job: { readonly id: number; readonly url: string }, now: number): Next {

@@ -54,6 +54,7 @@ export const DAY2_FACTS = [
   'host_missing',
   'host_unknown',
   'run_finished',
+  'run_stuck',
   'records_lost',
   'loss_confirmed',
 ] as const

@@ -131,7 +131,8 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['day2/book', 'END_RECORDS', 1_502, 'day2/external', 'an end of thousands of hosts'],
   ['day2/version', 'PAGE', 500, 'log/versions', 'every kind of record of a later schema'],
   ['day2/dispatcher', 'TIDIED_AT_ONCE', 500, '', ''],
-  ['day2/dispatcher', 'COMMANDS_AT_ONCE', 100, 'day2/commands', 'is taken in a hundred at a time'],
+  ['day2/returned', 'MAX_RETURNED_BYTES', 4_096, 'day2/returned', 'more than 4 KB'],
+  ['day2/wishes', 'COMMANDS_AT_ONCE', 100, 'day2/commands', 'is taken in a hundred at a time'],
 ]
 
 /** What a bound is called: other numbers are times, codes and versions. */

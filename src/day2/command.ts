@@ -1,0 +1,55 @@
+import type { Verb } from './run.ts'
+
+/** A wish of a person, on the stream `commands`. */
+export type Command = RunCommand | CancelCommand | LookCommand | ConfirmCommand | ConfirmLossCommand
+
+export interface RunCommand {
+  readonly schema: 1
+  readonly kind: 'run'
+  readonly id: string
+  readonly verb: Verb
+  readonly hosts: readonly string[]
+  readonly asked_by: string
+  readonly reason: string
+  readonly at: number
+}
+
+/** A person wants a run to end. */
+export interface CancelCommand {
+  readonly schema: 1
+  readonly kind: 'cancel'
+  readonly id: string
+  readonly run: string
+  readonly asked_by: string
+  readonly at: number
+}
+
+/** The controller says that something has happened there: a look may be worth while. It says nothing that is believed. */
+export interface LookCommand {
+  readonly schema: 1
+  readonly kind: 'look'
+  readonly id: string
+  readonly at: number
+}
+
+export interface ConfirmCommand {
+  readonly schema: 1
+  readonly kind: 'confirm'
+  readonly id: string
+  readonly cluster: string
+  /** Which VMs, of which hold: the `missing_digest` of the cluster as the person saw it. */
+  readonly digest: string
+  readonly asked_by: string
+  readonly at: number
+}
+
+/** A person knows that records of a stream are gone. `loss` is the id of that loss: it never confirms another. */
+export interface ConfirmLossCommand {
+  readonly schema: 1
+  readonly kind: 'confirm_loss'
+  readonly id: string
+  readonly loss: string
+  readonly stream: string
+  readonly asked_by: string
+  readonly at: number
+}

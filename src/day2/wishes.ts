@@ -1,0 +1,81 @@
+import type { FleetView } from '../fleet/index.ts'
+import type { Entry, EventLog } from '../log/index.ts'
+import type { Book } from './book.ts'
+import type { Caps } from './caps.ts'
+import type { RunCommand } from './command.ts'
+import { cancelled, readCancel, readCommand, runOf } from './intake.ts'
+import type { Policy } from './plan.ts'
+import { runEntry } from './record.ts'
+import type { Verb } from './run.ts'
+
+/** Commands taken in at one go. */
+const COMMANDS_AT_ONCE = 100
+
+interface Parts {
+  readonly log: EventLog
+  readonly fleet: FleetView
+  readonly book: Book
+  readonly policies: Readonly<Record<Verb, Pick<Policy, 'template' | 'driver' | 'os'>>>
+  readonly caps: Caps
+  readonly now: () => number
+}
+
+/** What people ask for, from the stream of commands: each is taken in exactly once. */
+export class Wishes {
+  readonly #parts: Parts
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  /** Takes in what is new, a hundred at most. */
+  async take(): Promise<void> {
+    const { log, book } = this.#parts
+    const { ledger } = book
+    let stale = 0
+    for (const entry of await log.page('commands', ledger.commands, COMMANDS_AT_ONCE)) {
+      const position: Entry = {
+        stream: 'state.runs',
+        key: 'position/commands',
+        value: { schema: 1, kind: 'position', position: entry.position },
+      }
+      const command = readCommand(entry.value)
+      const unread = typeof command === 'string'
+      if (unread) this.#parts.book.report('trouble', { message: `command ${entry.key} can not be read: ${command}` })
+      const news = unread || command === null || ledger.runs.has(command.id) ? null : command
+      // It may have been carried out: only the ledger that is lost could tell.
+      const old = news !== null && entry.at <= ledger.baseline
+      if (old) stale += 1
+      const entries = news === null || old ? this.#takeCancel(entry.value) : this.#takeIn(news)
+      // A command that can not be put on record is passed over, or no other would ever be taken in.
+      if (!(await this.#parts.book.onRecord(this.#parts.book.append([...entries, position]), news?.id)))
+        await this.#parts.book.append([position])
+    }
+    if (stale > 0)
+      this.#parts.book.report('alarm', {
+        message: `${stale} commands of before the ledger was lost are not carried out`,
+      })
+  }
+
+  /** The wish of a person that a run ends. */
+  #takeCancel(value: unknown): readonly Entry[] {
+    const command = readCancel(value)
+    if (command === null) return []
+    const run = cancelled(command, this.#parts.book.ledger, this.#parts.now())
+    if (typeof run !== 'string') return [runEntry(run)]
+    this.#parts.book.report('deferred', { run: command.run, message: `not cancelled: ${run}` })
+    return []
+  }
+
+  /** The run a person asked for: durable with the position of the command, so that it is taken in exactly once. */
+  #takeIn(command: RunCommand): readonly Entry[] {
+    const { fleet, policies, caps, now, book } = this.#parts
+    const { ledger } = book
+    const { run, entries } = runOf(command, { fleet, ledger, caps, policy: policies[command.verb] }, now())
+    this.#parts.book.report('planned', {
+      run: run.id,
+      message: `${run.verb} on ${run.hosts.length} of ${command.hosts.length} hosts, asked by ${run.asked_by}`,
+    })
+    return entries
+  }
+}
