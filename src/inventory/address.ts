@@ -46,7 +46,7 @@ export function chooserOf({ prefer, otherwise, podNetwork }: AddressChoice): Cho
   if (rules.length === 0 && podNetwork === 'last') return record => chosen(addressOf(record))
   return record => {
     const usual = addressOf(record)
-    if (usual === '') return NONE
+    if (!ipaddr.isValid(usual)) return NONE
     const known = record.seen.addresses.filter(({ address }) => ipaddr.isValid(address))
     // The agent flaps: what was told last is all that is known of the address.
     const all = known.length > 0 ? known : [lastTold(usual)]

@@ -23,6 +23,26 @@ const SECRETS = {
   kubeconfig: 'kube-token-never-to-be-seen-anywhere',
 }
 
+/** Views that show and use all that they can of a VM. */
+const VIEWS = [
+  { name: 'full', profile: 'full' },
+  {
+    name: 'every-way',
+    profile: 'full',
+    groups: {
+      labels: ['evil', 'app', 'ansible_host'],
+      expressions: [
+        { name: 'named', expression: 'kubevirt_os.name' },
+        { name: 'worded', expression: '[kubevirt_node, kubevirt_labels[?"evil"].orValue(""), kubevirt_instancetype]' },
+        { name: 'evil', expression: 'kubevirt_os.name.contains("lookup")' },
+      ],
+    },
+    connection: { linux: { via: 'port_forward', virtctl: { context: '{cluster}' } } },
+    variables: [{ label: 'evil', variable: 'ansible_user' }],
+  },
+  { name: 'as-core', format: 'kubevirt.core', kubevirt_core: { use_service: false, create_groups: true } },
+] as const
+
 /** Everything that virtbridge says to anybody: answers, streams, logs, and what is in its files. */
 interface Told {
   readonly inventory: { _meta: { hostvars: Record<string, Record<string, unknown>> }; all: { children: string[] } }
@@ -55,7 +75,7 @@ beforeAll(async () => {
       tokens: [{ name: 'test', token: { file: 'api-token' }, can: ['read', 'run', 'admin'] }],
     },
     watch: SHORT_HOLDS,
-    inventory: { label_groups: ['evil', 'app'], views: [{ name: 'full', profile: 'full' }] },
+    inventory: { label_groups: ['evil', 'app'], views: VIEWS },
     clusters: clusters.config,
   })
   const service = stack.use(
@@ -90,7 +110,7 @@ beforeAll(async () => {
     '/api/v1/inventory',
     `/api/v1/inventory/hosts/${HOST}`,
     `/api/v1/inventory?why=${HOST}`,
-    '/api/v1/inventory/full',
+    ...VIEWS.flatMap(({ name }) => [`/api/v1/inventory/${name}`, `/api/v1/inventory/${name}?why=${HOST}`]),
     '/api/v1/vms',
     `/api/v1/vms/${HOST}`,
     `/api/v1/explain/${HOST}`,
@@ -208,6 +228,27 @@ describe('Guest-supplied text is data.', () => {
     ])
   })
 
+  test('nor in a view that takes other ways: a label that an administrator let give one is held to what it may say', () => {
+    const view = viewOf('every-way')
+    const vars = view._meta.hostvars[HOST] ?? {}
+    expect(Object.entries(vars).filter(([name]) => name.startsWith('ansible_'))).toEqual([
+      ['ansible_host', HOST],
+      [
+        'ansible_ssh_common_args',
+        '-o ProxyCommand="virtctl port-forward --stdio=true --context=prod-1 vm/evil/shop 22"',
+      ],
+    ])
+    expect(bare(vars)).toEqual([])
+    expect(view.all.children).toContain('evil')
+    for (const group of view.all.children) expect(group).toMatch(/^[a-z0-9_]{1,400}$/)
+  })
+
+  test('nor as kubevirt.core shows it', () => {
+    const view = viewOf('as-core')
+    for (const vars of Object.values(view._meta.hostvars)) expect(bare(vars)).toEqual([])
+    for (const group of view.all.children) expect(group).toMatch(/^[A-Za-z0-9_]+$/)
+  })
+
   test('it becomes no host name and no group name unchecked', () => {
     expect(Object.keys(told.inventory._meta.hostvars).sort()).toEqual([HOST, 'web-1.shop.prod-1'])
     for (const group of told.inventory.all.children) expect(group).toMatch(/^[a-z0-9_]+$/)
@@ -248,6 +289,10 @@ describe('Secrets enter no event, no state, no log line, no hostvar.', () => {
     expect(leaks).toEqual([])
   })
 })
+
+function viewOf(name: (typeof VIEWS)[number]['name']): Told['inventory'] {
+  return JSON.parse(told.outputs.get(`/api/v1/inventory/${name}`) ?? '') as Told['inventory']
+}
 
 /** Strings with template delimiters that are not marked. */
 function bare(value: unknown): readonly string[] {
