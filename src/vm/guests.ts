@@ -66,7 +66,43 @@ export class GuestIndex implements Guests {
   }
 }
 
-/** True when a guest does not run there, as far as anybody can see: only then can it have come from there. */
-export function mayHaveLeft(place: VmRecord, guests: Guests): boolean {
-  return !isRunning(place.seen) || (place.out_of_scope ?? '') !== '' || !guests.isSeen(place.cluster_uid)
+/** A guest that has been down for longer did not move: who makes a VM of its UUID after that makes another one. */
+export const MOVE_WINDOW_MS = 7 * 86_400_000
+/** Two that ran beside each other for so long are two guests, whatever their UUIDs. A live migration, and what is late to be seen of it, is shorter. */
+export const TOGETHER_MS = 5 * 60_000
+
+/**
+ * Whether a guest can have come from there: it does not run there, as far as anybody can see, and has not been down for long.
+ *
+ * | there it                                            |          |
+ * |-----------------------------------------------------|----------|
+ * | is out of scope, or its cluster can not be seen     | can have |
+ * | runs                                                | has not  |
+ * | was told to be down for more than `MOVE_WINDOW_MS`  | has not  |
+ * | is down, since then or since nobody knows when      | can have |
+ */
+export function mayHaveLeft(place: VmRecord, guests: Guests, now: number): boolean {
+  if ((place.out_of_scope ?? '') !== '' || !guests.isSeen(place.cluster_uid)) return true
+  const { ran_to = 0 } = place.told
+  return !isRunning(place.seen) && (ran_to === 0 || now - ran_to <= MOVE_WINDOW_MS)
+}
+
+/** A VM of the same firmware UUID that is seen to run now, and from which this one did not come: then they are two guests, if it lasts. */
+export function besides(record: VmRecord, guests: Guests): VmRecord | null {
+  const runs = (place: VmRecord): boolean =>
+    isRunning(place.seen) && (place.out_of_scope ?? '') === '' && guests.isSeen(place.cluster_uid)
+  const places = guests.elsewhere(record, record.seen.firmware_uuid).filter(runs)
+  return places.find(({ uid, descent }) => uid !== record.descent?.run && descent?.run !== record.uid) ?? null
+}
+
+/** True when two of one firmware UUID are proven to be two guests: they ran beside each other for `TOGETHER_MS`, and both could be seen when that began. */
+export function wereTogether(one: VmRecord, other: VmRecord, now: number): boolean {
+  const since = sinceWhen(one, other) ?? sinceWhen(other, one)
+  if (since === null) return false
+  const endOf = ({ seen, told }: VmRecord): number => (told.ran_to ?? 0) || (isRunning(seen) ? now : 0)
+  return Math.min(endOf(one), endOf(other)) - since >= TOGETHER_MS
+}
+
+function sinceWhen({ told }: VmRecord, { uid }: VmRecord): number | null {
+  return told.beside?.uid === uid ? told.beside.since : null
 }

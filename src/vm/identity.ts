@@ -1,5 +1,5 @@
 import type { Circumstance, Sighting } from './sighting.ts'
-import { mayHaveLeft, NO_GUESTS } from './guests.ts'
+import { mayHaveLeft, NO_GUESTS, wereTogether } from './guests.ts'
 import {
   guestWords,
   isRunning,
@@ -19,10 +19,10 @@ import type { Teller } from './teller.ts'
  * | now                                                                     | fact                                   |
  * |-------------------------------------------------------------------------|----------------------------------------|
  * | a VM, its cluster being adopted                                         | discovered; all it is counts as told   |
- * | a VM with the firmware UUID of one in another cluster that does not run | moved, from there                      |
+ * | a VM with the firmware UUID of one in another cluster that went down in the last week | moved, from there        |
  * | the same, and its cluster can not be seen                               | moved, from there                      |
  * | the same, and this one waits to receive a running guest                 | moved, from there                      |
- * | a VM with the firmware UUID of one that runs on                         | created: a copy                        |
+ * | a VM with the firmware UUID of one that runs on, or is down for longer  | created: a copy                        |
  * | any other VM                                                            | created                                |
  *
  * A UUID that KubeVirt made from the VM's name (before 1.6) is that of every VM of the name, and identifies nobody.
@@ -44,14 +44,22 @@ export function begin(teller: Teller, after: Sighting, circumstance: Circumstanc
  *
  * | gone, and                                                   | fact               |
  * |-------------------------------------------------------------|--------------------|
- * | its guest lives on in another cluster, by its firmware UUID | moved, to there    |
+ * | a VM with its firmware UUID is in another cluster, and      |                    |
+ * | - came from this one                                        | moved, to there    |
+ * | - both ran beside each other, and were seen to (guests.ts)  | deleted: a copy    |
+ * | - nothing of that is known                                  | moved, to there    |
  * | otherwise                                                   | deleted            |
  *
  * Nothing may be cleaned up of a guest while it lives anywhere: where a copy and the guest can not be told apart, it is `moved`.
  */
 export function end(teller: Teller, circumstance: Circumstance): void {
   const { record } = teller
-  const [place] = (circumstance.guests ?? NO_GUESTS).elsewhere(record, record.seen.firmware_uuid)
+  const places = (circumstance.guests ?? NO_GUESTS).elsewhere(record, record.seen.firmware_uuid)
+  // Whether it ran to the end nobody knows of one that was lost out of sight.
+  const last = circumstance.gap ? { ...record, seen: { ...record.seen, phase: '' } } : record
+  const place =
+    places.find(({ descent }) => descent?.run === record.uid) ??
+    places.find(other => !wereTogether(last, other, circumstance.now))
   if (place !== undefined) return teller.tell('moved', [], { from: vmKey(record), to: vmKey(place), reason: 'left' })
   const reason = circumstance.origin === 'live' ? '' : 'not in the list any more'
   teller.tell('deleted', [], { from: record.seen.status, reason })
@@ -130,11 +138,11 @@ function standing(seen: Seen): Told {
   }
 }
 
-function cameFrom(record: VmRecord, { vm }: Sighting, { guests = NO_GUESTS }: Circumstance): VmRecord | null {
+function cameFrom(record: VmRecord, { vm }: Sighting, { guests = NO_GUESTS, now }: Circumstance): VmRecord | null {
   // By its own spec alone: what a VMI is given may be made from its name.
   const places = guests.elsewhere(record, vm.firmwareUuid)
   if (vm.runStrategy === 'WaitAsReceiver') return places[0] ?? null
-  return places.find(place => mayHaveLeft(place, guests)) ?? null
+  return places.find(place => mayHaveLeft(place, guests, now)) ?? null
 }
 
 function becauseOf({ descent }: VmRecord): string {

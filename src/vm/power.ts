@@ -1,4 +1,5 @@
-import { isRunning, type VmRecord } from './record.ts'
+import { besides } from './guests.ts'
+import { isRunning, type Told, type VmRecord } from './record.ts'
 import type { Teller } from './teller.ts'
 
 /**
@@ -29,7 +30,7 @@ function followBoot(teller: Teller, before: VmRecord): void {
     if (told.boot === seen.boot) return
     const fact = told.boot === '' ? 'started' : 'restarted'
     const reason = fact === 'restarted' ? endOf(teller.record) : ''
-    teller.told({ boot: seen.boot, reachable: false, paused: false })
+    teller.told({ boot: seen.boot, reachable: false, paused: false, ...besideOf(teller) })
     // printableStatus follows the VMI a moment later: the fact itself says what it is now.
     teller.tell(fact, [seen.boot], { from, to: 'Running', changed: ['boot'], reason })
     return
@@ -37,15 +38,30 @@ function followBoot(teller: Teller, before: VmRecord): void {
   if (told.boot === '') return
   const ended = { from: 'Running', to: seen.status, changed: ['boot'] }
   if (seen.boot === told.boot && endOf(teller.record) === 'crashed') {
-    teller.told({ boot: '', reachable: false, paused: false })
+    teller.told({ boot: '', reachable: false, paused: false, ...ranTo(teller, teller.gap) })
     teller.tell('crashed', [told.boot], { ...ended, reason: seen.ended?.detail ?? '' })
     return
   }
   const lasted = teller.lasted('stopped', told.boot, before)
   if (lasted === null) return
   const reason = endOf(teller.record)
-  teller.told({ boot: '', reachable: false, paused: false })
+  teller.told({ boot: '', reachable: false, paused: false, ...ranTo(teller, lasted.gap) })
   teller.tell('stopped', [told.boot], { ...lasted, ...ended, reason })
+}
+
+/** Of a run whose end nobody saw it is not known when that was. */
+function ranTo({ now, record }: Teller, gap: boolean): Partial<Told> {
+  return gap ? (record.told.ran_to === undefined ? {} : { ran_to: 0 }) : { ran_to: now }
+}
+
+/** Whether another of its firmware UUID runs as it starts. The first is remembered: it is proof, and proof does not go out of date. */
+function besideOf({ record, guests, now }: Teller): Partial<Told> {
+  const { ran_to, beside } = record.told
+  const other = beside === undefined ? besides(record, guests) : null
+  return {
+    ...(ran_to === undefined ? {} : { ran_to: 0 }),
+    ...(other === null ? {} : { beside: { uid: other.uid, since: now } }),
+  }
 }
 
 /** Why the told boot ended, as far as anybody saw. */

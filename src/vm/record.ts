@@ -121,6 +121,10 @@ export interface Told {
   readonly claim?: string
   /** uid of the last migration that its VMI told the end of. */
   readonly migration?: string
+  /** When its last run was told to be over, in ms; 0 while it runs. */
+  readonly ran_to?: number
+  /** A VM of the same firmware UUID in another cluster that was seen to run when this one started, and when that was, in ms. */
+  readonly beside?: { readonly uid: string; readonly since: number }
 }
 
 /** A fact that is held back until it has lasted: told when `due` passes and `value` still stands. */

@@ -1,4 +1,5 @@
 import { factId, type Origin, type VmFact } from '../event/index.ts'
+import { type Guests, NO_GUESTS } from './guests.ts'
 import type { Change, Circumstance } from './sighting.ts'
 import type { Fact, Told, VmRecord, Waiting } from './record.ts'
 
@@ -30,6 +31,20 @@ export class Teller {
   constructor(record: VmRecord, circumstance: Circumstance) {
     this.record = record
     this.#circumstance = circumstance
+  }
+
+  get now(): number {
+    return this.#circumstance.now
+  }
+
+  /** Changes in between may have been missed. */
+  get gap(): boolean {
+    return this.#circumstance.gap
+  }
+
+  /** Which guests live elsewhere. */
+  get guests(): Guests {
+    return this.#circumstance.guests ?? NO_GUESTS
   }
 
   /** Nobody could see before what is wrong with disks. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { GuestIndex, type VmPart, type VmRecord } from '../../src/vm/index.ts'
+import { MOVE_WINDOW_MS, TOGETHER_MS } from '../../src/vm/guests.ts'
 import { HOLDS, Story, vm, vmi } from './story.ts'
 
 const UUID = '5e1f6c3a-9d0b-4a53-8a45-0c6f7a2b1d9e'
@@ -101,6 +102,80 @@ describe('the same guest on another cluster', () => {
     expect(come(guests).facts[0]?.id).toBe(story.facts[0]?.id)
   })
 })
+
+describe('two VMs that were given one firmware UUID by hand', () => {
+  const mine = vm({ firmwareUuid: UUID })
+  const boot = vmi({ firmwareUuid: UUID, agentConnected: false })
+  const halted = vm({ firmwareUuid: UUID, runStrategy: 'Halted', status: 'Stopped' })
+
+  /** One that began to run here while the other ran there, and has run for so long. */
+  function beside(ms: number, guests = indexOf(there(true))): Story {
+    return new Story().look(mine, null, { guests }).look(mine, boot, { guests }).wait(ms)
+  }
+
+  test('and that ran beside each other for five minutes are two: the end of one is its end', () => {
+    const guests = indexOf(there(true))
+    const story = beside(TOGETHER_MS).look(halted, null, { guests }).wait(HOLDS.stopped).look(null, null, { guests })
+    expect(story.told).toEqual(['created', 'started', 'stopped', 'deleted'])
+  })
+
+  test('is also the end of the other one, long after it was stopped', () => {
+    const here = beside(0)
+    const other = there(true)
+    const gone = new Story()
+    gone.record = { ...other, told: { ...other.told, ran_to: here.now + TOGETHER_MS } }
+    gone.record = { ...gone.record, seen: { ...gone.record.seen, phase: '', boot: '' } }
+    gone.now = here.now + 30 * MOVE_WINDOW_MS
+    expect(gone.look(null, null, { guests: indexOf(here.record as VmRecord) }).told).toEqual(['deleted'])
+  })
+
+  test.each([
+    ['that ran beside each other for a moment', beside(TOGETHER_MS - 1)],
+    ['whose other one ran where nobody could see', beside(TOGETHER_MS, unseen())],
+  ])('and %s may be one guest that moves: nothing is deleted', (_, story) => {
+    expect(story.look(null, null, { guests: indexOf(there(true)) }).last).toMatchObject({
+      fact: 'moved',
+      reason: 'left',
+    })
+  })
+
+  test('and of which one ended while nobody looked may be one guest: who knows how long it ran', () => {
+    const guests = indexOf(there(true))
+    const gap = { guests, origin: 'sync', gap: true } as const
+    const story = beside(TOGETHER_MS).look(halted, null, gap).wait(HOLDS.stopped)
+    expect(story.look(null, null, { guests }).last).toMatchObject({ fact: 'moved' })
+    expect(beside(TOGETHER_MS).look(null, null, gap).last).toMatchObject({ fact: 'moved' })
+  })
+
+  test('and of which one came from the other stay one, however long both are seen', () => {
+    const guests = indexOf(there(true))
+    guests.see('cluster-2', false)
+    const story = beside(0, guests)
+    expect(story.told).toEqual(['moved', 'started'])
+    guests.see('cluster-2', true)
+    story.wait(TOGETHER_MS)
+    const left = new Story()
+    left.record = there(true)
+    left.now = story.now
+    expect(left.look(null, null, { guests: indexOf(story.record as VmRecord) }).told).toEqual(['moved'])
+  })
+
+  test.each([
+    ['a week', MOVE_WINDOW_MS, 'moved'],
+    ['more than a week', MOVE_WINDOW_MS + 1, 'created'],
+  ])('and of which one has been down for %s when the other comes', (_, ms, fact) => {
+    const other = there(false)
+    const story = new Story()
+    const down = { ...other, told: { ...other.told, ran_to: story.now - ms } }
+    expect(story.look(mine, null, { guests: indexOf(down) }).told).toEqual([fact])
+  })
+})
+
+function unseen(): GuestIndex {
+  const guests = indexOf(there(true, { uid: 'vm-other', cluster: 'prod-3', cluster_uid: 'cluster-3' }))
+  guests.see('cluster-3', false)
+  return guests
+}
 
 describe('the index of guests', () => {
   test('does not take a UUID that was made from a name for an identity: testvm is 5a9fc181-… wherever KubeVirt 1.5 ran it', () => {
