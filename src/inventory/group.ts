@@ -12,7 +12,7 @@ export interface Membership {
 }
 
 /** Characters of a group's name; those of Kubernetes have at most 253, and a controller takes 512. */
-const MAX_GROUP_NAME = 400
+export const MAX_GROUP_NAME = 400
 
 /** The groups that every VM is in by what it is. */
 export function builtinGroups(record: VmRecord, clusterSets: readonly string[] = []): readonly Membership[] {

@@ -1,6 +1,6 @@
 import { meets, type Requirement } from '../cluster/label.ts'
 import { type Portrait, readPortrait, type VmRecord } from '../vm/index.ts'
-import type { Membership } from './group.ts'
+import { MAX_GROUP_NAME, type Membership } from './group.ts'
 import type { HostVars, Standing } from './host.ts'
 import { type HostNamePart, hostNamer } from './host-name.ts'
 import { connectionVars } from './kubevirt-core-connection.ts'
@@ -147,6 +147,6 @@ function groupsOf(record: VmRecord, options: KubevirtCoreOptions): readonly Memb
 
 /** As Ansible makes a name one of a group; these two are its own. */
 function safeGroup(name: string): string {
-  const group = name.replace(/^[^A-Za-z_]|[^A-Za-z0-9_]/g, '_')
+  const group = name.replace(/^[^A-Za-z_]|[^A-Za-z0-9_]/g, '_').slice(0, MAX_GROUP_NAME)
   return group === 'all' || group === 'ungrouped' ? `cluster_${group}` : group
 }
