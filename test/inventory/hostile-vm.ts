@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import { assemble, projectVm, projectVmi, type Seen, type VmRecord } from '../../src/vm/index.ts'
+import { assemble, portray, projectVm, projectVmi, type Seen, type VmRecord } from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'
 
 /** Keys of labels that hostile VMs have, and that groups may be made of. */
@@ -66,7 +66,8 @@ const objects = fc.record({
 
 const seenOf = objects.map(({ vm, vmi }): Seen => {
   const [projected, boot] = [projectVm(vm), projectVmi(vmi)]
-  return assemble(projected, { ...boot, owner: projected.uid }, null)
+  const portraits = { vm: portray('vm', vm, true), vmi: portray('vmi', vmi, true) }
+  return { ...assemble(projected, { ...boot, owner: projected.uid }, null), portraits }
 })
 
 /** The same, past every check: what a record would hold if what wrote it had checked nothing. */
