@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { format } from 'prettier'
 import { CONFIG_SCHEMA } from '../src/config/schema.ts'
 import { buildApp, type AppParts, OPENAPI_PATH } from '../src/http/index.ts'
-import { createMetrics } from '../src/telemetry/index.ts'
+import { createLogger, createMetrics } from '../src/telemetry/index.ts'
 import { VERSION } from '../src/version.ts'
 import { configTable } from './config-table.ts'
 
@@ -29,7 +29,12 @@ export async function publishedSchemas(root: string): Promise<ReadonlyMap<string
 /** The document of the API: what it is made of needs none of the parts that answer. */
 async function apiDocument(): Promise<string> {
   const { signal } = new AbortController()
-  const parts: Pick<AppParts, 'signal' | 'metrics' | 'version'> = { signal, metrics: createMetrics(), version: VERSION }
+  const parts: Pick<AppParts, 'signal' | 'metrics' | 'logger' | 'version'> = {
+    signal,
+    metrics: createMetrics(),
+    logger: createLogger({ level: 'silent', people: false }),
+    version: VERSION,
+  }
   const app = buildApp(parts as AppParts)
   const { body } = await app.inject(OPENAPI_PATH)
   await app.close()

@@ -78,7 +78,12 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
 }
 
 function authenticatorOf({ http }: Config, { env, now, logger }: RoleParts): ReturnType<typeof createAuthenticator> {
-  const sources = http.tokens.map(({ token, ...about }) => ({ ...about, read: () => readSecret(token, env) }))
+  const sources = http.tokens.map(({ token, clusters = [], namespaces = [], expires, ...about }) => ({
+    ...about,
+    scope: { clusters, namespaces },
+    expiresAt: expires === undefined ? undefined : Date.parse(expires),
+    read: () => readSecret(token, env),
+  }))
   return createAuthenticator(sources, {
     now,
     warn: (token, reason) => logger.warn({ name: token, reason }, 'a token lets nobody in'),

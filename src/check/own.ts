@@ -1,7 +1,8 @@
 import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
-import { type Config, type KafkaConfig, type LogConfig, readSecret } from '../config/index.ts'
+import { type Config, type KafkaConfig, type LogConfig, readSecret, type TokenConfig } from '../config/index.ts'
 import { Fault } from '../errors.ts'
+import { isTokenValue } from '../http/index.ts'
 import { type Loss, openSqliteLog } from '../log/index.ts'
 import { faultIn, glimpse, inspectLosses, inspectTopics } from '../log/kafka/index.ts'
 import { meaningOf } from '../losses.ts'
@@ -104,6 +105,30 @@ async function tryLog(file: string): Promise<readonly Loss[]> {
   return log.losses()
 }
 
+const MONTH_MS = 30 * 24 * 3_600_000
+
+/** What is to be said of one token whose source has this. */
+function tokenFinding(token: TokenConfig, value: string, now: number): Omit<Finding, 'what'> {
+  const ends = token.expires === undefined ? Infinity : Date.parse(token.expires)
+  const wrong = value.split(/\s+/).find(one => !isTokenValue(one))
+  if (wrong !== undefined)
+    return {
+      result: 'warn',
+      detail: 'lets nobody in: it is shorter than 16 characters, or no hash',
+      hint: 'openssl rand -hex 24, or sha256: and the 64 hexadecimal digits of its SHA-256',
+    }
+  if (ends <= now)
+    return { result: 'warn', detail: `expired on ${token.expires}`, hint: 'set expires, or take it away' }
+  const soon = ends - now < MONTH_MS
+  const only = token.clusters === undefined && token.namespaces === undefined ? '' : ', in a part of the fleet'
+  const until = token.expires === undefined ? '' : `, until ${token.expires}`
+  return {
+    result: soon ? 'warn' : 'ok',
+    detail: `may ${token.can.join(', ')}${only}${until}`,
+    hint: soon ? 'give out a new one before it ends' : '',
+  }
+}
+
 /** The tokens of the API can be read, and are no trivial ones. */
 export async function* checkTokens(options: CheckOptions): AsyncIterable<Finding> {
   const { tokens } = options.config.http
@@ -117,13 +142,7 @@ export async function* checkTokens(options: CheckOptions): AsyncIterable<Finding
   for (const token of tokens) {
     const what = `http token ${token.name}`
     try {
-      const short = readSecret(token.token, options.env).length < 16
-      yield {
-        what,
-        result: short ? 'warn' : 'ok',
-        detail: short ? 'is shorter than 16 characters' : `may ${token.can.join(', ')}`,
-        hint: short ? 'openssl rand -hex 24' : '',
-      }
+      yield { what, ...tokenFinding(token, readSecret(token.token, options.env), Date.now()) }
     } catch (error) {
       yield failure(what, error)
     }

@@ -59,6 +59,11 @@ export interface TokenConfig {
   readonly can: readonly Right[]
   /** The views of the inventory that it may read, and nothing else; everything when it is left out. */
   readonly views?: readonly string[]
+  /** The part of the fleet that it may know of; all of it when both are left out. */
+  readonly clusters?: readonly string[]
+  readonly namespaces?: readonly string[]
+  /** An instant or a day, UTC. */
+  readonly expires?: string
 }
 
 export interface ClusterConfig {

@@ -58,7 +58,9 @@ const SELF = 'bridge'
 
 function httpFaults({ listen, tokens }: Config['http']): readonly ConfigFault[] {
   const faults = [...twice(entries('http.tokens', tokens), 'runs are recorded under the name')]
-  for (const [index, { name }] of tokens.entries()) {
+  for (const [index, { name, expires }] of tokens.entries()) {
+    if (expires !== undefined && Number.isNaN(Date.parse(expires)))
+      faults.push({ path: `http.tokens.${index}.expires`, message: `${expires} is no day`, hint: 'as 2027-01-31' })
     if (name !== SELF) continue
     faults.push({
       path: `http.tokens.${index}.name`,

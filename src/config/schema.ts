@@ -172,7 +172,9 @@ function token(): Schema {
   }
   const properties = {
     name: { type: 'string', minLength: 1, description: 'Who has it; runs are recorded under this name.' },
-    token: secret('The token itself, of 16 characters or more.'),
+    token: secret(
+      'The token itself, of 16 characters or more, or its hash as sha256:…; two of them while it is changed.',
+    ),
     can,
     views: {
       type: 'array',
@@ -181,6 +183,26 @@ function token(): Schema {
       minItems: 1,
       maxItems: 50,
       items: { type: 'string', minLength: 1 },
+    },
+    clusters: {
+      type: 'array',
+      description: 'The clusters that it may know of; all of them when it is left out.',
+      minItems: 1,
+      maxItems: 1000,
+      items: { type: 'string', minLength: 1 },
+    },
+    namespaces: {
+      type: 'array',
+      description: 'The namespaces, of these clusters, that it may know of; all of them when it is left out.',
+      minItems: 1,
+      maxItems: 1000,
+      items: { type: 'string', minLength: 1 },
+    },
+    expires: {
+      type: 'string',
+      description:
+        'When it ends, as 2027-01-31 (the beginning of that day, UTC) or 2027-01-31T12:00:00Z; never when it is left out.',
+      pattern: '^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}:[0-9]{2}:[0-9]{2}Z)?$',
     },
   }
   return part('One token.', properties, ['name', 'token'])

@@ -110,6 +110,11 @@ function valuesOf(source: TokenSource, tell: (name: string, reason: string) => v
   }
 }
 
+/** True for a value that lets in who has it: long enough, or the hash of one. */
+export function isTokenValue(value: string): boolean {
+  return faultOf(value).length === 0
+}
+
 function faultOf(value: string): readonly string[] {
   if (value.startsWith('sha256:')) return HASH.test(value) ? [] : ['its hash is not sha256: and 64 hexadecimal digits']
   return value.length < MIN_TOKEN ? [`it is shorter than ${MIN_TOKEN} characters`] : []

@@ -1,6 +1,6 @@
 export { buildApp } from './app.ts'
 export { OPENAPI_PATH } from './openapi.ts'
 export type { AppParts } from './parts.ts'
-export { createAuthenticator, hashOf, MIN_TOKEN, type TokenSource } from './auth.ts'
+export { createAuthenticator, hashOf, isTokenValue, type TokenSource } from './auth.ts'
 export type { HttpLimits } from './limits.ts'
 export type { Check, Health } from './health.ts'

@@ -1,4 +1,5 @@
 import { type ClusterRecord, isKnown } from '../cluster/index.ts'
+import { clustersNamed } from './narrowing.ts'
 import type { Staleness } from './stale.ts'
 import type { View } from './view.ts'
 
@@ -20,8 +21,8 @@ export interface ClusterSight {
 /** Why the view is closed; null when it is open. It is so by the clusters, and the hubs that may bring one, that it could contain. Pure. */
 export function closedBecause(view: View, sight: ClusterSight): Closed | null {
   const { clusters, expected } = sight
-  const { clusters: named, clusterSets, onStale } = view
-  const all = [...new Set(named.length > 0 ? named : [...expected, ...clusters.keys()])].sort()
+  const { clusterSets, onStale } = view
+  const all = [...new Set(clustersNamed(view) ?? [...expected, ...clusters.keys()])].sort()
   const could = clusterSets.length === 0 ? all : all.filter(name => mayBeIn(clusterSets, clusters.get(name)))
   const unread = could.filter(name => isUnread(clusters.get(name)) || setsUnknown(view, clusters.get(name)))
   if (unread.length > 0) return { because: 'unread', clusters: unread }

@@ -2,6 +2,7 @@ import { meets, type Requirement } from '../cluster/label.ts'
 import type { VmRecord } from '../vm/index.ts'
 import { type Approach, unreachableReason, USUAL_APPROACH } from './approach.ts'
 import type { Profile, Standing } from './host.ts'
+import type { Narrowing } from './narrowing.ts'
 import { ownRendering, type Rendering, type ViewGroups } from './rendering.ts'
 
 /** A named part of the inventory. An empty list does not narrow it; all that is said must hold. */
@@ -23,6 +24,8 @@ export interface View {
   /** How it shows whom it takes. */
   readonly rendering: Rendering
   readonly onStale: 'disable' | 'fail'
+  /** The part of it that is shown; all of it when it is left out. */
+  readonly within?: Narrowing | undefined
   /**
    * The largest share of its hosts, in percent, that a document may lack since the last one that was served without their deletion being
    * known; 100 is any. What lacks more is not served.
@@ -62,6 +65,8 @@ export function notTakenBecause(view: View, record: VmRecord, standing: WhatElse
   if (view.clusterSets.length > 0 && !view.clusterSets.some(set => standing.clusterSets?.includes(set) === true))
     reasons.push(setsOf(standing.clusterSets))
   among('namespace', record.namespace, view.namespaces)
+  among('cluster', record.cluster, view.within?.clusters ?? [])
+  among('namespace', record.namespace, view.within?.namespaces ?? [])
   among('status', seen.status, view.status)
   if (view.os.length > 0 && ![seen.os.family, seen.os.id.toLowerCase()].some(os => os !== '' && view.os.includes(os)))
     reasons.push(`its operating system is ${seen.os.id || seen.os.family || 'not known'}`)

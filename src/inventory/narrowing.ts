@@ -1,0 +1,27 @@
+import type { View } from './view.ts'
+
+/** A part of the fleet that somebody may see. An empty list does not narrow it; both must hold. */
+export interface Narrowing {
+  readonly clusters: readonly string[]
+  readonly namespaces: readonly string[]
+}
+
+/**
+ * The part of a view that lies within a narrowing: never more than the view takes. It is another one than the whole view, with
+ * documents of its own.
+ */
+export function narrowed(view: View, within: Narrowing): View {
+  return { ...view, within }
+}
+
+/** Says which part of which view it is: the same for the same. */
+export function partOf({ name, within }: View): string {
+  return within === undefined ? name : `${name} ${JSON.stringify([within.clusters, within.namespaces])}`
+}
+
+/** The clusters that a view names, within its narrowing; null when it names none and could contain any. */
+export function clustersNamed({ clusters, within }: View): readonly string[] | null {
+  const only = within?.clusters ?? []
+  if (clusters.length === 0) return only.length === 0 ? null : only
+  return only.length === 0 ? clusters : clusters.filter(name => only.includes(name))
+}
