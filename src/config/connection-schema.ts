@@ -1,6 +1,7 @@
 import { choice, list, object, type Schema, whole } from './schema-part.ts'
 
-const USER = '^[A-Za-z0-9_][A-Za-z0-9_.@\\\\-]{0,103}$'
+/** As Unix, Windows and Kerberos have them; the collection takes no others. */
+const USER = '^[A-Za-z0-9_]([A-Za-z0-9_.@\\\\-]{0,126}[A-Za-z0-9_.$-])?$'
 
 /** How guests are talked to, by their operating system. */
 export function connection(): Schema {

@@ -56,7 +56,7 @@ export interface Sight {
  * | no agent             | it was not told as reachable, and its agent does not answer                                       |
  * | no service           | it is reached by a Service, and none leads to it                                                  |
  * | only a pod address   | the view takes none of the pod network, and it has no other                                       |
- * | no address           | it has none, or none that the view takes                                                          |
+ * | no address           | it has none, or none that the view takes; or a name that no proxy command may hold                |
  * | settling             | it was not told as reachable yet: its agent and its address have just come                        |
  */
 export function unreachableReason(
@@ -75,9 +75,8 @@ export function unreachableReason(
   const { via } = connectionOf(record, approach.connection)
   if (via === 'address' && isLost(record, address, { staleness, ...rest })) return 'conflicting address'
   if (!told.reachable && !seen.agent_connected) return 'no agent'
-  if (via === 'port_forward') return ''
   const end = endpointOf(record, connectionOf(record, approach.connection), address)
-  if (end.because !== '') return end.because
+  if (end.because !== '' || via === 'port_forward') return end.because
   if (via === 'address' && address === '') return because
   return told.reachable || via === 'service' ? '' : 'settling'
 }

@@ -82,7 +82,11 @@ export function endpointOf(
 ): Endpoint {
   const { via, port } = connection
   if (!isRunning(record.seen)) return NOWHERE
-  if (via === 'port_forward') return { host: hostName(record), port, via, because: '' }
+  if (via === 'port_forward') {
+    const host = hostName(record)
+    const isThere = isName(host) && proxyOf(record, connection) !== null
+    return isThere ? { host, port, via, because: '' } : { ...NOWHERE, because: 'no address' }
+  }
   if (via === 'service') {
     const found = findService(record, portsOf(connection), connection.nodeDomain)
     return found ?? { ...NOWHERE, because: 'no service' }
@@ -104,12 +108,18 @@ export function connectionVars(
   if ('type' in connection) Object.assign(vars, windowsVars(record, connection))
   if (port !== 0) vars['ansible_port'] = port
   if (connection.user !== '') vars['ansible_user'] = connection.user
-  if (via === 'port_forward') {
-    const proxy = proxyArguments(record, connection.port || SSH, connection.virtctl)
-    if (proxy === null) delete vars['ansible_host']
-    else vars['ansible_ssh_common_args'] = proxy
-  }
+  const proxy = via === 'port_forward' ? proxyOf(record, connection) : null
+  if (proxy !== null) vars['ansible_ssh_common_args'] = proxy
   return vars
+}
+
+function proxyOf(record: VmRecord, { port, virtctl }: LinuxConnection): string | null {
+  return proxyArguments(record, port || SSH, virtctl)
+}
+
+/** Longer names can not be resolved or shown to anybody, and others may be read as something else. */
+function isName(name: string): boolean {
+  return /^[A-Za-z0-9][A-Za-z0-9_.-]{0,252}$/.test(name)
 }
 
 const SSH = 22
@@ -119,6 +129,8 @@ function windowsVars(record: VmRecord, connection: WindowsConnection): Readonly<
   const { type, transport, scheme, certificate, kerberosName } = connection
   if (type === 'ssh') return { ansible_connection: 'ssh', ansible_shell_type: 'powershell' }
   const names = type === 'psrp' ? PSRP : WINRM_NAMES
+  const known = kerberosName === null ? '' : hostNamer(kerberosName)(record)
+  const kerberos = isName(known) ? known : ''
   return {
     ansible_connection: type,
     ansible_port: WINRM[scheme],
@@ -126,7 +138,7 @@ function windowsVars(record: VmRecord, connection: WindowsConnection): Readonly<
     ...(scheme === 'https' ? {} : { [names.scheme]: scheme }),
     ...(transport === '' ? {} : { [names.transport]: transport }),
     ...(certificate === 'validate' ? {} : { [names.certificate]: certificate }),
-    ...(kerberosName === null ? {} : { [names.kerberos]: hostNamer(kerberosName)(record) }),
+    ...(kerberos === '' ? {} : { [names.kerberos]: kerberos }),
   }
 }
 

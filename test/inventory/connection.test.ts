@@ -290,6 +290,24 @@ describe('by virtctl port-forward', () => {
   })
 })
 
+test('a VM with a name of 253 characters is not reached through its API server, as ansible_host may not be longer, and says so', () => {
+  const linux = { ...USUAL_CONNECTION.linux, via: 'port_forward' as const }
+  const long = { ...guest('x'), name: 'n'.repeat(253) }
+  const vars = hostVars(long, STANDING, 'slim', approachOf({ connection: { ...USUAL_CONNECTION, linux } }))
+  expect(vars['ansible_host']).toBeUndefined()
+  expect(vars).toMatchObject({ kubevirt_enabled: false, kubevirt_reachable_reason: 'no address' })
+})
+
+test('a name for Kerberos that is none is left out', () => {
+  const kerberosName = [{ field: 'uid' as const }]
+  const record = { ...guest('win-7', WINDOWS), uid: '{{ 6*7 }}' }
+  expect(connection(record, { windows: { kerberosName } })).toEqual({
+    ...HOST,
+    ansible_connection: 'psrp',
+    ansible_port: 5986,
+  })
+})
+
 describe('variables of the connection from labels', () => {
   const labels = {
     'example.com/login': 'core',
