@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream'
 import { Agent, type Dispatcher } from 'undici'
 import type { Connection, Tls } from './connection.ts'
 import { fromFailure, fromStatus, KubeError } from './error.ts'
+import { PING_MS, pulsing } from './pulse.ts'
 import { parseTrimmed } from './trim.ts'
 
 export interface ClientOptions {
@@ -9,6 +10,8 @@ export interface ClientOptions {
   readonly userAgent: string
   /** How long a request may take until its headers are there, in ms. */
   readonly requestTimeoutMs?: number
+  /** How often a connection over HTTP/2 is asked whether it is alive, in ms; it is dead when it was silent for two of these. */
+  readonly pingMs?: number
 }
 
 /** Bytes of a body that is read as a whole: a page of 250 VMs is about 2.5 MB. */
@@ -32,11 +35,13 @@ export class KubeClient implements AsyncDisposable {
   readonly #retired = new Set<Agent>()
   readonly #userAgent: string
   readonly #timeoutMs: number
+  readonly #pingMs: number
 
   constructor(options: ClientOptions) {
     this.#connection = options.connection
     this.#userAgent = options.userAgent
     this.#timeoutMs = options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS
+    this.#pingMs = options.pingMs ?? PING_MS
     this.#trusted = options.connection.tls
     this.#agent = this.#pool()
   }
@@ -77,8 +82,8 @@ export class KubeClient implements AsyncDisposable {
       // HTTP/2 where the server has it: watches, lists and the rest share one connection.
       connections: MAX_CONNECTIONS,
       initialWindowSize: STREAM_BYTES,
-      h2Options: { connectionWindowSize: CONNECTION_BYTES },
-      connect: { ...this.#trusted, timeout: 10_000, keepAlive: true },
+      h2Options: { connectionWindowSize: CONNECTION_BYTES, pingInterval: this.#pingMs },
+      connect: pulsing({ ...this.#trusted, timeout: 10_000, keepAlive: true }, this.#pingMs),
       headersTimeout: this.#timeoutMs,
       // A quiet watch is normal: bookmarks come about once a minute, and the reflector has its own stall timer.
       bodyTimeout: 0,

@@ -23,6 +23,7 @@ function pem(name: 'key' | 'certificate'): string {
 /** An API server over HTTP/2 that answers each stream as it is told; and a client of it. */
 async function overHttp2(
   answer: (stream: ServerHttp2Stream, path: string) => void,
+  options: { readonly pingMs?: number } = {},
 ): Promise<{ client: KubeClient; sessions: Set<ServerHttp2Session>; proxy: TcpProxy }> {
   const sessions = new Set<ServerHttp2Session>()
   const server: Http2Server = createSecureServer({ key: pem('key'), cert: pem('certificate') })
@@ -38,7 +39,7 @@ async function overHttp2(
   const url = `https://127.0.0.1:${proxy.port}`
   const connection = withToken({ url, ca: pem('certificate'), token: () => Promise.resolve('token') })
   return {
-    client: stack.use(new KubeClient({ connection, userAgent: 'test', requestTimeoutMs: 1_000 })),
+    client: stack.use(new KubeClient({ connection, userAgent: 'test', requestTimeoutMs: 1_000, ...options })),
     sessions,
     proxy,
   }
@@ -103,6 +104,31 @@ describe('one cluster over HTTP/2', () => {
     const rest = end(second)
     streams[1]?.end('y')
     expect(await rest).toBe('ended')
+  })
+
+  test('a connection that is dead is found out by its pings, when nobody asks for anything; a quiet one goes on', async () => {
+    const { client, proxy, sessions } = await overHttp2(
+      (stream, path) => {
+        stream.respond({ ':status': 200 })
+        if (path === '/get') stream.end('{}')
+        else stream.write('x')
+      },
+      { pingMs: 60 },
+    )
+    let over = ''
+    void end(await client.stream('/watch', never)).then(how => (over = how))
+    const unread = await client.stream('/watch', never)
+    // Quiet for many times as long as it takes a dead one to be found out.
+    const [session] = sessions
+    let pings = 0
+    session?.on('ping', () => (pings += 1))
+    await expect.poll(() => pings, { timeout: 10_000 }).toBeGreaterThan(10)
+    expect(over).toBe('')
+    proxy.freeze()
+    await expect.poll(() => over, { timeout: 5_000, interval: 5 }).toBe('broken')
+    expect(await end(unread)).toBe('broken')
+    expect(await client.get('/get', never)).toEqual({})
+    expect(sessions.size).toBe(2)
   })
 
   test('a connection that is dead is found out by one request, and takes its watches with it', async () => {
