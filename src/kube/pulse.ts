@@ -23,14 +23,14 @@ export function pulsing(options: Options, pingMs: number): Connector {
   const connect = buildConnector(options)
   return (asked, callback) => {
     connect(asked, (...made) => {
-      const [, socket] = made
-      if (socket !== null && 'alpnProtocol' in socket && socket.alpnProtocol === 'h2') {
+      const [failure, socket] = made
+      if (failure === null && 'alpnProtocol' in socket && socket.alpnProtocol === 'h2') {
         let [before, silent] = [socket.bytesRead, 0]
         const look = (): void => {
           silent = socket.bytesRead === before ? silent + 1 : 0
           before = socket.bytesRead
           if (silent < SILENT_LOOKS) return
-          socket.destroy(new Error(`the connection is dead: nothing came, not even the answer to a ping`))
+          socket.destroy(new Error('the connection is dead: nothing came, not even the answer to a ping'))
         }
         const timer = setInterval(look, pingMs / LOOKS).unref()
         socket.once('close', () => clearInterval(timer))
