@@ -61,11 +61,12 @@ function viewOf(view: ViewConfig, onFailure: OnFailure): View {
   }
 }
 
-function kubevirtCoreWay({ kubevirt_core, groups }: ViewConfig): Pick<View, 'approach' | 'rendering'> {
+function kubevirtCoreWay({ clusters = [], kubevirt_core, groups }: ViewConfig): Pick<View, 'approach' | 'rendering'> {
   const { name, label_selector, host_format, ...same } = kubevirt_core
   const options = {
     ...same,
     cluster_group: name,
+    one_cluster: clusters.length === 1,
     labels: parseSelector(label_selector),
     host_format: parseHostFormat(host_format),
     max_per_label: groups.max_per_label,

@@ -15,6 +15,11 @@ export interface KubevirtCoreOptions {
   readonly cluster_group: string
   /** What it calls `label_selector`: taken of the labels of the VM and of those of its VMI, each for itself. */
   readonly labels: readonly Requirement[]
+  /**
+   * Its hosts are of one cluster, whose group has those of the namespaces below it, as there. Otherwise they stand beside each other: a
+   * namespace may be on several clusters, and would bring the hosts of all of them into each.
+   */
+  readonly one_cluster: boolean
   /** Empty for the first interface. */
   readonly network_name: string
   readonly kube_secondary_dns: boolean
@@ -34,6 +39,7 @@ export interface KubevirtCoreOptions {
 export const KUBEVIRT_CORE_DEFAULTS: KubevirtCoreOptions = {
   host_format: [{ field: 'namespace' }, '-', { field: 'name' }],
   cluster_group: '',
+  one_cluster: false,
   labels: [],
   network_name: '',
   kube_secondary_dns: false,
@@ -75,13 +81,19 @@ export function kubevirtCoreRendering(options: KubevirtCoreOptions): Rendering {
 function varsOf(record: VmRecord, standing: Standing, options: KubevirtCoreOptions): HostVars | null {
   const { vm, vmi } = shownOf(record, options)
   if (vm === null && vmi === null) return null
-  const left = [...(vm?.left ?? []).map(name => `vm_${name}`), ...(vmi?.left ?? []).map(name => `vmi_${name}`)]
+  const left = [...leftOf('vm', vm), ...leftOf('vmi', vmi)]
   return {
     ...(vmi === null ? {} : connectionVars({ record, vmi, sight: standing }, options)),
     ...(vm === null ? {} : objectVars('vm', record.uid, vm)),
     ...(vmi === null ? {} : objectVars('vmi', record.seen.boot, vmi)),
     ...(left.length === 0 ? {} : { kubevirt_left_out: left.map(safe) }),
   }
+}
+
+/** `annotations.KEY` and `status.KEY`, as the variables they would be in. */
+function leftOf(prefix: 'vm' | 'vmi', portrait: Portrait | null): readonly string[] {
+  const names = (portrait?.left ?? []).map(name => name.replace(/^status\.(.*)$/, (_, key: string) => snakeCase(key)))
+  return names.map(name => `${prefix}_${name}`)
 }
 
 function shownOf({ seen }: VmRecord, options: KubevirtCoreOptions): Shown {
@@ -129,10 +141,16 @@ function snakeCase(key: string): string {
 }
 
 function groupsOf(record: VmRecord, options: KubevirtCoreOptions): readonly Membership[] {
-  const parent = safeGroup(options.cluster_group || record.cluster)
-  const group = safeGroup(`namespace_${record.namespace}`)
-  const because = `its namespace is ${record.namespace}, of ${record.cluster}`
-  const own: Membership[] = [{ group, parent, because }]
+  const { cluster, namespace } = record
+  const parent = safeGroup(options.cluster_group || cluster)
+  const group = safeGroup(`namespace_${namespace}`)
+  const because = `its namespace is ${namespace}`
+  const own: Membership[] = options.one_cluster
+    ? [{ group, parent, because }]
+    : [
+        { group: parent, because: `its cluster is ${cluster}` },
+        { group, because },
+      ]
   if (!options.create_groups) return own
   const { vm, vmi } = shownOf(record, options)
   const known = new Set<string>()

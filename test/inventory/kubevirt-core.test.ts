@@ -240,11 +240,13 @@ describe('names and groups', () => {
       way(options)
         .groupsOf(record, STANDING)
         .map(({ group, parent = '' }) => [group, parent])
-    expect(groups({})).toEqual([['namespace_shop', 'prod_1']])
-    expect(groups({ cluster_group: '10-0-0-1_6443' })).toEqual([['namespace_shop', '_0_0_0_1_6443']])
-    expect(groups({ cluster_group: 'all' })).toEqual([['namespace_shop', 'cluster_all']])
+    const below = (more: Partial<KubevirtCoreOptions>) => groups({ one_cluster: true, ...more })
+    expect(below({})).toEqual([['namespace_shop', 'prod_1']])
+    expect(below({ cluster_group: '10-0-0-1_6443' })).toEqual([['namespace_shop', '_0_0_0_1_6443']])
+    expect(below({ cluster_group: 'all' })).toEqual([['namespace_shop', 'cluster_all']])
     expect(groups({ create_groups: true })).toEqual([
-      ['namespace_shop', 'prod_1'],
+      ['prod_1', ''],
+      ['namespace_shop', ''],
       ['label_app_web', ''],
       ['label_example_com_a_b_1_x', ''],
     ])
