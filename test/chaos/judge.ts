@@ -17,12 +17,21 @@ type Fleet = Record<string, Said>
 
 interface KubeList {
   readonly items: readonly {
-    readonly metadata: { namespace: string; name: string; uid: string; labels?: object }
+    readonly metadata: {
+      namespace: string
+      name: string
+      uid: string
+      labels?: object
+      ownerReferences?: readonly { uid: string }[]
+    }
     readonly status?: { phase?: string }
   }[]
 }
 
-/** What the API server has, by `namespace/name`. */
+/**
+ * What the API server has, by `namespace/name`. A VMI belongs to the VM that owns it: an answer that got lost can leave one of a VM that is
+ * gone under the name of a new one.
+ */
 export async function truthOf(client: KubeClient): Promise<Fleet> {
   const [vms, vmis] = await Promise.all(
     ['virtualmachines', 'virtualmachineinstances'].map(plural =>
@@ -30,10 +39,14 @@ export async function truthOf(client: KubeClient): Promise<Fleet> {
     ),
   )
   const keyOf = (item: KubeList['items'][number]): string => `${item.metadata.namespace}/${item.metadata.name}`
-  const running = new Set(vmis?.items.filter(({ status }) => status?.phase === 'Running').map(keyOf))
+  const running = new Set(
+    (vmis?.items ?? [])
+      .filter(({ status }) => status?.phase === 'Running')
+      .flatMap(({ metadata }) => (metadata.ownerReferences ?? []).map(({ uid }) => uid)),
+  )
   const entries = (vms?.items ?? []).map((item): [string, Said] => {
     const { uid, labels = {} } = item.metadata
-    return [keyOf(item), { uid, labels, runs: running.has(keyOf(item)) }]
+    return [keyOf(item), { uid, labels, runs: running.has(uid) }]
   })
   return Object.fromEntries(entries)
 }
