@@ -66,3 +66,24 @@ test('a second serve on one log refuses and names who holds it; a port in use is
   expect(performance.now() - began).toBeLessThan(5_000)
   expect(first.said()).not.toMatch(/ at .*\.ts/)
 })
+
+test('a changed file counts while it runs, and SIGHUP makes it look; a fault is said, and ends nothing', async () => {
+  await using folder = await temporaryFolder()
+  const views = (names: string): string => `${config('127.0.0.1:0', 'v.db')}inventory: {views: [${names}]}\n`
+  const file = await fileIn(folder.path, 'v.yaml', views('{name: one}'))
+  await using bridge = serve(file)
+  await expect.poll(bridge.said, SOON).toContain('"msg":"listening"')
+  await fileIn(folder.path, 'v.yaml', views('{name: one}, {name: two}'))
+  await expect.poll(bridge.said, SOON).toContain('"changed":["inventory.views.two"]')
+  await fileIn(folder.path, 'v.yaml', views('{name: "ONE"}'))
+  await expect.poll(bridge.said, SOON).toContain('the configuration has a fault: what was read before counts')
+  await expect.poll(bridge.said, SOON).toContain('inventory.views.0.name: is not well formed')
+  const faults = (): number => bridge.said().split('has a fault: what was read before counts').length - 1
+  const before = faults()
+  bridge.child.kill('SIGHUP')
+  await expect.poll(faults, SOON).toBe(before + 1)
+  await fileIn(folder.path, 'v.yaml', views('{name: one}, {name: two}'))
+  await expect.poll(bridge.said, SOON).toContain('the configuration is right again')
+  bridge.child.kill('SIGTERM')
+  expect(await bridge.ended).toBe(0)
+})
