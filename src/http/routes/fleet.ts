@@ -79,7 +79,7 @@ export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
     const { scope } = requireRight(request, 'read')
     const { host } = request.params
     request.told = { host }
-    return { host, ...find(parts, host, scope) }
+    return { host, ...toldOf(find(parts, host, scope)) }
   })
   app.get<{ Params: { host: string } }>('/api/v1/explain/:host', { schema, config: { api: EXPLAIN } }, request => {
     const { scope } = requireRight(request, 'read')
@@ -173,6 +173,12 @@ function summary(record: VmRecord): object {
     adopted: record.adopted,
     labels: seen.labels,
   }
+}
+
+/** What is kept for a format of the inventory stands there, as its view may show it. */
+function toldOf(record: VmRecord): VmRecord {
+  const { portraits: _, ...seen } = record.seen
+  return { ...record, seen }
 }
 
 /** The VM of this name; one that may not be known of is as one that is not there. */
