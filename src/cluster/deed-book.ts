@@ -1,8 +1,8 @@
 import type { Observed } from '../kube/index.ts'
-import { byTime, type Deed, type DeedKind, type Deeds, MAX_DEEDS } from '../vm/index.ts'
+import { byTime, type Deed, type DeedKind, type Deeds, MAX_ENDED } from '../vm/index.ts'
 
 /**
- * What has ended of the deeds of a cluster's VMs: at most `MAX_DEEDS` of each kind and VM, the newest. What is under way, and what is
+ * What has ended of the deeds of a cluster's VMs: at most `MAX_ENDED` of each kind and VM, the newest. What is under way, and what is
  * done to nothing, takes no room. A kind is known from its first list on; while it can not be read, what was known of it stays.
  */
 export class DeedBook {
@@ -40,7 +40,7 @@ function put(pages: Map<string, readonly Deed[]>, vm: string, deeds: readonly De
   const ended = deeds
     .filter(deed => deed.outcome !== '')
     .sort(byTime)
-    .slice(-MAX_DEEDS)
+    .slice(-MAX_ENDED)
   if (ended.length === 0) pages.delete(vm)
   else pages.set(vm, ended)
   return JSON.stringify(before) !== JSON.stringify(ended)

@@ -28,8 +28,10 @@ export interface Deed {
 export const DEED_KINDS = ['migration', 'snapshot', 'restore', 'import'] as const
 export type DeedKind = (typeof DEED_KINDS)[number] | 'clone'
 
-/** Deeds that are kept of one VM and kind, the newest of them: KubeVirt itself keeps 5 migrations. */
+/** Deeds that a record remembers of one kind, the newest of them: KubeVirt itself keeps 5 migrations. */
 export const MAX_DEEDS = 32
+/** Deeds of one VM and kind that are looked at, the newest of them: so many may have ended in one gap, and each is told. */
+export const MAX_ENDED = 256
 
 /** What has ended of a VM's deeds, by kind. A kind that is not there is not known: nothing follows from it. */
 export type Deeds = Readonly<Partial<Record<DeedKind, readonly Deed[]>>>

@@ -60,7 +60,7 @@ const NOTHING_HEARD: Heard = { floor: 0, ended: {} }
 function isNews({ uid, outcome, at, internal }: Deed, { ended, floor }: Heard): boolean {
   const before = ended[uid]
   if (before !== undefined) return before === 'failed' && outcome === 'succeeded' && !internal
-  return at >= floor && !internal
+  return at > floor && !internal
 }
 
 function tell(teller: Teller, kind: EndedKind, deed: Deed): void {
@@ -70,14 +70,14 @@ function tell(teller: Teller, kind: EndedKind, deed: Deed): void {
   teller.tell(fact, [deed.uid], { from: deed.from, to: deed.to, reason: deed.reason })
 }
 
-/** The newest that exist; what is older than all of them when there is no room is older than the floor, and never news again. */
+/** The newest that exist. What there is no room for lies at the floor or below it, and is never news again. */
 function remember(ended: readonly Deed[], before: Heard | undefined): Heard {
   const kept = ended.slice(-MAX_DEEDS)
-  const oldest = ended.length >= MAX_DEEDS ? (kept[0]?.at ?? 0) : 0
+  const dropped = ended.at(-MAX_DEEDS - 1)?.at ?? 0
   const outcomes = kept.map(({ uid, outcome }): [string, 'succeeded' | 'failed'] => {
     return [uid, outcome === 'succeeded' || before?.ended[uid] === 'succeeded' ? 'succeeded' : 'failed']
   })
-  return { floor: Math.max(before?.floor ?? 0, oldest), ended: Object.fromEntries(outcomes) }
+  return { floor: Math.max(before?.floor ?? 0, dropped), ended: Object.fromEntries(outcomes) }
 }
 
 function followDescent(teller: Teller, vm: VmPart, deeds: Deeds): void {

@@ -1,6 +1,6 @@
 export * from './part.ts'
 export * from './record.ts'
-export { byTime, type Deed, DEED_KINDS, type DeedKind, type Deeds, MAX_DEEDS } from './deed.ts'
+export { byTime, type Deed, DEED_KINDS, type DeedKind, type Deeds, MAX_DEEDS, MAX_ENDED } from './deed.ts'
 export { assemble, chooseAddress, type ClaimOf } from './assemble.ts'
 export { change, leave, mature, nextDue } from './change.ts'
 export type { Change, Circumstance, Holds, Sighting } from './sighting.ts'

@@ -51,7 +51,7 @@ export interface VmRecord {
   readonly out_of_scope?: string
 }
 
-/** Which deeds of one kind are known to have ended: those that exist still, at most `MAX_DEEDS`, and none from before `floor`. */
+/** Which deeds of one kind are known to have ended: those that exist still, at most `MAX_DEEDS`, and none that ended by `floor`. */
 export interface Heard {
   readonly floor: number
   /** By uid. */

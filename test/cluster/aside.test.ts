@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Inbound, Of, Parts } from '../../src/cluster/resources.ts'
 import { KubeError } from '../../src/kube/index.ts'
-import { type Deed, MAX_DEEDS } from '../../src/vm/index.ts'
+import { type Deed, MAX_DEEDS, MAX_ENDED } from '../../src/vm/index.ts'
 import { deed, HOLDS } from '../vm/story.ts'
 import { aVm, aVmi, Folding, listed, live, watching } from './folding.ts'
 
@@ -73,12 +73,28 @@ describe('what is not required', () => {
     expect(Object.keys(folding.records.get('shop/a')?.heard?.snapshot?.ended ?? {})).toEqual([])
   })
 
-  test('takes bounded room: of one VM the newest 32 of a kind', () => {
-    const all = Array.from({ length: 200 }, (_, index) => snapshot(`s-${index}`, { at: 10_000 + index }))
-    const folding = running().take(whole('snapshot'), whole('snapshot', ...all))
-    expect(folding.told).toHaveLength(MAX_DEEDS)
-    folding.take(whole('snapshot', ...all))
-    expect(folding.told).toHaveLength(MAX_DEEDS)
+  test('that ended in one gap is told, each of them up to 256 of one VM and kind, and none twice; a record remembers 32', () => {
+    const ended = (count: number): readonly Deed[] =>
+      Array.from({ length: count }, (_, index) => snapshot(`s-${index}`, { at: 10_000 + index }))
+    for (const [count, told] of [
+      [100, 100],
+      [MAX_ENDED + 20, MAX_ENDED],
+    ] as const) {
+      const folding = running().take(whole('snapshot'), whole('snapshot', ...ended(count)))
+      expect([folding.told.length, new Set(folding.staged.flatMap(one => one.facts.map(({ id }) => id))).size]).toEqual(
+        [
+          told,
+          // And those by which its VMs were discovered.
+          told + 2,
+        ],
+      )
+      expect(folding.staged.flatMap(one => one.facts).at(-1)).toMatchObject({ gap: true })
+      folding.take(whole('snapshot', ...ended(count)), said('changed', 'snapshot', snapshot('s-0', { at: 10_000 })))
+      expect(folding.told).toHaveLength(told)
+      expect(Object.keys(folding.records.get('shop/a')?.heard?.snapshot?.ended ?? {})).toHaveLength(MAX_DEEDS)
+      folding.take(said('changed', 'snapshot', snapshot('next', { at: 20_000 })))
+      expect(folding.told).toHaveLength(told + 1)
+    }
   })
 
   test('a claim that can be read gives the disk its identity, and another one replaces it', () => {
