@@ -25,11 +25,14 @@ export class CurrentInventory implements Disposable {
     return this.#cache
   }
 
-  /** Takes over what the configuration says of views and networks. Throws when it can not, and is then as it was. */
-  become(config: Config): void {
-    const [was, is] = [this.#cache, this.#build(config)]
-    this.#cache = is
-    was[Symbol.dispose]()
+  /**
+   * Takes over what the configuration says of views and networks. What it takes is done in short pieces, and until it is done the old one
+   * counts. Rejects when it can not, and is then as it was.
+   */
+  async become(config: Config): Promise<void> {
+    const next = await Promise.resolve(this.#build(config))
+    this.#cache[Symbol.dispose]()
+    this.#cache = next
   }
 
   [Symbol.dispose](): void {

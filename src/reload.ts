@@ -15,8 +15,8 @@ export interface ReloadOptions {
   readonly source: ConfigSource
   /** What runs now. */
   readonly config: Config
-  /** Takes over what counts at once; throws when it can not, and is then as it was. */
-  readonly apply: (config: Config) => void
+  /** Takes over what counts at once; rejects when it can not, and is then as it was. */
+  readonly apply: (config: Config) => Promise<void>
   readonly metrics: Metrics
   readonly logger: Logger
   readonly signal: AbortSignal
@@ -45,13 +45,13 @@ export class Reload {
   /** Looks whenever the source says so, until the service closes. */
   async run(): Promise<void> {
     const { source, signal } = this.#options
-    for await (const _ of source.changes(signal)) this.look()
+    for await (const _ of source.changes(signal)) await this.look()
   }
 
-  /** Reads the configuration once more. Never throws. */
-  look(): Outcome {
+  /** Reads the configuration once more. Never rejects. */
+  async look(): Promise<Outcome> {
     const { metrics } = this.#options
-    const outcome = this.#attempt()
+    const outcome = await this.#attempt()
     metrics.configReloads.inc({ outcome })
     metrics.configValid.set(outcome === 'faulty' ? 0 : 1)
     return outcome
@@ -72,14 +72,14 @@ export class Reload {
     return [{ name: 'configuration', ok: true, reason: waits(this.#later), hint: 'start virtbridge anew' }]
   }
 
-  #attempt(): Outcome {
+  async #attempt(): Promise<Outcome> {
     const { source, logger, apply } = this.#options
     try {
       const next = source.load()
       const { now, later } = differenceOf(this.#running, next, this.#options.config)
       const isNews = JSON.stringify(this.#later) !== JSON.stringify(later)
       const running = reloaded(this.#running, next)
-      if (now.length > 0) apply(running)
+      if (now.length > 0) await apply(running)
       const wasFaulty = this.#fault !== ''
       this.#running = running
       this.#fault = ''

@@ -1,13 +1,23 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Config, readSecret } from './config/index.ts'
-import { explain, followLedger, loadLedger, type LedgerView, type Policy, refuseNewerCommands } from './day2/index.ts'
+import {
+  explain,
+  followHistory,
+  followLedger,
+  loadLedger,
+  type LedgerView,
+  type Policy,
+  refuseNewerCommands,
+} from './day2/index.ts'
 import { onboardPolicy } from './dispatch.ts'
 import { CurrentInventory } from './current-inventory.ts'
 import { Fault, messageOf } from './errors.ts'
 import { buildApp, type Check, createAuthenticator } from './http/index.ts'
 import { stalenessOf, type StaleLimits } from './inventory/index.ts'
 import type { EventStream, Stored } from './log/index.ts'
+import { DAY_MS } from './open-log.ts'
+import { openHistory } from './past-results.ts'
 import type { RoleParts } from './role.ts'
 import { VERSION } from './version.ts'
 
@@ -17,8 +27,8 @@ export interface ServeRole extends AsyncDisposable {
   readonly url: string
   /** What keeps its views up with the log. */
   readonly tasks: readonly Promise<void>[]
-  /** Takes over what of another configuration counts at once: views, networks and tokens. Throws when it can not, and is then as it was. */
-  readonly reconfigure: (config: Config) => void
+  /** Takes over what of another configuration counts at once: views, networks and tokens. Rejects when it can not, and is then as it was. */
+  readonly reconfigure: (config: Config) => Promise<void>
 }
 
 /** Starts to listen. Throws a Fault `listen` when it can not. `checks`: what the other roles have to say on `/readyz`. */
@@ -35,6 +45,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const onFailure = (expression: string): void => metrics.expressionFailures.inc({ expression })
   const around = { fleet, expected, limits, verbsOf, now, warnOfGroups, onFailure }
   const current = stack.use(new CurrentInventory(config, around))
+  const history = stack.use(openHistory(config, logger))
   let authenticate = authenticatorOf(config, parts)
   const policy: Policy | null = config.controller === undefined ? null : onboardPolicy(config)
   const app = buildApp({
@@ -51,6 +62,8 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
       return explain(record, { host, fleet, ledger, policy, staleness, rival: named }, now())
     },
     drivers: { onboard: config.verbs.onboard.driver, patch: config.verbs.patch.driver },
+    oses: { onboard: config.verbs.onboard.os, patch: config.verbs.patch.os },
+    history,
     controllerConfigured: config.controller !== undefined,
     expected,
     checks,
@@ -68,10 +81,16 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
     const record = fleet.byHost(host)
     if (record?.uid === uid) current.cache.refresh(record)
   }
-  const tasks = [followLedger(ledger, { log, from: position, signal, onVerb }), ...countEvents(parts)]
+  const keepMs = config.log.audit_retention_days * DAY_MS
+  const tell = (results: number): void => logger.info({ results }, 'the index of what was done is made anew')
+  const tasks = [
+    followLedger(ledger, { log, from: position, signal, onVerb }),
+    followHistory(history, { log, now, keepMs, signal, tell }),
+    ...countEvents(parts),
+  ]
   const owned = stack.move()
-  const reconfigure = (next: Config): void => {
-    current.become(next)
+  const reconfigure = async (next: Config): Promise<void> => {
+    await current.become(next)
     authenticate = authenticatorOf(next, parts)
   }
   return { url, tasks, reconfigure, [Symbol.asyncDispose]: () => owned.disposeAsync() }
