@@ -277,14 +277,26 @@ describe('what delivers the rights to managed clusters', () => {
     ])
   })
 
-  test('the hub takes the ManagedServiceAccount, and knows every field of it', async () => {
-    const account = await read('managedserviceaccount.yaml')
-    const path = '/apis/authentication.open-cluster-management.io/v1beta1/namespaces/default/managedserviceaccounts'
-    const metadata = { ...account.metadata, namespace: 'default' }
-    const answer = await api.client.request('POST', `${path}?dryRun=All&fieldValidation=Strict`, {
-      body: { ...account, metadata },
-    })
-    expect([answer.status, account.metadata.namespace]).toEqual([201, 'CLUSTER'])
+  /** Whether the hub takes an object of `delivery` in a cluster's namespace, every field of it known; a fault when it is changed so. */
+  async function deliver(file: string, path: string, change: (object: KubeObject) => KubeObject): Promise<number> {
+    const object = await read(file)
+    expect(object.metadata.namespace).toBe('CLUSTER')
+    const body = change({ ...object, metadata: { ...object.metadata, namespace: 'default' } })
+    const answer = await api.client.request('POST', `${path}?dryRun=All&fieldValidation=Strict`, { body })
+    return answer.status
+  }
+
+  test.each([
+    ['managedserviceaccount.yaml', 'authentication.open-cluster-management.io/v1beta1', 'managedserviceaccounts'],
+    ['manifestwork.yaml', 'work.open-cluster-management.io/v1', 'manifestworks'],
+    ['clusterpermission.yaml', 'rbac.open-cluster-management.io/v1alpha1', 'clusterpermissions'],
+  ])('the hub takes %s, and knows every field of it', async (file, group, plural) => {
+    const path = `/apis/${group}/namespaces/default/${plural}`
+    expect(await deliver(file, path, object => object)).toBe(201)
+    const strange = (object: KubeObject): KubeObject => {
+      return { ...object, spec: { ...(object['spec'] as object), strange: true } }
+    }
+    expect(await deliver(file, path, strange)).toBe(400)
   })
 
   test('the simulated clusters and hub give the bridge the rights that are shipped, and no others', async () => {
