@@ -1,7 +1,8 @@
+import ipaddr from 'ipaddr.js'
 import { meets, type Requirement } from '../cluster/label.ts'
 import { looksReachable, isRunning, type VmRecord } from '../vm/index.ts'
 import { ANY_ADDRESS, type AddressChoice, addressOf, type ChooseAddress, chooserOf } from './address.ts'
-import { type Connection, connectionOf, endpointOf, USUAL_CONNECTION } from './connection.ts'
+import { type Connection, connectionOf, type Endpoint, endpointOf, USUAL_CONNECTION } from './connection.ts'
 import type { LabelVariable } from './label-variable.ts'
 import type { Staleness } from './stale.ts'
 
@@ -65,20 +66,40 @@ export function unreachableReason(
   conflict = false,
   approach: Approach = USUAL_APPROACH,
 ): string {
-  const { staleness, ...rest }: Sight = typeof sight === 'string' ? { staleness: sight, conflict } : sight
-  const { seen, told } = record
-  if (approach.excluded.length > 0 && meets(seen.labels, approach.excluded)) return 'excluded by label'
-  if (staleness === 'disabled') return 'cluster unreachable'
-  if (!isRunning(seen)) return 'stopped'
-  if (seen.paused) return 'paused'
-  const { address, because } = approach.choose(record)
-  const { via } = connectionOf(record, approach.connection)
-  if (via === 'address' && isLost(record, address, { staleness, ...rest })) return 'conflicting address'
-  if (!told.reachable && !seen.agent_connected) return 'no agent'
-  const end = endpointOf(record, connectionOf(record, approach.connection), address)
-  if (end.because !== '' || via === 'port_forward') return end.because
-  if (via === 'address' && address === '') return because
-  return told.reachable || via === 'service' ? '' : 'settling'
+  const seen: Sight = typeof sight === 'string' ? { staleness: sight, conflict } : sight
+  return reachOf(record, seen, approach).reason
+}
+
+/** How a guest is reached. */
+export interface Reach {
+  /** Why it can not be; empty when it can. */
+  readonly reason: string
+  /** Its own address that was chosen: a valid one, and not another's by better right. Else empty. */
+  readonly address: string
+  readonly endpoint: Endpoint
+}
+
+/** How a guest is reached by an approach, and why it is not. Pure. */
+export function reachOf(record: VmRecord, sight: Sight, approach: Approach): Reach {
+  const chosen = approach.choose(record)
+  const lost = isLost(record, chosen.address, sight)
+  const address = lost || !ipaddr.isValid(chosen.address) ? '' : chosen.address
+  const connection = connectionOf(record, approach.connection)
+  const endpoint = endpointOf(record, connection, address)
+  const { via } = connection
+  const reason = (): string => {
+    const { seen, told } = record
+    if (approach.excluded.length > 0 && meets(seen.labels, approach.excluded)) return 'excluded by label'
+    if (sight.staleness === 'disabled') return 'cluster unreachable'
+    if (!isRunning(seen)) return 'stopped'
+    if (seen.paused) return 'paused'
+    if (via === 'address' && lost) return 'conflicting address'
+    if (!told.reachable && !seen.agent_connected) return 'no agent'
+    if (via !== 'address') return endpoint.because
+    if (chosen.address === '') return chosen.because
+    return told.reachable ? '' : 'settling'
+  }
+  return { reason: reason(), address, endpoint }
 }
 
 /** True when another has a better claim to this address of the VM. */

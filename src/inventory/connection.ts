@@ -1,4 +1,3 @@
-import ipaddr from 'ipaddr.js'
 import { hostName, isRunning, type VmRecord } from '../vm/index.ts'
 import { type HostNamePart, hostNamer } from './host-name.ts'
 import { proxyArguments, type Virtctl } from './proxy-command.ts'
@@ -74,7 +73,7 @@ export function connectionOf(record: VmRecord, { linux, windows }: Connection): 
   return record.seen.os.family === 'windows' ? windows : linux
 }
 
-/** Where a guest is connected to; `address`: the one of its own that was chosen, which counts when nothing else leads to it. Pure. */
+/** Where a guest is connected to; `address`: the valid one of its own that was chosen, which counts when nothing else leads to it. Pure. */
 export function endpointOf(
   record: VmRecord,
   connection: LinuxConnection | WindowsConnection,
@@ -91,8 +90,7 @@ export function endpointOf(
     const found = findService(record, portsOf(connection), connection.nodeDomain)
     return found ?? { ...NOWHERE, because: 'no service' }
   }
-  const host = ipaddr.isValid(address) ? address : ''
-  return { host, port, via: host === '' ? '' : 'address', because: '' }
+  return { host: address, port, via: address === '' ? '' : 'address', because: '' }
 }
 
 /**

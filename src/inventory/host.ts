@@ -1,7 +1,6 @@
-import ipaddr from 'ipaddr.js'
 import type { VmRecord } from '../vm/index.ts'
-import { type Approach, isLost, type Sight, unreachableReason, USUAL_APPROACH } from './approach.ts'
-import { connectionOf, connectionVars, type Endpoint, endpointOf } from './connection.ts'
+import { type Approach, reachOf, type Sight, USUAL_APPROACH } from './approach.ts'
+import { connectionOf, connectionVars, type Endpoint } from './connection.ts'
 import { labelVars } from './label-variable.ts'
 import { isInert, safe } from './safe.ts'
 import type { Staleness } from './stale.ts'
@@ -39,13 +38,11 @@ export function hostVars(
   approach: Approach = USUAL_APPROACH,
 ): HostVars {
   const { staleness, verbs, clusterSets = [] } = standing
-  const reason = unreachableReason(record, standing, false, approach)
-  const chosen = approach.choose(record).address
-  const address = isLost(record, chosen, standing) || !ipaddr.isValid(chosen) ? '' : chosen
-  const connection = connectionOf(record, approach.connection)
-  const endpoint = endpointOf(record, connection, address)
+  const { reason, address, endpoint } = reachOf(record, standing, approach)
   const told = { staleness, reason, address, endpoint, clusterSets }
-  const host = { ...connectionVars(record, connection, endpoint), ...labelVars(record, approach.variables) }
+  const connection = connectionVars(record, connectionOf(record, approach.connection), endpoint)
+  const { variables } = approach
+  const host = variables.length === 0 ? connection : { ...connection, ...labelVars(record, variables) }
   if (profile === 'slim') return { ...host, ...slim(record, told) }
   const days = { day2_onboard: verbs.onboard, day2_patch: verbs.patch }
   const standardVars = { ...host, ...standard(record, told), ...days }
