@@ -1,11 +1,11 @@
 import { type ClusterRecord, isCluster, readCluster } from './cluster/index.ts'
 import type { EventLog } from './log/index.ts'
-import type { VmRecord } from './vm/index.ts'
+import { type Keep, PackedMap, type VmRecord } from './vm/index.ts'
 
 /** What the log knows of one cluster. */
 export interface Known {
   readonly cluster: ClusterRecord | null
-  readonly records: Map<string, VmRecord>
+  readonly records: Keep<VmRecord>
 }
 
 /** What was on record at the start: read once for all clusters. Each is taken once; after that the log is read again. */
@@ -28,9 +28,9 @@ export class Stock {
     return [...this.#found.values()].flatMap(({ cluster }) => (cluster === null ? [] : [cluster]))
   }
 
-  /** Every VM that was on record at the start, of whatever cluster. */
-  *vms(): Iterable<VmRecord> {
-    for (const { records } of this.#found.values()) yield* records.values()
+  /** The VMs that were on record at the start, by the name of their cluster. */
+  *vms(): Iterable<readonly [cluster: string, records: Keep<VmRecord>]> {
+    for (const [name, { records }] of this.#found) yield [name, records]
   }
 
   /** True when the log has, or had, a record of it. */
@@ -41,7 +41,7 @@ export class Stock {
   /** What is known of a cluster now, for the one that is to watch it. */
   async take(name: string): Promise<Known> {
     const found = this.#taken.has(name) ? await load(this.#log) : this.#found
-    const known = found.get(name) ?? { cluster: null, records: new Map<string, VmRecord>() }
+    const known = found.get(name) ?? { cluster: null, records: new PackedMap<VmRecord>() }
     this.#taken.add(name)
     this.#found.delete(name)
     return known
@@ -60,7 +60,7 @@ async function load(log: EventLog): Promise<Map<string, Known>> {
     if (value === null) continue
     const slash = key.indexOf('/')
     const name = slash < 0 ? key : key.slice(0, slash)
-    const known = found.get(name) ?? { cluster: null, records: new Map<string, VmRecord>() }
+    const known = found.get(name) ?? { cluster: null, records: new PackedMap<VmRecord>() }
     if (slash >= 0) known.records.set(key.slice(slash + 1), value as VmRecord)
     found.set(name, slash < 0 && isCluster(value) ? { ...known, cluster: readCluster(value) } : known)
   }

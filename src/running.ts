@@ -4,7 +4,7 @@ import type { Confirmations } from './confirmations.ts'
 import { Budget, type Connection, KubeClient } from './kube/index.ts'
 import type { Stock } from './known.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
-import { GuestIndex, type VmRecord } from './vm/index.ts'
+import { GuestIndex, type Keep, type VmRecord } from './vm/index.ts'
 
 /** A cluster that is to be watched. */
 export interface Candidate {
@@ -18,7 +18,7 @@ export interface Candidate {
 
 interface Running {
   /** What its watch keeps up with the log. */
-  readonly records: Map<string, VmRecord>
+  readonly records: Keep<VmRecord>
   readonly watch: ClusterWatch
   readonly stop: AbortController
   readonly done: Promise<void>
@@ -46,7 +46,10 @@ export class RunningClusters {
     this.#parts = parts
     this.#stock = stock
     this.#confirmations = confirmations
-    for (const record of stock.vms()) this.guests.replace(null, record)
+    for (const [name, records] of stock.vms()) {
+      this.guests.attach(name, records)
+      for (const record of records.values()) this.guests.replace(null, record)
+    }
     this.#lost.promise.catch(() => undefined)
   }
 
@@ -102,7 +105,7 @@ export class RunningClusters {
   }
 
   /** No longer watches it; resolves with what is known of it when nothing is written of it any more, or null when it was not watched. */
-  async stop(name: string): Promise<{ cluster: ClusterRecord; records: Map<string, VmRecord> } | null> {
+  async stop(name: string): Promise<{ cluster: ClusterRecord; records: Keep<VmRecord> } | null> {
     const running = this.#running.get(name)
     if (running === undefined) return null
     running.stop.abort()

@@ -26,7 +26,7 @@ import { connectionOf, managedConnection, ruleOf } from './reach.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
 import { type Candidate, RunningClusters } from './running.ts'
 import type { HubAccess } from './secret.ts'
-import type { VmRecord } from './vm/index.ts'
+import { type Keep, PackedMap, type VmRecord } from './vm/index.ts'
 
 /** What may be the last part of a host name: a DNS label (RFC 1123). */
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
@@ -98,7 +98,7 @@ export class WatchRole {
       if (!named.has(record.name) && !named.has(record.hub)) {
         const reason = 'the configuration no longer names it'
         this.#parts.logger.warn({ cluster: record.name }, `out of scope: ${reason}`)
-        const records = (await this.#stock?.take(record.name))?.records ?? new Map<string, VmRecord>()
+        const records = (await this.#stock?.take(record.name))?.records ?? new PackedMap<VmRecord>()
         await this.#leaveVms(records, reason)
         const cluster = outOfScope(record, reason, now())
         await keep(log, [[{ stream: 'state.fleet', key: record.name, value: cluster }]])
@@ -264,7 +264,7 @@ export class WatchRole {
   }
 
   /** Each of its VMs is out of scope: told, and held as it is. `records` follows. */
-  async #leaveVms(records: Map<string, VmRecord>, reason: string): Promise<void> {
+  async #leaveVms(records: Keep<VmRecord>, reason: string): Promise<void> {
     const { log, now } = this.#parts
     for (const { entries, left } of leavingEntries(records.values(), reason, now())) {
       await keep(log, groupsOf(entries))

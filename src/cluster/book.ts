@@ -3,9 +3,10 @@ import type { ClusterFact } from '../event/index.ts'
 import type { Entry, EventLog } from '../log/index.ts'
 import { vmEvent, vmKey } from '../vm/index.ts'
 import { clusterEvent, type Details } from './event.ts'
-import type { ClusterFold, Staged } from './fold.ts'
+import type { ClusterFold } from './fold.ts'
 import { keep } from './keep.ts'
 import type { ClusterRecord } from './record.ts'
+import type { Staged } from './staged.ts'
 
 /** Entries of one append. */
 const APPEND_LIMIT = 400

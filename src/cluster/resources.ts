@@ -3,6 +3,7 @@ import {
   type ClaimPart,
   type Deed,
   type DiskPart,
+  PackedMap,
   portray,
   projectClaim,
   projectClone,
@@ -45,8 +46,14 @@ interface Watched<T> extends Resource<T> {
 
 /** Every resource that is reflected of a cluster. One more is one more line here, and what the fold makes of it. */
 export const RESOURCES: { readonly [O in Of]: Watched<Parts[O]> } = {
-  vm: { path: PATHS.virtualmachines, project: projectVm, keyOf: vm => vm.key, required: true },
-  vmi: { path: PATHS.virtualmachineinstances, project: projectVmi, keyOf: vmi => vmi.key, required: true },
+  vm: { path: PATHS.virtualmachines, project: projectVm, keyOf: vm => vm.key, collect: packed, required: true },
+  vmi: {
+    path: PATHS.virtualmachineinstances,
+    project: projectVmi,
+    keyOf: vmi => vmi.key,
+    collect: packed,
+    required: true,
+  },
   migration: { path: PATHS.migrations, project: projectMigration, keyOf: deed => deed.key, required: false },
   snapshot: { path: PATHS.snapshots, project: projectSnapshot, keyOf: deed => deed.key, required: false },
   restore: { path: PATHS.restores, project: projectRestore, keyOf: deed => deed.key, required: false },
@@ -60,6 +67,11 @@ export const RESOURCES: { readonly [O in Of]: Watched<Parts[O]> } = {
     required: false,
     optIn: true,
   },
+}
+
+/** Those that are as many as VMs: their list is never there as objects, all at once. */
+function packed<T extends object>(): PackedMap<T> {
+  return new PackedMap<T>()
 }
 
 const ALL = Object.keys(RESOURCES) as readonly Of[]

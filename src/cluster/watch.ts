@@ -1,10 +1,10 @@
 import type { EventLog } from '../log/index.ts'
 import { Asks, type KubeClient, KubeError, reflect, type ReflectOptions, type Resource } from '../kube/index.ts'
-import type { GuestIndex, Holds, VmRecord } from '../vm/index.ts'
+import type { GuestIndex, Holds, Keep, VmRecord } from '../vm/index.ts'
 import { pause } from '../waiting.ts'
 import { ABSENCE_HOLD_MS, mayLackKubeVirt, refutesAbsence, seesAbsence, withoutKubeVirt } from './absence.ts'
 import { ClusterBook } from './book.ts'
-import { ClusterFold, type Staged } from './fold.ts'
+import { ClusterFold } from './fold.ts'
 import { ClusterIdentity } from './identity.ts'
 import type { ImportBoard } from './imports.ts'
 import { Inbox } from './inbox.ts'
@@ -12,6 +12,7 @@ import type { HubWord } from './managed.ts'
 import { Outages } from './outage.ts'
 import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
 import { type Inbound, type Of, portraying, type Portraits, REQUIRED, RESOURCES, USUAL } from './resources.ts'
+import type { Staged } from './staged.ts'
 import { settled, unavailable } from './standing.ts'
 
 /** What a cluster's watch works with. Time and waiting come in as arguments. */
@@ -21,7 +22,7 @@ export interface WatchOptions {
   readonly client: KubeClient
   readonly log: EventLog
   /** What the log knows of this cluster. */
-  readonly known: { readonly cluster: ClusterRecord | null; readonly records: Map<string, VmRecord> }
+  readonly known: { readonly cluster: ClusterRecord | null; readonly records: Keep<VmRecord> }
   readonly holds: Holds
   readonly now: () => number
   readonly signal: AbortSignal

@@ -33,19 +33,18 @@ export class Audit<T> {
     this.#later.set(keyOf(step.told.object), { object, resourceVersion: step.resourceVersion })
   }
 
-  /** All there should be where the watch is now; null while it has not come as far as the list. */
+  /** All there should be where the watch is now, once; null while it has not come as far as the list. */
   upTo(version: string): ReadonlyMap<string, T> | null {
     if (this.#listed === null) return null
     const { objects, resourceVersion } = this.#listed
     const passed = isAtLeast(version, resourceVersion)
     this.#over ||= passed === null
     if (passed !== true) return null
-    const all = new Map(objects)
     for (const [key, { object, resourceVersion: at }] of this.#later) {
       if (isAtLeast(resourceVersion, at) === true) continue
-      if (object === null) all.delete(key)
-      else all.set(key, object)
+      if (object === null) objects.delete(key)
+      else objects.set(key, object)
     }
-    return all
+    return objects
   }
 }

@@ -17,7 +17,7 @@ const SMALLER = 8
 /** All objects, page by page, of one moment, and the newest there is. Rejects when a page fails: half a list is no list. */
 export async function list<T>(client: KubeClient, resource: Resource<T>, options: ListOptions): Promise<Listed<T>> {
   await options.verify(options.signal)
-  const objects = new Map<string, T>()
+  const objects = resource.collect?.() ?? new Map<string, T>()
   let page = ''
   let limit = options.pageSize ?? PAGE_SIZE
   for (;;) {

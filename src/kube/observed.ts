@@ -6,12 +6,20 @@ export interface Resource<T> {
   readonly path: string
   readonly project: (object: unknown) => T
   readonly keyOf: (kept: T) => string
+  /** What the objects of a list are collected in; a Map when left out. */
+  readonly collect?: () => Collected<T>
 }
 
-/** All objects at one moment: what is not in it is gone. */
+/** Objects by their keys. */
+export interface Collected<T> extends ReadonlyMap<string, T> {
+  set(key: string, object: T): unknown
+  delete(key: string): boolean
+}
+
+/** All objects at one moment: what is not in it is gone. They are his who gets them. */
 export interface Listed<T> {
   readonly kind: 'listed'
-  readonly objects: ReadonlyMap<string, T>
+  readonly objects: Collected<T>
   readonly resourceVersion: string
 }
 

@@ -164,7 +164,7 @@ class Reflector<T> {
 
   /** All objects of a streaming list, up to the mark of its end; null when the server has no such mark: it does not know these lists. */
   async #collect(stream: OpenWatch<T>): Promise<Listed<T> | null> {
-    const objects = new Map<string, T>()
+    const objects = this.#resource.collect?.() ?? new Map<string, T>()
     for (;;) {
       const step = await this.#listed(stream)
       if (step === null) throw new KubeError('server', 'the watch ended before its list was complete')

@@ -1,5 +1,6 @@
 import { v5 as uuid5 } from 'uuid'
-import { isRunning, type VmRecord } from './record.ts'
+import { PackedMap } from './packed-map.ts'
+import { isRunning, vmKey, type VmRecord } from './record.ts'
 
 /** Which guests live where: asked when one comes or goes. */
 export interface Guests {
@@ -21,20 +22,42 @@ const OF_EXAMPLES = '5d307ca9-b3ef-428c-8861-06e72d69f223'
 /** True when a firmware UUID tells one guest from all others: not copied from an example, nor made from the VM's name alone. */
 export function identifies(firmwareUuid: string, vmName: string): boolean {
   const uuid = firmwareUuid.toLowerCase()
-  return !/^[0-]*$/.test(uuid) && uuid !== OF_EXAMPLES && uuid !== uuid5(vmName, LEGACY_NAMESPACE)
+  if (/^[0-]*$/.test(uuid) || uuid === OF_EXAMPLES) return false
+  // The digit of its version tells of nearly all.
+  return uuid[14] !== '5' || uuid !== uuid5(vmName, LEGACY_NAMESPACE)
 }
 
-/** The guests of all clusters of one bridge, by firmware UUID. Holds the records that the clusters hold anyway. */
+/** Where the records of a cluster are. */
+interface Homes {
+  readonly records: ReadonlyMap<string, VmRecord>
+  /** Of all of them; null when they differ. */
+  uid: string | null
+}
+
+/**
+ * The guests of all clusters of one bridge, by firmware UUID: under which name each is known. Their records are read where the clusters
+ * hold them; those of a cluster that holds none are held here.
+ */
 export class GuestIndex implements Guests {
-  readonly #places = new Map<string, readonly VmRecord[]>()
+  /** `cluster/namespace/name` of each VM that has a UUID; mostly it is one. */
+  readonly #places = new Map<string, string | readonly string[]>()
+  readonly #homes = new Map<string, Homes>()
+  readonly #own = new Map<string, PackedMap<VmRecord>>()
   readonly #unseen = new Set<string>()
+
+  /** From here on the records of a cluster, by `namespace/name`, are these, as they are when they are read. */
+  attach(cluster: string, records: ReadonlyMap<string, VmRecord>): void {
+    this.#own.delete(cluster)
+    this.#homes.set(cluster, { records, uid: this.#homes.get(cluster)?.uid ?? '' })
+  }
 
   /** A VM's record was `before` and is `after` now; one that is known already is there once. */
   replace(before: VmRecord | null, after: VmRecord | null): void {
-    for (const record of [before, after]) if (record !== null) this.#drop(record)
-    const uuid = after?.seen.firmware_uuid.toLowerCase() ?? ''
-    if (after !== null && identifies(uuid, after.name))
-      this.#places.set(uuid, [...(this.#places.get(uuid) ?? []), after])
+    const [left, come] = [uuidOf(before), uuidOf(after)]
+    if (before !== null && (after === null || left !== come || vmKey(before) !== vmKey(after)))
+      this.#drop(left, vmKey(before))
+    if (after !== null) this.#settle(after, come)
+    else if (before !== null) this.#own.get(before.cluster)?.delete(keyOf(before))
   }
 
   /** Whether that cluster can be seen. */
@@ -45,25 +68,63 @@ export class GuestIndex implements Guests {
 
   elsewhere(
     { cluster_uid, name, uid }: Pick<VmRecord, 'cluster_uid' | 'name' | 'uid'>,
-    uuid: string,
+    firmwareUuid: string,
   ): readonly VmRecord[] {
-    if (!identifies(uuid, name)) return []
-    const places = this.#places.get(uuid.toLowerCase()) ?? []
-    return places.filter(place => place.cluster_uid !== cluster_uid && place.uid !== uid)
+    if (!identifies(firmwareUuid, name)) return []
+    const uuid = firmwareUuid.toLowerCase()
+    const places = placesIn(this.#places.get(uuid))
+    const records = places.map(place => this.#read(place, cluster_uid)).filter(record => record !== undefined)
+    return records.filter(one => one.cluster_uid !== cluster_uid && one.uid !== uid && uuidOf(one) === uuid)
   }
 
   isSeen(clusterUid: string): boolean {
     return !this.#unseen.has(clusterUid)
   }
 
-  #drop(record: VmRecord): void {
-    const uuid = record.seen.firmware_uuid.toLowerCase()
-    const left = (this.#places.get(uuid) ?? []).filter(
-      place => place.uid !== record.uid || place.cluster !== record.cluster,
-    )
-    if (left.length === 0) this.#places.delete(uuid)
-    else this.#places.set(uuid, left)
+  #settle(record: VmRecord, uuid: string): void {
+    const { cluster, cluster_uid } = record
+    const homes = this.#homes.get(cluster)
+    if (homes === undefined || this.#own.has(cluster)) this.#hold(record)
+    else if (homes.uid !== cluster_uid) homes.uid = homes.uid === '' ? cluster_uid : null
+    if (!identifies(uuid, record.name)) return
+    const places = placesIn(this.#places.get(uuid))
+    const place = vmKey(record)
+    if (!places.includes(place)) this.#places.set(uuid, places.length === 0 ? place : [...places, place])
   }
+
+  #hold(record: VmRecord): void {
+    const { cluster } = record
+    const records = this.#own.get(cluster) ?? new PackedMap<VmRecord>()
+    records.set(keyOf(record), record)
+    this.#own.set(cluster, records)
+    this.#homes.set(cluster, { records, uid: null })
+  }
+
+  #drop(uuid: string, place: string): void {
+    const left = placesIn(this.#places.get(uuid)).filter(other => other !== place)
+    const [first] = left
+    if (first === undefined) this.#places.delete(uuid)
+    else this.#places.set(uuid, left.length === 1 ? first : left)
+  }
+
+  /** Undefined without a look for one of the cluster that asks: mostly it is the only one. */
+  #read(place: string, asking: string): VmRecord | undefined {
+    const slash = place.indexOf('/')
+    const homes = this.#homes.get(place.slice(0, slash))
+    return homes?.uid === asking ? undefined : homes?.records.get(place.slice(slash + 1))
+  }
+}
+
+function placesIn(value: string | readonly string[] | undefined): readonly string[] {
+  return value === undefined ? [] : typeof value === 'string' ? [value] : value
+}
+
+function uuidOf(record: VmRecord | null): string {
+  return record?.seen.firmware_uuid.toLowerCase() ?? ''
+}
+
+function keyOf({ namespace, name }: VmRecord): string {
+  return `${namespace}/${name}`
 }
 
 /** A guest that has been down for longer did not move: who makes a VM of its UUID after that makes another one. */

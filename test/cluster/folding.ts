@@ -1,5 +1,6 @@
-import { ClusterFold, type Staged } from '../../src/cluster/fold.ts'
+import { ClusterFold } from '../../src/cluster/fold.ts'
 import type { Inbound } from '../../src/cluster/resources.ts'
+import type { Staged } from '../../src/cluster/staged.ts'
 import { KubeError, type KubeErrorKind } from '../../src/kube/index.ts'
 import type { VmiPart, VmPart, VmRecord } from '../../src/vm/index.ts'
 import { CLUSTER, HOLDS, vm, vmi } from '../vm/story.ts'

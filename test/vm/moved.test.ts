@@ -184,6 +184,31 @@ describe('the index of guests', () => {
     expect(guests.elsewhere({ cluster_uid: 'cluster-uid', name: 'testvm', uid: 'vm-1' }, firmwareUuid)).toEqual([])
   })
 
+  test('reads what is known where a cluster holds it, as it is by then; of the cluster that asks nothing is read', () => {
+    const record = there(true)
+    const records = new Map([['shop/web-1', record]])
+    let reads = 0
+    const counted = new Proxy(records, {
+      get: (map, name) => (key: string) => {
+        if (name === 'get') reads += 1
+        return map[name as 'get'](key)
+      },
+    })
+    const guests = new GuestIndex()
+    guests.attach('prod-2', counted)
+    guests.replace(null, record)
+    const later = { ...record, resource_version: '999' }
+    records.set('shop/web-1', later)
+    guests.replace(record, later)
+    expect(guests.elsewhere({ cluster_uid: 'cluster-2', name: 'web-1', uid: 'vm-1' }, UUID)).toEqual([])
+    expect(reads).toBe(0)
+    expect(guests.elsewhere({ cluster_uid: 'cluster-uid', name: 'web-1', uid: 'vm-1' }, UUID)).toEqual([later])
+    const other = { ...later, seen: { ...later.seen, firmware_uuid: '' } }
+    records.set('shop/web-1', other)
+    guests.replace(later, other)
+    expect(guests.elsewhere({ cluster_uid: 'cluster-uid', name: 'web-1', uid: 'vm-1' }, UUID)).toEqual([])
+  })
+
   test('forgets a guest with its last VM, and knows each VM once', () => {
     const [one, other] = [there(true), there(false, { cluster: 'prod-3', cluster_uid: 'cluster-3', uid: 'vm-3' })]
     const guests = indexOf(one, one, other)

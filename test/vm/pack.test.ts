@@ -1,0 +1,150 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { lineOf } from '../../bench/watch/objects.ts'
+import { pack, searchFor, unpack } from '../../src/vm/pack.ts'
+import { PackedMap } from '../../src/vm/packed-map.ts'
+import { projectVm, projectVmi } from '../../src/vm/index.ts'
+import { vm, vmi } from './story.ts'
+
+/** Few words that come again, long texts, keys that are no good keys. */
+const text = fc.oneof(
+  fc.constantFrom('', 'x', 'Running', 'worker-1', '10.0.0.7', '__proto__', 'constructor', 'é'.repeat(300), '\ud800'),
+  fc.string({ unit: 'binary' }),
+  fc.uuid(),
+)
+const { value } = fc.letrec<{ value: object }>(tie => ({
+  value: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    fc.dictionary(
+      text,
+      fc.oneof(
+        text,
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.integer(),
+        fc.boolean(),
+        fc.constant(null),
+      ),
+    ),
+    fc.array(fc.oneof(text, fc.integer(), tie('value')), { maxLength: 5 }),
+    fc.dictionary(text, tie('value'), { maxKeys: 5 }),
+  ),
+}))
+
+describe('What is packed', () => {
+  test('comes back as JSON has it, with its keys in the same order, whatever it is', () => {
+    fc.assert(
+      fc.property(value, any => {
+        const json = JSON.stringify(any)
+        expect(JSON.stringify(unpack(pack(any)))).toBe(json)
+        expect(unpack(pack(any))).toEqual(JSON.parse(json))
+      }),
+      { numRuns: 3_000 },
+    )
+  })
+
+  test('may be any part of a VM', () => {
+    const parts = [
+      vm(),
+      vmi(),
+      vm({ portrait: 'p'.repeat(5_000), labels: { a: 'b', '1': 'c' } }),
+      realVm(7),
+      realVmi(7),
+    ]
+    for (const part of parts) expect(unpack(pack(part))).toStrictEqual(part)
+  })
+
+  test('takes a fraction of its JSON when there are many alike', () => {
+    for (let n = 0; n < 1_000; n += 1) pack(realVmi(n))
+    const part = realVmi(1_001)
+    const packed = pack(part)
+    expect(typeof packed).toBe('string')
+    expect(packed.length).toBeLessThan(0.45 * JSON.stringify(part).length)
+  })
+
+  test('shares its long texts with who gave them', () => {
+    const portrait = 'p'.repeat(5_000)
+    expect(pack(vm({ portrait }))[1]).toBe(portrait)
+  })
+
+  test('finds so many texts again and no more: of more, each is there as often as it comes', () => {
+    const texts = Array.from({ length: 3_000 }, (_, n) => `${n}-4a53-8a45-0c6f7a2b1d9e-5e1f6c3a9d0b`.slice(0, 36))
+    const twice = { once: texts, again: texts }
+    expect(unpack(pack(twice))).toStrictEqual(twice)
+    expect(pack(twice).length).toBeGreaterThan(2_000 * 2 * 36)
+    expect(pack(twice).length).toBeLessThan(JSON.stringify(twice).length)
+  })
+
+  test('leaves out what is undefined, as JSON does', () => {
+    expect(unpack(pack({ a: 1, b: undefined, c: { d: undefined } }))).toStrictEqual({ a: 1, c: {} })
+  })
+
+  test('learns 4,096 fields and 16,384 words at most, and packs what is beyond them all the same', () => {
+    const odd = (n: number): object => ({ [`key-${n}`]: `value-${n}`, [`other-${n}`]: [`item-${n}`] })
+    for (let n = 0; n < 20_000; n += 1) pack(odd(n))
+    for (let n = 0; n < 100; n += 1) {
+      const hostile = { common: `word-${n}`, more: odd(30_000 + n) }
+      expect(unpack(pack(hostile))).toStrictEqual(hostile)
+    }
+    expect(pack(odd(40_000))).toBe(JSON.stringify([[odd(40_000)]]))
+    expect(unpack(pack(vm()))).toStrictEqual(vm())
+  })
+})
+
+describe('What is packed can be searched', () => {
+  test('and no text that is in it is missed, whether it is a word by then or not', () => {
+    fc.assert(
+      fc.property(value, fc.string({ minLength: 3, maxLength: 300 }), (any, needle) => {
+        const before = pack({ any, at: { needle } })
+        for (let n = 0; n < 3; n += 1) pack({ needle })
+        for (const packed of [before, pack({ needle, any })]) expect(searchFor(needle)(packed)).toBe(true)
+      }),
+    )
+  })
+
+  test('and most of what has not the text is passed over', () => {
+    const map = new PackedMap<object>()
+    for (let n = 0; n < 500; n += 1) map.set(`vm-${n}`, { name: `vm-${n}`, claim: `disk-${n}-root` })
+    expect([...map.holding('disk-77-root')]).toContain('vm-77')
+    expect([...map.holding('disk-77-root')].length).toBeLessThan(10)
+    expect([...map.holding('disk-1000-root')]).toEqual([])
+  })
+})
+
+describe('A packed map', () => {
+  test('is as a Map is, whatever is done to it', () => {
+    const commands = fc.array(fc.tuple(fc.constantFrom('set', 'delete', 'get'), fc.constantFrom('a', 'b', 'c'), value))
+    fc.assert(
+      fc.property(commands, steps => {
+        const [map, packed] = [new Map<string, object>(), new PackedMap<object>()]
+        for (const [act, key, any] of steps) {
+          const one = JSON.parse(JSON.stringify(any)) as object
+          const told = [map, packed].map(either => {
+            const answer = act === 'set' ? either.set(key, one) && null : act === 'delete' && either.delete(key)
+            return [answer, either.get(key), either.has(key), either.size, [...either.keys()]]
+          })
+          expect(told[1]).toEqual(told[0])
+        }
+        for (const copy of [packed, PackedMap.of(map), PackedMap.of(packed)]) {
+          expect([...copy]).toEqual([...map])
+          expect([...copy.values()]).toEqual([...map.values()])
+        }
+      }),
+    )
+  })
+
+  test('is not changed by what is done to a copy of it', () => {
+    const map = PackedMap.of<object>([['a', { x: 1 }]])
+    const copy = PackedMap.of(map)
+    copy.set('a', { x: 2 })
+    copy.delete('b')
+    expect(map.get('a')).toEqual({ x: 1 })
+  })
+})
+
+function realVm(n: number): ReturnType<typeof projectVm> {
+  return projectVm((JSON.parse(lineOf('ADDED', 'virtualmachines', n, n, 'x')) as { object: object }).object)
+}
+
+function realVmi(n: number): ReturnType<typeof projectVmi> {
+  return projectVmi((JSON.parse(lineOf('ADDED', 'virtualmachineinstances', n, n, 'x')) as { object: object }).object)
+}
