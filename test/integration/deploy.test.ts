@@ -109,15 +109,18 @@ describe('the manifests', () => {
   test('the configuration in it is valid, and every secret it names is mounted', async () => {
     const configMap = await find('base', 'ConfigMap')
     const { 'virtbridge.yaml': source } = configMap['data'] as Record<string, string>
-    const config = parseConfig(source ?? '', '/etc/virtbridge/virtbridge.yaml')
+    const config = parseConfig(source ?? '', '/etc/virtbridge/config/virtbridge.yaml')
 
     expect(config.clusters).toMatchObject([{ in_cluster: true }])
     for (const { token } of config.http.tokens)
       expect(token).toMatchObject({ file: expect.stringMatching(/^\/etc\/virtbridge\/secrets\//) })
     const deployment = JSON.stringify(await find('base', 'Deployment'))
-    for (const path of ['/etc/virtbridge/virtbridge.yaml', '/etc/virtbridge/secrets', '/var/lib/virtbridge']) {
+    for (const path of ['/etc/virtbridge/config', '/etc/virtbridge/secrets', '/var/lib/virtbridge']) {
       expect(deployment).toContain(`"mountPath":"${path}"`)
     }
+    // A file that is mounted by its subPath never changes.
+    expect(deployment).not.toContain('subPath')
+    expect(deployment).toContain('"args":["serve","--config","/etc/virtbridge/config/virtbridge.yaml"]')
     expect(config.log.path).toMatch(/^\/var\/lib\/virtbridge\//)
   })
 })
