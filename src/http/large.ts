@@ -10,7 +10,7 @@ import { Turnstile } from './turnstile.ts'
 export function boundLarge(app: FastifyInstance, limits: HttpLimits): void {
   const turnstile = new Turnstile(limits.large)
   app.addHook('onSend', async (request, reply, payload) => {
-    if (request.method === 'HEAD' || sizeOf(payload) < LARGE_BYTES) return payload
+    if (request.method === 'HEAD' || sizeOf(payload, reply) < LARGE_BYTES) return payload
     const leave = await turn(turnstile, request.caller?.name ?? request.ip, reply, limits.largeWaitMs)
     if (leave === null) throw busy()
     const late = setTimeout(() => reply.raw.destroy(), limits.largeMs)
@@ -48,8 +48,10 @@ function leftOf(reply: FastifyReply): AbortSignal {
   return left.signal
 }
 
-function sizeOf(payload: unknown): number {
-  return typeof payload === 'string' || Buffer.isBuffer(payload) ? payload.length : 0
+/** In bytes; of what is sent in pieces, as far as it is known before. */
+function sizeOf(payload: unknown, reply: FastifyReply): number {
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length
+  return Number(reply.getHeader('content-length') ?? 0)
 }
 
 /** True for the end of a request whose client left: nobody is there to be told. */

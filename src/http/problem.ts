@@ -32,6 +32,7 @@ export const TITLES: Readonly<Record<string, string>> = {
   internal: 'A fault of virtbridge',
   not_synced: 'Not read yet',
   stale: 'Can not be seen',
+  shrunk: 'Much shorter than before',
   too_many_followers: 'Too many readers follow',
   closing: 'The service is closing',
 }

@@ -1,67 +1,85 @@
 import { createHash } from 'node:crypto'
-import type { Fragment } from './fragment.ts'
-import type { Membership } from './group.ts'
-import type { Rendering } from './rendering.ts'
+import type { HostList } from './host-list.ts'
+import { CODINGS, type Coding, type Packed, whole } from './pack.ts'
+import { glue, type Piece } from './piece.ts'
 
-/** A document of Ansible's script protocol. The same hosts make the same bytes, and the same ETag. */
-export interface Document {
-  readonly body: string
+/** What a document is put together from, in order. */
+export interface Parts {
+  readonly hosts: readonly Piece[]
+  readonly groups: readonly Piece[]
+  readonly lists: readonly HostList[]
+}
+
+/** Bytes in some coding, in order. */
+export interface Encoded {
+  readonly chunks: readonly Buffer[]
+  readonly length: number
+}
+
+const HEAD = glue('{"_meta":{"hostvars":{')
+const BETWEEN = glue('}},')
+const TAIL = glue(']}}')
+const EMPTY = glue('{"_meta":{"hostvars":{}},"all":{"children":[]}}')
+
+/**
+ * A document of Ansible's script protocol, never changed. The same hosts make the same bytes, and the same ETag: it is made from the
+ * digests of the pieces, and where a piece ends is for the names in it alone.
+ */
+export class Document {
+  readonly kind = 'document'
   readonly etag: string
+  /** How many there are. */
   readonly hosts: number
-  readonly groups: ReadonlySet<string>
-  /** Label keys with more values than they may make groups. */
-  readonly capped: readonly string[]
-}
+  readonly lists: readonly HostList[]
+  /** As it is, without any coding. */
+  readonly plain: Encoded
+  readonly #pieces: readonly Piece[]
+  readonly #asked = new Set<Coding>()
+  readonly #encoded = new Map<Coding, Promise<Encoded>>()
 
-/** Splices fragments, in the order they come in, into one document. */
-export function splice(fragments: Iterable<Fragment>, rendering: Rendering): Document {
-  const groups = new Map<string, string[]>()
-  const hosts: string[] = []
-  const cap = new LabelCap(rendering.maxPerSource)
-  for (const fragment of fragments) {
-    const shown = fragment.shown[rendering.key]
-    hosts.push(`"${fragment.host}":${shown?.vars ?? '{}'}`)
-    const own = admitted(shown?.groups.of ?? [], (key, group) => groups.has(group) || cap.admits(key))
-    // Ansible knows a host by its groups: without any it would not be there.
-    for (const group of own.size === 0 ? ['ungrouped'] : own) {
-      const members = groups.get(group)
-      if (members === undefined) groups.set(group, [fragment.host])
-      else members.push(fragment.host)
+  constructor({ hosts, groups, lists }: Parts) {
+    const [first, ...others] = hosts
+    this.#pieces = first === undefined ? [EMPTY] : [HEAD, first.rest, ...others, BETWEEN, ...groups, TAIL]
+    this.lists = lists
+    this.hosts = lists.reduce((sum, list) => sum + list.hosts.length, 0)
+    this.plain = encoded(this.#pieces.map(({ bytes }) => bytes))
+    const digest = createHash('sha256')
+    for (const piece of this.#pieces) digest.update(piece.digest)
+    this.etag = `"${digest.digest('base64url').slice(0, 27)}"`
+  }
+
+  /** The whole as text, which costs a copy of it. */
+  get body(): string {
+    return Buffer.concat(this.plain.chunks).toString()
+  }
+
+  /** In a coding. What of it was compressed for an earlier document is not again. */
+  encoded(coding: Coding): Promise<Encoded> {
+    this.#asked.add(coding)
+    const known = this.#encoded.get(coding)
+    if (known !== undefined) return known
+    const encoding = this.#encode(coding)
+    this.#encoded.set(coding, encoding)
+    encoding.catch(() => this.#encoded.delete(coding))
+    return encoding
+  }
+
+  /** Forgets the codings that nobody asked for since the last time. */
+  tidy(): void {
+    for (const coding of CODINGS) {
+      if (this.#asked.has(coding)) continue
+      this.#encoded.delete(coding)
+      for (const piece of this.#pieces) piece.forget(coding)
     }
+    this.#asked.clear()
   }
-  const children = [...groups.keys()].sort()
-  const members = children.map(group => `"${group}":${JSON.stringify({ hosts: groups.get(group) })}`)
-  const all = `"all":${JSON.stringify({ children })}`
-  const body = `{"_meta":{"hostvars":{${hosts.join(',')}}},${[all, ...members].join(',')}}`
-  const etag = `"${createHash('sha256').update(body).digest('base64url').slice(0, 27)}"`
-  return { body, etag, hosts: hosts.length, groups: new Set(children), capped: cap.reached() }
+
+  async #encode(coding: Coding): Promise<Encoded> {
+    const all: Packed[] = await Promise.all(this.#pieces.map(piece => piece.packed(coding)))
+    return encoded(whole(all, coding))
+  }
 }
 
-function admitted(
-  memberships: readonly Membership[],
-  admits: (key: string, group: string) => boolean,
-): ReadonlySet<string> {
-  const own = memberships.filter(({ source, group }) => source === undefined || admits(source, group))
-  return new Set(own.map(({ group }) => group))
-}
-
-/** Counts the groups that each label key makes. */
-class LabelCap {
-  readonly #most: number
-  readonly #made = new Map<string, number>()
-
-  constructor(most: number) {
-    this.#most = most
-  }
-
-  /** True when the key may make one more group; counts it. */
-  admits(key: string): boolean {
-    const made = (this.#made.get(key) ?? 0) + 1
-    this.#made.set(key, made)
-    return made <= this.#most
-  }
-
-  reached(): readonly string[] {
-    return [...this.#made].filter(([, made]) => made > this.#most).map(([key]) => key)
-  }
+function encoded(chunks: readonly Buffer[]): Encoded {
+  return { chunks, length: chunks.reduce((sum, chunk) => sum + chunk.length, 0) }
 }

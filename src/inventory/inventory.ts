@@ -1,17 +1,21 @@
 import type { ClusterRecord } from '../cluster/index.ts'
 import type { FleetView } from '../fleet/index.ts'
-import { hostName, type VmRecord } from '../vm/index.ts'
+import { hostName, type VmRecord, vmKey } from '../vm/index.ts'
 import { addressOf } from './address.ts'
+import { Backlog } from './backlog.ts'
 import { type Closed, closedBecause } from './closed.ts'
 import { Contention } from './contention.ts'
-import { type Document, splice } from './document.ts'
-import { type Fragment, fragmentOf, isHostName, revised, SharedGroups } from './fragment.ts'
+import { Document } from './document.ts'
+import { type Exhibit, Gallery } from './gallery.ts'
+import { isHostName } from './group-set.ts'
 import type { Standing, VerbStatus } from './host.ts'
 import { claimsIn, type Network } from './network.ts'
-import { difference, type Difference, hostListOf, Past } from './past.ts'
+import type { Difference } from './past.ts'
 import type { Rendering } from './rendering.ts'
+import type { Shrunk } from './shrink-guard.ts'
 import { StaleBook, type Staleness, type StaleLimits } from './stale.ts'
-import { notTakenBecause, type View, viewOfAll } from './view.ts'
+import { Turns } from './turns.ts'
+import { type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
 
 export interface InventoryOptions {
@@ -23,70 +27,88 @@ export interface InventoryOptions {
   readonly labelGroups: readonly string[]
   readonly views?: readonly View[]
   readonly networks?: readonly Network[]
+  /** Renderings that any view may be asked for in, by name. Each costs memory only once somebody has asked. */
+  readonly formats?: ReadonlyMap<string, Rendering>
   readonly verbsOf: (uid: string) => VerbStatus
   readonly now: () => number
   /** Told once for each label key that makes more groups in a view than it may. */
   readonly warnOfGroups?: (view: string, label: string, most: number) => void
+  /** Told of a host that a view shows by its canonical name, although it asks for others, and why. */
+  readonly warnOfName?: (view: string, host: string, because: string) => void
 }
 
 /**
- * The document, or why there is none: closed until every cluster that the view could contain has been read once (`unread`), and, for
- * a view that would rather fail, while one of them can not be seen (`stale`).
+ * The document, or why there is none: `closed` until every cluster that the view could contain has been read once (`unread`), and, for
+ * a view that would rather fail, while one of them can not be seen (`stale`), and while it lacks more hosts than is believed (`shrunk`).
  */
-export type Inventory = ({ readonly kind: 'document' } & Document) | ({ readonly kind: 'closed' } & Closed)
+export type Inventory = Document | ({ readonly kind: 'closed' } & Closed) | Held
+
+/** A document that is not served for what it lacks. */
+export interface Held {
+  readonly kind: 'closed'
+  readonly because: 'shrunk'
+  readonly clusters: readonly string[]
+  readonly shrunk: Shrunk
+}
+
+/** Which inventory is asked for. */
+export interface Sight {
+  /** Left out: the whole fleet. */
+  readonly view?: string
+  /** One of `formats`; left out: as the view shows it. */
+  readonly format?: string
+}
 
 /** Groups that one label key may make in any view. Other groups are as many as there are. */
 export const MAX_LABEL_GROUPS = 2_000
-
-interface ViewState {
-  readonly view: View
-  readonly members: Set<string>
-  readonly warned: Set<string>
-  document: Document | null
-}
+/** VMs that are rendered in one go: some milliseconds. */
+const VMS_A_STEP = 100
+/** Steps that a reader waits for pieces to be made, while changes come so fast that there are always some to make. */
+const MAX_STEPS = 2_000
+/** Compressed forms that nobody asked for in this time are forgotten, in ms. */
+const TIDY_MS = 600_000
 
 /**
- * The inventory of the whole fleet and its views: each host is rendered when its VM changes, and spliced between the others on read.
+ * The inventory of the whole fleet and its views: each host is rendered when its VM changes, and put together with its neighbours on read.
  * A VM leaves only when it is known to be gone, or by what is known of it leaves the view; one whose cluster can not be seen stays, marked.
+ *
+ * What changes many hosts at once (a start, a cluster that is not seen any more) waits until somebody reads. `read` then does all of it;
+ * who must not stall awaits `prepare` first.
  */
 export class InventoryCache implements Disposable {
   readonly #options: InventoryOptions
-  readonly #views: ReadonlyMap<string, ViewState>
-  readonly #renderings: readonly Rendering[]
+  readonly #views: ReadonlyMap<string, View>
+  readonly #gallery: Gallery
   readonly #contention: Contention
-  readonly #fragments = new Map<string, Fragment>()
   readonly #staleness: StaleBook
   readonly #unsubscribe: () => void
-  readonly #groups = new SharedGroups()
-  readonly #past = new Past()
+  readonly #backlog = new Backlog()
+  readonly #turns = new Turns()
   /** The sets of each cluster, as its hosts are rendered by them. */
   readonly #sets: Map<string, string | undefined>
-  #revision = 0
-  /** The hosts by name; null when one came or went. */
-  #order: readonly string[] | null = null
+  #tidied: number
 
   constructor(options: InventoryOptions) {
     const { fleet, labelGroups, views = [], networks = [] } = options
     this.#options = options
+    this.#tidied = options.now()
     this.#sets = new Map([...fleet.clusters].map(([name, cluster]) => [name, cluster.cluster_sets?.join()]))
     this.#staleness = new StaleBook(fleet.clusters, options.limits)
     const whole = viewOfAll('', { builtin: true, labels: labelGroups, maxPerLabel: MAX_LABEL_GROUPS })
     const all = [whole, ...views]
-    this.#views = new Map(all.map(view => [view.name, newState(view)]))
-    this.#renderings = [...new Map(all.map(({ rendering }) => [rendering.key, rendering])).values()]
+    this.#views = new Map(all.map(view => [view.name, view]))
+    this.#gallery = new Gallery({ ofGroups: options.warnOfGroups, ofName: options.warnOfName })
+    for (const view of this.#views.values()) this.#gallery.open(view, view.rendering)
     this.#contention = new Contention({
       claimsOf: claimsIn(networks, addressesUsed(all)),
       recordOf: host => fleet.byHost(host),
       stalenessOf: record => this.#staleness.of(record.cluster, options.now()),
     })
-    for (const record of fleet.vms.values()) this.#contention.change(null, record)
-    for (const record of fleet.vms.values()) this.#render(record)
+    this.#backlog.addFresh(fleet.vms.keys())
     this.#unsubscribe = fleet.subscribe(change => {
       if (change.kind === 'cluster') return this.#regroup(change.name)
-      const touched = this.#contention.change(change.before, change.after)
-      if (change.after !== null) this.#render(change.after)
-      else if (change.before !== null) this.#drop(hostName(change.before))
-      this.#renderHosts(touched)
+      this.#change(change.key, change.before, change.after)
+      this.#tidy(options.now())
     })
   }
 
@@ -99,76 +121,148 @@ export class InventoryCache implements Disposable {
     return [...this.#views.keys()].filter(name => name !== '').sort()
   }
 
-  /** The inventory at `now`, in ms: of the whole fleet, or of one of the `views`. */
-  read(now: number, name = ''): Inventory {
-    const state = this.#state(name)
-    this.#age(now)
-    const { fleet, expected } = this.#options
-    const stalenessOf = (cluster: string): Staleness => this.#staleness.of(cluster, now)
-    const closed = closedBecause(state.view, { clusters: fleet.clusters, expected, stalenessOf })
-    if (closed !== null) return { kind: 'closed', ...closed }
-    return { kind: 'document', ...this.#document(state) }
+  /** The names of the formats, in order. */
+  get formats(): readonly string[] {
+    return [...(this.#options.formats?.keys() ?? [])].sort()
   }
 
-  /** The variables of one host as JSON; null when the view does not have it. Tell from `read` whether it is open. */
+  /** The inventory at `now`, in ms: of the whole fleet, or of one of the `views`. It counts as served. */
+  read(now: number, sight: Sight | string = {}): Inventory {
+    const exhibit = this.#exhibit(sight)
+    this.#catchUp(now)
+    const closed = this.#closed(exhibit.view, now)
+    if (closed !== null) return { kind: 'closed', ...closed }
+    const served = this.#gallery.serve(exhibit)
+    return served instanceof Document ? served : { kind: 'closed', because: 'shrunk', clusters: [], shrunk: served }
+  }
+
+  /** Resolves when `read` has little left to do. Until then it works in short pieces, so that others are heard meanwhile. */
+  async prepare(sight: Sight | string = {}): Promise<void> {
+    for (let step = 0; step < MAX_STEPS; step += 1) {
+      const { page } = this.#exhibit(sight)
+      this.#age(this.#options.now())
+      if (this.#backlog.size === 0 && page.isReady) return
+      // Who waits behind others may find that they did it.
+      await this.#turns.take(() => (this.#backlog.size > 0 ? this.#work(VMS_A_STEP) : page.step()))
+      if (this.#backlog.size > 0) step -= 1
+    }
+  }
+
+  /** Why there is no document now, but for what the last one had; null when it is open. */
+  closed(now: number, name = ''): Closed | null {
+    this.#age(now)
+    return this.#closed(this.#view(name), now)
+  }
+
+  /** The variables of one host as JSON; null when the view does not have it. Tell from `closed` whether it is open. */
   varsOf(host: string, name = ''): string | null {
-    const { members, view } = this.#state(name)
-    return members.has(host) ? (this.#fragments.get(host)?.shown[view.rendering.key]?.vars ?? null) : null
+    const { page } = this.#exhibit(name)
+    this.#work(Infinity)
+    return page.varsOf(page.canonicalOf(host))
   }
 
   /**
    * Why a host is in a view or not, enabled or not, and in its groups, at `now`. `ofOthers` false: for who may see nothing but the
    * view, so that nothing is said of any VM outside of it.
    */
-  why(host: string, now: number, { view: name = '', ofOthers = true } = {}): Why {
-    const state = this.#state(name)
-    const inventory = this.read(now, name)
-    const record = ofOthers || state.members.has(host) ? this.#options.fleet.byHost(host) : undefined
+  why(name: string, now: number, { view: viewName = '', ofOthers = true } = {}): Why {
+    const { view, page } = this.#exhibit(viewName)
+    this.#catchUp(now)
+    const host = page.canonicalOf(name)
+    const closed = this.#closed(view, now)
+    const record = ofOthers || page.has(host) ? this.#options.fleet.byHost(host) : undefined
     return why({
-      host,
-      view: state.view,
+      host: name,
+      view,
       record: record ?? null,
-      listed: state.members.has(host),
-      rival:
-        record === undefined ? '' : this.#contention.betterThan(record, state.view.approach.choose(record).address),
+      listed: page.has(host),
+      rival: record === undefined ? '' : this.#contention.betterThan(record, view.approach.choose(record).address),
       ofOthers,
       standing: this.#standingOf(record, now),
-      closed: inventory.kind === 'closed' ? inventory : null,
-      groups: inventory.kind === 'document' ? inventory.groups : null,
+      closed,
+      hasGroup: group => closed !== null || page.hasGroup(group),
     })
   }
 
   /** What became of a view between two of its documents, as long as both are remembered: they were made by this process. Else null. */
-  differenceOf(before: string, after: string, name = ''): Difference | null {
-    const [was, is] = [this.#past.find(name, before), this.#past.find(name, after)]
-    return was === undefined || is === undefined ? null : difference(was, is)
+  differenceOf(before: string, after: string, sight: Sight | string = {}): Difference | null {
+    return this.#gallery.difference(this.#exhibit(sight), before, after)
   }
 
   /** The host with a better claim to the address of this VM; empty when there is none. */
   rivalOf(record: VmRecord): string {
+    this.#work(Infinity, true)
     return this.#contention.betterThan(record)
   }
 
   /** Renders the VM with this uid again: what day 2 knows of it changed. */
   refresh(record: VmRecord): void {
-    this.#render(record)
+    if (!this.#backlog.isFresh(vmKey(record))) this.#render(record)
   }
 
-  #state(name: string): ViewState {
-    const state = this.#views.get(name)
-    if (state === undefined) throw new RangeError(`there is no view "${name}"`)
-    return state
+  #view(name: string): View {
+    const view = this.#views.get(name)
+    if (view === undefined) throw new RangeError(`there is no view "${name}"`)
+    return view
+  }
+
+  #exhibit(sight: Sight | string): Exhibit {
+    const { view: name = '', format = '' } = typeof sight === 'string' ? { view: sight } : sight
+    const view = this.#view(name)
+    const rendering = format === '' ? view.rendering : this.#options.formats?.get(format)
+    if (rendering === undefined) throw new RangeError(`there is no format "${format}"`)
+    const known = this.#gallery.find(view, rendering)
+    if (known !== undefined) return known
+    this.#backlog.addShown(this.#options.fleet.vms.keys())
+    return this.#gallery.open(view, rendering)
+  }
+
+  #closed(view: View, now: number): Closed | null {
+    const { fleet, expected } = this.#options
+    const stalenessOf = (cluster: string): Staleness => this.#staleness.of(cluster, now)
+    return closedBecause(view, { clusters: fleet.clusters, expected, stalenessOf })
+  }
+
+  #change(key: string, before: VmRecord | null, after: VmRecord | null): void {
+    if (this.#backlog.isFresh(key)) {
+      if (after === null) this.#backlog.remove(key)
+      return
+    }
+    const touched = this.#contention.change(before, after)
+    if (after !== null) this.#render(after)
+    else if (before !== null) {
+      this.#backlog.remove(key)
+      this.#gallery.remove(hostName(before))
+    }
+    this.#backlog.addShown(touched.flatMap(host => this.#keyOf(host)))
   }
 
   /** Clusters grow stale by time alone: their hosts are rendered again when they cross a limit. */
   #age(now: number): void {
-    const { vms } = this.#options.fleet
     const crossed = this.#staleness.crossed(now)
-    if (crossed.size === 0) return
-    const records = [...vms.values()].filter(record => crossed.has(record.cluster))
-    const touched = new Set(records.flatMap(record => this.#contention.change(record, record)))
-    for (const record of records) this.#render(record)
-    this.#renderHosts(touched)
+    if (crossed.size > 0) this.#backlog.addClaims(this.#keysOf(crossed))
+  }
+
+  #catchUp(now: number): void {
+    this.#age(now)
+    this.#work(Infinity)
+    this.#tidy(now)
+  }
+
+  /** Takes so many VMs from the backlog. */
+  #work(most: number, claimsOnly = false): void {
+    for (let done = 0; done < most; done += 1) {
+      const next = this.#backlog.next(claimsOnly)
+      if (next === null) return
+      const record = this.#options.fleet.vms.get(next.key)
+      if (record === undefined) continue
+      if (next.what === 'shown') {
+        this.#render(record)
+        continue
+      }
+      const touched = this.#contention.change(next.what === 'fresh' ? null : record, record)
+      this.#backlog.addShown([next.key, ...touched.flatMap(host => this.#keyOf(host))])
+    }
   }
 
   #standingOf(record: VmRecord | undefined, now: number): Standing {
@@ -184,59 +278,31 @@ export class InventoryCache implements Disposable {
 
   /** A cluster came into another set, which is known: its hosts may be of other views and groups now. */
   #regroup(name: string): void {
-    const { clusters, vms } = this.#options.fleet
-    const sets = clusters.get(name)?.cluster_sets?.join()
+    const sets = this.#options.fleet.clusters.get(name)?.cluster_sets?.join()
     if (sets === this.#sets.get(name)) return
     this.#sets.set(name, sets)
-    for (const record of vms.values()) if (record.cluster === name) this.#render(record)
+    this.#backlog.addShown(this.#keysOf(new Set([name])))
   }
 
-  #renderHosts(hosts: Iterable<string>): void {
-    for (const host of hosts) {
-      const record = this.#options.fleet.byHost(host)
-      if (record !== undefined) this.#render(record)
-    }
+  /** The keys of the VMs of clusters. */
+  #keysOf(clusters: ReadonlySet<string>): readonly string[] {
+    return [...this.#options.fleet.vms.keys()].filter(key => clusters.has(key.slice(0, key.indexOf('/'))))
+  }
+
+  #keyOf(host: string): readonly string[] {
+    const record = this.#options.fleet.byHost(host)
+    return record === undefined ? [] : [vmKey(record)]
   }
 
   #render(record: VmRecord): void {
-    const host = hostName(record)
-    if (!isHostName(host)) return
-    const standing = this.#standingOf(record, this.#options.now())
-    const wanted = { renderings: this.#renderings, groups: this.#groups, revision: (this.#revision += 1) }
-    const known = this.#fragments.get(host)
-    if (known === undefined) this.#order = null
-    const fragment = revised(known, fragmentOf(record, standing, wanted))
-    if (known === undefined || this.#renderings.some(({ key }) => known.shown[key] !== fragment.shown[key]))
-      this.#fragments.set(host, fragment)
-    for (const state of this.#views.values()) {
-      const { view, members } = state
-      const { key } = view.rendering
-      const takes = key in fragment.shown && notTakenBecause(view, record, standing).length === 0
-      if (takes && members.has(host) && known?.shown[key] === fragment.shown[key]) continue
-      if (takes) members.add(host)
-      else if (!members.delete(host)) continue
-      state.document = null
-    }
+    if (!isHostName(hostName(record))) return
+    this.#gallery.show(record, this.#standingOf(record, this.#options.now()))
   }
 
-  #drop(host: string): void {
-    if (!this.#fragments.delete(host)) return
-    this.#order = null
-    for (const state of this.#views.values()) if (state.members.delete(host)) state.document = null
-  }
-
-  #document(state: ViewState): Document {
-    if (state.document !== null) return state.document
-    this.#order ??= [...this.#fragments.keys()].sort()
-    const { view, members, warned } = state
-    const hosts = this.#order.filter(host => members.has(host)).flatMap(host => this.#fragments.get(host) ?? [])
-    state.document = splice(hosts, view.rendering)
-    this.#past.remember(hostListOf(view.name, state.document.etag, hosts, view.rendering))
-    for (const label of state.document.capped) {
-      if (!warned.has(label)) this.#options.warnOfGroups?.(view.name, label, view.rendering.maxPerSource)
-      warned.add(label)
-    }
-    return state.document
+  #tidy(now: number): void {
+    if (now - this.#tidied < TIDY_MS) return
+    this.#tidied = now
+    this.#gallery.tidy()
   }
 }
 
@@ -248,8 +314,4 @@ function addressesUsed(views: readonly View[]): (record: VmRecord) => readonly s
 
 function setsOf(cluster: ClusterRecord | undefined): Pick<Standing, 'clusterSets'> {
   return cluster?.cluster_sets === undefined ? {} : { clusterSets: cluster.cluster_sets }
-}
-
-function newState(view: View): ViewState {
-  return { view, members: new Set(), warned: new Set(), document: null }
 }

@@ -1,6 +1,6 @@
 import type { VmRecord } from '../vm/index.ts'
 import type { Closed } from './closed.ts'
-import { isHostName } from './fragment.ts'
+import { isHostName } from './group-set.ts'
 import type { Membership } from './group.ts'
 import { unreachableReason } from './approach.ts'
 import type { Standing } from './host.ts'
@@ -36,8 +36,8 @@ export interface Evidence {
   readonly standing: Standing
   /** Null while it is open. */
   readonly closed: Closed | null
-  /** The groups that the view has; null while it is closed. */
-  readonly groups: ReadonlySet<string> | null
+  /** The view has this group; of all while it is closed. */
+  readonly hasGroup: (group: string) => boolean
 }
 
 const HIDDEN = 'it is not in this view; of others nothing is told to this token'
@@ -45,7 +45,7 @@ const UNKNOWN = 'no VM of this name is known: there was none, it was deleted, or
 
 /** Explains one host in one view. Pure. */
 export function why(evidence: Evidence): Why {
-  const { host, view, record, listed, rival, ofOthers, standing, closed, groups } = evidence
+  const { host, view, record, listed, rival, ofOthers, standing, closed, hasGroup } = evidence
   const base = { host, view: view.name, listed, closed: closed?.clusters ?? [] }
   if (record === null) return { ...base, because: [ofOthers ? UNKNOWN : HIDDEN], ...NOWHERE }
   const left = isHostName(host)
@@ -59,7 +59,7 @@ export function why(evidence: Evidence): Why {
       : reason
   const { sources, maxPerSource } = view.rendering
   const memberships = view.rendering.groupsOf(record, standing)
-  const isThere = ({ group }: Membership): boolean => groups === null || groups.has(group)
+  const isThere = ({ group }: Membership): boolean => hasGroup(group)
   const chosen = sources.map(label => ({ label, membership: memberships.find(({ source }) => source === label) }))
   const notIn = chosen
     .filter(({ membership }) => membership === undefined || !isThere(membership))

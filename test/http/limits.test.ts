@@ -164,6 +164,8 @@ describe('large answers', () => {
   test('that are not read are cut off, whether nothing is read or too little', async () => {
     await using desk = await openLarge({ stalledMs: 300, large: { all: 1, each: 1, waiting: 10 } })
     desk.put(...Array.from({ length: 12_000 }, (_, n) => guest(`more-${n}`)))
+    // Nobody is to be cut off while the first document is made.
+    await desk.get('/api/v1/inventory')
     const url = await desk.listen()
     await lazy(url, TOKENS.reader)
     // Who waits for a turn lies still too, and may be cut off as well before its turn comes.

@@ -224,7 +224,11 @@ test('however VMs come, change and go, a view is what it would be if it were mad
         for (const { name } of read ? VIEWS : []) cache.read(NOW, name)
       }
       using anew = cacheOf(fleet, VIEWS)
-      for (const { name } of VIEWS) expect(cache.read(NOW, name)).toEqual(anew.read(NOW, name))
+      const read = (from: InventoryCache, name: string): readonly string[] => {
+        const inventory = from.read(NOW, name)
+        return inventory.kind === 'closed' ? inventory.clusters : [inventory.etag, inventory.body]
+      }
+      for (const { name } of VIEWS) expect(read(cache, name)).toEqual(read(anew, name))
     }),
     { numRuns: 150 },
   )

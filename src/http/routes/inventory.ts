@@ -1,21 +1,19 @@
-import { promisify } from 'node:util'
-import { gzip } from 'node:zlib'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Inventory } from '../../inventory/index.ts'
+import { CODINGS, type Document, type Inventory } from '../../inventory/index.ts'
 import type { Caller } from '../auth.ts'
+import { streamOf } from '../chunks.ts'
 import { type Description, json, query, text } from '../description.ts'
 import { type AppParts, requireView } from '../parts.ts'
+import { codingFor, namesTag } from '../preference.ts'
 import { Problem } from '../problem.ts'
 import { shape } from '../shapes.ts'
 
-const compress = promisify(gzip)
 /** Seconds after which a closed inventory is worth asking for again. */
 const RETRY_AFTER = '5'
 
-type Open = Extract<Inventory, { kind: 'document' }>
 type Closed = Extract<Inventory, { kind: 'closed' }>
 
-const CLOSED = { 503: ['not_synced', 'stale'] }
+const CLOSED = { 503: ['not_synced', 'stale', 'shrunk'] }
 const LIST: Omit<Description, 'id'> = {
   summary: 'The inventory, as Ansible takes it; or why a host is as it is, or what changed',
   right: 'read',
@@ -51,29 +49,17 @@ interface Ask {
  * has been read once. Beside it the variables of one host, and why a host is as it is.
  */
 export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
-  const packed = new Map<string, { etag: string; body: Promise<Buffer> }>()
-  const pack = (view: string, { etag, body }: Open): Promise<Buffer> => {
-    const known = packed.get(view)
-    if (known?.etag === etag) return known.body
-    // Compressed once for each content, however many ask.
-    const fresh = { etag, body: compress(body) }
-    packed.set(view, fresh)
-    return fresh.body
-  }
   const list = async (request: FastifyRequest<Ask>, reply: FastifyReply): Promise<unknown> => {
     const { view = '' } = request.params
     const caller = authorize(parts, request, view)
     const { why, since } = request.query
     request.told = { view, host: why ?? '' }
+    await parts.inventory.prepare(view)
     if (why !== undefined) return parts.inventory.why(why, parts.now(), { view, ofOthers: caller.views === undefined })
     const inventory = openOf(parts, view)
     request.told = { view, hosts: inventory.hosts }
     if (since !== undefined) return differenceOf(parts, view, since, inventory.etag)
-    void reply.headers({ etag: inventory.etag, 'cache-control': 'no-cache', vary: 'authorization, accept-encoding' })
-    if (matches(request.headers['if-none-match'], inventory.etag)) return reply.status(304).send()
-    void reply.type('application/json; charset=utf-8')
-    if (!takesGzip(request.headers['accept-encoding']?.toString())) return reply.send(inventory.body)
-    return reply.header('content-encoding', 'gzip').send(await pack(view, inventory))
+    return answer(inventory, request, reply)
   }
   const schema = { querystring: query({ why: text(512, 'A host'), since: text(64, 'An ETag') }) }
   app.get<Ask>('/api/v1/inventory', { schema, config: { api: { id: 'readInventory', ...LIST } } }, list)
@@ -81,12 +67,14 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
   app.get<Ask>(
     '/api/v1/inventory/hosts/:host',
     { schema: { querystring: query({ view: text(63, 'A view') }) }, config: { api: HOST } },
-    (ask, reply) => {
+    async (ask, reply) => {
       const { view = '' } = ask.query
       const { host = '' } = ask.params
       ask.told = { view, host }
       authorize(parts, ask, view)
-      openOf(parts, view)
+      await parts.inventory.prepare(view)
+      const closed = parts.inventory.closed(parts.now(), view)
+      if (closed !== null) throw closedProblem({ kind: 'closed', ...closed })
       const vars = parts.inventory.varsOf(host, view)
       if (vars === null) throw notListed(host, view)
       return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(vars)
@@ -106,15 +94,43 @@ function authorize(parts: AppParts, request: FastifyRequest, view: string): Call
   })
 }
 
-function openOf(parts: AppParts, view: string): Open {
+function openOf(parts: AppParts, view: string): Document {
   const inventory = parts.inventory.read(parts.now(), view)
-  if (inventory.kind === 'closed') throw inventory.because === 'unread' ? unread(inventory) : unseen(inventory)
+  if (inventory.kind === 'closed') throw closedProblem(inventory)
   return inventory
+}
+
+/** The document in the coding that suits the client best, or that it is what the client has. Each coding has an entity tag of its own. */
+async function answer(document: Document, { method, headers }: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const coding = codingFor(headers['accept-encoding']?.toString(), OFFERED)
+  const etag = tagIn(document.etag, coding)
+  void reply.headers({ etag, 'cache-control': 'no-cache', vary: 'accept-encoding, authorization' })
+  if (namesTag(headers['if-none-match'], etag)) return reply.status(304).send()
+  void reply.type('application/json; charset=utf-8')
+  if (coding !== 'identity') void reply.header('content-encoding', coding)
+  // What nobody reads is not compressed for its length.
+  if (method === 'HEAD' && coding !== 'identity') return reply.send(streamOf([]))
+  const { chunks, length } = coding === 'identity' ? document.plain : await document.encoded(coding)
+  void reply.header('content-length', length)
+  return reply.send(streamOf(method === 'HEAD' ? [] : chunks))
+}
+
+/** Of equals zstd: it is quicker on both sides. */
+const OFFERED = [...CODINGS].reverse()
+
+/** RFC 9110 §8.8.3.3: a strong tag is of one coding alone. */
+function tagIn(etag: string, coding: string): string {
+  return coding === 'identity' ? etag : `${etag.slice(0, -1)}-${coding}"`
+}
+
+function closedProblem(inventory: Closed): Problem {
+  if (inventory.because === 'shrunk') return shrunk(inventory)
+  return inventory.because === 'unread' ? unread(inventory) : unseen(inventory)
 }
 
 /** What joined, left and changed since the document with that ETag, with or without its quotes. */
 function differenceOf(parts: AppParts, view: string, since: string, etag: string): object {
-  const before = `"${since.replace(/^(W\/)?"|"$/g, '')}"`
+  const before = `"${since.replace(/^(W\/)?"|(-gzip|-zstd)?"?$/g, '')}"`
   const difference = parts.inventory.differenceOf(before, etag, view)
   if (difference !== null) return { since: before, etag, ...difference }
   throw new Problem(404, 'no_past', `${before} is no document that is remembered`, {
@@ -139,21 +155,18 @@ function unseen({ clusters }: Closed): Problem {
   })
 }
 
+function shrunk({ shrunk: { missing, of, most } }: Extract<Closed, { because: 'shrunk' }>): Problem {
+  const message = `${missing} of ${of} hosts would be missing, although their VMs are not known to be deleted; ${most} percent may`
+  return new Problem(503, 'shrunk', message, {
+    hint: 'GET with ?why=HOST says why one of them left; when it is meant to be, raise max_shrink of the view',
+    more: { missing, of },
+    headers: { 'retry-after': RETRY_AFTER },
+  })
+}
+
 function notListed(host: string, view: string): Problem {
   const where = view === '' ? '' : ` in the view "${view}"`
   return new Problem(404, 'not_listed', `no host is called "${host}"${where}`, {
     hint: `GET /api/v1/inventory${view === '' ? '' : `/${view}`}?why=${encodeURIComponent(host)} says why`,
   })
-}
-
-/** RFC 9110 §12.5.3, as far as gzip goes: `q=0` says no. */
-function takesGzip(header = ''): boolean {
-  const [, quality = '1'] = /(?:^|,)\s*gzip\s*(?:;\s*q=([0-9.]+))?\s*(?:,|$)/i.exec(header) ?? [undefined, '0']
-  return Number(quality) > 0
-}
-
-/** RFC 9110 §13.1.2: a list of entity tags, compared weakly, or `*`. */
-function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false
-  return header.split(',').some(tag => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag)
 }

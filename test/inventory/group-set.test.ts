@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { SharedGroups } from '../../src/inventory/fragment.ts'
+import { SharedGroups } from '../../src/inventory/group-set.ts'
 import { ownRendering } from '../../src/inventory/rendering.ts'
 import { guest } from '../day2/guest.ts'
 

@@ -1,0 +1,102 @@
+import { hostName, type VmRecord } from '../vm/index.ts'
+import type { Document } from './document.ts'
+import type { Standing } from './host.ts'
+import { Page } from './page.ts'
+import { difference, type Difference, Past } from './past.ts'
+import type { Rendering } from './rendering.ts'
+import { Sheet } from './sheet.ts'
+import { ShrinkGuard, type Shrunk } from './shrink-guard.ts'
+import { notTakenBecause, type View } from './view.ts'
+
+/** Told of what is odd with a view. */
+export interface Warnings {
+  /** A source makes more groups in it than it may: told once for each. */
+  readonly ofGroups?: ((view: string, source: string, most: number) => void) | undefined
+  /** A host is shown by its canonical name, and why. */
+  readonly ofName?: ((view: string, host: string, because: string) => void) | undefined
+}
+
+/** A view in one rendering, with what guards it. */
+export interface Exhibit {
+  readonly view: View
+  readonly page: Page
+  readonly guard: ShrinkGuard
+  /** The same for the same view in the same rendering. */
+  readonly key: string
+}
+
+/** Everything that is shown: each rendering once, and each view in the renderings that it is asked for in. */
+export class Gallery {
+  readonly #warnings: Warnings
+  readonly #sheets = new Map<string, Sheet>()
+  readonly #exhibits = new Map<string, Exhibit>()
+  readonly #past = new Past()
+
+  constructor(warnings: Warnings) {
+    this.#warnings = warnings
+  }
+
+  find(view: View, rendering: Rendering): Exhibit | undefined {
+    return this.#exhibits.get(keyOf(view, rendering))
+  }
+
+  /** Opens a view in a rendering. It is empty until each VM was shown. */
+  open(view: View, rendering: Rendering): Exhibit {
+    const sheet = this.#sheets.get(rendering.key) ?? new Sheet(rendering)
+    this.#sheets.set(rendering.key, sheet)
+    const page = new Page(sheet, {
+      ofGroups: source => this.#warnings.ofGroups?.(view.name, source, rendering.maxPerSource),
+      ofName: (host, because) => this.#warnings.ofName?.(view.name, host, because),
+    })
+    const key = keyOf(view, rendering)
+    const exhibit = { view, page, guard: new ShrinkGuard(view.maxShrink), key }
+    this.#exhibits.set(key, exhibit)
+    return exhibit
+  }
+
+  /** Shows a VM in every view that takes it, and in no other. */
+  show(record: VmRecord, standing: Standing): void {
+    const host = hostName(record)
+    const put = new Map([...this.#sheets.values()].map(sheet => [sheet, sheet.put(record, standing)] as const))
+    for (const { view, page, guard } of this.#exhibits.values()) {
+      const { shown = null, changed = false } = put.get(page.sheet) ?? {}
+      if (shown === null || notTakenBecause(view, record, standing).length > 0) page.drop(host)
+      else guard.returned(page.take(record, shown, changed))
+    }
+  }
+
+  /** A VM was deleted. */
+  remove(host: string): void {
+    for (const { page, guard } of this.#exhibits.values()) {
+      const name = page.drop(host)
+      if (name !== null) guard.deleted(name)
+    }
+    for (const sheet of this.#sheets.values()) sheet.remove(host)
+  }
+
+  /** The document as of now, or why it is not served: it is much shorter than the one before. */
+  serve({ page, guard, key }: Exhibit): Document | Shrunk {
+    const { document } = page
+    const shrunk = guard.refuses(document.lists)
+    if (shrunk !== null) return shrunk
+    guard.served(document.lists)
+    const { etag, lists } = document
+    this.#past.remember({ page: key, etag, lists })
+    return document
+  }
+
+  /** What became of a view between two of its documents; null unless both are remembered. */
+  difference({ key }: Exhibit, before: string, after: string): Difference | null {
+    const [was, is] = [this.#past.find(key, before), this.#past.find(key, after)]
+    return was === undefined || is === undefined ? null : difference(was.lists, is.lists)
+  }
+
+  /** Forgets compressed forms that nobody asked for since the last time. */
+  tidy(): void {
+    for (const { page } of this.#exhibits.values()) page.tidy()
+  }
+}
+
+function keyOf(view: View, rendering: Rendering): string {
+  return `${view.name} ${rendering.key}`
+}

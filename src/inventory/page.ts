@@ -1,0 +1,302 @@
+import { hostName, type VmRecord } from '../vm/index.ts'
+import { Document } from './document.ts'
+import { GroupBook } from './group-book.ts'
+import type { GroupRange, Place } from './group-list.ts'
+import type { GroupSet } from './group-set.ts'
+import { BY_NAME, type HostList, HostRange } from './host-list.ts'
+import { Naming } from './naming.ts'
+import { GAP, Piece } from './piece.ts'
+import { Ranges } from './ranges.ts'
+import { type Sheet, type Shown, spliced } from './sheet.ts'
+
+/** Told of what is odd with a page. */
+export interface PageWarnings {
+  /** A source makes more groups than it may; told once for each. */
+  readonly ofGroups: (source: string) => void
+  /** A host is shown by its canonical name, and why. */
+  readonly ofName: (host: string, because: string) => void
+}
+
+/** Ranges that are made into pieces in one go: some milliseconds. */
+const RANGES_A_STEP = 8
+
+/** The hosts that one view takes, in one rendering: what a document is made from. */
+export class Page {
+  readonly #sheet: Sheet
+  readonly #warnings: PageWarnings
+  /** By canonical name. */
+  readonly #members = new Map<string, GroupSet>()
+  /** By the name that they are shown by. */
+  readonly #ranges = new Ranges<string, PageRange>(BY_NAME, () => new PageRange())
+  readonly #groups: GroupBook
+  /** Null where hosts are shown by their canonical names. */
+  readonly #naming: Naming | null
+  /** Shown names by canonical ones, and back; where hosts are shown by those, they are not here. */
+  readonly #shown = new Map<string, string>()
+  readonly #canonical = new Map<string, string>()
+  readonly #warned = new Set<string>()
+  #document: Document | null = null
+
+  constructor(sheet: Sheet, warnings: PageWarnings) {
+    this.#sheet = sheet
+    this.#warnings = warnings
+    this.#groups = new GroupBook(sheet.rendering)
+    const taken = { host: (name: string) => this.#members.has(name), group: (name: string) => this.#groups.has(name) }
+    this.#naming = sheet.rendering.hostOf === hostName ? null : new Naming(taken)
+  }
+
+  /** The rendering that it is in. */
+  get sheet(): Sheet {
+    return this.#sheet
+  }
+
+  /** True for the canonical name of a host that is here. */
+  has(host: string): boolean {
+    return this.#members.has(host)
+  }
+
+  /** The canonical name of a host that is shown by this one; of none, the name itself. */
+  canonicalOf(name: string): string {
+    return this.#canonical.get(name) ?? name
+  }
+
+  /** True for a group of the document. */
+  hasGroup(name: string): boolean {
+    return this.#groups.has(name)
+  }
+
+  /** Takes a host as the sheet shows it; gives the name that it is shown by. `changed`: the sheet shows it otherwise than before. */
+  take(record: VmRecord, { groups }: Shown, changed: boolean): string {
+    const host = hostName(record)
+    const known = this.#members.get(host)
+    if (known !== undefined && !changed) return this.#nameOf(host)
+    this.#document = null
+    if (known === undefined) this.#members.set(host, groups)
+    const others = this.#naming?.wish(host, this.#sheet.rendering.hostOf(record)) ?? []
+    // Who has to give a name away does so first.
+    for (const other of others) this.#rename(other)
+    if (known === undefined) {
+      const name = this.#call(host)
+      this.#ranges.add(name)
+      this.#groups.add(name, groups)
+      this.#renameLike(groups)
+      return this.#nameOf(host)
+    }
+    this.#rename(host)
+    const name = this.#nameOf(host)
+    this.#ranges.of(name).touch()
+    if (known.key === groups.key) return name
+    this.#members.set(host, groups)
+    this.#groups.change(name, known, groups)
+    this.#renameLike(known)
+    this.#renameLike(groups)
+    return this.#nameOf(host)
+  }
+
+  /** Gives the name that the host was shown by; null when it was not here. */
+  drop(host: string): string | null {
+    const groups = this.#members.get(host)
+    if (groups === undefined) return null
+    this.#document = null
+    const name = this.#nameOf(host)
+    this.#ranges.remove(name)
+    this.#groups.remove(name, groups)
+    this.#members.delete(host)
+    this.#shown.delete(host)
+    this.#canonical.delete(name)
+    for (const other of this.#naming?.wish(host, null) ?? []) this.#rename(other)
+    this.#renameLike(groups)
+    return name
+  }
+
+  /** The variables of a host, by its canonical name, as JSON; null when it is not here. */
+  varsOf(host: string): string | null {
+    const shown = this.#members.has(host) ? this.#sheet.get(host) : undefined
+    return shown === undefined ? null : varsIn(host, shown).toString()
+  }
+
+  /** True when there is a document as of now. */
+  get isReady(): boolean {
+    return this.#document !== null
+  }
+
+  /** Works towards the next document for some milliseconds; the last step has it. */
+  step(): void {
+    if (this.#document !== null) return
+    this.#settle()
+    let left = RANGES_A_STEP
+    for (const range of this.#ranges.all) {
+      if (range.leaf !== null) continue
+      if (left === 0) return
+      left -= 1
+      void this.#leafOf(range).piece.digest
+    }
+    if (this.#stepGroups(left)) void this.document
+  }
+
+  /** The document as of now. */
+  get document(): Document {
+    if (this.#document !== null) return this.#document
+    this.#settle()
+    const leaves = this.#members.size === 0 ? [] : this.#ranges.all.map(range => this.#leafOf(range))
+    const groups: Piece[] = []
+    for (const [range, before] of inRow(this.#groups.ranges)) groups.push(range.piece(before))
+    this.#document = new Document({
+      hosts: leaves.map(({ piece }) => piece),
+      groups,
+      lists: leaves.map(({ list }) => list),
+    })
+    return this.#document
+  }
+
+  /** Forgets what nobody asked for since the last time. */
+  tidy(): void {
+    this.#document?.tidy()
+  }
+
+  /** True when none is left to be made. */
+  #stepGroups(left: number): boolean {
+    let steps = left
+    for (const [range, before] of inRow(this.#groups.ranges)) {
+      if (!range.isStale(before)) continue
+      if (steps === 0) return false
+      steps -= 1
+      void range.piece(before).digest
+    }
+    return true
+  }
+
+  #settle(): void {
+    if (this.#groups.unsettled) {
+      this.#groups.settle(this.#placed())
+      for (const host of this.#naming === null ? [] : this.#members.keys()) this.#rename(host)
+    }
+    for (const source of this.#groups.capped) {
+      if (!this.#warned.has(source)) this.#warnings.ofGroups(source)
+      this.#warned.add(source)
+    }
+  }
+
+  *#placed(): Iterable<readonly [name: string, groups: GroupSet]> {
+    for (const [host, groups] of this.#members) yield [this.#nameOf(host), groups]
+  }
+
+  #leafOf(range: PageRange): PageLeaf {
+    const { hosts, leaf } = range
+    if (leaf !== null) return leaf
+    const shared = this.#sheet.leafOf(this.canonicalOf(hosts[0] ?? ''))
+    const own = this.#naming === null && isSame(shared.list.hosts, hosts) ? shared : this.#spliced(hosts)
+    range.leaf = { list: own.list, piece: own.piece }
+    return range.leaf
+  }
+
+  #spliced(hosts: readonly string[]): PageLeaf {
+    const revisions = new Float64Array(hosts.length)
+    const texts = hosts.map((name, index) => {
+      const host = this.canonicalOf(name)
+      const shown = this.#sheet.get(host)
+      if (shown === undefined) throw new Error(`${host} is in a view, and in no sheet`)
+      revisions[index] = shown.revision
+      return name === host ? shown.text : Buffer.concat([Buffer.from(`"${name}":`), varsIn(host, shown)])
+    })
+    const length = texts.reduce((sum, { length: own }) => sum + own + 1, GAP.length)
+    return { list: { hosts, revisions }, piece: new Piece(spliced(texts, length), 1) }
+  }
+
+  /** The name that a member is shown by. */
+  #nameOf(host: string): string {
+    return this.#shown.get(host) ?? host
+  }
+
+  /** Decides the name that a member is shown by. */
+  #call(host: string): string {
+    if (this.#naming === null) return host
+    const name = this.#naming.nameOf(host)
+    if (name === host) {
+      this.#shown.delete(host)
+      const reason = this.#naming.reasonOf(host)
+      if (reason !== '') this.#warnings.ofName(host, reason)
+      return host
+    }
+    this.#shown.set(host, name)
+    this.#canonical.set(name, host)
+    return name
+  }
+
+  #rename(host: string): void {
+    const groups = this.#members.get(host)
+    if (this.#naming === null || groups === undefined) return
+    const was = this.#nameOf(host)
+    if (!this.#ranges.of(was).has(was) || this.#naming.nameOf(host) === was) return
+    this.#document = null
+    if (this.#canonical.get(was) === host) this.#canonical.delete(was)
+    const name = this.#call(host)
+    this.#ranges.remove(was)
+    this.#ranges.add(name)
+    this.#groups.add(name, groups)
+    this.#groups.remove(was, groups)
+  }
+
+  /** Groups came or went that hosts may wish to be called like. */
+  #renameLike({ of }: GroupSet): void {
+    if (this.#naming === null) return
+    for (const { group, parent } of of)
+      for (const name of parent === undefined ? [group] : [group, parent])
+        for (const host of this.#naming.whoWishes(name)) this.#rename(host)
+  }
+}
+
+/** Neighbours of a page, in one piece. */
+interface PageLeaf {
+  readonly list: HostList
+  readonly piece: Piece
+}
+
+class PageRange extends HostRange {
+  /** Null when it has to be made: a host came, went or changed. */
+  leaf: PageLeaf | null = null
+
+  touch(): void {
+    this.leaf = null
+  }
+
+  override add(host: string): boolean {
+    this.leaf = null
+    return super.add(host)
+  }
+
+  override remove(host: string): boolean {
+    this.leaf = null
+    return super.remove(host)
+  }
+
+  override split(host: string): PageRange {
+    this.leaf = null
+    return super.split(host) as PageRange
+  }
+
+  override join(next: PageRange): void {
+    this.leaf = null
+    super.join(next)
+  }
+
+  protected override another(): PageRange {
+    return new PageRange()
+  }
+}
+
+function* inRow(ranges: readonly GroupRange[]): Iterable<readonly [range: GroupRange, before: Place | undefined]> {
+  let before: Place | undefined
+  for (const range of ranges) {
+    yield [range, before]
+    before = range.last ?? before
+  }
+}
+
+function varsIn(host: string, { text }: Shown): Buffer {
+  return text.subarray(host.length + 3)
+}
+
+function isSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((host, index) => host === other[index])
+}

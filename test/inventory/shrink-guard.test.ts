@@ -1,0 +1,96 @@
+import { describe, expect, test } from 'vitest'
+import { Fleet } from '../../src/fleet/index.ts'
+import { InventoryCache, type View } from '../../src/inventory/index.ts'
+import { viewOfAll } from '../../src/inventory/view.ts'
+import { type VmRecord, vmKey } from '../../src/vm/index.ts'
+import { guest } from '../day2/guest.ts'
+import { synced } from './clusters.ts'
+
+const NOW = Date.UTC(2026, 10, 21)
+const GROUPS = { builtin: true, labels: [], maxPerLabel: 5 }
+const VIEWS: readonly View[] = [
+  { ...viewOfAll('running', GROUPS), status: ['Running'], maxShrink: 20 },
+  { ...viewOfAll('any', GROUPS), status: ['Running'] },
+  { ...viewOfAll('none', GROUPS), status: ['Running'], maxShrink: 0 },
+]
+const TEN = Array.from({ length: 10 }, (_, n) => `web-${n}`)
+
+function world() {
+  const fleet = new Fleet()
+  fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW) })
+  const put = (record: VmRecord): void => fleet.apply({ key: vmKey(record), value: record })
+  for (const name of TEN) put(guest(name))
+  const cache = new InventoryCache({
+    fleet,
+    expected: ['prod-1'],
+    limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
+    labelGroups: [],
+    views: VIEWS,
+    verbsOf: () => ({ onboard: '', patch: '' }),
+    now: () => NOW,
+  })
+  return {
+    cache,
+    stop: (...names: readonly string[]) => {
+      for (const name of names) put(guest(name, { seen: { status: 'Stopped', phase: '' } }))
+    },
+    start: (...names: readonly string[]) => {
+      for (const name of names) put(guest(name))
+    },
+    delete: (...names: readonly string[]) => {
+      for (const name of names) fleet.apply({ key: vmKey(guest(name)), value: null })
+    },
+    hosts: (view: string): number | string => {
+      const inventory = cache.read(NOW, view)
+      if (inventory.kind === 'document') return inventory.hosts
+      return inventory.because === 'shrunk' ? `${inventory.shrunk.missing} of ${inventory.shrunk.of}` : 'closed'
+    },
+  }
+}
+
+describe('a view that may lack 20 percent', () => {
+  test('is served while no more left, and held back as soon as more did, until they are back', () => {
+    const { stop, start, hosts } = world()
+    expect(hosts('running')).toBe(10)
+    stop('web-1', 'web-2')
+    expect(hosts('running')).toBe(8)
+    stop('web-3', 'web-4')
+    expect(hosts('running')).toBe('2 of 8')
+    expect([hosts('any'), hosts('none')]).toEqual([6, 6])
+    start('web-3')
+    expect(hosts('running')).toBe(7)
+  })
+
+  test('does not miss those that are known to be deleted, however many', () => {
+    const { delete: remove, stop, hosts } = world()
+    expect([hosts('running'), hosts('none')]).toEqual([10, 10])
+    remove(...TEN.slice(0, 8))
+    expect([hosts('running'), hosts('none')]).toEqual([2, 2])
+    remove('web-8')
+    stop('web-9')
+    expect([hosts('running'), hosts('none'), hosts('any')]).toEqual(['1 of 2', '1 of 2', 0])
+  })
+
+  test('misses one that came again after it was deleted, and left by what is known of it', () => {
+    const { delete: remove, start, stop, hosts } = world()
+    expect(hosts('none')).toBe(10)
+    remove('web-1')
+    start('web-1')
+    stop('web-1')
+    expect(hosts('none')).toBe('1 of 10')
+  })
+
+  test('is not shorter for hosts that joined', () => {
+    const { start, stop, hosts } = world()
+    expect(hosts('running')).toBe(10)
+    start('web-10', 'web-11', 'web-12')
+    stop('web-1', 'web-2', 'web-3')
+    expect(hosts('running')).toBe('3 of 10')
+  })
+
+  test('is served whatever it has when nothing was served before', () => {
+    const { stop, hosts } = world()
+    stop(...TEN)
+    expect(hosts('none')).toBe(0)
+  })
+})
