@@ -9,7 +9,7 @@ export function explain(errors: readonly ErrorObject[]): readonly ConfigFault[] 
   const faults = new Map<string, ConfigFault>()
   for (const error of errors) {
     // What each of several kinds lacks says less than that it is none of them, which comes too.
-    if (error.schemaPath.includes('/anyOf/')) continue
+    if (/\/(anyOf|propertyNames)\//.test(error.schemaPath)) continue
     const inSecret = isSecret(error.schemaPath, error.parentSchema)
     const path = pathOf(inSecret ? error.instancePath.replace(/\/(env|file)$/, '') : error.instancePath)
     const fault = inSecret ? secretFault(path) : plainFault(path, error)
@@ -49,6 +49,12 @@ function plainFault(path: string, error: ErrorObject): ConfigFault {
         path,
         message: 'is none of the choices',
         hint: `one of ${(error.params['allowedValues'] as string[]).join(', ')}`,
+      }
+    case 'propertyNames':
+      return {
+        path: join(path, String(error.params['propertyName'])),
+        message: 'can not stand here',
+        hint: 'a name of a group: a lower-case letter, then letters, digits and underscores',
       }
     case 'anyOf':
       return { path, message: 'is none of what may stand here', hint: 'a number from 1 to 65535, or a name of a port' }
