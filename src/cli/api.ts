@@ -4,6 +4,8 @@ import { Fault, messageOf } from '../errors.ts'
 export interface Api {
   get(path: string, signal?: AbortSignal): Promise<unknown>
   post(path: string, body: object, headers?: Record<string, string>): Promise<unknown>
+  /** The lines of an answer that may be long, without their ends. */
+  lines(path: string, signal: AbortSignal): AsyncIterable<string>
   /** The events of a server-sent stream. `opened` is told where the stream stands before any came. */
   follow(
     path: string,
@@ -63,6 +65,10 @@ export function openApi(options: ApiOptions): Api {
         body: JSON.stringify(body),
         headers: { 'content-type': 'application/json', ...headers },
       }),
+    async *lines(path, signal) {
+      const response = await send(path, { signal })
+      if (response.body !== null) yield* linesOf(response.body)
+    },
     async *follow(path, signal, opened) {
       const response = await send(path, { signal, headers: { accept: 'text/event-stream' } })
       if (response.body === null) return
@@ -78,6 +84,17 @@ async function faultOf(response: Response): Promise<Fault> {
   const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string; hint?: string } | null
   const { code = `http_${response.status}`, detail = `HTTP ${response.status}`, hint = '' } = problem ?? {}
   return new Fault(code, detail, { hint })
+}
+
+async function* linesOf(body: ReadableStream<Uint8Array>): AsyncIterable<string> {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of body) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n/)
+    rest = lines.pop() ?? ''
+    yield* lines
+  }
+  if (rest !== '') yield rest
 }
 
 /** Server-sent events (WHATWG HTML §9.2.6), as far as the bridge writes them: one `data` line an event, or none. */

@@ -1,14 +1,21 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { type Asking, asking, connect } from './asking.ts'
 import type { ProgramContext } from './context.ts'
 import { EXIT, type SetCode } from './exit.ts'
-import { listRuns, showRun, startRun } from './run.ts'
+import { exportHistory, historyOf, type Which } from './history.ts'
+import { cancelRun, listRuns, showRun, startRun } from './run.ts'
+import type { Selection } from './selection.ts'
 
-/** The commands about what is done to guests: `run`, `runs`, `runs show`. */
+/** The commands about what is done to guests: `run`, `runs` with `show`, `cancel`, `of` and `export`. */
 export function runCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
   const { terminal, signal } = context
   asking(program, 'run <verb>', 'launch a verb (onboard, patch) on some hosts, and follow it')
-    .requiredOption('-l, --limit <hosts>', 'host names, separated by commas')
+    .option('-l, --limit <hosts>', 'host names, separated by commas', '')
+    .option('--view <name>', 'the hosts of a view of the inventory', '')
+    .option('--selector <labels>', 'the VMs with these labels, as kubectl takes them: app=web,tier in (a, b)', '')
+    .option('--cluster <name>', 'the VMs of a cluster', '')
+    .option('--namespace <name>', 'the VMs of a namespace', '')
+    .option('--preview', 'show on whom it would launch now and why not on others, and start nothing')
     .option('--reason <text>', 'why; it is recorded', '')
     .option('--key <key>', 'an idempotency key: the same key starts the same run once', '')
     .option('--yes', 'do not ask')
@@ -17,9 +24,15 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
     .action(
       async (
         verb: string,
-        options: Asking & { limit: string; reason: string; key: string; yes?: boolean; wait: boolean; json?: boolean },
+        options: Asking &
+          Selection & { reason: string; key: string; preview?: boolean; yes?: boolean; wait: boolean; json?: boolean },
+        command: Command,
       ) => {
-        const settings = { ...options, yes: options.yes ?? false, json: options.json ?? false }
+        const { limit, view, selector, cluster, namespace } = options
+        if ([limit, view, selector, cluster, namespace].every(said => said === ''))
+          command.error('error: give --limit, or --view, --selector, --cluster, --namespace')
+        const { preview = false, yes = false, json = false } = options
+        const settings = { ...options, preview, yes, json }
         const ok = await startRun(connect(options, context), verb, settings, terminal, signal)
         if (!ok) setCode(EXIT.runNotOk)
       },
@@ -29,10 +42,37 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
     .action((options: Asking & { json?: boolean }) =>
       listRuns(connect(options, context), options.json ?? false, terminal),
     )
+  asking(runs, 'cancel <id>', 'end a run: its job is cancelled, or not launched at all').action(
+    (id: string, _options: unknown, command: Command) =>
+      cancelRun(connect(command.optsWithGlobals<Asking>(), context), id, terminal),
+  )
+  historyCommands(runs, context)
   asking(runs, 'show <id>', 'one run, host by host')
     .option('--json', 'for programs')
     .action((id: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Asking & { json?: boolean }>()
       return showRun(connect(options, context), id, options.json ?? false, terminal)
+    })
+}
+
+/** What was done to hosts, from all that is kept of it: `runs of`, `runs export`. */
+function historyCommands(runs: Command, context: ProgramContext): void {
+  const { terminal, signal } = context
+  asking(runs, 'of <host>', 'what was done to one host, newest first')
+    .option('--json', 'for programs')
+    .action((host: string, _options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Asking & { json?: boolean }>()
+      return historyOf(connect(options, context), host, options.json ?? false, terminal)
+    })
+  asking(runs, 'export', 'all results of hosts that are kept, newest first')
+    .addOption(new Option('--format <format>', 'how').choices(['csv', 'jsonl']).default('csv'))
+    .option('--host <host>', 'of one host', '')
+    .option('--verb <verb>', 'of one verb', '')
+    .option('--outcome <outcome>', 'with one outcome', '')
+    .option('--since <time>', 'from then on, as 2026-11-01T00:00:00Z', '')
+    .option('--until <time>', 'before then', '')
+    .action((_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Asking & Which & { format: string }>()
+      return exportHistory(connect(options, context), options, terminal, signal)
     })
 }

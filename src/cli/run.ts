@@ -2,10 +2,12 @@ import type { HostResult, Run } from '../day2/index.ts'
 import { Fault } from '../errors.ts'
 import { pause } from '../waiting.ts'
 import type { Api } from './api.ts'
+import { hostsOf, type Selection } from './selection.ts'
 import { paint, table, type Terminal } from './terminal.ts'
 
-export interface RunOptions {
-  readonly limit: string
+export interface RunOptions extends Selection {
+  /** Show what would be done, and do nothing. */
+  readonly preview: boolean
   readonly reason: string
   readonly yes: boolean
   readonly json: boolean
@@ -21,7 +23,12 @@ const LOOK_EVERY_MS = 500
 /** How long a command may wait to be taken in by the dispatcher, in looks. */
 const TAKE_IN_LOOKS = 120
 
-/** Asks for a run on the named hosts, after showing them, and follows it to its end. True when every host ended ok. */
+/** Hosts of one run; more are asked for in several, one after the other. */
+const HOSTS_OF_RUN = 500
+/** Hosts that are shown before a run, of each kind; of more their number is told. */
+const SHOWN_HOSTS = 50
+
+/** Asks for runs on the hosts that are meant, after showing them, and follows each to its end. True when every host ended ok. */
 export async function startRun(
   api: Api,
   verb: string,
@@ -29,20 +36,65 @@ export async function startRun(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const hosts = options.limit
-    .split(',')
-    .map(host => host.trim())
-    .filter(host => host !== '')
-  if (hosts.length === 0)
-    throw new Fault('limit', '--limit names no host', {
-      hint: 'name hosts as the inventory does: --limit web-1.shop.prod-1,web-2.shop.prod-1',
-    })
-  if (!options.yes) {
-    terminal.err(`${verb} on ${hosts.length} host${hosts.length === 1 ? '' : 's'}:\n  ${hosts.join('\n  ')}`)
+  const groups = chunks(await hostsOf(api, options), HOSTS_OF_RUN)
+  if (options.preview || !options.yes) {
+    const foreseen = await Promise.all(groups.map(hosts => foresee(api, verb, hosts)))
+    const shown = foreseen.flat()
+    if (options.preview) {
+      terminal.out(options.json ? JSON.stringify(shown) : renderForeseen(verb, shown))
+      return true
+    }
+    terminal.err(renderForeseen(verb, shown))
     if (!(await terminal.ask('start it?')))
       throw new Fault('declined', 'nothing was started', { hint: 'say yes, or give --yes in a script' })
   }
-  const headers: Record<string, string> = options.key === '' ? {} : { 'idempotency-key': options.key }
+  let ok = true
+  for (const [index, hosts] of groups.entries()) {
+    // A key is one wish: each part of a large one has its own, which is the same when it is repeated.
+    const key = options.key === '' || groups.length === 1 ? options.key : `${options.key}/${index + 1}`
+    if (!(await startOne(api, { verb, hosts, key }, options, terminal, signal))) ok = false
+  }
+  return ok
+}
+
+/** What would become of a host now. */
+interface Foreseen {
+  readonly host: string
+  readonly launch: boolean
+  readonly because: string
+}
+
+async function foresee(api: Api, verb: string, hosts: readonly string[]): Promise<readonly Foreseen[]> {
+  return ((await api.post('/api/v1/runs/preview', { verb, hosts })) as { hosts: readonly Foreseen[] }).hosts
+}
+
+function renderForeseen(verb: string, foreseen: readonly Foreseen[]): string {
+  const on = foreseen.filter(host => host.launch)
+  const not = foreseen.filter(host => !host.launch)
+  const listed = (hosts: readonly Foreseen[]): readonly string[] => {
+    const more = hosts.length > SHOWN_HOSTS ? [`  and ${hosts.length - SHOWN_HOSTS} more`] : []
+    const lines = hosts
+      .slice(0, SHOWN_HOSTS)
+      .map(({ host, because }) => `  ${host}${because === '' ? '' : `: ${because}`}`)
+    return [...lines, ...more]
+  }
+  const left = not.length === 0 ? [] : [`not now, and left out: ${not.length}`, ...listed(not)]
+  return [`${verb} on ${on.length} host${on.length === 1 ? '' : 's'}:`, ...listed(on), ...left].join('\n')
+}
+
+function chunks<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
+}
+
+async function startOne(
+  api: Api,
+  wish: { verb: string; hosts: readonly string[]; key: string },
+  options: RunOptions,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { verb, hosts, key } = wish
+  const headers: Record<string, string> = key === '' ? {} : { 'idempotency-key': key }
   const { id } = (await api.post('/api/v1/runs', { verb, hosts, reason: options.reason }, headers)) as { id: string }
   if (!options.wait) {
     terminal.out(options.json ? JSON.stringify({ id }) : id)
@@ -60,13 +112,20 @@ async function followRun(api: Api, id: string, terminal: Terminal, signal: Abort
   for (let look = 0; !signal.aborted; look += 1) {
     const run = await lookAt(api, id, look < TAKE_IN_LOOKS)
     if (run?.status === 'finished') return run
-    const now =
-      run === null ? 'waits for the dispatcher' : `${run.status}${run.job === null ? '' : ` (job ${run.job.id})`}`
+    const now = run === null ? 'waits for the dispatcher' : standing(run)
     if (now !== said) terminal.err(paint(terminal, 'dim', `  ${now}`))
     said = now
     await pause(LOOK_EVERY_MS, signal)
   }
   throw new Fault('interrupted', `run ${id} goes on without being watched`, { hint: `virtbridge runs show ${id}` })
+}
+
+/** Where a run stands, in a few words: also why it waits. */
+function standing({ status, job, job_pending, message, hosts }: Shown): string {
+  const on = `${hosts.length} host${hosts.length === 1 ? '' : 's'}`
+  const waits =
+    job_pending === undefined ? message : `waits at the controller${job_pending === '' ? '' : `: ${job_pending}`}`
+  return `${status}${job === null ? '' : ` (job ${job.id})`} on ${on}${waits === '' ? '' : `: ${waits}`}`
 }
 
 async function lookAt(api: Api, id: string, mayBeMissing: boolean): Promise<Shown | null> {
@@ -106,4 +165,10 @@ export async function listRuns(api: Api, json: boolean, terminal: Terminal): Pro
 export async function showRun(api: Api, id: string, json: boolean, terminal: Terminal): Promise<void> {
   const run = (await api.get(`/api/v1/runs/${encodeURIComponent(id)}`)) as Shown
   terminal.out(json ? JSON.stringify(run) : renderRun(run, terminal))
+}
+
+/** Asks for the end of a run. */
+export async function cancelRun(api: Api, id: string, terminal: Terminal): Promise<void> {
+  await api.post(`/api/v1/runs/${encodeURIComponent(id)}/cancel`, {})
+  terminal.err(`run ${id} is to end; virtbridge runs show ${id} tells what came of it`)
 }

@@ -19,6 +19,7 @@ export interface LogConfig {
   readonly path: string
   readonly retention_days: number
   readonly audit_retention_days: number
+  readonly history_path: string
   /** GiB. */
   readonly max_size_gb: number
   readonly max_size_takes_audit: boolean

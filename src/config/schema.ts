@@ -32,6 +32,9 @@ export const CONFIG_SCHEMA = {
         'The file of the log, on a local disk; beside it lie its lock and its write-ahead log.',
       ),
       retention_days: whole(7, 1, 3650, 'Days that events and commands are kept.'),
+      history_path: optionalText(
+        'The file of an index of what was done, made anew when it is not there; beside the log, with Kafka in memory and shorter.',
+      ),
       audit_retention_days: whole(400, 1, 3650, 'Days that day-2 events are kept: who did what to which VM.'),
       max_size_gb: amount(
         4,

@@ -4,6 +4,14 @@ export type { Caps } from './caps.ts'
 export { confirmedEvent, lossEvent } from './loss-event.ts'
 export { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
 export { explain, type Explanation } from './explain.ts'
+export {
+  CURSOR_PATTERN,
+  followHistory,
+  History,
+  type HistoryQuestion,
+  type HistoryRow,
+  type HistoryView,
+} from './history.ts'
 export { followLedger, Ledger, type LedgerView, loadLedger } from './ledger.ts'
 export { type Policy, plan, whyNotNow, whyNotOnboard } from './plan.ts'
 export type * from './command.ts'

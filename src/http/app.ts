@@ -13,6 +13,8 @@ import { fleetRoutes } from './routes/fleet.ts'
 import { inventoryRoutes } from './routes/inventory.ts'
 import { lossRoutes } from './routes/losses.ts'
 import { probeRoutes } from './routes/probes.ts'
+import { historyRoutes } from './routes/history.ts'
+import { runWishRoutes } from './routes/run-wishes.ts'
 import { runRoutes } from './routes/runs.ts'
 
 /** The HTTP face: routes, who may use them, and one shape for everything that goes wrong. Not listening yet. */
@@ -49,6 +51,8 @@ export function buildApp(parts: AppParts): FastifyInstance {
   fleetRoutes(app, parts)
   eventRoutes(app, parts)
   runRoutes(app, parts)
+  runWishRoutes(app, parts)
+  historyRoutes(app, parts)
   lossRoutes(app, parts)
   documentRoutes(app, parts, catalogue)
   return app

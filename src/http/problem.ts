@@ -22,6 +22,8 @@ export const TITLES: Readonly<Record<string, string>> = {
   ledger_lost: 'The ledger is lost',
   no_controller: 'No controller is configured',
   other_driver: 'Somebody else drives this',
+  run_ended: 'The run has ended',
+  not_ours: 'Somebody else launched it',
   key_used: 'The idempotency key is used',
   too_large: 'The body is too large',
   too_long: 'The address is too long',

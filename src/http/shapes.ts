@@ -114,6 +114,18 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     left_out: listOf(open({ host: STRING, reason: STRING })),
     results: listOf(open({ host: STRING, outcome: STRING, detail: STRING })),
   }),
+  Result: closed({
+    at: { type: 'string', format: 'date-time' },
+    run: STRING,
+    verb: STRING,
+    template: STRING,
+    asked_by: STRING,
+    job: COUNT,
+    host: STRING,
+    vm_uid: STRING,
+    outcome: STRING,
+    detail: STRING,
+  }),
   Loss: closed({ id: STRING, stream: STRING, reason: STRING, at: INSTANT }),
   Health: closed({
     status: { enum: ['ready', 'degraded', 'not_ready'] },

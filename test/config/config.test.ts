@@ -18,6 +18,7 @@ test('everything but the clusters has a default', () => {
     log: {
       path: '/etc/v/virtbridge.db',
       retention_days: 7,
+      history_path: '',
       audit_retention_days: 400,
       max_size_gb: 4,
       max_size_takes_audit: false,

@@ -100,12 +100,17 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
   const one = { schema: { querystring }, config: { api: READ } }
   app.get<{ Params: { id: string } }>('/api/v1/runs/:id', one, request => {
     const { scope } = requireRight(request, 'read')
-    const run = parts.ledger.runs.get(request.params.id)
-    if (run === undefined || !seesRun(scope, run))
-      throw new Problem(404, 'no_run', `no run has the id ${request.params.id}`, {
-        hint: 'it may not have been taken in yet; GET /api/v1/runs lists them',
-      })
+    const run = runFor(parts, request.params.id, scope)
     return { ...run, results: parts.ledger.results(run.id) }
+  })
+}
+
+/** The run of this id. Throws a Problem `no_run` when there is none that may be known of. */
+export function runFor(parts: Pick<AppParts, 'ledger'>, id: string, scope: Scope): Run {
+  const run = parts.ledger.runs.get(id)
+  if (run !== undefined && seesRun(scope, run)) return run
+  throw new Problem(404, 'no_run', `no run has the id ${id}`, {
+    hint: 'it may not have been taken in yet; GET /api/v1/runs lists them',
   })
 }
 

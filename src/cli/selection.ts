@@ -1,0 +1,85 @@
+import { meets } from '../cluster/label.ts'
+import { parseSelector } from '../config/index.ts'
+import { Fault } from '../errors.ts'
+import type { Api } from './api.ts'
+
+/** Who is meant on a command line: hosts by name, or those that all of the others hold for. Empty is not said. */
+export interface Selection {
+  readonly limit: string
+  readonly view: string
+  readonly selector: string
+  readonly cluster: string
+  readonly namespace: string
+}
+
+interface Vm {
+  readonly host: string
+  readonly cluster: string
+  readonly namespace: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** The names of the hosts that are meant, in order. Throws a Fault `limit` when that is nobody, or not clear. */
+export async function hostsOf(api: Api, selection: Selection): Promise<readonly string[]> {
+  const { limit, view, selector, cluster, namespace } = selection
+  const narrowed = [view, selector, cluster, namespace].some(said => said !== '')
+  if (limit !== '' && narrowed)
+    throw new Fault('limit', '--limit names hosts, and so does what else is given', {
+      hint: 'give --limit alone, or --view, --selector, --cluster and --namespace without it',
+    })
+  if (limit !== '') return named(limit)
+  if (!narrowed)
+    throw new Fault('limit', 'no host is named', {
+      hint: 'give --limit web-1.shop.prod-1,web-2.shop.prod-1, or --view, --selector, --cluster, --namespace',
+    })
+  const requirements = parseSelector(selector)
+  const among = view === '' ? null : await hostsOfView(api, view)
+  const vms = (await allVms(api)).filter(
+    vm =>
+      (cluster === '' || vm.cluster === cluster) &&
+      (namespace === '' || vm.namespace === namespace) &&
+      meets(vm.labels, requirements) &&
+      (among === null || among.has(vm.host)),
+  )
+  if (vms.length > 0) return vms.map(vm => vm.host)
+  throw new Fault('limit', 'no VM is as asked for', { hint: 'virtbridge vms lists them all' })
+}
+
+function named(limit: string): readonly string[] {
+  const hosts = limit
+    .split(',')
+    .map(host => host.trim())
+    .filter(host => host !== '')
+  if (hosts.length > 0) return [...new Set(hosts)]
+  throw new Fault('limit', '--limit names no host', {
+    hint: 'name hosts as the inventory does: --limit web-1.shop.prod-1,web-2.shop.prod-1',
+  })
+}
+
+/** By the names that the bridge itself has for them, whatever the view calls them. */
+async function hostsOfView(api: Api, view: string): Promise<ReadonlySet<string>> {
+  const document = (await api.get(`/api/v1/inventory/${encodeURIComponent(view)}`)) as {
+    _meta: { hostvars: Readonly<Record<string, Readonly<Record<string, unknown>>>> }
+  }
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '')
+  return new Set(
+    Object.entries(document._meta.hostvars).map(([host, vars]) => {
+      const { kubevirt_name, kubevirt_namespace, kubevirt_cluster } = vars
+      const known = [kubevirt_name, kubevirt_namespace, kubevirt_cluster].map(text)
+      return known.includes('') ? host : known.join('.')
+    }),
+  )
+}
+
+async function allVms(api: Api): Promise<readonly Vm[]> {
+  const vms: Vm[] = []
+  for (let after = ''; ;) {
+    const page = (await api.get(`/api/v1/vms?limit=5000&after=${encodeURIComponent(after)}`)) as {
+      vms: readonly Vm[]
+      next: string
+    }
+    vms.push(...page.vms)
+    if (page.next === '') return vms
+    after = page.next
+  }
+}

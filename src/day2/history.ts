@@ -1,0 +1,232 @@
+import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
+import { rmSync } from 'node:fs'
+import { type EventLog, isAfter, type Position, START, type Stored } from '../log/index.ts'
+
+/** What became of one host of one run, as it was told on `events.day2`. */
+export interface HistoryRow {
+  /** Where it stands among the others: the next page goes on after it. */
+  readonly cursor: string
+  /** In ms since the epoch. */
+  readonly at: number
+  readonly run: string
+  readonly verb: string
+  readonly template: string
+  readonly asked_by: string
+  readonly job: number
+  readonly host: string
+  /** `<cluster>/<namespace>/<name>`; for what is no VM as it was asked for. */
+  readonly key: string
+  readonly vm_uid: string
+  readonly outcome: string
+  readonly detail: string
+}
+
+/** All that is said must hold. `since` and `until` are in ms; `until` is not included. */
+export interface HistoryQuestion {
+  readonly host?: string
+  readonly run?: string
+  readonly verb?: string
+  readonly outcome?: string
+  readonly asked_by?: string
+  readonly since?: number
+  readonly until?: number
+  /** The cursor of the last row of the page before. */
+  readonly after?: string
+  readonly limit: number
+}
+
+/** Answers about what was done, newest first. */
+export interface HistoryView {
+  rows(question: HistoryQuestion): readonly HistoryRow[]
+}
+
+/** Of a cursor, as it comes from outside. */
+export const CURSOR_PATTERN = '[0-9]{1,15}-[0-9]{1,15}'
+
+/** Results of an index in memory, where no file is configured. */
+export const MEMORY_ROWS = 100_000
+/** Results of an index in a file, beside its age: the oldest go first. */
+export const FILE_ROWS = 5_000_000
+const VERSION = 1
+const CATCH_UP_PAGE = 500
+const TELL_EVERY = 50_000
+const PRUNE_EVERY_MS = 3_600_000
+
+const SCHEMA = `
+  CREATE TABLE result (
+    seq INTEGER PRIMARY KEY, event TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, run TEXT NOT NULL, verb TEXT NOT NULL, template TEXT NOT NULL,
+    asked_by TEXT NOT NULL, job INTEGER NOT NULL, host TEXT NOT NULL, key TEXT NOT NULL, vm_uid TEXT NOT NULL, outcome TEXT NOT NULL,
+    detail TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX by_host ON result (host, at, seq);
+  CREATE INDEX by_run ON result (run, at, seq);
+  CREATE INDEX by_time ON result (at, seq);
+  CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), at TEXT NOT NULL) STRICT;
+  PRAGMA user_version = ${VERSION};
+`
+const FILTERS = ['host', 'run', 'verb', 'outcome', 'asked_by'] as const
+
+/**
+ * An index of what was done, for questions. It is made of `events.day2` alone and can be made anew at any time: a file that can not be
+ * used is thrown away.
+ */
+export class History implements HistoryView, Disposable {
+  readonly #database: DatabaseSync
+  readonly #maxRows: number
+
+  /** `file`: null keeps it in memory. Throws when the file can not be made. */
+  constructor(file: string | null, maxRows = file === null ? MEMORY_ROWS : FILE_ROWS) {
+    this.#database = openDatabase(file)
+    this.#maxRows = maxRows
+  }
+
+  /** Up to where the stream was taken in. */
+  get position(): Position {
+    const row = this.#database.prepare('SELECT at FROM position').get()
+    return row === undefined ? START : String(row['at'])
+  }
+
+  /** Takes in entries of the stream, together with where it stands then. The same entry twice changes nothing. */
+  add(entries: readonly Stored[]): void {
+    const last = entries.at(-1)
+    if (last === undefined) return
+    const insert = this.#database.prepare(
+      `INSERT OR IGNORE INTO result (event, at, run, verb, template, asked_by, job, host, key, vm_uid, outcome, detail)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    this.#database.exec('BEGIN')
+    for (const entry of entries) {
+      const values = valuesOf(entry)
+      if (values !== null) insert.run(...values)
+    }
+    this.#stand(last.position)
+    this.#database.exec('COMMIT')
+  }
+
+  /** Reads the stream again from its beginning: what is there stays. */
+  again(): void {
+    this.#stand(START)
+  }
+
+  rows(question: HistoryQuestion): readonly HistoryRow[] {
+    const conditions: string[] = []
+    const values: SQLInputValue[] = []
+    const add = (condition: string, ...given: readonly SQLInputValue[]): void => {
+      conditions.push(condition)
+      values.push(...given)
+    }
+    for (const name of FILTERS) if (question[name] !== undefined) add(`${name} = ?`, question[name])
+    if (question.since !== undefined) add('at >= ?', question.since)
+    if (question.until !== undefined) add('at < ?', question.until)
+    if (question.after !== undefined) add('(at, seq) < (?, ?)', ...question.after.split('-').map(Number))
+    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
+    const found = this.#database
+      .prepare(`SELECT * FROM result ${where} ORDER BY at DESC, seq DESC LIMIT ?`)
+      .all(...values, question.limit)
+    return found.map(row => {
+      const { seq, event: _, ...rest } = row as unknown as Omit<HistoryRow, 'cursor'> & { seq: number; event: string }
+      return { cursor: `${rest.at}-${seq}`, ...rest }
+    })
+  }
+
+  /** Forgets what was told before `before`, in ms, and the oldest beyond the most that are kept. */
+  prune(before: number): void {
+    this.#database.prepare('DELETE FROM result WHERE at < ?').run(before)
+    this.#database
+      .prepare(
+        `DELETE FROM result WHERE seq IN
+         (SELECT seq FROM result ORDER BY at DESC, seq DESC LIMIT -1 OFFSET ?)`,
+      )
+      .run(this.#maxRows)
+  }
+
+  [Symbol.dispose](): void {
+    this.#database.close()
+  }
+
+  #stand(position: Position): void {
+    this.#database.prepare('INSERT OR REPLACE INTO position (one, at) VALUES (1, ?)').run(position)
+  }
+}
+
+/** Keeps an index up with the stream until the signal aborts. `tell`: how far it is, while it is made anew. */
+export async function followHistory(
+  history: History,
+  parts: { log: EventLog; now: () => number; keepMs: number; signal: AbortSignal; tell: (results: number) => void },
+): Promise<void> {
+  const { log, now, keepMs, signal, tell } = parts
+  // A log that was lost, put back from a copy or moved counts from its own beginning.
+  if (!isWithin(history.position, log.end('events.day2'))) history.again()
+  let taken = 0
+  while (!signal.aborted) {
+    const page = await log.page('events.day2', history.position, CATCH_UP_PAGE)
+    if (page.length === 0) break
+    history.add(page)
+    taken += page.length
+    if (taken % TELL_EVERY < CATCH_UP_PAGE && taken >= TELL_EVERY) tell(taken)
+  }
+  history.prune(now() - keepMs)
+  let pruned = now()
+  for await (const entry of log.follow('events.day2', history.position, signal)) {
+    history.add([entry])
+    if (now() - pruned < PRUNE_EVERY_MS) continue
+    pruned = now()
+    history.prune(pruned - keepMs)
+  }
+}
+
+function isWithin(position: Position, end: Position): boolean {
+  return (
+    position === START ||
+    position === end ||
+    (position.startsWith('k') === end.startsWith('k') && isAfter(end, position))
+  )
+}
+
+function openDatabase(file: string | null): DatabaseSync {
+  if (file === null) return prepared(new DatabaseSync(':memory:'))
+  try {
+    return prepared(new DatabaseSync(file))
+  } catch {
+    for (const part of ['', '-wal', '-shm']) rmSync(`${file}${part}`, { force: true })
+    return prepared(new DatabaseSync(file))
+  }
+}
+
+/** Throws when it is no index of this version. What a crash takes from it is read again. */
+function prepared(database: DatabaseSync): DatabaseSync {
+  try {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+    const version = database.prepare('PRAGMA user_version').get()?.['user_version']
+    const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.['count']
+    if (version === 0 && tables === 0) database.exec(SCHEMA)
+    else if (version !== VERSION) throw new Error(`an index of version ${String(version)}`)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+interface Told {
+  readonly id: string
+  readonly subject: string
+  readonly time: string
+  readonly data: {
+    readonly run: { readonly id: string; readonly verb: string; readonly template: string; readonly asked_by: string }
+    readonly job: { readonly id: number }
+    readonly host: string
+    readonly vm_uid: string
+    readonly outcome: string
+    readonly reason: string
+  }
+}
+
+/** The columns of what an event tells of a host; null when it tells of none. */
+function valuesOf({ key, value }: Stored): SQLInputValue[] | null {
+  const event = value as Told | null
+  if (event === null || typeof event.data?.host !== 'string' || event.data.host === '') return null
+  const { run, job, host, vm_uid, outcome, reason } = event.data
+  const at = Date.parse(event.time)
+  return [event.id, at, run.id, run.verb, run.template, run.asked_by, job.id, host, key, vm_uid, outcome, reason]
+}

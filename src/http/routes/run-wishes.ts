@@ -1,0 +1,114 @@
+import type { FastifyInstance } from 'fastify'
+import { type CancelCommand, type LookCommand, type Run, type Verb, VERBS, whyNotNow } from '../../day2/index.ts'
+import { closed, type Description, json, listOf, query } from '../description.ts'
+import { type AppParts, requireRight } from '../parts.ts'
+import { Problem } from '../problem.ts'
+import { sees } from '../scope.ts'
+import { MAX_HOSTS, runFor } from './runs.ts'
+
+/** Notifications of a controller that come in between are the same news. */
+const LOOK_EVERY_MS = 1_000
+
+const ID = { type: 'string' }
+const PREVIEW: Description = {
+  id: 'previewRun',
+  summary: 'On which of these hosts a run would launch now, and why not on the others; starts nothing',
+  right: 'read',
+  answers: {
+    200: json(
+      'Each host',
+      closed({ verb: ID, hosts: listOf(closed({ host: ID, launch: { type: 'boolean' }, because: ID })) }),
+    ),
+  },
+}
+const CANCEL: Description = {
+  id: 'cancelRun',
+  summary: 'Asks for the end of a run',
+  right: 'run',
+  answers: { 202: json('The wish is on record', closed({ id: ID, run: ID }), { location: 'The run' }) },
+  problems: { 404: ['no_run'], 409: ['run_ended', 'not_ours'] },
+}
+const LOOK: Description = {
+  id: 'notify',
+  summary:
+    'Says that something has happened at the controller: it is looked at sooner, and nothing that is said is believed',
+  right: 'read',
+  answers: { 202: json('A look follows', closed({ look: { type: 'boolean' } })) },
+}
+const HOSTS = {
+  type: 'array',
+  minItems: 1,
+  maxItems: MAX_HOSTS,
+  uniqueItems: true,
+  items: { type: 'string', minLength: 1, maxLength: 512 },
+}
+
+/** What people wish of runs beside starting one: to see before what it would do, and to end it; and the hints of a controller. */
+export function runWishRoutes(app: FastifyInstance, parts: AppParts): void {
+  const querystring = query()
+  const body = closed({ verb: { type: 'string', enum: [...VERBS] }, hosts: HOSTS })
+  app.post<{ Body: { verb: Verb; hosts: readonly string[] } }>(
+    '/api/v1/runs/preview',
+    { schema: { querystring, body }, config: { api: PREVIEW } },
+    request => {
+      const { scope } = requireRight(request, 'read')
+      const { fleet, ledger, oses } = parts
+      const { verb, hosts } = request.body
+      const os = oses?.[verb]
+      const shown = hosts.map(host => {
+        const record = fleet.byHost(host)
+        if (record === undefined || !sees(scope, record))
+          return { host, launch: false, because: 'no VM has this host name' }
+        const around = { clusters: fleet.clusters, ledger, ...(os === undefined ? {} : { os }) }
+        const because = whyNotNow(record, around)
+        return { host, launch: because === '', because }
+      })
+      return { verb, hosts: shown }
+    },
+  )
+  app.post<{ Params: { id: string } }>(
+    '/api/v1/runs/:id/cancel',
+    { schema: { querystring }, config: { api: CANCEL } },
+    async (request, reply) => {
+      const caller = requireRight(request, 'run')
+      const run = runFor(parts, request.params.id, caller.scope)
+      refuseImpossible(run)
+      const { log, now, newId } = parts
+      const command: CancelCommand = {
+        schema: 1,
+        kind: 'cancel',
+        id: newId(),
+        run: run.id,
+        asked_by: caller.name,
+        at: now(),
+      }
+      await log.append([{ stream: 'commands', key: command.id, value: command }])
+      return reply.status(202).header('location', `/api/v1/runs/${run.id}`).send({ id: command.id, run: run.id })
+    },
+  )
+  let looked = -Infinity
+  app.post(
+    '/api/v1/controller/notifications',
+    { schema: { querystring }, config: { api: LOOK } },
+    async (request, reply) => {
+      requireRight(request, 'read')
+      const { log, now, newId } = parts
+      const look = Math.abs(now() - looked) >= LOOK_EVERY_MS
+      if (look) {
+        looked = now()
+        const command: LookCommand = { schema: 1, kind: 'look', id: newId(), at: looked }
+        await log.append([{ stream: 'commands', key: command.id, value: command }])
+      }
+      return reply.status(202).send({ look })
+    },
+  )
+}
+
+function refuseImpossible(run: Run): void {
+  if (run.status === 'finished')
+    throw new Problem(409, 'run_ended', `run ${run.id} has ended`, { hint: `it came to: ${run.outcome}` })
+  if (run.external !== undefined)
+    throw new Problem(409, 'not_ours', `run ${run.id} was launched from the controller`, {
+      hint: `cancel job ${run.job?.id ?? 0} there`,
+    })
+}

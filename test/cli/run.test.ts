@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { History } from '../../src/day2/index.ts'
+import { hostEvent } from '../../src/day2/event.ts'
+import { newRun } from '../../src/day2/run.ts'
+import { viewOfAll } from '../../src/inventory/view.ts'
+import { guest, hostOf, meant, uuid } from '../day2/guest.ts'
+import { type Desk, NOW, openDesk, TOKENS } from '../http/desk.ts'
+import { type Outcome, virtbridge } from './console.ts'
+
+const history = new History(null)
+let desk: Desk
+let env: Record<string, string>
+
+beforeAll(async () => {
+  const view = { ...viewOfAll('dev', { builtin: true, labels: [], maxPerLabel: 10 }), clusters: ['dev-1'] }
+  desk = await openDesk({ history }, [view])
+  for (const name of ['prod-1', 'dev-1']) desk.cluster(name)
+  desk.put(
+    guest('web-1', { seen: { labels: { app: 'web' } } }),
+    guest('web-2', { seen: { labels: { app: 'web' }, boot: '' } }),
+    guest('db-1', { seen: { labels: { app: 'db' } } }),
+    guest('web-1', { cluster: 'dev-1', uid: 'another', address: '10.9.9.9', seen: { labels: { app: 'web' } } }),
+  )
+  const host = meant(guest('web-1'))
+  const run = newRun({ id: uuid(1), verb: 'patch', template: 'T', askedBy: 'ops', reason: '', hosts: [host] }, NOW)
+  const result = {
+    schema: 1,
+    kind: 'host',
+    run: run.id,
+    host: host.host,
+    uid: host.uid,
+    outcome: 'ok',
+    detail: '1 ok',
+    at: NOW,
+  } as const
+  const value = hostEvent(run, host, result, NOW)
+  history.add([{ stream: 'events.day2', key: host.key, value, position: '1', at: NOW }])
+  env = { VIRTBRIDGE_URL: await desk.listen(), VIRTBRIDGE_TOKEN: TOKENS.admin }
+})
+afterAll(async () => {
+  await desk[Symbol.asyncDispose]()
+  history[Symbol.dispose]()
+})
+
+const ask = (...args: readonly string[]): Promise<Outcome> => virtbridge(args, env)
+const commands = async (): Promise<number> => (await desk.log.page('commands', '0', 100)).length
+
+describe('whom a run is for', () => {
+  test.each<[string, readonly string[], readonly string[]]>([
+    ['by name', ['--limit', `${hostOf('web-1')}, ${hostOf('db-1')}`], [hostOf('web-1'), hostOf('db-1')]],
+    ['by labels', ['--selector', 'app=web'], ['web-1.shop.dev-1', hostOf('web-1'), hostOf('web-2')]],
+    ['by cluster', ['--cluster', 'dev-1'], ['web-1.shop.dev-1']],
+    ['by namespace and labels', ['--namespace', 'shop', '--selector', 'app in (db)'], [hostOf('db-1')]],
+    ['by a view', ['--view', 'dev'], ['web-1.shop.dev-1']],
+  ])('can be said %s, and be looked at before anything starts', async (_, args, hosts) => {
+    const { code, out } = await ask('run', 'patch', ...args, '--preview', '--json')
+    expect(code).toBe(0)
+    expect((JSON.parse(out) as { host: string }[]).map(each => each.host).toSorted()).toEqual(hosts.toSorted())
+    expect(await commands()).toBe(0)
+  })
+
+  test('is shown with why some are left out, and starts nothing without a yes', async () => {
+    const { code, err } = await ask('run', 'patch', '--limit', [hostOf('web-1'), hostOf('web-2')].join())
+    expect(code).toBe(1)
+    expect(err).toMatch(/nothing was started\n.*--yes/)
+    expect(err).toContain(
+      `patch on 1 host:\n  ${hostOf('web-1')}\nnot now, and left out: 1\n  ${hostOf('web-2')}: not ready`,
+    )
+    expect(await commands()).toBe(0)
+  })
+
+  test.each<[string, readonly string[], string]>([
+    ['nobody who is there', ['--selector', 'app=none'], 'no VM is as asked for'],
+    ['two ways at once', ['--limit', 'a', '--cluster', 'b'], '--limit names hosts, and so does what else is given'],
+    ['an empty list', ['--limit', ' , '], '--limit names no host'],
+  ])('is refused when it is %s', async (_, args, message) => {
+    const { code, err } = await ask('run', 'patch', ...args, '--yes')
+    expect(code).not.toBe(0)
+    expect(err).toContain(message)
+    expect(await commands()).toBe(0)
+  })
+})
+
+describe('what was done', () => {
+  test('to a host is listed', async () => {
+    const { out } = await ask('runs', 'of', hostOf('web-1'))
+    expect(out).toContain('2026-11-21T00:00:00')
+    expect(out).toContain('1 ok')
+  })
+
+  test('is exported as lines', async () => {
+    const { out } = await ask('runs', 'export', '--format', 'csv', '--verb', 'patch')
+    expect(out.split('\n')).toEqual([
+      'at,run,verb,template,asked_by,job,host,vm_uid,outcome,detail',
+      `2026-11-21T00:00:00.000Z,${uuid(1)},patch,T,ops,0,${hostOf('web-1')},uid-web-1,ok,1 ok`,
+    ])
+    expect((await ask('runs', 'export', '--format', 'jsonl', '--outcome', 'failed')).out).toBe('')
+  })
+})
+
+test('a run is cancelled by its id', async () => {
+  desk.run({ id: uuid(7), status: 'following' })
+  const { code, err } = await ask('runs', 'cancel', uuid(7))
+  expect([code, err]).toEqual([0, `run ${uuid(7)} is to end; virtbridge runs show ${uuid(7)} tells what came of it`])
+  expect((await desk.log.page('commands', '0', 100)).map(entry => entry.value)).toMatchObject([
+    { kind: 'cancel', run: uuid(7), asked_by: 'admin' },
+  ])
+})

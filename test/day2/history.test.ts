@@ -1,0 +1,156 @@
+import { join } from 'node:path'
+import { writeFileSync } from 'node:fs'
+import { describe, expect, test } from 'vitest'
+import { followHistory, History, newRun } from '../../src/day2/index.ts'
+import { finished } from '../../src/day2/record.ts'
+import { Ledger } from '../../src/day2/ledger.ts'
+import { type Entry, openSqliteLog, type Stored } from '../../src/log/index.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+import { guest, hostOf, meant, uuid } from './guest.ts'
+
+const NOW = Date.UTC(2026, 10, 21, 8)
+const DAY = 86_400_000
+
+/** The entries of the day-2 stream of a run on some hosts that ended `minutes` after eight o'clock. */
+function told(
+  number: number,
+  hosts: readonly string[],
+  minutes = number,
+  verb: 'patch' | 'onboard' = 'patch',
+): Entry[] {
+  const now = NOW + minutes * 60_000
+  const wish = { id: uuid(number), verb, template: 'T', askedBy: 'ops', reason: '' }
+  const run = newRun({ ...wish, hosts: hosts.map(name => meant(guest(name))) }, now)
+  const outcomes = new Map(
+    hosts.map((name, index) => [hostOf(name), { outcome: index === 0 ? 'ok' : 'failed', detail: 'd' } as const]),
+  )
+  return finished(run, outcomes, '', { ledger: new Ledger(), now }).entries.filter(
+    entry => entry.stream === 'events.day2',
+  )
+}
+
+function stored(entries: readonly Entry[], from = 1): readonly Stored[] {
+  return entries.map((entry, index) => ({ ...entry, position: String(from + index), at: NOW }))
+}
+
+describe('the index of what was done', () => {
+  test('has one row for each host of each run, newest first, and none for the run itself', () => {
+    using history = new History(null)
+    history.add(stored([...told(1, ['web-1', 'web-2']), ...told(2, ['web-1'])]))
+    expect(history.rows({ limit: 10 }).map(row => [row.run, row.host, row.outcome])).toEqual([
+      [uuid(2), hostOf('web-1'), 'ok'],
+      [uuid(1), hostOf('web-2'), 'failed'],
+      [uuid(1), hostOf('web-1'), 'ok'],
+    ])
+    expect(history.rows({ limit: 1 })[0]).toMatchObject({
+      key: 'prod-1/shop/web-1',
+      verb: 'patch',
+      asked_by: 'ops',
+      at: NOW + 120_000,
+    })
+  })
+
+  test('says the same when it is told the same again', () => {
+    using history = new History(null)
+    history.add(stored(told(1, ['web-1', 'web-2'])))
+    const before = history.rows({ limit: 10 })
+    history.again()
+    history.add(stored(told(1, ['web-1', 'web-2'])))
+    expect(history.rows({ limit: 10 })).toEqual(before)
+    expect(history.position).toBe('3')
+  })
+
+  test.each<[string, object, readonly number[]]>([
+    ['of one host', { host: hostOf('web-1') }, [3, 2, 1]],
+    ['of one run', { run: uuid(1) }, [1, 1]],
+    ['of one verb', { verb: 'onboard' }, [3]],
+    ['of one outcome', { outcome: 'failed' }, [1]],
+    ['of nobody', { asked_by: 'eve' }, []],
+    ['since then', { since: NOW + 2 * 60_000 }, [3, 2]],
+    ['until then', { until: NOW + 2 * 60_000 }, [1, 1]],
+    ['of all of these', { host: hostOf('web-1'), verb: 'patch', since: NOW + 1, until: NOW + 2 * 60_000 }, [1]],
+  ])('answers %s', (_, question, runs) => {
+    using history = new History(null)
+    history.add(stored([...told(1, ['web-1', 'web-2']), ...told(2, ['web-1']), ...told(3, ['web-1'], 3, 'onboard')]))
+    expect(history.rows({ ...question, limit: 10 }).map(row => row.run)).toEqual(runs.map(uuid))
+  })
+
+  test('is read page by page, each row once, also when several were told in the same moment', () => {
+    using history = new History(null)
+    const names = Array.from({ length: 25 }, (_, index) => `web-${index}`)
+    history.add(stored(told(1, names)))
+    const seen: string[] = []
+    for (let after: string | undefined; ;) {
+      const page = history.rows({ limit: 10, ...(after === undefined ? {} : { after }) })
+      seen.push(...page.map(row => row.host))
+      if (page.length < 10) break
+      after = page.at(-1)?.cursor
+    }
+    expect(seen.toSorted()).toEqual(names.map(hostOf).toSorted())
+  })
+
+  test('is kept to an age and to a size: the oldest go first', () => {
+    using history = new History(null, 3)
+    history.add(
+      stored([
+        ...told(1, ['web-1']),
+        ...told(2, ['web-1']),
+        ...told(3, ['web-1']),
+        ...told(4, ['web-1']),
+        ...told(5, ['web-1']),
+      ]),
+    )
+    history.prune(NOW + 2 * 60_000)
+    expect(history.rows({ limit: 10 }).map(row => row.run)).toEqual([5, 4, 3].map(uuid))
+    history.prune(NOW + 5 * 60_000)
+    expect(history.rows({ limit: 10 }).map(row => row.run)).toEqual([uuid(5)])
+  })
+
+  test('in a file goes on where it was; one that is broken or of another version is made anew', async () => {
+    await using folder = await temporaryFolder()
+    const file = join(folder.path, 'history')
+    {
+      using history = new History(file)
+      history.add(stored(told(1, ['web-1'])))
+    }
+    {
+      using history = new History(file)
+      expect([history.rows({ limit: 10 }).length, history.position]).toEqual([1, '2'])
+    }
+    writeFileSync(file, 'this is no database, and was never one: it is too short and begins wrong')
+    using history = new History(file)
+    expect([history.rows({ limit: 10 }).length, history.position]).toEqual([0, '0'])
+  })
+})
+
+describe('it follows the stream', () => {
+  test('and is made anew from the stream when it is not there, or when the log is another one', async () => {
+    await using folder = await temporaryFolder()
+    await using log = await openSqliteLog({
+      file: join(folder.path, 'log.db'),
+      retentionMs: DAY,
+      auditRetentionMs: DAY,
+    })
+    await log.append(told(1, ['web-1', 'web-2']))
+    for (const position of ['0', 'k5.6', '999999']) {
+      using history = new History(null)
+      history.add([{ ...stored(told(9, ['web-9']))[0], position } as Stored])
+      const stopping = new AbortController()
+      const following = followHistory(history, {
+        log,
+        now: () => NOW,
+        keepMs: DAY,
+        signal: stopping.signal,
+        tell: () => undefined,
+      })
+      await expect.poll(() => history.rows({ run: uuid(1), limit: 10 }).length).toBe(2)
+      const number = 20 + position.length
+      await log.append(told(number, ['web-3']))
+      await expect
+        .poll(() => history.rows({ host: hostOf('web-3'), limit: 10 }).map(row => row.run))
+        .toContain(uuid(number))
+      stopping.abort()
+      await following
+    }
+  })
+})

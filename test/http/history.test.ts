@@ -1,0 +1,101 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { History } from '../../src/day2/index.ts'
+import { hostEvent } from '../../src/day2/event.ts'
+import { newRun } from '../../src/day2/run.ts'
+import { guest, hostOf, meant, uuid } from '../day2/guest.ts'
+import { bearer, type Desk, NOW, openDesk, TOKENS } from './desk.ts'
+
+const history = new History(null)
+let desk: Desk
+
+function tell(number: number, name: string, detail = '1 ok', cluster = 'prod-1'): void {
+  const at = NOW + number * 1_000
+  const host = meant(guest(name, { cluster }))
+  const run = {
+    ...newRun({ id: uuid(number), verb: 'patch', template: 'T', askedBy: 'ops', reason: '', hosts: [host] }, at),
+  }
+  const result = {
+    schema: 1,
+    kind: 'host',
+    run: run.id,
+    host: host.host,
+    uid: host.uid,
+    outcome: 'ok',
+    detail,
+    at,
+  } as const
+  const value = hostEvent(run, host, result, at)
+  history.add([{ stream: 'events.day2', key: host.key, value, position: String(number), at }])
+}
+
+beforeAll(async () => {
+  desk = await openDesk({ history })
+  for (let number = 1; number <= 7; number += 1) tell(number, 'web-1')
+  tell(8, 'web-2', '=cmd|"calc",\n1')
+  tell(9, 'web-3', '1 ok', 'dev-1')
+})
+afterAll(async () => {
+  await desk[Symbol.asyncDispose]()
+  history[Symbol.dispose]()
+})
+
+interface Page {
+  readonly results: readonly { readonly host: string; readonly run: string; readonly at: string }[]
+  readonly next: string
+}
+
+describe('what was done', () => {
+  test('to one host is answered newest first, and comes in pages', async () => {
+    const seen: string[] = []
+    for (let after = ''; ;) {
+      const cursor = after === '' ? '' : `&after=${after}`
+      const page = (await desk.get(`/api/v1/history?host=${hostOf('web-1')}&limit=3${cursor}`)).json<Page>()
+      seen.push(...page.results.map(result => result.run))
+      after = page.next
+      if (after === '') break
+    }
+    expect(seen).toEqual([7, 6, 5, 4, 3, 2, 1].map(uuid))
+    expect((await desk.get('/api/v1/history?limit=5001')).statusCode).toBe(400)
+  })
+
+  test('is narrowed by time, run and outcome; a question that is none is refused', async () => {
+    const since = new Date(NOW + 6_000).toISOString()
+    const { results } = (await desk.get(`/api/v1/history?host=${hostOf('web-1')}&since=${since}`)).json<Page>()
+    expect(results.map(result => result.run)).toEqual([7, 6].map(uuid))
+    for (const question of ['outcome=failed', `run=${uuid(99)}`])
+      expect((await desk.get(`/api/v1/history?${question}`)).json<Page>().results).toEqual([])
+    for (const question of ['since=yesterday', 'after=1', 'who=me'])
+      expect((await desk.get(`/api/v1/history?${question}`)).statusCode).toBe(400)
+  })
+
+  test('is told of the part of the fleet that a token may know of', async () => {
+    const hosts = async (token: string): Promise<readonly string[]> => {
+      const page = (await desk.get('/api/v1/history', bearer(token))).json<Page>()
+      return [...new Set(page.results.map(result => result.host))]
+    }
+    expect(await hosts(TOKENS.reader)).toEqual(['web-3.shop.dev-1', hostOf('web-2'), hostOf('web-1')])
+    expect(await hosts(TOKENS.prod)).toEqual([hostOf('web-2'), hostOf('web-1')])
+    const csv = (await desk.get('/api/v1/history/export', bearer(TOKENS.prod))).body
+    expect(csv).not.toContain('dev-1')
+    expect((await desk.get('/api/v1/history', bearer(TOKENS.scoped))).statusCode).toBe(403)
+  })
+
+  test('is exported as CSV, which no spreadsheet takes for formulas, and as JSON lines', async () => {
+    const csv = await desk.get('/api/v1/history/export?since=2026-11-21T00:00:08Z')
+    expect(csv.headers['content-type']).toContain('text/csv')
+    expect(csv.body.split('\r\n')).toEqual([
+      'at,run,verb,template,asked_by,job,host,vm_uid,outcome,detail',
+      `2026-11-21T00:00:09.000Z,${uuid(9)},patch,T,ops,0,web-3.shop.dev-1,uid-web-3,ok,1 ok`,
+      `2026-11-21T00:00:08.000Z,${uuid(8)},patch,T,ops,0,${hostOf('web-2')},uid-web-2,ok,"'=cmd|""calc"",\n1"`,
+      '',
+    ])
+    const lines = await desk.get('/api/v1/history/export?format=jsonl')
+    expect(lines.headers['content-type']).toContain('application/x-ndjson')
+    const rows = lines.body
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line) as { host: string })
+    expect(rows).toHaveLength(9)
+    expect(rows[0]).toMatchObject({ host: 'web-3.shop.dev-1', outcome: 'ok' })
+  })
+})

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest'
+import { guest, hostOf, uuid } from '../day2/guest.ts'
+import { bearer, type Desk, NOW, openDesk, TOKENS } from './desk.ts'
+
+const RUNNER = bearer(TOKENS.runner)
+const commands = async (desk: Desk): Promise<readonly unknown[]> =>
+  (await desk.log.page('commands', '0', 10)).map(entry => entry.value)
+
+describe('a preview of a run', () => {
+  test('says of each host whether it would be launched on now and why not, and starts nothing', async () => {
+    await using desk = await openDesk({ oses: { onboard: ['linux'], patch: ['linux'] } })
+    desk.cluster('prod-1')
+    desk.put(
+      guest('web-1'),
+      guest('web-2', { seen: { boot: '' } }),
+      guest('win-1', { family: 'windows' }),
+      guest('web-3'),
+    )
+    desk.run({
+      id: uuid(1),
+      status: 'following',
+      hosts: [{ host: hostOf('web-3'), key: '', uid: 'uid-web-3', address: '' }],
+    })
+    const hosts = ['web-1', 'web-2', 'win-1', 'web-3', 'ghost'].map(hostOf)
+    const answer = await desk.post('/api/v1/runs/preview', { verb: 'patch', hosts }, bearer(TOKENS.reader))
+    const shown = answer.json<{ hosts: { launch: boolean; because: string }[] }>().hosts
+    expect(shown.map(each => each.launch)).toEqual([true, false, false, false, false])
+    expect(shown.map(each => each.because)).toEqual([
+      '',
+      expect.stringContaining('not ready') as string,
+      'its OS (windows) is not one the verb is for',
+      `run ${uuid(1)} holds it`,
+      'no VM has this host name',
+    ])
+    expect(await commands(desk)).toEqual([])
+  })
+
+  test('knows no host that its token may not know of', async () => {
+    await using desk = await openDesk()
+    desk.cluster('dev-1')
+    desk.put(guest('web-1', { cluster: 'dev-1' }))
+    const body = { verb: 'patch', hosts: ['web-1.shop.dev-1'] }
+    const answer = await desk.post('/api/v1/runs/preview', body, bearer(TOKENS.prod))
+    expect(answer.json<object>()).toMatchObject({ hosts: [{ launch: false, because: 'no VM has this host name' }] })
+  })
+})
+
+describe('the end of a run', () => {
+  test('is asked for by a command, by who may run', async () => {
+    await using desk = await openDesk()
+    desk.run({ id: uuid(1), status: 'following' })
+    expect((await desk.post(`/api/v1/runs/${uuid(1)}/cancel`, {}, bearer(TOKENS.reader))).statusCode).toBe(403)
+    const answer = await desk.post(`/api/v1/runs/${uuid(1)}/cancel`, {}, RUNNER)
+    expect([answer.statusCode, answer.headers.location]).toEqual([202, `/api/v1/runs/${uuid(1)}`])
+    const { id } = answer.json<{ id: string }>()
+    expect(await commands(desk)).toEqual([{ schema: 1, kind: 'cancel', id, run: uuid(1), asked_by: 'runner', at: NOW }])
+  })
+
+  test('is refused when it has ended, when others launched it, and when it is not there', async () => {
+    await using desk = await openDesk()
+    const external = { by: 'alice', launch_type: 'manual', limit: '', whole: true, copy_of: '' }
+    desk.run({ id: uuid(1), status: 'finished' })
+    desk.run({ id: uuid(2), status: 'following', external })
+    const codes = await Promise.all(
+      [1, 2, 3].map(async number => {
+        const answer = await desk.post(`/api/v1/runs/${uuid(number)}/cancel`, {}, RUNNER)
+        return [answer.statusCode, answer.json<{ code: string }>().code]
+      }),
+    )
+    expect(codes).toEqual([
+      [409, 'run_ended'],
+      [409, 'not_ours'],
+      [404, 'no_run'],
+    ])
+    expect(await commands(desk)).toEqual([])
+  })
+})
+
+test('a notification of the controller makes it looked at, once a second at most, whatever it says', async () => {
+  await using desk = await openDesk()
+  const notify = async (body: unknown): Promise<unknown> =>
+    (await desk.post('/api/v1/controller/notifications', body, bearer(TOKENS.reader))).json()
+  expect(await notify({ id: 7, status: 'successful', hosts: { evil: {} } })).toEqual({ look: true })
+  expect(await notify({ id: 7 })).toEqual({ look: false })
+  desk.clock += 1_000
+  expect(await notify({})).toEqual({ look: true })
+  expect((await commands(desk)).map(command => Object.keys(command as object))).toEqual(
+    Array.from({ length: 2 }, () => ['schema', 'kind', 'id', 'at']),
+  )
+  expect((await desk.post('/api/v1/controller/notifications', {}, {})).statusCode).toBe(401)
+})
