@@ -15,46 +15,32 @@ import {
   watchPlans,
 } from './cluster/index.ts'
 import type { ClusterConfig, HubConfig } from './config/index.ts'
-import { Confirmations } from './confirmations.ts'
-import type { ConfirmCommand } from './day2/index.ts'
+import { ClusterNames, type Managed } from './cluster-names.ts'
+import { Confirmations, followConfirmations } from './confirmations.ts'
 import { Fault } from './errors.ts'
 import type { Check } from './http/index.ts'
 import { KubeClient } from './kube/index.ts'
 import { Stock } from './known.ts'
-import { type Entry, isState, START } from './log/index.ts'
+import { type Entry, isState } from './log/index.ts'
 import { connectionOf, managedConnection, ruleOf } from './reach.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
 import { type Candidate, RunningClusters } from './running.ts'
 import type { HubAccess } from './secret.ts'
 import { type Keep, PackedMap, type VmRecord } from './vm/index.ts'
 
-/** What may be the last part of a host name: a DNS label (RFC 1123). */
-const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
-
-function nameTaken({ name, hub, managed }: Managed): string {
-  if (!LABEL.test(name)) return `${hub} has a cluster "${managed}", and that can not be a part of host names`
-  return `${hub} has a cluster "${managed}", and "${name}" is the name of another one here`
-}
-
-/** A cluster that has a hub, and would be watched. */
-interface Managed extends Candidate {
-  readonly managed: string
-}
-
 /** The role `watch`: every configured cluster, and every cluster that the hubs select, each watched on its own. */
 export class WatchRole {
   readonly #parts: RoleParts
   readonly #confirmations = new Confirmations()
   readonly #faults = new Map<string, Fault>()
-  /** The hub whose cluster has a name, from before it is watched until nothing is written of it any more. */
-  readonly #holders = new Map<string, string>()
-  /** Clusters whose name another has: the first of them is watched when that one goes. */
-  readonly #waiting = new Map<string, readonly Managed[]>()
+  readonly #names: ClusterNames
   #stock: Stock | null = null
   #clusters: RunningClusters | null = null
 
   constructor(parts: RoleParts) {
+    const { clusters, hubs } = parts.config
     this.#parts = parts
+    this.#names = new ClusterNames([...clusters, ...hubs].map(({ name }) => name))
   }
 
   /** Clusters and hubs that can not even be tried (a broken kubeconfig, say), for `/readyz`. The rest of the fleet goes on. */
@@ -79,7 +65,12 @@ export class WatchRole {
     const hubs = config.hubs.map(hub => this.#watchHub(hub, inner))
     try {
       const others = hubs.map(hub => hub.then(() => ended))
-      await Promise.race([ended, clusters.lost, this.#followConfirmations(), ...others])
+      await Promise.race([
+        ended,
+        clusters.lost,
+        followConfirmations(this.#parts, this.#confirmations, name => clusters.record(name)),
+        ...others,
+      ])
     } finally {
       stop.abort()
       await Promise.allSettled(hubs)
@@ -182,9 +173,9 @@ export class WatchRole {
     }
     await this.#begin(came, entries)
     // Now that all of them is written, their names are free.
-    for (const name of change.left.keys()) if (this.#holders.get(name) === access.hub.name) this.#holders.delete(name)
+    for (const name of change.left.keys()) this.#names.release(name, access.hub.name)
     await this.#begin(
-      [...change.left.keys()].flatMap(name => this.#next(name) ?? []),
+      [...change.left.keys()].flatMap(name => this.#next(name)),
       [],
     )
   }
@@ -204,46 +195,30 @@ export class WatchRole {
     return { name, managed: cluster.name, hub: access.hub.name, connection, ...about }
   }
 
-  /** A name that another hub or the configuration has already is refused, and said: it needs an alias. */
+  /** False when its name is not to be had: it is told, and watched when the name is free. */
   #admit(candidate: Managed): boolean {
-    const { name, hub, managed } = candidate
-    const { config } = this.#parts
-    const taken = [...config.clusters, ...config.hubs].some(other => other.name === name)
-    if (!taken && LABEL.test(name) && !this.#holders.has(name)) {
-      this.#holders.set(name, hub)
-      return true
-    }
-    this.#waiting.set(name, [...(this.#waiting.get(name) ?? []), candidate])
-    const hint = `give it a name of its own: hubs[].aliases of ${hub}, as ${managed}: ${hub}-${managed}`
-    this.#tell(`${hub}/${managed}`, new Fault('cluster_name', nameTaken(candidate), { hint }))
-    return false
+    const fault = this.#names.admit(candidate)
+    if (fault !== null) this.#tell(nameOf(candidate), fault)
+    return fault === null
   }
 
-  /** The one that waited longest for a name that is free now. */
-  #next(name: string): Managed | null {
-    const [first = null, ...rest] = this.#waiting.get(name) ?? []
-    if (first === null || this.#holders.has(name)) return null
-    this.#holders.set(name, first.hub)
-    this.#waiting.set(name, rest)
-    this.#faults.delete(`${first.hub}/${first.managed}`)
-    return first
+  #next(name: string): readonly Managed[] {
+    const next = this.#names.next(name)
+    if (next === null) return []
+    this.#faults.delete(nameOf(next))
+    return [next]
   }
 
   /** Out of scope: no longer watched, nothing of it is forgotten, and its hosts grow stale. */
   async #leave(hub: string, name: string, how: 'unselected' | 'detached'): Promise<readonly Entry[]> {
     const { now } = this.#parts
-    const waiting = this.#waiting.get(name) ?? []
-    const waited = waiting.find(candidate => candidate.hub === hub)
-    if (waited !== undefined) {
-      this.#waiting.set(
-        name,
-        waiting.filter(candidate => candidate !== waited),
-      )
-      this.#faults.delete(`${hub}/${waited.managed}`)
+    const waited = this.#names.withdraw(name, hub)
+    if (waited !== null) {
+      this.#faults.delete(nameOf(waited))
       return []
     }
     // Another hub has it by now.
-    if ((this.#holders.get(name) ?? hub) !== hub) return []
+    if (this.#names.isOfAnother(name, hub)) return []
     const known = (await this.#clusters?.stop(name)) ?? (await this.#stock?.take(name))
     const record = known?.cluster ?? null
     if (known === undefined || record === null) return []
@@ -274,21 +249,9 @@ export class WatchRole {
       }
     }
   }
+}
 
-  /** From the beginning, at each start: a confirmation that came while nobody watched counts. */
-  async #followConfirmations(): Promise<void> {
-    const { log, signal, logger, now } = this.#parts
-    const since = now()
-    for await (const { value } of log.follow('commands', START, signal)) {
-      const command = value as ConfirmCommand | { kind: 'run' }
-      if (command.kind !== 'confirm' || typeof command.digest !== 'string') continue
-      this.#confirmations.add(command)
-      if (command.at < since) continue
-      const record = this.#clusters?.record(command.cluster)
-      const by = { cluster: command.cluster, by: command.asked_by }
-      if (record?.missing_digest === command.digest || record?.burst?.digest === command.digest)
-        logger.warn(by, 'deletions were confirmed')
-      else logger.info(by, 'a confirmation of other deletions than wait for it now changes nothing')
-    }
-  }
+/** By which a cluster without a name of its own is told. */
+function nameOf({ hub, managed }: Managed): string {
+  return `${hub}/${managed}`
 }

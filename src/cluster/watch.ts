@@ -1,49 +1,31 @@
 import type { EventLog } from '../log/index.ts'
-import { Asks, type KubeClient, KubeError, reflect, type ReflectOptions, type Resource } from '../kube/index.ts'
+import { Asks, KubeError, reflect, type ReflectOptions, type Resource } from '../kube/index.ts'
 import type { GuestIndex, Holds, Keep, VmRecord } from '../vm/index.ts'
 import { pause } from '../waiting.ts'
-import { ABSENCE_HOLD_MS, mayLackKubeVirt, refutesAbsence, seesAbsence, withoutKubeVirt } from './absence.ts'
 import { ClusterBook } from './book.ts'
+import { Chronicle, type ChronicleOptions } from './chronicle.ts'
 import { ClusterFold } from './fold.ts'
 import { ClusterIdentity } from './identity.ts'
 import type { ImportBoard } from './imports.ts'
 import { Inbox } from './inbox.ts'
-import type { HubWord } from './managed.ts'
-import { Outages } from './outage.ts'
 import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
-import { type Inbound, type Of, portraying, type Portraits, REQUIRED, RESOURCES, USUAL } from './resources.ts'
+import { type Inbound, type Of, portraying, type Portraits, RESOURCES, USUAL } from './resources.ts'
 import type { Staged } from './staged.ts'
-import { settled, unavailable } from './standing.ts'
 
 /** What a cluster's watch works with. Time and waiting come in as arguments. */
-export interface WatchOptions {
+export interface WatchOptions extends ChronicleOptions {
   readonly name: string
   readonly hub: string
-  readonly client: KubeClient
   readonly log: EventLog
   /** What the log knows of this cluster. */
   readonly known: { readonly cluster: ClusterRecord | null; readonly records: Keep<VmRecord> }
   readonly holds: Holds
-  readonly now: () => number
-  readonly signal: AbortSignal
   readonly heartbeatMs: number
-  /** What its hub says of it now. */
-  readonly word?: () => HubWord
-  /** The ManagedClusterSets it is in now. */
-  readonly sets?: () => readonly string[]
-  /** Who confirmed the deletions that have this digest; null when nobody did. Asked with every heartbeat while some wait for it. */
-  readonly confirmedBy?: (digest: string) => string | null
   /** Takes this identity for the cluster; gives the name of the one that has it already, or null. */
   readonly claim?: (uid: string) => string | null
   readonly reflect?: Partial<Omit<ReflectOptions, 'signal' | 'verify' | 'asks'>>
-  /** A cut that is mended within this time is no fact, in ms. */
-  readonly outageHoldMs?: number | undefined
-  /** For how long it must be seen to have no KubeVirt, in ms. */
-  readonly absenceHoldMs?: number
   /** How long what a watch has missed is waited for once it is open again, in ms. */
   readonly catchUpMs?: number
-  /** Told of each audit of a resource: how many VMs it found to be other than was known. */
-  readonly onAudited?: (corrections: number) => void
   /** The resources to reflect; the usual ones when left out. */
   readonly resources?: readonly Of[]
   /** What an inventory needs of the objects beside the record; nothing when left out. */
@@ -68,13 +50,10 @@ export class ClusterWatch {
   readonly #inbox = new Inbox<Inbound>(INBOX_LIMIT)
   readonly #book: ClusterBook
   readonly #identity: ClusterIdentity
-  readonly #outages: Outages<Of | 'identity'>
+  readonly #chronicle: Chronicle
   /** What is asked of the reflector of VMs. */
   readonly #vms = new Asks()
-  readonly #watching = new Set<Of>()
   #fold: ClusterFold | null = null
-  /** Since when it is seen to have no KubeVirt; 0: it is not. */
-  #lacking = 0
   /** Whether a second list was asked for, because the last one lacks too much, and whether it came. */
   #second: 'no' | 'asked' | 'had' = 'no'
 
@@ -84,16 +63,11 @@ export class ClusterWatch {
     const record = { ...(options.known.cluster ?? newCluster(options.name, options.hub)), hub: options.hub }
     this.#book = new ClusterBook(options, record)
     this.#identity = new ClusterIdentity(options.client, record.uid)
-    this.#outages = new Outages(options.outageHoldMs)
+    this.#chronicle = new Chronicle(options, this.#book, this.#identity)
   }
 
   get record(): ClusterRecord {
     return this.#book.record
-  }
-
-  /** True when every required resource is being watched. */
-  get #watched(): boolean {
-    return REQUIRED.every(of => this.#watching.has(of))
   }
 
   get #resources(): readonly Of[] {
@@ -128,7 +102,7 @@ export class ClusterWatch {
     const { signal } = this.#options
     const waitMs = this.#options.reflect?.backoff?.maxMs ?? IDENTITY_RETRY_MS
     while (!signal.aborted) {
-      await this.#noteSets()
+      await this.#chronicle.noteSets()
       try {
         const uid = await this.#identity.verify(signal)
         const twin = this.#options.claim?.(uid) ?? null
@@ -137,8 +111,11 @@ export class ClusterWatch {
         if (parked.reason !== this.record.reason) await this.#book.become(parked)
       } catch (error) {
         if (signal.aborted) return
-        await this.#cut('identity', error instanceof KubeError ? error : new KubeError('server', String(error)))
-        await this.#tellOutage()
+        await this.#chronicle.cut(
+          'identity',
+          error instanceof KubeError ? error : new KubeError('server', String(error)),
+        )
+        await this.#chronicle.tellOutage()
       }
       await pause(waitMs, signal)
     }
@@ -146,8 +123,7 @@ export class ClusterWatch {
 
   #open(uid: string): void {
     const { name, hub, known, holds, log, guests, imports, catchUpMs } = this.#options
-    this.#outages.end('identity')
-    this.#book.note({ uid })
+    this.#chronicle.identified(uid)
     this.#fold = new ClusterFold({
       cluster: { name, hub, uid },
       holds,
@@ -180,7 +156,7 @@ export class ClusterWatch {
     using imports = this.#options.imports?.read(() => this.#inbox.wake())
     let beat = 0
     while (!signal.aborted) {
-      const due = Math.min(fold.nextDue() ?? Infinity, this.#outages.due() ?? Infinity, beat + heartbeatMs)
+      const due = Math.min(fold.nextDue() ?? Infinity, this.#chronicle.due() ?? Infinity, beat + heartbeatMs)
       const wake = Math.max(due, now())
       const taken = await this.#inbox.take(wake - now(), signal)
       const began = now()
@@ -190,12 +166,10 @@ export class ClusterWatch {
       await this.#book.store(fold, fold.mature(now()))
       await this.#book.store(fold, fold.lookAtServices(now()))
       if (imports !== undefined) await this.#book.store(fold, fold.lookAtImports(imports.changed, now()))
-      await this.#tellOutage()
+      await this.#chronicle.tellOutage()
       if (now() - beat < heartbeatMs) continue
       beat = now()
-      await this.#noteSets()
-      await this.#release()
-      await this.#beat()
+      await this.#chronicle.beat(fold)
     }
   }
 
@@ -205,9 +179,7 @@ export class ClusterWatch {
     let keys = new Set<string>()
     let staged: (Staged | null)[] = []
     const flush = async (): Promise<void> => {
-      // First that they wait for a person, then that they are gone: a crash in between leaves what nobody may act on, not the other way.
-      const { burst } = fold
-      if (burst !== (this.record.burst ?? null)) await this.#book.become({ ...this.record, burst })
+      await this.#chronicle.noteBurst(fold)
       await this.#book.store(fold, staged)
       keys = new Set()
       staged = []
@@ -231,124 +203,25 @@ export class ClusterWatch {
   async #take(inbound: Inbound): Promise<void> {
     const fold = this.#need()
     const { of, observed } = inbound
-    if (observed.kind === 'watching') this.#seen(of)
+    if (observed.kind === 'watching') this.#chronicle.seen(of)
     if (observed.kind === 'ended')
-      await this.#cut(of, new KubeError('unreachable', 'its watch ended, and is not open again'))
-    if (observed.kind === 'unavailable') await this.#cut(of, observed.error)
+      await this.#chronicle.cut(of, new KubeError('unreachable', 'its watch ended, and is not open again'))
+    if (observed.kind === 'unavailable') await this.#chronicle.cut(of, observed.error)
     if (of === 'vm' && observed.kind === 'unavailable' && observed.error.kind === 'absent')
-      await this.#lookForKubeVirt()
+      await this.#chronicle.absent(fold.size)
     const changed = await this.#book.store(fold, fold.fold(inbound, this.#options.now()))
-    if (observed.kind === 'audited') await this.#audited(changed)
+    if (observed.kind === 'audited') await this.#chronicle.audited(changed)
     if (of === 'vm' && observed.kind === 'listed') this.#second = this.#second === 'asked' ? 'had' : 'no'
     if (fold.held && this.#second === 'no') this.#askAgain()
     if (!RESOURCES[of].required || this.#second === 'asked') return
-    if (observed.kind === 'listed' || observed.kind === 'watching') await this.#settle(observed.kind === 'listed')
-  }
-
-  #seen(of: Of): void {
-    this.#watching.add(of)
-    this.#outages.end(of)
-  }
-
-  /** Of what is not required nothing is said: what it would tell is not known, and that is all. */
-  async #cut(of: Of | 'identity', error: KubeError): Promise<void> {
-    if (of !== 'identity') this.#watching.delete(of)
-    if (of !== 'identity' && !RESOURCES[of].required) return
-    if ((this.record.no_kubevirt_since ?? 0) > 0) {
-      // What is known of it is that it has no VMs: that holds, whatever becomes of the way to it.
-      if (!refutesAbsence(error.kind)) return
-      await this.#book.become(withoutKubeVirt(this.record, 0))
-    }
-    this.#outages.begin(of, error, this.#options.now())
-    // Why it is not read yet is no fact, and is shown at once.
-    if (this.record.status !== 'joining' || this.record.reason === error.message) return
-    await this.#book.become({ ...this.record, reason: error.message, hint: error.hint, cause: error.kind })
-  }
-
-  /** A cluster that has no KubeVirt would keep every inventory closed for ever. It is let go when that is proven, and lasts. */
-  async #lookForKubeVirt(): Promise<void> {
-    const { client, signal, now, absenceHoldMs = ABSENCE_HOLD_MS } = this.#options
-    if (!mayLackKubeVirt(this.record, this.#need().size)) return
-    const verify = (inner: AbortSignal): Promise<string> => this.#identity.verify(inner)
-    const proven = await seesAbsence(client, verify, signal).catch(() => null)
-    if (signal.aborted || proven === null) return
-    this.#lacking = proven ? this.#lacking || now() : 0
-    const known = (this.record.no_kubevirt_since ?? 0) > 0
-    const lasts = proven && now() - this.#lacking >= absenceHoldMs
-    if (lasts === known || (proven && known)) return
-    await this.#book.become(withoutKubeVirt(this.record, lasts ? this.#lacking : 0))
-    if (lasts) for (const of of REQUIRED) this.#outages.end(of)
-  }
-
-  async #tellOutage(): Promise<void> {
-    const error = this.#outages.take(this.#options.now())
-    const next = error === null ? null : unavailable(this.record, error, this.#word)
-    if (next !== null) await this.#book.become(next.record, next.fact)
+    if (observed.kind === 'listed' || observed.kind === 'watching')
+      await this.#chronicle.settle(fold, observed.kind === 'listed')
   }
 
   /** So many VMs are not believed to be gone before a second list, the newest there is, says so too. In order: after all that came before. */
   #askAgain(): void {
     this.#second = 'asked'
     this.#vms.relist()
-  }
-
-  /** An audit that finds something found a fault of ours, or of the API server's cache: it is counted and told. */
-  async #audited(corrections: number): Promise<void> {
-    this.#options.onAudited?.(corrections)
-    if (corrections > 0 && this.record.status === 'synced')
-      await this.#book.become(this.record, 'resynced', { corrections })
-  }
-
-  /** Says what the cluster is now that both resources are listed: adopted, synced, available again, or held. */
-  async #settle(listed: boolean): Promise<void> {
-    const fold = this.#need()
-    if (!fold.complete) return
-    const sight = {
-      watched: this.#watched,
-      listed,
-      vms: fold.size,
-      held: fold.doubted,
-      word: this.#word,
-    }
-    const next = settled(this.record, sight, this.#options.now())
-    if (next === null) return
-    if (next.fact === 'joined') fold.adopt()
-    await this.#book.become(next.record, next.fact)
-    const { missing_digest: digest, missing: count, missing_names: names } = next.record
-    const by = digest === '' ? null : (this.#options.confirmedBy?.(digest) ?? null)
-    if (by === null) return
-    await this.#book.store(fold, fold.confirm(this.#options.now()))
-    await this.#book.become(this.record, 'deletions_confirmed', { confirmed: { count, names, by } })
-    await this.#settle(false)
-  }
-
-  get #word(): HubWord {
-    return this.#options.word?.() ?? ''
-  }
-
-  /** A cluster may be put into another set at any time, and while it can not be read too. */
-  async #noteSets(): Promise<void> {
-    const sets = this.#options.sets?.() ?? []
-    const { cluster_sets = [] } = this.record
-    if (sets.join() !== cluster_sets.join()) await this.#book.become({ ...this.record, cluster_sets: sets })
-  }
-
-  /** Lets go of the deletions of a burst when a person has said that they are meant. */
-  async #release(): Promise<void> {
-    const { burst = null } = this.record
-    const by = burst === null ? null : (this.#options.confirmedBy?.(burst.digest) ?? null)
-    if (burst === null || by === null) return
-    this.#need().endBurst()
-    await this.#book.become({ ...this.record, burst: null }, 'deletions_confirmed', { confirmed: { ...burst, by } })
-  }
-
-  async #beat(): Promise<void> {
-    if (!this.#watched || !this.#need().complete) return
-    // Which VMs are missing may have changed, and a person may have confirmed those.
-    if (this.record.status === 'held') return this.#settle(false)
-    const { size: vms, disksKnown: disks_known } = this.#need()
-    const heartbeat = this.#options.now()
-    await this.#book.become({ ...this.record, heartbeat, vms, disks_known, hub_says: this.#word })
   }
 
   #need(): ClusterFold {
