@@ -56,6 +56,12 @@ export function tooCostly(node: ASTNode): string {
   return worst > MAX_STEPS ? `it may take ${Math.ceil(worst)} steps for one VM, and ${MAX_STEPS} are allowed` : ''
 }
 
+/** The variables of a host that a node reads, each once. Pure. */
+export function variablesIn(node: ASTNode): readonly string[] {
+  const own = node.op === 'id' && Object.hasOwn(HOST_VARIABLES, node.args) ? [node.args] : []
+  return [...new Set([...own, ...partsOf(node).flatMap(variablesIn)])]
+}
+
 /** By how large what it is made of may be. Every step looks at what it makes. */
 function costOf(node: ASTNode, scope: Scope): Cost {
   if (node.op === 'id') return { steps: 1, size: scope.get(node.args) ?? sizeOf(HOST_VARIABLES[node.args]) }

@@ -1,5 +1,5 @@
 import { Environment, type ASTNode } from '@marcbachmann/cel-js'
-import { tooCostly } from './cost.ts'
+import { tooCostly, variablesIn } from './cost.ts'
 import { HOST_VARIABLES, type ObjectType, type VariableType } from './host-variables.ts'
 
 /** Characters of one expression. */
@@ -28,6 +28,8 @@ export type HostContext = Readonly<Record<string, unknown>>
 export interface Expression {
   readonly source: string
   readonly type: ExpressionType
+  /** The variables that it reads. */
+  readonly reads: readonly string[]
   /** What it gives for a host. Throws an Error that says why it gives nothing: a label that is not there, say. */
   readonly of: (host: HostContext) => boolean | string | readonly string[]
 }
@@ -49,13 +51,16 @@ export function parseExpression(source: string): Expression {
   if (!valid) throw new Error(wordsOf(error))
   if (type !== 'bool' && type !== 'string' && type !== 'list<string>')
     throw new Error(`it gives ${type}, and a group is made of bool, string or list<string>`)
-  return { source, type, of: host => given(type, parsed, host) }
+  return { source, type, reads: variablesIn(parsed.ast), of: host => given(type, parsed, host) }
 }
 
-/** The variables as expressions read them: what is declared as an object becomes one of the declared kind. */
+/** The variables as expressions read them: what is declared as an object becomes one of the declared kind. Those that are given alone. */
 export function hostContext(variables: Readonly<Record<string, unknown>>): HostContext {
   const context: Record<string, unknown> = {}
-  for (const [name, type] of Object.entries(HOST_VARIABLES)) context[name] = valueOf(type, variables[name])
+  for (const [name, value] of Object.entries(variables)) {
+    const type = HOST_VARIABLES[name]
+    if (type !== undefined) context[name] = valueOf(type, value)
+  }
   return context
 }
 

@@ -29,10 +29,17 @@ export function sourceOf(rule: GroupRule): string {
   return `expression ${rule.name}`
 }
 
-/** The variables of a VM as expressions read them: those of the profile `full`, without the marks that Ansible needs. */
-export function contextOf(record: VmRecord, standing: Standing, approach: Approach = USUAL_APPROACH): HostContext {
+/** The variables of a VM that rules read: of those of the profile `full`, without the marks that Ansible needs. */
+export function contextOf(
+  rules: readonly GroupRule[],
+  record: VmRecord,
+  standing: Standing,
+  approach: Approach = USUAL_APPROACH,
+): HostContext {
   const vars = hostVars(record, standing, 'full', approach)
-  return hostContext(Object.fromEntries(Object.entries(vars).map(([name, value]) => [name, plain(value)])))
+  const read: Record<string, unknown> = {}
+  for (const { expression } of rules) for (const name of expression.reads) read[name] = plain(vars[name])
+  return hostContext(read)
 }
 
 /** Puts a VM into the groups that an expression says; into none where it fails, and into none for an empty text. Pure. */

@@ -77,7 +77,7 @@ export function ownRendering(profile: Profile, groups: ViewGroups, way: OwnWay =
     whyNot: (record, standing, source) => {
       const rule = rules.find(one => sourceOf(one) === source)
       if (rule === undefined) return ''
-      const { failure } = applyRule(rule, contextOf(record, standing, approach))
+      const { failure } = applyRule(rule, contextOf([rule], record, standing, approach))
       return failure === '' ? 'the expression does not hold, or gives nothing' : `the expression fails: ${failure}`
     },
   }
@@ -95,7 +95,7 @@ function ruledGroups(
   { standing, approach, onFailure }: Circumstance,
 ): readonly Membership[] {
   if (rules.length === 0) return []
-  const context = contextOf(record, standing, approach)
+  const context = contextOf(rules, record, standing, approach)
   return rules.flatMap(rule => {
     const { groups, failure } = applyRule(rule, context)
     if (failure !== '') onFailure?.(rule.name, failure)
