@@ -1,6 +1,7 @@
 import { type ClusterRecord, ClusterWatch, type HubWord, ImportBoard, type Portraits, USUAL } from './cluster/index.ts'
 import type { Config } from './config/index.ts'
 import type { Confirmations } from './confirmations.ts'
+import { FleetContests } from './contests.ts'
 import { Budget, type Connection, KubeClient } from './kube/index.ts'
 import type { Stock } from './known.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
@@ -38,6 +39,7 @@ export class RunningClusters {
   readonly imports = new ImportBoard()
   /** uid of a cluster → the name it is watched under. */
   readonly #claims = new Map<string, string>()
+  readonly #contests: FleetContests
   readonly #lost = Promise.withResolvers<never>()
   readonly #lists = new Budget()
   readonly #audits = new Budget(AUDITS)
@@ -50,6 +52,8 @@ export class RunningClusters {
       this.guests.attach(name, records)
       for (const record of records.values()) this.guests.replace(null, record)
     }
+    this.#contests = new FleetContests(parts)
+    parts.signal.addEventListener('abort', () => this.#contests[Symbol.dispose](), { once: true })
     this.#lost.promise.catch(() => undefined)
   }
 
@@ -98,6 +102,7 @@ export class RunningClusters {
       claim: uid => this.#claim(uid, name),
       guests: this.guests,
       imports: this.imports,
+      contests: this.#contests,
       ...portraitsOf(config),
       resources: config.watch.services ? [...USUAL, 'service'] : USUAL,
     })

@@ -3,6 +3,7 @@ import type { Origin } from '../event/index.ts'
 import {
   change,
   type Circumstance,
+  type Contests,
   GuestIndex,
   type Holds,
   type Keep,
@@ -36,6 +37,8 @@ interface FoldOptions {
   /** The guests of all clusters, and what plans say of imports; of this cluster alone when left out. */
   readonly guests?: GuestIndex
   readonly imports?: ImportBoard
+  /** Who has whose address; nobody knows when it is left out. */
+  readonly contests?: Contests
   /** Deletions of a burst that wait for a person, from another life. */
   readonly burst?: Burst | null
   /** DataVolumes could be read before, in another life: what is wrong with them now is news. */
@@ -164,6 +167,15 @@ export class ClusterFold {
     for (const key of about) yield* this.#look(key, now, 'live', false)
   }
 
+  /** Looks at the VMs that lost their address to another one, or have it back, by their keys on the log; takes them out of the set. */
+  *lookAtContests(changed: Set<string>, now: number): Iterable<Staged> {
+    if (!this.complete || changed.size === 0) return
+    const prefix = `${this.#options.cluster.name}/`
+    const about = [...changed].map(key => key.slice(prefix.length)).filter(key => this.#scene.hasVm(key))
+    changed.clear()
+    for (const key of about) yield* this.#look(key, now, 'live', false)
+  }
+
   /** Looks at the VMs that other Services lead to by now. */
   *lookAtServices(now: number): Looked {
     const { services } = this.#scene
@@ -280,7 +292,7 @@ export class ClusterFold {
   }
 
   #circumstance(now: number, origin: Origin, burst: boolean): Circumstance {
-    const { cluster, holds, lost } = this.#options
+    const { cluster, holds, lost, contests } = this.#options
     // What was there before its cluster was adopted was not missed: there is no gap before the beginning; but there is when the log forgot it.
     return {
       now,
@@ -292,6 +304,7 @@ export class ClusterFold {
       gap: (origin === 'sync' || origin === 'audit') && (this.#adopted || lost === true),
       adopting: !this.#adopted,
       disksAreNew: this.#disksAreNew,
+      ...(contests === undefined ? {} : { contests }),
     }
   }
 }

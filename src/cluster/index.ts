@@ -18,6 +18,7 @@ export {
 } from './record.ts'
 export { type Selection, type SelectionChange, type SelectionRule } from './selection.ts'
 export { ImportBoard } from './imports.ts'
+export type { ContestBoard } from './contest-board.ts'
 export { watchPlans } from './plans.ts'
 export { type Of, type Portraits, USUAL } from './resources.ts'
 export { leavingEntries } from './scope.ts'

@@ -3,6 +3,7 @@ import { Asks, KubeError, reflect, type ReflectOptions, type Resource } from '..
 import type { GuestIndex, Holds, Keep, VmRecord } from '../vm/index.ts'
 import { pause } from '../waiting.ts'
 import { ClusterBook } from './book.ts'
+import type { ContestBoard } from './contest-board.ts'
 import { Chronicle, type ChronicleOptions } from './chronicle.ts'
 import { ClusterFold } from './fold.ts'
 import { ClusterIdentity } from './identity.ts'
@@ -33,6 +34,8 @@ export interface WatchOptions extends ChronicleOptions {
   /** What all clusters of this bridge share: their guests, and what plans say of imports. */
   readonly guests?: GuestIndex
   readonly imports?: ImportBoard
+  /** Who has whose address in all of them. */
+  readonly contests?: ContestBoard
 }
 
 /** Changes that wait between the sockets and the log: when full, the sockets are left unread. */
@@ -122,7 +125,7 @@ export class ClusterWatch {
   }
 
   #open(uid: string): void {
-    const { name, hub, known, holds, log, guests, imports, catchUpMs } = this.#options
+    const { name, hub, known, holds, log, guests, imports, contests, catchUpMs } = this.#options
     this.#chronicle.identified(uid)
     this.#fold = new ClusterFold({
       cluster: { name, hub, uid },
@@ -136,6 +139,7 @@ export class ClusterWatch {
       ...(catchUpMs === undefined ? {} : { catchUpMs }),
       ...(guests === undefined ? {} : { guests }),
       ...(imports === undefined ? {} : { imports }),
+      ...(contests === undefined ? {} : { contests }),
     })
   }
 
@@ -154,6 +158,7 @@ export class ClusterWatch {
     const { now, heartbeatMs } = this.#options
     // Not at the next heartbeat: what a plan says is news of a VM as what its own cluster says.
     using imports = this.#options.imports?.read(() => this.#inbox.wake())
+    using contests = this.#options.contests?.read(this.#options.name, () => this.#inbox.wake())
     let beat = 0
     while (!signal.aborted) {
       const due = Math.min(fold.nextDue() ?? Infinity, this.#chronicle.due() ?? Infinity, beat + heartbeatMs)
@@ -166,6 +171,7 @@ export class ClusterWatch {
       await this.#book.store(fold, fold.mature(now()))
       await this.#book.store(fold, fold.lookAtServices(now()))
       if (imports !== undefined) await this.#book.store(fold, fold.lookAtImports(imports.changed, now()))
+      if (contests !== undefined) await this.#book.store(fold, fold.lookAtContests(contests.changed, now()))
       await this.#chronicle.tellOutage()
       if (now() - beat < heartbeatMs) continue
       beat = now()

@@ -117,7 +117,7 @@ export function whyNotOnboard(
   if (done !== undefined && done.refusals >= MAX_REFUSALS) return `refused ${done.refusals} times: ${done.detail}`
   if (done !== undefined && now < done.at + retryAfter(done.refusals))
     return `refused, tried again later: ${done.detail}`
-  return world.ledger.lost || unsynced(record, world.fleet.clusters) || held(record, world.ledger) || unready(record)
+  return world.ledger.lost || unsynced(record, world.fleet.clusters) || held(record, world.ledger) || conflicted(record) || unready(record)
 }
 
 /** What was done with the guest: one that moved here from another cluster was another VM then. */
@@ -181,6 +181,12 @@ interface Surroundings {
   readonly os?: readonly string[]
 }
 
+/** The address that the controller knows is another guest's by better right. */
+function conflicted({ told: { conflict } }: VmRecord): string {
+  if (conflict === null || conflict === undefined) return ''
+  return `conflicting address: another VM has the better claim to ${conflict.address}`
+}
+
 /** Why nothing may be launched on a VM now, whoever asks; empty when it may. */
 export function whyNotNow(record: VmRecord, world: Surroundings): string {
   const { family } = record.seen.os
@@ -189,6 +195,7 @@ export function whyNotNow(record: VmRecord, world: Surroundings): string {
     world.ledger.lost ||
     unsynced(record, world.clusters) ||
     (wrongOs ? `its OS (${family || 'unknown'}) is not one the verb is for` : '') ||
+    conflicted(record) ||
     unready(record) ||
     held(record, world.ledger, world.own)
   )

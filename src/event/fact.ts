@@ -18,6 +18,8 @@ export const VM_FACTS = [
   'migrated',
   'migration_failed',
   'address_changed',
+  'address_conflict',
+  'address_conflict_resolved',
   'guest_changed',
   'labels_changed',
   'restart_required',

@@ -1,4 +1,5 @@
 import { DEED_KINDS } from './deed.ts'
+import { followContest } from './contest.ts'
 import { followDeeds } from './deeds.ts'
 import { followGuest } from './guest.ts'
 import { begin, end, leaveScope, newRecord, returnToScope, served } from './identity.ts'
@@ -20,7 +21,7 @@ import { followTraits } from './traits.ts'
  * | a VM   | another uid under its name       | the end of the old, then the beginning of the new                      |
  * | a VM out of scope | the VM                | discovered, then as below                                              |
  * | a VM   | the same                         | labels, root disk (traits.ts) · boots (power.ts) · migrations (moves.ts) |
- * |        |                                  | · pause, reachability, address (reach.ts) · guest, restart needed (guest.ts) |
+ * |        |                                  | · pause, reachability, address (reach.ts) · whose address it is (contest.ts) · guest, restart needed (guest.ts) |
  * |        |                                  | · snapshots, restores, imports, migrations that never began (deeds.ts) |
  *
  * Each of these has its own table. A held fact whose value changes while it waits begins to wait anew. What was not known before (a
@@ -101,5 +102,6 @@ function follow(teller: Teller, before: VmRecord): void {
   followPower(teller, before)
   followMoves(teller, before)
   followReach(teller, before)
+  followContest(teller, before)
   followGuest(teller)
 }

@@ -1,4 +1,5 @@
 import type { Origin, VmFact } from '../event/index.ts'
+import type { Rival } from './contest.ts'
 import type { DeedKind } from './deed.ts'
 import type { Address, Descent, GuestOs } from './part.ts'
 import type { VmService } from './service.ts'
@@ -123,6 +124,8 @@ export interface Told {
   readonly migration?: string
   /** When its last run was told to be over, in ms; 0 while it runs. */
   readonly ran_to?: number
+  /** The VM that was told to have the better claim to its address; null: none. */
+  readonly conflict?: Rival | null
   /** A VM of the same firmware UUID in another cluster that was seen to run when this one started, and when that was, in ms. */
   readonly beside?: { readonly uid: string; readonly since: number }
 }

@@ -1,4 +1,5 @@
 import type { Origin } from '../event/index.ts'
+import type { Contests } from './contest.ts'
 import type { Deeds } from './deed.ts'
 import type { Guests } from './guests.ts'
 import type { VmPart } from './part.ts'
@@ -39,6 +40,8 @@ export interface Circumstance {
   readonly disksAreNew?: boolean
   /** The guests of other clusters; nobody knows of any when it is left out. */
   readonly guests?: Guests
+  /** Who has whose address; nobody knows when it is left out. */
+  readonly contests?: Contests
 }
 
 export interface Change {

@@ -1,4 +1,5 @@
 import { factId, type Origin, type VmFact } from '../event/index.ts'
+import type { Contests } from './contest.ts'
 import { type Guests, NO_GUESTS } from './guests.ts'
 import type { Change, Circumstance } from './sighting.ts'
 import type { Fact, Told, VmRecord, Waiting } from './record.ts'
@@ -20,6 +21,8 @@ const HELD = {
   reachable: 'reachable',
   unreachable: 'unreachable',
   address_changed: 'address',
+  address_conflict: 'address',
+  address_conflict_resolved: 'address',
 } as const
 
 /** Collects the facts of one look, and the record as it becomes with each. */
@@ -50,6 +53,11 @@ export class Teller {
   /** Nobody could see before what is wrong with disks. */
   get disksAreNew(): boolean {
     return this.#circumstance.disksAreNew === true
+  }
+
+  /** Who has whose address; null while nobody knows. */
+  get contests(): Contests | null {
+    return this.#circumstance.contests ?? null
   }
 
   change(): Change {

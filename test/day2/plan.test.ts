@@ -97,6 +97,15 @@ describe('a VM is onboarded by itself only when nothing speaks against it', () =
     ['stopped', { seen: { boot: '', phase: '' } }, {}, ledgerOf(), 'synced', 'not ready: stopped'],
     ['paused', { seen: { paused: true } }, {}, ledgerOf(), 'synced', 'not ready: paused'],
     [
+      'another VM has its address by better right',
+      { told: { conflict: { host: 'web-9.shop.prod-1', uid: 'u', address: '10.1.0.1' } } },
+      {},
+      ledgerOf(),
+      'synced',
+      'conflicting address: another VM has the better claim to 10.1.0.1',
+    ],
+    ['it had, and has no more', { told: { conflict: null } }, {}, ledgerOf(), 'synced', ''],
+    [
       'no agent',
       { seen: { agent_connected: false }, told: { reachable: false } },
       {},

@@ -25,7 +25,7 @@ export function nameOf(event: Pick<Event, 'type'>): string {
 
 function vmEvents(): readonly Event[] {
   const found = new Story().look(vm(), vmi(), { adopting: true }).leave()
-  const facts = [...found.facts, ...life(), ...trouble(), ...deeds(), ...move()]
+  const facts = [...found.facts, ...life(), ...trouble(), ...contest(), ...deeds(), ...move()]
   return facts.map(fact => vmEvent(fact, AT))
 }
 
@@ -62,6 +62,16 @@ function trouble(): readonly Fact[] {
   const os = { family: 'linux', id: 'rhel', name: 'Red Hat Enterprise Linux', version: '10.0' }
   story.look(vm(), vmi({ uid: 'boot-4', os, kernel: '6.12.0-55' }))
   return story.facts.slice(ever)
+}
+
+/** Another VM claims its address, by better right, and then does not any more. */
+function contest(): readonly Fact[] {
+  const rival = { host: 'web-9.shop.prod-1', uid: 'b7c1a9de-52f4-4f4b-8a17-3a2f9e0c6d55', address: '10.0.0.1' }
+  const story = new Story().look(vm(), vmi()).wait(HOLDS.reachable)
+  const before = story.facts.length
+  story.with({ rival }).look(vm(), vmi()).wait(HOLDS.address)
+  story.with({ rival: null }).look(vm(), vmi()).wait(HOLDS.address)
+  return story.facts.slice(before)
 }
 
 /** What is done to a VM by objects of their own. */

@@ -47,6 +47,8 @@ const NOTHING: Omit<Known, 'uid' | 'labels'> = {
 /** What they are about is not of the VM itself. */
 const DEEDS: readonly string[] = [
   'migration_failed',
+  'address_conflict',
+  'address_conflict_resolved',
   'snapshot_succeeded',
   'snapshot_failed',
   'restore_succeeded',

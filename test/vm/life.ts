@@ -1,5 +1,5 @@
 import * as fc from 'fast-check'
-import type { Deed, DeedKind, Guests, VmiPart, VmPart, VmRecord } from '../../src/vm/index.ts'
+import type { Deed, DeedKind, Guests, Rival, VmiPart, VmPart, VmRecord } from '../../src/vm/index.ts'
 import { deed, HOLDS, Story, vm, vmi } from './story.ts'
 
 const WORDS = [
@@ -21,7 +21,8 @@ const KINDS = ['snapshot', 'restore', 'migration', 'import'] as const
 /** Something that happens to the VM name, as its cluster could bring it about. */
 export type Step =
   | { readonly do: (typeof WORDS)[number] | (typeof MORE)[number] }
-  | { readonly do: 'relabel' | 'readdress' | 'upgrade' | 'swapDisk' | 'hinder'; readonly value: number }
+  /** `contest`: another VM has the better claim to its address; 0: none has. */
+  | { readonly do: 'relabel' | 'readdress' | 'upgrade' | 'swapDisk' | 'hinder' | 'contest'; readonly value: number }
   | { readonly do: 'wait'; readonly ms: number }
   /** A deed ends; with `again` the last one that failed ends well after all. */
   | { readonly do: 'finish'; readonly kind: (typeof KINDS)[number]; readonly well: boolean }
@@ -36,7 +37,7 @@ const plain: fc.Arbitrary<Step> = fc.oneof(
   {
     weight: 5,
     arbitrary: fc.record({
-      do: fc.constantFrom('relabel', 'readdress', 'upgrade', 'swapDisk', 'hinder'),
+      do: fc.constantFrom('relabel', 'readdress', 'upgrade', 'swapDisk', 'hinder', 'contest'),
       value: fc.nat(2),
     }),
   },
@@ -74,6 +75,7 @@ export const steps: fc.Arbitrary<readonly Step[]> = later.map(all => [...BEGIN, 
 /** The cluster: what it would show. Uids are never used twice, a VMI only grows older. */
 class Cluster {
   vm: VmPart | null = null
+  rival: Rival | null = null
   vmi: VmiPart | null = null
   disk = 1
   twin: VmRecord | null = null
@@ -97,6 +99,8 @@ class Cluster {
     if (step.do === 'know') this.known[this.known.has(step.kind) ? 'delete' : 'add'](step.kind)
     if (step.do === 'twin') this.twin = this.twin === null ? TWIN : null
     if (step.do === 'create') this.vm ??= vm({ uid: this.#next('vm'), createdAt: 1_000 * (this.#made + 1) })
+    if (step.do === 'contest')
+      this.rival = step.value === 0 ? null : { host: `h-${step.value}`, uid: `u-${step.value}`, address: '10.0.0.1' }
     if (this.vm === null) return
     this.#happenToVm(step, this.vm)
     if (this.vmi !== null) this.#happenToBoot(step, this.vmi)
@@ -166,6 +170,7 @@ export function played(all: readonly Step[], story = new Story()): Story {
   const look = (origin: 'live' | 'sync'): unknown => {
     story.claims = cluster.parts.claims
     story.deeds = cluster.parts.deeds
+    story.rival = cluster.rival
     const { guests } = cluster
     return story.look(cluster.vm, cluster.vmi, { origin, gap: origin === 'sync', guests })
   }

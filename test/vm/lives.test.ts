@@ -13,6 +13,7 @@ import { HOLDS } from './story.ts'
 
 const SOON = '2026-06-01T00:00:00Z'
 const FIRMWARE = '5e1f6c3a-9d0b-4a53-8a45-0c6f7a2b1d9e'
+const RIVAL = { host: 'web-9.shop.prod-1', uid: 'another', address: '10.0.0.1' }
 const TARGET = { apiGroup: 'kubevirt.io', kind: 'VirtualMachine', name: NAME.name }
 const snapshot = (status: Patch): Patch =>
   laid(fixture('virtualmachinesnapshot'), {
@@ -115,6 +116,9 @@ const LIVES: Readonly<Record<VmFact, () => Recording>> = {
       .vmi({ status: { interfaces: [{ name: 'default', ipAddress: '10.9.9.9', infoSource: 'domain' }] } })
       .see()
       .wait(HOLDS.address),
+  address_conflict: () => up().with({ rival: RIVAL }).see().wait(HOLDS.address),
+  address_conflict_resolved: () =>
+    up().with({ rival: RIVAL }).see().wait(HOLDS.address).with({ rival: null }).see().wait(HOLDS.address),
   guest_changed: () =>
     up()
       .vmi({ status: { guestOSInfo: { versionId: '7.9' } } })

@@ -9,6 +9,7 @@ import {
   mature,
   nextDue,
   NO_DESCENT,
+  type Rival,
 } from '../../src/vm/index.ts'
 import type { Fact, VmiPart, VmPart, VmRecord } from '../../src/vm/index.ts'
 
@@ -104,6 +105,8 @@ export class Story {
   claims: Readonly<Record<string, string>> = {}
   /** What was done to the VM, of the kinds that can be read. */
   deeds: Deeds = {}
+  /** Who has the better claim to its address; undefined: nobody knows. */
+  rival: Rival | null | undefined = undefined
 
   /** The facts so far, by name. */
   get told(): string[] {
@@ -133,7 +136,8 @@ export class Story {
   }
 
   /** From now on these claims and deeds can be read. */
-  with(values: { claims?: Readonly<Record<string, string>>; deeds?: Deeds }): this {
+  with(values: { claims?: Readonly<Record<string, string>>; deeds?: Deeds; rival?: Rival | null }): this {
+    if (values.rival !== undefined) this.rival = values.rival
     this.claims = values.claims ?? this.claims
     this.deeds = { ...this.deeds, ...values.deeds }
     return this
@@ -158,7 +162,9 @@ export class Story {
 
   #circumstance(how: Partial<Circumstance> = {}): Circumstance {
     const usual = { adopting: false, origin: 'live', gap: false, burst: false } as const
-    return { now: this.now, cluster: CLUSTER, holds: HOLDS, ...usual, ...how }
+    const { rival } = this
+    const contests = rival === undefined ? {} : { contests: { rivalOf: () => rival } }
+    return { now: this.now, cluster: CLUSTER, holds: HOLDS, ...usual, ...contests, ...how }
   }
 }
 

@@ -1,0 +1,106 @@
+import type { ContestBoard } from './cluster/index.ts'
+import type { FleetChange } from './fleet/index.ts'
+import { addressOf, claimsIn, Contention, stalenessOf, type StaleLimits, type View } from './inventory/index.ts'
+import type { RoleParts } from './role.ts'
+import { inventoryParts } from './views.ts'
+import { type Rival, type VmRecord, vmKey } from './vm/index.ts'
+
+/**
+ * Who has whose address, as the role that tells of VMs needs to know: by the same rules as the inventory, over the same view of the fleet,
+ * so that a VM is told to have lost its address when it is disabled for that. Ages with the heartbeats of the clusters.
+ */
+export class FleetContests implements ContestBoard, Disposable {
+  readonly #parts: Pick<RoleParts, 'fleet' | 'now'>
+  readonly #limits: StaleLimits
+  readonly #contention: Contention
+  readonly #readers = new Map<Set<string>, { readonly cluster: string; readonly tell: () => void }>()
+  /** How stale each cluster was when its VMs were judged last. */
+  readonly #staleness = new Map<string, string>()
+  readonly #unsubscribe: () => void
+
+  constructor(parts: Pick<RoleParts, 'fleet' | 'now' | 'config'>) {
+    const { fleet, config, now } = parts
+    const { views = [], networks = [] } = inventoryParts(config.inventory, () => undefined)
+    const { stale_after_seconds, disable_stale_after_seconds } = config.inventory
+    this.#parts = parts
+    this.#limits = { staleAfterMs: stale_after_seconds * 1000, disableAfterMs: disable_stale_after_seconds * 1000 }
+    this.#contention = new Contention({
+      claimsOf: claimsIn(networks, addressesUsed(views)),
+      recordOf: host => fleet.byHost(host),
+      stalenessOf: record => stalenessOf(fleet.clusters.get(record.cluster), this.#limits, now()),
+    })
+    for (const record of fleet.vms.values()) this.#contention.change(null, record)
+    this.#unsubscribe = fleet.subscribe(change => this.#follow(change))
+  }
+
+  [Symbol.dispose](): void {
+    this.#unsubscribe()
+  }
+
+  rivalOf(key: string): Rival | null {
+    const { fleet } = this.#parts
+    const record = fleet.vms.get(key)
+    if (record === undefined) return null
+    const host = this.#contention.betterThan(record)
+    const rival = fleet.byHost(host)
+    return rival === undefined ? null : { host, uid: rival.uid, address: addressOf(record) }
+  }
+
+  read(cluster: string, onChange: () => void): { readonly changed: Set<string> } & Disposable {
+    // What changed before somebody read is looked at first.
+    const changed = new Set([...this.#parts.fleet.vms.keys()].filter(key => this.#isOpen(key, cluster)))
+    this.#readers.set(changed, { cluster, tell: onChange })
+    return { changed, [Symbol.dispose]: () => void this.#readers.delete(changed) }
+  }
+
+  /** Whether what was told of a VM of the cluster is not what is so. */
+  #isOpen(key: string, cluster: string): boolean {
+    const record = this.#parts.fleet.vms.get(key)
+    return record !== undefined && record.cluster === cluster && !isTold(record, this.rivalOf(key))
+  }
+
+  #follow(change: FleetChange): void {
+    if (change.kind === 'cluster') {
+      this.#age(change.name)
+      return
+    }
+    const { before, after } = change
+    const touched = this.#contention.change(before, after)
+    const keys = touched.flatMap(host => this.#parts.fleet.byHost(host) ?? []).map(vmKey)
+    this.#tell(after === null ? keys : [...keys, change.key])
+  }
+
+  /** A cluster that grew stale, or is seen again, has another right to its addresses. */
+  #age(cluster: string): void {
+    const { fleet, now } = this.#parts
+    for (const [name, record] of fleet.clusters) {
+      const is = stalenessOf(record, this.#limits, now())
+      const was = this.#staleness.get(name)
+      this.#staleness.set(name, is)
+      if (was === is || (was === undefined && name !== cluster)) continue
+      const records = [...fleet.vms.values()].filter(vm => vm.cluster === name)
+      const touched = records.flatMap(vm => this.#contention.change(vm, vm))
+      const others = touched.flatMap(host => fleet.byHost(host) ?? [])
+      this.#tell([...records, ...others].map(vmKey))
+    }
+  }
+
+  #tell(keys: readonly string[]): void {
+    for (const [changed, { cluster, tell }] of this.#readers) {
+      const open = keys.filter(key => this.#isOpen(key, cluster))
+      for (const key of open) changed.add(key)
+      if (open.length > 0) tell()
+    }
+  }
+}
+
+/** Whether the record says already who has its address; one that waits to be told is looked at when it is due. */
+function isTold({ told: { conflict }, waiting }: VmRecord, rival: Rival | null): boolean {
+  const waits = waiting.some(({ fact }) => fact === 'address_conflict' || fact === 'address_conflict_resolved')
+  return !waits && conflict?.uid === rival?.uid && conflict?.address === rival?.address
+}
+
+function addressesUsed(views: readonly View[]): (record: VmRecord) => readonly string[] {
+  const approaches = [...new Map(views.map(({ approach }) => [approach.key, approach])).values()]
+  return record => [addressOf(record), ...approaches.map(({ choose }) => choose(record).address)]
+}
