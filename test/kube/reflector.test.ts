@@ -373,6 +373,28 @@ test('a reader that takes nothing leaves the socket unread: the server is the on
   expect(heard.words).toHaveLength(before + 150)
 })
 
+test('a reader that is so slow that the server drops it goes on where it was: nothing is lost, and nothing comes twice', async () => {
+  const at = await world({ watch: { maxPendingBytes: 512 * 1024, maxLagMs: 100 } })
+  const heard = listen(at)
+  await watching(heard)
+  heard.holdAt = 'changed first'
+  at.addVm('first')
+  await expect.poll(() => heard.words.at(-1), SOON).toBe('changed first')
+  const [watch] = at.server.watches
+  for (let index = 0; index < 350; index += 1) at.addVm(`vm-${index}`, { filler: 'x'.repeat(20_000) })
+  // Nobody reads, and the server has waited long enough.
+  await expect.poll(() => watch !== undefined && at.server.watches.has(watch), SOON).toBe(false)
+  const [, before] = [heard.release(), heard.words.length]
+  await expect.poll(() => heard.words.at(-1), { timeout: 15_000, interval: 5 }).toBe('changed vm-349')
+  const after = heard.words.slice(before)
+  expect(after.filter(word => word.startsWith('changed'))).toEqual(
+    Array.from({ length: 350 }, (_, index) => `changed vm-${index}`),
+  )
+  // It was told that it was dropped, and did not list again: where it was is known.
+  expect(after.filter(word => !word.startsWith('changed'))).toContain('watching')
+  expect(after.filter(word => word.startsWith('listed'))).toEqual([])
+})
+
 test('ends when it is told to, in the middle of a wait too', async () => {
   const at = await world()
   at.server.faults.plant({ kind: 'drop' })
