@@ -146,7 +146,7 @@ export class RunningClusters {
 /** What inventories show of objects beyond their records. */
 function portraitsOf({ inventory }: Config): { portraits?: Portraits } {
   const views = inventory.views.filter(({ format }) => format === 'kubevirt.core')
-  if (views.length === 0) return {}
+  if (views.length === 0 && inventory.formats.length === 0) return {}
   return { portraits: views.some(({ kubevirt_core }) => kubevirt_core.timestamps) ? 'volatile' : 'stable' }
 }
 

@@ -4,6 +4,7 @@ import {
   approachOf,
   type Connection,
   type InventoryOptions,
+  KUBEVIRT_CORE_DEFAULTS,
   kubevirtCoreApproach,
   kubevirtCoreRendering,
   ownRendering,
@@ -18,9 +19,10 @@ export type OnFailure = (expression: string, reason: string) => void
 export function inventoryParts(
   inventory: Config['inventory'],
   onFailure: OnFailure,
-): Pick<InventoryOptions, 'labelGroups' | 'views' | 'networks'> {
+): Pick<InventoryOptions, 'labelGroups' | 'views' | 'networks' | 'formats'> {
   return {
     labelGroups: inventory.label_groups,
+    formats: new Map(inventory.formats.map(format => [format, kubevirtCoreRendering(KUBEVIRT_CORE_DEFAULTS)])),
     views: inventory.views.map(view => viewOf(view, onFailure)),
     networks: inventory.networks.map(network => ({ clusters: [], namespaces: [], ...network })),
   }

@@ -112,6 +112,7 @@ export interface InventoryConfig {
   readonly stale_after_seconds: number
   readonly disable_stale_after_seconds: number
   readonly label_groups: readonly string[]
+  readonly formats: readonly 'kubevirt.core'[]
   readonly views: readonly ViewConfig[]
   readonly networks: readonly NetworkConfig[]
 }

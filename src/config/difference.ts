@@ -36,7 +36,8 @@ export function reloaded(running: Config, next: Config): Config {
 function unwatched(started: Config, after: Config): readonly string[] {
   const asCore = ({ inventory }: Config): readonly { readonly name: string }[] =>
     inventory.views.filter(({ format }) => format === 'kubevirt.core')
-  return asCore(started).length > 0 ? [] : asCore(after).map(({ name }) => `inventory.views.${name}.format`)
+  const kept = asCore(started).length > 0 || started.inventory.formats.length > 0
+  return kept ? [] : asCore(after).map(({ name }) => `inventory.views.${name}.format`)
 }
 
 function changed(before: unknown, after: unknown, path: string): readonly string[] {

@@ -87,6 +87,14 @@ export const CONFIG_SCHEMA = {
         type: 'string',
         minLength: 1,
       }),
+      formats: {
+        ...list(
+          'Formats beside our own that any view, and the whole inventory, may be asked for in: ?format=kubevirt.core, with the defaults of kubevirt_core. The watch keeps more of each VM for it, from its next start on.',
+          1,
+          { type: 'string', enum: ['kubevirt.core'] },
+        ),
+        uniqueItems: true,
+      },
       views: list(
         'Named parts of the inventory, each at /api/v1/inventory/NAME; all that is said must hold.',
         50,

@@ -10,6 +10,7 @@ export const TITLES: Readonly<Record<string, string>> = {
   not_found: 'There is nothing here',
   no_host: 'No such VM',
   no_view: 'No such view',
+  no_format: 'No such format',
   no_cluster: 'No such cluster',
   no_run: 'No such run',
   not_listed: 'Not in this inventory',

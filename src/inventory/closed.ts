@@ -5,8 +5,11 @@ import type { View } from './view.ts'
 
 /** Why a view has no document now, and for which clusters. */
 export interface Closed {
-  /** `unread`: never read as a whole. `stale`: can not be seen, and the view would rather fail. */
-  readonly because: 'unread' | 'stale'
+  /**
+   * `unread`: never read as a whole. `stale`: can not be seen, and the view would rather fail. `lacking`: the watch has not kept yet what
+   * is shown of some VMs.
+   */
+  readonly because: 'unread' | 'stale' | 'lacking'
   readonly clusters: readonly string[]
 }
 

@@ -21,6 +21,8 @@ export interface Exhibit {
   readonly view: View
   readonly page: Page
   readonly guard: ShrinkGuard
+  /** Those of its VMs that lack what the rendering shows, by canonical name. */
+  readonly lacking: Set<string>
   /** The same for the same view in the same rendering. */
   readonly key: string
 }
@@ -49,7 +51,7 @@ export class Gallery {
       ofName: (host, because) => this.#warnings.ofName?.(view.name, host, because),
     })
     const key = keyOf(view, rendering)
-    const exhibit = { view, page, guard: new ShrinkGuard(view.maxShrink), key }
+    const exhibit = { view, page, guard: new ShrinkGuard(view.maxShrink), lacking: new Set<string>(), key }
     this.#exhibits.set(key, exhibit)
     return exhibit
   }
@@ -58,16 +60,21 @@ export class Gallery {
   show(record: VmRecord, standing: Standing): void {
     const host = hostName(record)
     const put = new Map([...this.#sheets.values()].map(sheet => [sheet, sheet.put(record, standing)] as const))
-    for (const { view, page, guard } of this.#exhibits.values()) {
+    for (const { view, page, guard, lacking } of this.#exhibits.values()) {
       const { shown = null, changed = false } = put.get(page.sheet) ?? {}
+      lacking.delete(host)
       if (shown === null || notTakenBecause(view, record, standing).length > 0) page.drop(host)
-      else guard.returned(page.take(record, shown, changed))
+      else {
+        guard.returned(page.take(record, shown, changed))
+        if (page.sheet.rendering.isWhole?.(record) === false) lacking.add(host)
+      }
     }
   }
 
   /** A VM was deleted. */
   remove(host: string): void {
-    for (const { page, guard } of this.#exhibits.values()) {
+    for (const { page, guard, lacking } of this.#exhibits.values()) {
+      lacking.delete(host)
       const name = page.drop(host)
       if (name !== null) guard.deleted(name)
     }

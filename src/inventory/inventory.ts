@@ -130,7 +130,7 @@ export class InventoryCache implements Disposable {
   read(now: number, sight: Sight | string = {}): Inventory {
     const exhibit = this.#exhibit(sight)
     this.#catchUp(now)
-    const closed = this.#closed(exhibit.view, now)
+    const closed = this.#closed(exhibit, now)
     if (closed !== null) return { kind: 'closed', ...closed }
     const served = this.#gallery.serve(exhibit)
     return served instanceof Document ? served : { kind: 'closed', because: 'shrunk', clusters: [], shrunk: served }
@@ -151,7 +151,7 @@ export class InventoryCache implements Disposable {
   /** Why there is no document now, but for what the last one had; null when it is open. */
   closed(now: number, name = ''): Closed | null {
     this.#age(now)
-    return this.#closed(this.#view(name), now)
+    return this.#closed(this.#exhibit(name), now)
   }
 
   /** The variables of one host as JSON; null when the view does not have it. Tell from `closed` whether it is open. */
@@ -166,10 +166,11 @@ export class InventoryCache implements Disposable {
    * view, so that nothing is said of any VM outside of it.
    */
   why(name: string, now: number, { view: viewName = '', ofOthers = true } = {}): Why {
-    const { view, page } = this.#exhibit(viewName)
+    const exhibit = this.#exhibit(viewName)
+    const { view, page } = exhibit
     this.#catchUp(now)
     const host = page.canonicalOf(name)
-    const closed = this.#closed(view, now)
+    const closed = this.#closed(exhibit, now)
     const record = ofOthers || page.has(host) ? this.#options.fleet.byHost(host) : undefined
     return why({
       host: name,
@@ -217,10 +218,13 @@ export class InventoryCache implements Disposable {
     return this.#gallery.open(view, rendering)
   }
 
-  #closed(view: View, now: number): Closed | null {
+  #closed({ view, lacking }: Exhibit, now: number): Closed | null {
     const { fleet, expected } = this.#options
     const stalenessOf = (cluster: string): Staleness => this.#staleness.of(cluster, now)
-    return closedBecause(view, { clusters: fleet.clusters, expected, stalenessOf })
+    const closed = closedBecause(view, { clusters: fleet.clusters, expected, stalenessOf })
+    if (closed !== null || lacking.size === 0) return closed
+    const clusters = [...lacking].flatMap(host => fleet.byHost(host)?.cluster ?? [])
+    return { because: 'lacking', clusters: [...new Set(clusters)].sort() }
   }
 
   #change(key: string, before: VmRecord | null, after: VmRecord | null): void {

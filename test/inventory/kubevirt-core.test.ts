@@ -278,6 +278,6 @@ test('whatever the objects hold, the variables are JSON in which every template 
       expect(unmarked).not.toMatch(/\{\{|\{%|\{#/)
       for (const { group } of way({ create_groups }).groupsOf(record, STANDING)) expect(group).toMatch(/^[A-Za-z_]\w*$/)
     }),
-    { verbose: true },
+    { verbose: true, numRuns: 40 },
   )
-})
+}, 30_000)

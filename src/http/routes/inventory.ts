@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { CODINGS, type Document, type Inventory } from '../../inventory/index.ts'
+import { CODINGS, type Document, type Inventory, type Sight } from '../../inventory/index.ts'
 import type { Caller } from '../auth.ts'
 import { streamOf } from '../chunks.ts'
 import { type Description, json, query, text } from '../description.ts'
@@ -29,7 +29,7 @@ const LIST: Omit<Description, 'id'> = {
     ),
     304: { description: 'It is as it was', headers: { etag: 'The same', vary: 'The same' } },
   },
-  problems: { 404: ['no_view', 'no_past'], ...CLOSED },
+  problems: { 404: ['no_view', 'no_format', 'no_past'], ...CLOSED },
 }
 const HOST: Description = {
   id: 'readHost',
@@ -41,7 +41,7 @@ const HOST: Description = {
 
 interface Ask {
   readonly Params: { readonly view?: string; readonly host?: string }
-  readonly Querystring: { readonly why?: string; readonly since?: string; readonly view?: string }
+  readonly Querystring: Readonly<Partial<Record<'why' | 'since' | 'format' | 'view', string>>>
 }
 
 /**
@@ -52,16 +52,19 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
   const list = async (request: FastifyRequest<Ask>, reply: FastifyReply): Promise<unknown> => {
     const { view = '' } = request.params
     const caller = authorize(parts, request, view)
-    const { why, since } = request.query
+    const { why, since, format = '' } = request.query
+    const sight = { view, format: formatOf(parts, format) }
     request.told = { view, host: why ?? '' }
-    await parts.inventory.prepare(view)
+    await parts.inventory.prepare(sight)
     if (why !== undefined) return parts.inventory.why(why, parts.now(), { view, ofOthers: caller.views === undefined })
-    const inventory = openOf(parts, view)
+    const inventory = openOf(parts, sight)
     request.told = { view, hosts: inventory.hosts }
-    if (since !== undefined) return differenceOf(parts, view, since, inventory.etag)
+    if (since !== undefined) return differenceOf(parts, sight, since, inventory.etag)
     return answer(inventory, request, reply)
   }
-  const schema = { querystring: query({ why: text(512, 'A host'), since: text(64, 'An ETag') }) }
+  const schema = {
+    querystring: query({ why: text(512, 'A host'), since: text(64, 'An ETag'), format: text(63, 'A format') }),
+  }
   app.get<Ask>('/api/v1/inventory', { schema, config: { api: { id: 'readInventory', ...LIST } } }, list)
   app.get<Ask>('/api/v1/inventory/:view', { schema, config: { api: { id: 'readView', ...LIST } } }, list)
   app.get<Ask>(
@@ -94,8 +97,19 @@ function authorize(parts: AppParts, request: FastifyRequest, view: string): Call
   })
 }
 
-function openOf(parts: AppParts, view: string): Document {
-  const inventory = parts.inventory.read(parts.now(), view)
+/** A format that is there; empty for that of the view. */
+function formatOf({ inventory }: AppParts, format: string): string {
+  const { formats } = inventory
+  if (format === '' || formats.includes(format)) return format
+  const known = formats.length === 0 ? 'none is configured' : `there are ${formats.join(', ')}`
+  throw new Problem(404, 'no_format', `there is no format "${format}"; ${known}`, {
+    hint: 'formats are configured under inventory.formats; a view may have one by itself',
+    more: { formats },
+  })
+}
+
+function openOf(parts: AppParts, sight: Sight): Document {
+  const inventory = parts.inventory.read(parts.now(), sight)
   if (inventory.kind === 'closed') throw closedProblem(inventory)
   return inventory
 }
@@ -125,13 +139,14 @@ function tagIn(etag: string, coding: string): string {
 
 function closedProblem(inventory: Closed): Problem {
   if (inventory.because === 'shrunk') return shrunk(inventory)
+  if (inventory.because === 'lacking') return lacking(inventory)
   return inventory.because === 'unread' ? unread(inventory) : unseen(inventory)
 }
 
 /** What joined, left and changed since the document with that ETag, with or without its quotes. */
-function differenceOf(parts: AppParts, view: string, since: string, etag: string): object {
+function differenceOf(parts: AppParts, sight: Sight, since: string, etag: string): object {
   const before = `"${since.replace(/^(W\/)?"|(-gzip|-zstd)?"?$/g, '')}"`
-  const difference = parts.inventory.differenceOf(before, etag, view)
+  const difference = parts.inventory.differenceOf(before, etag, sight)
   if (difference !== null) return { since: before, etag, ...difference }
   throw new Problem(404, 'no_past', `${before} is no document that is remembered`, {
     hint: 'compare with a later one: past documents are remembered until the next start, and a bounded number of them',
@@ -142,6 +157,16 @@ function differenceOf(parts: AppParts, view: string, since: string, etag: string
 function unread({ clusters }: Closed): Problem {
   return new Problem(503, 'not_synced', `not read yet: ${clusters.join(', ')}`, {
     hint: 'GET /readyz says why; the inventory opens when each was read once',
+    more: { clusters },
+    headers: { 'retry-after': RETRY_AFTER },
+  })
+}
+
+/** Variables that come and go would be written into every controller. */
+function lacking({ clusters }: Closed): Problem {
+  const message = `what this format shows is not kept yet of all VMs of: ${clusters.join(', ')}`
+  return new Problem(503, 'not_synced', message, {
+    hint: 'watch must have been started with the same inventory.views and inventory.formats, and have read these clusters since',
     more: { clusters },
     headers: { 'retry-after': RETRY_AFTER },
   })
