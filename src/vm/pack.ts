@@ -15,11 +15,19 @@ const UID = 36
 const LONGEST_WORD = 96
 /** Longer texts are kept beside. */
 const LONGEST = 256
-/** What is everywhere, by its token. */
-const USUAL = ['', false, true, null] as const
+/** What is everywhere, by its token; the last is an empty array. */
+const CONSTANTS = ['', false, true, null] as const
+const EMPTY = CONSTANTS.length
+/** The first tokens of texts that come again in a value, and of words. */
+const FIRST_AGAIN = EMPTY + 1
 /** Strings of one value that are found again in it: as many as there are tokens before those of words. */
-const MAX_AGAIN = 996
-const FIRST_WORD = USUAL.length + MAX_AGAIN
+const MAX_AGAIN = 995
+const FIRST_WORD = FIRST_AGAIN + MAX_AGAIN
+/** From so many objects of a form it is learned what is usual of it, of so many forms. */
+const SAMPLES = 16
+const MAX_SAMPLED = 512
+/** Fields of which one number tells whether they are as usual. */
+const MASKED = 30
 
 /** A field after the fields before it: where the next key leads, and what is known of its values. */
 interface Field {
@@ -33,6 +41,10 @@ interface Field {
 interface Form {
   readonly keys: readonly string[]
   readonly fields: readonly Field[]
+  /** What its fields mostly are: those are left out. `undefined`: nothing that is left out. */
+  readonly usual: readonly unknown[]
+  /** Its first objects, until enough are seen to know what is usual. */
+  readonly samples: (readonly unknown[])[]
 }
 
 /** What this process has learned of what it packs. Only ever more, and bounded. */
@@ -41,6 +53,8 @@ const forms: Form[] = []
 const words: string[] = []
 const numberOf = new Map<string, number>()
 let fieldCount = 0
+/** Texts that are left out somewhere, as they are usual. */
+const leftOut = new Set<unknown>()
 
 /**
  * Packs a value of JSON: what JSON.stringify makes of it comes back from `unpack`, with keys in the same order. `key` is a string that the
@@ -48,16 +62,16 @@ let fieldCount = 0
  *
  * It becomes one flat array as JSON, in the order in which the value is read:
  *
- * | token            | is                                                                  |
- * |------------------|---------------------------------------------------------------------|
- * | string           | itself                                                              |
- * | n < 0            | an object of form -1-n; the values of its keys follow               |
- * | n < 4            | one of the values that are everywhere                               |
- * | n < 1,000        | the (n-4)th string of this value again; 4 is the key                |
- * | n ≥ 1,000        | word n-1,000                                                        |
- * | `[n]`            | the number n, or whatever else has no token of its own, as it is    |
- * | `[n,0]`          | an array of n; its items follow                                     |
- * | `[]`             | the next of the long texts                                          |
+ * | token     | is                                                                                       |
+ * |-----------|------------------------------------------------------------------------------------------|
+ * | string    | itself                                                                                   |
+ * | n < 0     | an object of form -1-n; masks follow, a bit for each field that is not as usual, and those |
+ * | n < 5     | `CONSTANTS`, and an empty array                                                          |
+ * | n < 1,000 | the (n-5)th string of this value again; 5 is the key                                     |
+ * | n ≥ 1,000 | word n-1,000                                                                             |
+ * | `[n]`     | the number n, or whatever else has no token of its own, as it is                         |
+ * | `[n,0]`   | an array of n; its items follow                                                          |
+ * | `[]`      | the next of the long texts                                                               |
  */
 export function pack(value: object, key = ''): Packed {
   const writer = new Writer(key)
@@ -75,6 +89,7 @@ export function unpack(packed: Packed, key = ''): object {
 
 /** Tells of what is packed whether it may have this string in it; false: it has not. */
 export function searchFor(text: string): (packed: Packed) => boolean {
+  if (leftOut.has(text)) return () => true
   const number = numberOf.get(text)
   const needles = [JSON.stringify(text), ...(number === undefined ? [] : [String(number)])]
   return packed => {
@@ -91,7 +106,7 @@ class Writer {
   readonly #again: Map<string, number>
 
   constructor(key: string) {
-    this.#again = new Map([[key, USUAL.length]])
+    this.#again = new Map([[key, FIRST_AGAIN]])
   }
 
   /** `field`: whose value it is. */
@@ -99,7 +114,7 @@ class Writer {
     if (typeof value === 'string') this.#text(value, field)
     else if (typeof value === 'boolean' || value === null) this.tokens.push(value === null ? 3 : Number(value) + 1)
     else if (Array.isArray(value)) {
-      this.tokens.push([value.length, 0])
+      this.tokens.push(value.length === 0 ? EMPTY : [value.length, 0])
       for (const item of value as readonly unknown[]) this.put(item, field)
     } else if (typeof value === 'object') this.#object(value as Readonly<Record<string, unknown>>)
     else this.tokens.push([value])
@@ -112,9 +127,19 @@ class Writer {
       this.tokens.push([value])
       return
     }
-    const { keys, fields } = form
+    const { keys, fields, usual } = form
     this.tokens.push(-1 - number)
-    for (let n = 0; n < keys.length; n += 1) this.put(value[keys[n] as string], fields[n] as Field)
+    for (let from = 0; from < keys.length; from += MASKED) {
+      const at = this.tokens.push(0) - 1
+      let mask = 0
+      for (let n = from; n < Math.min(keys.length, from + MASKED); n += 1) {
+        const one = value[keys[n] as string]
+        if (one === usual[n]) continue
+        mask |= 1 << (n - from)
+        this.put(one, fields[n] as Field)
+      }
+      this.tokens[at] = mask
+    }
   }
 
   #text(text: string, field: Field): void {
@@ -128,7 +153,7 @@ class Writer {
   }
 
   #first(text: string): string {
-    if (this.#again.size < MAX_AGAIN) this.#again.set(text, USUAL.length + this.#again.size)
+    if (this.#again.size < MAX_AGAIN) this.#again.set(text, FIRST_AGAIN + this.#again.size)
     return text
   }
 }
@@ -156,12 +181,20 @@ class Reader {
     if (typeof token !== 'number') return this.#other(token)
     if (token < 0) return this.#object(forms[-1 - token] as Form)
     if (token >= FIRST_WORD) return words[token - FIRST_WORD]
-    return token < USUAL.length ? USUAL[token] : this.#again[token - USUAL.length]
+    if (token >= FIRST_AGAIN) return this.#again[token - FIRST_AGAIN]
+    return token === EMPTY ? [] : CONSTANTS[token]
   }
 
-  #object({ keys }: Form): object {
+  #object({ keys, usual }: Form): object {
     const object: Record<string, unknown> = {}
-    for (const key of keys) object[key] = this.take()
+    let mask = 0
+    for (let n = 0; n < keys.length; n += 1) {
+      if (n % MASKED === 0) {
+        mask = this.#tokens[this.#at] as number
+        this.#at += 1
+      }
+      object[keys[n] as string] = (mask & (1 << (n % MASKED))) === 0 ? usual[n] : this.take()
+    }
     return object
   }
 
@@ -183,6 +216,7 @@ function formOf(value: Readonly<Record<string, unknown>>): number {
     field = next
   }
   if (field.form < 0) field.form = addForm(value)
+  else if ((forms[field.form] as Form).samples.length > 0) sample(field, value)
   return field.form
 }
 
@@ -203,7 +237,33 @@ function addForm(value: Readonly<Record<string, unknown>>): number {
     field = field.next.get(key) as Field
     fields.push(field)
   }
-  return forms.push({ keys, fields }) - 1
+  return forms.push({ keys, fields, usual: [], samples: forms.length < MAX_SAMPLED ? [sampleOf(keys, value)] : [] }) - 1
+}
+
+function sampleOf(keys: readonly string[], value: Readonly<Record<string, unknown>>): readonly unknown[] {
+  return keys.map(key => {
+    const one = value[key]
+    return typeof one === 'object' || (typeof one === 'string' && one.length > LONGEST_WORD) ? undefined : one
+  })
+}
+
+/** Once enough are seen, the form has a second number, with what is usual: who was packed by the first is read by it still. */
+function sample(field: Field, value: Readonly<Record<string, unknown>>): void {
+  const { keys, fields, samples } = forms[field.form] as Form
+  samples.push(sampleOf(keys, value))
+  if (samples.length < SAMPLES) return
+  const usual = keys.map((_, n) => mostly(samples.map(values => values[n])))
+  samples.length = 0
+  for (const one of usual) if (typeof one === 'string') leftOut.add(one)
+  field.form = forms.push({ keys, fields, usual, samples: [] }) - 1
+}
+
+/** What at least a third are; undefined when they differ more, or are nothing plain. */
+function mostly(values: readonly unknown[]): unknown {
+  const counts = new Map<unknown, number>()
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1)
+  const [first] = [...counts].sort(([, one], [, other]) => other - one)
+  return first !== undefined && first[1] * 3 >= values.length ? first[0] : undefined
 }
 
 /** The token of a word; null for a text that is none. */
