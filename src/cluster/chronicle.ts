@@ -35,6 +35,8 @@ export class Chronicle {
   readonly #identity: ClusterIdentity
   readonly #outages: Outages<Of | 'identity'>
   readonly #watching = new Set<Of>()
+  /** What is not required, and may not be read or is not there. */
+  readonly #unread = new Map<Of, KubeError['kind']>()
   /** Since when it is seen to have no KubeVirt; 0: it is not. */
   #lacking = 0
 
@@ -63,13 +65,17 @@ export class Chronicle {
   /** A resource of it is watched (again). */
   seen(of: Of): void {
     this.#watching.add(of)
+    this.#unread.delete(of)
     this.#outages.end(of)
   }
 
-  /** Of what is not required nothing is said: what it would tell is not known, and that is all. */
+  /** Of what is not required nothing is told: what it would tell is not known. That it may not be read, or is not there, stands in the record. */
   async cut(of: Of | 'identity', error: KubeError): Promise<void> {
     if (of !== 'identity') this.#watching.delete(of)
-    if (of !== 'identity' && !RESOURCES[of].required) return
+    if (of !== 'identity' && !RESOURCES[of].required) {
+      if (error.kind === 'forbidden' || error.kind === 'absent') this.#unread.set(of, error.kind)
+      return
+    }
     if ((this.record.no_kubevirt_since ?? 0) > 0) {
       // What is known of it is that it has no VMs: that holds, whatever becomes of the way to it.
       if (!refutesAbsence(error.kind)) return
@@ -147,7 +153,8 @@ export class Chronicle {
     if (this.record.status === 'held') return this.settle(fold, false)
     const { size: vms, disksKnown: disks_known } = fold
     const heartbeat = this.#options.now()
-    await this.#book.become({ ...this.record, heartbeat, vms, disks_known, hub_says: this.#word })
+    const not_read = [...this.#unread].map(([of, kind]) => `${of}: ${kind}`).sort()
+    await this.#book.become({ ...this.record, heartbeat, vms, disks_known, not_read, hub_says: this.#word })
   }
 
   async #release(fold: ClusterFold): Promise<void> {

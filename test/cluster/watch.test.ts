@@ -375,6 +375,16 @@ describe('a mass loss', () => {
   })
 })
 
+test('what is not required and can not be read stands in the record, with why, until it can be', async () => {
+  const mend = at.server.faults.plant({ kind: 'forbidden' }, onPlural('virtualmachinesnapshots'))
+  const some = stack.use(await startBridge(at, log, { resources: ['vm', 'vmi', 'snapshot', 'clone'] }))
+  await synced(some)
+  await expect.poll(() => some.watch.record.not_read, SOON).toEqual(['snapshot: forbidden'])
+  expect(some.status()).toBe('synced')
+  mend()
+  await expect.poll(() => some.watch.record.not_read, SOON).toEqual([])
+})
+
 test('a thousand VMs are read in appends of bounded size', async () => {
   for (let index = 0; index < 1_000; index += 1) at.addVm(`vm-${index}`)
   const seen = watched(log)
