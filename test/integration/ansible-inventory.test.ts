@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createAuthority } from '../servers/authority.ts'
 import { ansible, type PythonEnvironment } from '../servers/python-environment.ts'
@@ -160,7 +161,8 @@ cache_connection: ${folder}/cache
     const expired = { ANSIBLE_INVENTORY_CACHE_TIMEOUT: '-1' }
     const first = await listHosts(cached, expired)
     const [name = ''] = await readdir(kept)
-    const spoilt = JSON.stringify({ etag: '"one"', document: whole.slice(0, 900) })
+    const document = gzipSync(whole.slice(0, 900)).toString('base64')
+    const spoilt = JSON.stringify({ etag: '"one"', document })
     await writeFile(join(kept, name), JSON.stringify({ __payload__: spoilt }))
     expect(await listHosts(cached, expired)).toEqual(first)
     expect(asked()).toEqual([undefined, '"one"', undefined])

@@ -231,11 +231,12 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self.load_cache_plugin()
         # The address and the token can come from the environment: what was said to one must not be taken for what is said to another.
         key = f"{self.get_cache_key(path)}_{fingerprint(address, bridge.token)}"
-        document = self._usable(kept(self.cache.get(key))) if cache else None
+        limit = self.get_option("max_response_mb") * 1000000
+        document = self._usable(kept(self.cache.get(key), limit)) if cache else None
         if document is not None:
             return document
         # What has expired may still hold, and to be told so is much cheaper. It is never taken in place of an answer.
-        expired = kept(self._store().get(key)) if cache else None
+        expired = kept(self._store().get(key), limit) if cache else None
         answer = bridge.ask(address, expired.etag if expired else None)
         document = self._usable(expired) if answer is None else _checked(answer.text)
         if document is None:
