@@ -3,10 +3,7 @@ import { InventoryCache, type InventoryOptions } from './inventory/index.ts'
 import { inventoryParts, type OnFailure } from './views.ts'
 
 /** What an inventory is made from beside the configuration. */
-export interface InventorySurroundings extends Omit<
-  InventoryOptions,
-  'labelGroups' | 'views' | 'networks' | 'formats'
-> {
+export interface InventorySurroundings extends Omit<InventoryOptions, 'labelGroups' | 'views' | 'networks'> {
   readonly onFailure: OnFailure
 }
 
@@ -33,7 +30,13 @@ export class CurrentInventory implements Disposable {
    * counts. Rejects when it can not, and is then as it was.
    */
   async become(config: Config): Promise<void> {
-    const next = await Promise.resolve(this.#build(config))
+    const next = this.#build(config)
+    try {
+      await next.prepare()
+    } catch (error) {
+      next[Symbol.dispose]()
+      throw error
+    }
     this.#cache[Symbol.dispose]()
     this.#cache = next
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Fleet } from '../../src/fleet/index.ts'
-import { InventoryCache, ownRendering, ruleOf, type View } from '../../src/inventory/index.ts'
+import { InventoryCache, ownRendering, type View } from '../../src/inventory/index.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
 import { hostName, projectVm, type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'
@@ -34,18 +34,17 @@ function read(records: readonly VmRecord[], view: Partial<View> = {}): Body {
 }
 
 test(
-  '50,000 namespaces are 50,000 groups, and an expression over them makes as many as it may',
-  { timeout: 120_000 },
+  '50,000 namespaces are 50,000 groups',
+  // Some ten seconds of work, on a machine that may have other work.
+  { timeout: 300_000 },
   () => {
     const vms = Array.from({ length: 50_000 }, (_, at): VmRecord => ({
       ...guest('vm', { uid: `uid-${at}`, address: `10.${at >> 16}.${(at >> 8) & 255}.${at & 255}` }),
       namespace: `team-${at}`,
     }))
-    const groups = { ...GROUPS, rules: [ruleOf('by_namespace', 'kubevirt_namespace')] }
-    const { _meta, all } = read(vms, { rendering: ownRendering('slim', groups) })
+    const { _meta, all } = read(vms, { rendering: ownRendering('slim', GROUPS) })
     expect(Object.keys(_meta.hostvars)).toHaveLength(50_000)
     expect(all.children.filter(name => name.startsWith('namespace_team_'))).toHaveLength(50_000)
-    expect(all.children.filter(name => name.startsWith('by_namespace_'))).toHaveLength(2_000)
   },
 )
 

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Fleet } from '../../src/fleet/index.ts'
 import { InventoryCache, ownRendering, ruleOf, type View, type ViewGroups } from '../../src/inventory/index.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
@@ -111,6 +111,27 @@ test('one expression makes so many groups and no more, with a warning, as a labe
   expect(one.cache.why('web-4.shop.prod-1', NOW, { view: 'v' }).not_in).toEqual([
     { label: 'expression name', because: 'expression name makes more than 3 groups, and name_web_4 would be one more' },
   ])
+})
+
+describe('groups of groups', () => {
+  const parents = new Map([
+    ['label_tier_front', 'web'],
+    ['label_tier_back', 'web'],
+    ['nobody', 'empty'],
+  ])
+
+  test('a parent has its children, and no host of its own', () => {
+    using one = grouped({ labels: ['tier', 'app'], parents }, front, back)
+    const { _meta, all, ...groups } = one.body()
+    expect(groups).toEqual({
+      label_app_web: { hosts: ['web-1.shop.prod-1', 'web-2.shop.prod-1'] },
+      label_tier_back: { hosts: ['web-2.shop.prod-1'] },
+      label_tier_front: { hosts: ['web-1.shop.prod-1'] },
+      web: { children: ['label_tier_back', 'label_tier_front'] },
+    })
+    expect(all.children).toEqual(['label_app_web', 'web'])
+    expect(Object.keys(_meta.hostvars)).toHaveLength(2)
+  })
 })
 
 test('a text that a guest wrote becomes the name of a group in letters that Ansible takes, and of bounded length', () => {

@@ -48,8 +48,9 @@ interface Ask {
  * The dynamic inventory that AAP pulls, whole or by view: one document, a strong ETag, closed until every cluster that could be in it
  * has been read once. Beside it the variables of one host, and why a host is as it is.
  */
-export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
+export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
   const list = async (request: FastifyRequest<Ask>, reply: FastifyReply): Promise<unknown> => {
+    const parts = asNow(all)
     const { view = '' } = request.params
     const caller = authorize(parts, request, view)
     const { why, since, format = '' } = request.query
@@ -71,6 +72,7 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
     '/api/v1/inventory/hosts/:host',
     { schema: { querystring: query({ view: text(63, 'A view') }) }, config: { api: HOST } },
     async (ask, reply) => {
+      const parts = asNow(all)
       const { view = '' } = ask.query
       const { host = '' } = ask.params
       ask.told = { view, host }
@@ -83,6 +85,11 @@ export function inventoryRoutes(app: FastifyInstance, parts: AppParts): void {
       return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(vars)
     },
   )
+}
+
+/** The parts of one answer: another configuration may bring another inventory while it is made. */
+function asNow(parts: AppParts): AppParts {
+  return { ...parts, inventory: parts.inventory }
 }
 
 /** Who may read the view; and there is one. */
