@@ -1,15 +1,11 @@
-import { type ChildProcess, execFileSync, fork } from 'node:child_process'
-import { once } from 'node:events'
+import { type ChildProcess, execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { startKubeApiserver } from '../test/servers/kube-apiserver.ts'
-import { VirtController } from '../test/support/virt.ts'
 import type { Measure } from './bench.ts'
 import { lineOf } from './watch/objects.ts'
-import type { Question, Reading, Task } from './watch/subject.ts'
+import { changes } from './watch/changes.ts'
+import { ended, read, startCluster, startSubject, synced, temporary } from './watch/processes.ts'
 
 export const name = 'watch'
 
@@ -23,7 +19,8 @@ const CA_FILE = join(import.meta.dirname, '../test/fixtures/kubernetes/tls/certi
 /** The watch role alone: what a first read, a restart, a change, many VMs and many idle watches cost, against the barest program. */
 export async function* run(): AsyncIterable<Measure> {
   yield* scale()
-  yield* live()
+  yield* changes('SQLite')
+  yield* changes('Kafka')
   yield* memory()
 }
 
@@ -69,56 +66,6 @@ async function* scale(): AsyncIterable<Measure> {
     must: { of: 'value', atMost: 0 },
   }
   await ended(third)
-}
-
-/** On a real API server: 100 changes of labels a second. */
-async function* live(): AsyncIterable<Measure> {
-  await using stack = new AsyncDisposableStack()
-  const folder = await temporary(stack)
-  const crds = ['virtualmachines.kubevirt.io', 'virtualmachineinstances.kubevirt.io']
-  const api = stack.use(await startKubeApiserver({ crds }))
-  const virt = new VirtController(api.client)
-  await virt.createNamespace('bench')
-  const vms = await Promise.all(Array.from({ length: 20 }, (_, n) => virt.createVm('bench', `vm-${n}`)))
-  const subject = await startSubject(stack, {
-    folder,
-    url: api.url,
-    ca: api.ca,
-    token: api.adminToken,
-    clusters: 1,
-    resources: ['vm', 'vmi'],
-  })
-  await synced(subject)
-  const change = async (n: number, sent: Map<string, number>): Promise<void> => {
-    const vm = vms[n % vms.length]
-    if (vm === undefined) return
-    sent.set(String(n), performance.timeOrigin + performance.now())
-    await virt.label(vm, { turn: String(n) })
-  }
-  const sendAll = async (from: number, count: number): Promise<Map<string, number>> => {
-    const sent = new Map<string, number>()
-    const changes: Promise<void>[] = []
-    for (let n = from; n < from + count; n += 1) {
-      changes.push(change(n, sent))
-      await sleep(10)
-    }
-    await Promise.all(changes)
-    await sleep(500)
-    return sent
-  }
-  await sendAll(0, 300)
-  const before = await read(subject)
-  const sent = await sendAll(1_000, 1_500)
-  const after = await read(subject)
-  const times = after.acked.map(([at, turn]) => at - (sent.get(turn) ?? Number.NaN)).sort((a, b) => a - b)
-  const at = (share: number): number => times[Math.floor(times.length * share)] ?? Number.NaN
-  const what = 'a change sent to a real API server to its event acknowledged (SQLite), at 100/s'
-  yield { what: `${what}, p50`, value: at(0.5), unit: 'ms', must: { of: 'value', atMost: 8 } }
-  yield { what: `${what}, p99`, value: at(0.99), unit: 'ms', must: { of: 'value', atMost: 30 } }
-  yield { what: `${what}, lost`, value: sent.size - times.length, unit: 'events', must: { of: 'value', atMost: 0 } }
-  const cpu = (after.cpuMs - before.cpuMs) / sent.size
-  yield { what: `${what}, CPU a change`, value: cpu, unit: 'ms', must: { of: 'value', atMost: 1 } }
-  await ended(subject)
 }
 
 async function* memory(): AsyncIterable<Measure> {
@@ -175,49 +122,6 @@ async function settledRss(subject: ChildProcess): Promise<number> {
     await sleep(500)
   }
   return (await read(subject, 'settle')).rss
-}
-
-async function temporary(stack: AsyncDisposableStack): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'virtbridge-bench-'))
-  stack.defer(() => rm(folder, { recursive: true, force: true }))
-  return folder
-}
-
-async function startCluster(stack: AsyncDisposableStack, vms: number): Promise<string> {
-  const child = fork(join(import.meta.dirname, 'watch/cluster.ts'), [String(vms)], {
-    execArgv: ['--max-old-space-size=8000'],
-  })
-  stack.defer(() => void child.kill('SIGKILL'))
-  const [port] = (await once(child, 'message')) as [number]
-  return `https://127.0.0.1:${port}`
-}
-
-async function startSubject(stack: AsyncDisposableStack, task: Task): Promise<ChildProcess> {
-  const execArgv = ['--expose-gc', '--max-semi-space-size=8']
-  const child = fork(join(import.meta.dirname, 'watch/subject.ts'), [JSON.stringify(task)], { execArgv })
-  stack.defer(() => void child.kill('SIGKILL'))
-  await Promise.resolve()
-  return child
-}
-
-async function read(subject: ChildProcess, question: Question = 'read'): Promise<Reading> {
-  const answer = once(subject, 'message') as Promise<[Reading]>
-  subject.send(question)
-  return (await answer)[0]
-}
-
-async function synced(subject: ChildProcess): Promise<Reading> {
-  for (;;) {
-    await sleep(250)
-    const reading = await read(subject)
-    if (reading.synced) return reading
-  }
-}
-
-async function ended(subject: ChildProcess): Promise<void> {
-  const exit = once(subject, 'exit')
-  subject.kill('SIGKILL')
-  await exit
 }
 
 function fetchText(url: string): string {

@@ -3,6 +3,8 @@ import { ClusterWatch, type WatchOptions } from '../../src/cluster/index.ts'
 import { KubeClient, withToken } from '../../src/kube/index.ts'
 import { Stock } from '../../src/known.ts'
 import { type EventLog, openSqliteLog } from '../../src/log/index.ts'
+import { openKafkaLog } from '../../src/log/kafka/index.ts'
+import { connectionTo, planOf } from '../../test/log/kafka/place.ts'
 import { pause } from '../../src/waiting.ts'
 
 /** What the subject is asked to do. */
@@ -14,6 +16,8 @@ export interface Task {
   /** Watches so many clusters, all behind the same address. */
   readonly clusters: number
   readonly resources: WatchOptions['resources']
+  /** The topics it writes to, with one replica each; a file in the folder when left out. */
+  readonly kafka?: { readonly brokers: readonly string[]; readonly prefix: string; readonly partitions: number }
 }
 
 /** What it is sent: `settle` collects garbage before it tells how much memory it takes. */
@@ -38,7 +42,7 @@ const YEAR_MS = 31_536_000_000
 const acked: [number, string][] = []
 let count = 0
 const delay = monitorEventLoopDelay({ resolution: 1 })
-const inner = await openSqliteLog({ file: `${task.folder}/log.db`, retentionMs: YEAR_MS, auditRetentionMs: YEAR_MS })
+const inner = await openLog(task)
 const log = new Proxy(inner, {
   get(target, name) {
     const value: unknown = Reflect.get(target, name, target)
@@ -105,3 +109,11 @@ process.on('message', (question: Question) => {
 while (!watches.every(({ record }, n) => record.status === 'synced' && record !== before[n]))
   await pause(2, new AbortController().signal)
 ms = performance.now() - began
+
+async function openLog({ folder, kafka }: Task): Promise<EventLog> {
+  if (kafka === undefined)
+    return openSqliteLog({ file: `${folder}/log.db`, retentionMs: YEAR_MS, auditRetentionMs: YEAR_MS })
+  const { brokers, prefix, partitions } = kafka
+  const topics = planOf(prefix, 1, partitions)
+  return openKafkaLog({ connection: connectionTo(brokers), topics, perCluster: 1, compression: 'none' })
+}
