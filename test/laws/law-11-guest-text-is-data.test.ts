@@ -29,6 +29,7 @@ const VIEWS = [
   {
     name: 'every-way',
     profile: 'full',
+    host_name: '{namespace}-{name}',
     groups: {
       labels: ['evil', 'app', 'ansible_host'],
       expressions: [
@@ -230,7 +231,7 @@ describe('Guest-supplied text is data.', () => {
 
   test('nor in a view that takes other ways: a label that an administrator let give one is held to what it may say', () => {
     const view = viewOf('every-way')
-    const vars = view._meta.hostvars[HOST] ?? {}
+    const vars = view._meta.hostvars['shop-evil'] ?? {}
     expect(Object.entries(vars).filter(([name]) => name.startsWith('ansible_'))).toEqual([
       ['ansible_host', HOST],
       [

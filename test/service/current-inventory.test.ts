@@ -48,13 +48,13 @@ test('another configuration is made ready in pieces, and until it is the one bef
   using one = current(3_000, { name: 'web', selector: 'app=web' })
   const before = one.inventory.cache
   const becoming = one.inventory.become(config({ name: 'db', selector: 'app=db' }))
-  let done = false
-  void becoming.then(() => (done = true))
+  const progress = { done: false }
+  void becoming.then(() => (progress.done = true))
   let turns = 0
   const seen = new Set<number>()
-  while (!done) {
+  while (!progress.done) {
     await new Promise(resolve => setImmediate(resolve))
-    if (done) break
+    if (progress.done) break
     turns += 1
     seen.add(hostsOf(one.inventory.cache.read(NOW, 'web')))
   }

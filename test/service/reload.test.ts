@@ -74,6 +74,8 @@ test('a view that is added, changed or taken away counts without another start; 
   await bridge.write({ views: [{ name: 'kept' }, { name: 'added', host_name: '{namespace}-{name}' }] })
   await expect.poll(() => bridge.status('/api/v1/inventory/added'), SOON).toBe(200)
   expect((await bridge.get('/api/v1/inventory/kept')).headers.get('etag')).toBe(etag)
+  const added = (await bridge.json('/api/v1/inventory/added')) as { _meta: { hostvars: object } }
+  expect(Object.keys(added._meta.hostvars)).toEqual(['shop-web-1'])
   expect(bridge.logged).toContainEqual(
     expect.objectContaining({
       changed: ['inventory.views.added'],
@@ -82,8 +84,8 @@ test('a view that is added, changed or taken away counts without another start; 
   )
   await bridge.write({ views: [{ name: 'added', namespaces: ['nowhere'] }] })
   await expect.poll(() => bridge.status('/api/v1/inventory/kept'), SOON).toBe(404)
-  const { _meta } = (await bridge.json('/api/v1/inventory/added')) as { _meta: { hostvars: object } }
-  expect(_meta.hostvars).toEqual({})
+  const none = (await bridge.json('/api/v1/inventory/added')) as typeof added
+  expect(none._meta.hostvars).toEqual({})
   expect(await bridge.metrics()).toMatch(/^virtbridge_config_reloads_total\{outcome="applied"\} 2$/m)
 })
 
