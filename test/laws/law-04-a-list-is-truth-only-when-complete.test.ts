@@ -141,7 +141,7 @@ describe('A list is truth only when complete.', () => {
     expect(await gone(second)).toEqual([])
   })
 
-  test('live deletions in such a burst are told at once, and marked', async () => {
+  test('live deletions in such a burst are told at once, marked, and wait for a person', async () => {
     await adopted()
     const bridge = await started()
     await expect
@@ -153,5 +153,11 @@ describe('A list is truth only when complete.', () => {
       .filter(event => event.data.fact === 'deleted')
       .map(event => event.data.burst)
     expect(marks).toEqual([false, false, false, false, false, true, true, true])
+    await expect.poll(() => bridge.watch.record.burst?.count, SOON).toBe(3)
+    bridge.confirm()
+    await expect.poll(() => bridge.watch.record.burst, SOON).toBeNull()
+    const last = (await bridge.clusterEvents()).at(-1)?.data
+    expect(last).toMatchObject({ fact: 'deletions_confirmed', confirmed_by: 'alice', message: '3 VMs are gone' })
+    expect(last?.deleted).toHaveLength(3)
   })
 })
