@@ -27,6 +27,7 @@ export interface Hazard {
  * passwords           | stop     | a credential asks for its password at launch: 400
  * not_permitted       | stop     | 403
  * check_mode          | warn     | jobs only look, and report success
+ * only_tags           | warn     | jobs run some tasks only, and report success: the guard may not be among them
  * waits_for_itself    | warn     | jobs of this template run one after the other, 20 s apart
  * no_timeout          | warn     | a job that hangs holds its hosts for ever
  */
@@ -120,6 +121,10 @@ function habitHazards(template: Template): Hazard[] {
         `its job type is "${template.jobType}": jobs change nothing and report success`,
         'set Job type to Run',
       ),
+    )
+  if (template.jobTags !== '')
+    found.push(
+      warn('only_tags', `its jobs run only tasks tagged "${template.jobTags}", and report success`, 'clear Job tags'),
     )
   if (!template.allowSimultaneous)
     found.push(warn('waits_for_itself', 'its jobs wait for each other', 'switch on "Concurrent jobs"'))

@@ -12,6 +12,8 @@ export interface Template {
   /** The limit of a launch that gives none. */
   readonly limit: string
   readonly skipTags: string
+  /** Tasks with these tags alone are run; empty is all of them. */
+  readonly jobTags: string
   readonly jobType: string
   /** Which fields a launch may set; the controller drops the others and launches all the same. */
   readonly asks: {
@@ -62,6 +64,7 @@ function templateFrom(row: Answer, launch: Answer, organization: string): Templa
     inventory: inventory.has('id') ? { id: inventory.integer('id'), name: inventory.string('name') } : null,
     limit: row.string('limit'),
     skipTags: row.string('skip_tags'),
+    jobTags: row.string('job_tags'),
     jobType: row.string('job_type'),
     asks: {
       limit: launch.boolean('ask_limit_on_launch'),

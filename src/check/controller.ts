@@ -58,6 +58,13 @@ async function* checkObjects(
 ): AsyncIterable<Finding> {
   const inventory = await controller.findInventory(settings.inventory, settings.organization)
   yield { what: `inventory "${inventory.name}"`, result: 'ok', detail: `id ${inventory.id}`, hint: '' }
+  const { jobs } = await controller.jobsOn(inventory, null)
+  yield {
+    what: 'jobs of others',
+    result: 'ok',
+    detail: `${jobs.length} run there now that this account may read; of templates that it may not, none is seen`,
+    hint: '',
+  }
   const source = await controller.findInventorySource(settings.inventory_source, inventory)
   const wrong = sourceHazards(source)
   if (wrong.length === 0)

@@ -1,7 +1,9 @@
 import type { Controller } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { EventLog } from '../log/index.ts'
-import { until } from '../waiting.ts'
+import type { VmRecord } from '../vm/index.ts'
+import { pause, until } from '../waiting.ts'
+import { Bell } from './bell.ts'
 import { Book, type DispatchReport } from './book.ts'
 import { type Caps, nodesOf, waitingFor } from './caps.ts'
 import { Follower } from './follower.ts'
@@ -9,7 +11,7 @@ import { Launcher } from './launcher.ts'
 import type { Ledger } from './ledger.ts'
 import { Lookup, type Place } from './lookup.ts'
 import { Onlooker, type Onlooking } from './onlooker.ts'
-import { plan, type Policy, whyNotOnboard } from './plan.ts'
+import { plan, type Policy, SHARES, whyNotOnboard } from './plan.ts'
 import { buried, forgotten, planned } from './record.ts'
 import { newRun, SELF, WAITS } from './run.ts'
 import { type Patience, standsStill } from './step.ts'
@@ -38,6 +40,8 @@ export interface DispatcherOptions {
 const KEEP_GONE_MS = 30 * 86_400_000
 const TIDY_EVERY_MS = 600_000
 const TIDIED_AT_ONCE = 500
+/** Between the beginnings of two turns, however much happens. */
+const REST_MS = 50
 
 /**
  * The one who launches. Level based: at every turn it looks at fleet, ledger and commands, decides, and moves each run one step on.
@@ -51,7 +55,11 @@ export class Dispatcher {
   readonly #onlooker: Onlooker | null
   readonly #wishes: Wishes
   readonly #waitingSince = new Map<string, number>()
+  /** Runs that were moved on since the last look at everything. */
+  readonly #stepped = new Set<string>()
   #recovered = false
+  /** When what waits for others to share its job goes, in ms. */
+  #due = Infinity
   #tidied = 0
 
   constructor(options: DispatcherOptions) {
@@ -70,30 +78,41 @@ export class Dispatcher {
 
   /** Works until the signal aborts. Rejects only when the log is lost. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log, ledger } = this.#options
-    while (!signal.aborted) {
-      await this.turn(signal)
+    const { log, fleet, ledger, pollMs, now, steady } = this.#options
+    using bell = new Bell(fleet, record => isNews(record, ledger))
+    for (let polled = -Infinity; !signal.aborted;) {
+      const began = steady()
+      const polls = began - polled >= pollMs
+      if (polls) polled = began
+      bell.silence()
+      await this.turn(signal, polls)
       const waiting = new AbortController()
       const commanded = firstOf(log.follow('commands', ledger.commands, AbortSignal.any([signal, waiting.signal])))
-      await until(commanded, signal, this.#options.pollMs)
+      const rest = Math.min(polled + pollMs - steady(), this.#due - now())
+      await until(Promise.race([commanded, bell.rung]), signal, Math.max(0, rest))
       waiting.abort()
+      // What comes at about the same time is one turn.
+      await pause(began + REST_MS - steady(), signal)
     }
   }
 
-  /** One look at everything. */
-  async turn(signal: AbortSignal): Promise<void> {
+  /** One look at everything; without `polls` at what is new alone: the controller is asked for no more than that needs. */
+  async turn(signal: AbortSignal, polls = true): Promise<void> {
     if (!this.#recovered) await this.#recover()
-    if (this.#onlooker !== null) await this.#book.onRecord(this.#onlooker.turn())
+    if (polls) this.#stepped.clear()
+    if (polls && this.#onlooker !== null) await this.#book.onRecord(this.#onlooker.turn())
     await this.#wishes.take()
     await this.#startDue()
     const waiting = await this.#makeRoom()
     const runs = this.#options.ledger.active()
+    const due = runs.filter(run => run.status !== 'following' && !waiting.has(run.id) && !this.#stepped.has(run.id))
+    for (const run of due) this.#stepped.add(run.id)
+    const followed = polls ? runs.filter(run => run.status === 'following') : []
     await Promise.all([
-      ...runs
-        .filter(run => run.status !== 'following' && !waiting.has(run.id))
-        .map(run => this.#book.onRecord(this.#launcher.step(run, signal), run.id)),
-      this.#book.onRecord(this.#follower.turn(runs.filter(run => run.status === 'following'))),
+      ...due.map(run => this.#book.onRecord(this.#launcher.step(run, signal), run.id)),
+      this.#book.onRecord(this.#follower.turn(followed)),
     ])
+    if (!polls) return
     await this.#tellStuck()
     await this.#tidy()
   }
@@ -147,8 +166,10 @@ export class Dispatcher {
     const { fleet, ledger, policies, newId } = this.#options
     const now = this.#options.now()
     this.#noteWaiting(now)
+    this.#due = Infinity
     for (const decision of plan({ fleet, ledger, waitingSince: this.#waitingSince }, policies.onboard, now)) {
       if (decision.kind === 'defer') {
+        if (decision.reason === SHARES) this.#due = decision.until
         this.#book.report('deferred', { message: `${decision.hosts.length} hosts: ${decision.reason}` })
         continue
       }
@@ -169,6 +190,11 @@ export class Dispatcher {
     }
     for (const uid of this.#waitingSince.keys()) if (!waiting.has(uid)) this.#waitingSince.delete(uid)
   }
+}
+
+/** Something may start by itself on it. */
+function isNews(record: VmRecord, ledger: Ledger): boolean {
+  return !record.adopted && record.told.reachable && ledger.verb(record.uid, 'onboard') === undefined
 }
 
 async function firstOf(entries: AsyncIterable<unknown>): Promise<void> {

@@ -54,16 +54,18 @@ const PRUNE_EVERY_MS = 3_600_000
 
 const SCHEMA = `
   CREATE TABLE result (
-    seq INTEGER PRIMARY KEY, event TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, run TEXT NOT NULL, verb TEXT NOT NULL, template TEXT NOT NULL,
+    seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, run TEXT NOT NULL, verb TEXT NOT NULL, template TEXT NOT NULL,
     asked_by TEXT NOT NULL, job INTEGER NOT NULL, host TEXT NOT NULL, key TEXT NOT NULL, vm_uid TEXT NOT NULL, outcome TEXT NOT NULL,
     detail TEXT NOT NULL
   ) STRICT;
   CREATE INDEX by_host ON result (host, at, seq);
-  CREATE INDEX by_run ON result (run, at, seq);
+  CREATE UNIQUE INDEX by_run ON result (run, host);
   CREATE INDEX by_time ON result (at, seq);
   CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), at TEXT NOT NULL) STRICT;
   PRAGMA user_version = ${VERSION};
 `
+/** Made anew, it is written at random places: few checkpoints and some memory make that several times as fast. */
+const PRAGMAS = `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -16384`
 const FILTERS = ['host', 'run', 'verb', 'outcome', 'asked_by'] as const
 
 /**
@@ -91,8 +93,8 @@ export class History implements HistoryView, Disposable {
     const last = entries.at(-1)
     if (last === undefined) return
     const insert = this.#database.prepare(
-      `INSERT OR IGNORE INTO result (event, at, run, verb, template, asked_by, job, host, key, vm_uid, outcome, detail)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR IGNORE INTO result (at, run, verb, template, asked_by, job, host, key, vm_uid, outcome, detail)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     this.#database.exec('BEGIN')
     for (const entry of entries) {
@@ -124,7 +126,7 @@ export class History implements HistoryView, Disposable {
       .prepare(`SELECT * FROM result ${where} ORDER BY at DESC, seq DESC LIMIT ?`)
       .all(...values, question.limit)
     return found.map(row => {
-      const { seq, event: _, ...rest } = row as unknown as Omit<HistoryRow, 'cursor'> & { seq: number; event: string }
+      const { seq, ...rest } = row as unknown as Omit<HistoryRow, 'cursor'> & { seq: number }
       return { cursor: `${rest.at}-${seq}`, ...rest }
     })
   }
@@ -196,7 +198,7 @@ function openDatabase(file: string | null): DatabaseSync {
 /** Throws when it is no index of this version. What a crash takes from it is read again. */
 function prepared(database: DatabaseSync): DatabaseSync {
   try {
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL')
+    database.exec(PRAGMAS)
     const version = database.prepare('PRAGMA user_version').get()?.['user_version']
     const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.['count']
     if (version === 0 && tables === 0) database.exec(SCHEMA)
@@ -209,8 +211,6 @@ function prepared(database: DatabaseSync): DatabaseSync {
 }
 
 interface Told {
-  readonly id: string
-  readonly subject: string
   readonly time: string
   readonly data: {
     readonly run: { readonly id: string; readonly verb: string; readonly template: string; readonly asked_by: string }
@@ -228,5 +228,5 @@ function valuesOf({ key, value }: Stored): SQLInputValue[] | null {
   if (event === null || typeof event.data?.host !== 'string' || event.data.host === '') return null
   const { run, job, host, vm_uid, outcome, reason } = event.data
   const at = Date.parse(event.time)
-  return [event.id, at, run.id, run.verb, run.template, run.asked_by, job.id, host, key, vm_uid, outcome, reason]
+  return [at, run.id, run.verb, run.template, run.asked_by, job.id, host, key, vm_uid, outcome, reason]
 }

@@ -36,6 +36,9 @@ export type Decision =
     }
   | { readonly kind: 'defer'; readonly hosts: readonly RunHost[]; readonly until: number; readonly reason: string }
 
+/** Why a guest that is due waits for a moment. */
+export const SHARES = 'waits for others to share its job'
+
 /** A launch that was refused ran nothing: it is tried again after this long, doubled each time, so many times. */
 const RETRY_MS = 300_000
 const MAX_REFUSALS = 6
@@ -52,7 +55,7 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
   const hosts = due.map(runHost)
   const oldest = Math.min(...hosts.map(host => world.waitingSince.get(host.uid) ?? now))
   if (oldest + policy.coalesceMs > now)
-    return [{ kind: 'defer', hosts, until: oldest + policy.coalesceMs, reason: 'waits for others to share its job' }]
+    return [{ kind: 'defer', hosts, until: oldest + policy.coalesceMs, reason: SHARES }]
   const { free, fit, full } = roomFor(hosts, world, policy)
   const allowed = policy.brake.hosts - startedBySelf(world.ledger, policy, now)
   const decisions: Decision[] = []

@@ -84,6 +84,7 @@ describe('a job template', () => {
       inventory: { id: 1, name: 'Demo Inventory' },
       limit: '',
       skipTags: '',
+      jobTags: '',
       asks: { limit: true, variables: false, skipTags: true, inventory: true },
       surveyEnabled: true,
       requiredVariables: ['env', 'n'],
@@ -188,6 +189,7 @@ describe('a template with one fault has that one hazard, with its mend', () => {
     ['passwords', 'stop', { requiredPasswords: ['ssh_password'] }],
     ['not_permitted', 'stop', { mayStart: false }],
     ['check_mode', 'warn', { jobType: 'check' }],
+    ['only_tags', 'warn', { jobTags: 'facts' }],
     ['waits_for_itself', 'warn', { allowSimultaneous: false }],
     ['no_timeout', 'warn', { timeoutSeconds: 0 }],
   ] as const)('%s (%s)', (code, severity, change) => {

@@ -87,6 +87,7 @@ export function template(changes: Partial<Template> = {}): Template {
     inventory: { id: 3, name: 'virtbridge fleet' },
     limit: 'virtbridge-no-default-limit',
     skipTags: '',
+    jobTags: '',
     jobType: 'run',
     asks: { limit: true, variables: true, skipTags: true, inventory: false },
     surveyEnabled: false,

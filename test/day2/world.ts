@@ -55,6 +55,7 @@ export interface WorldOptions {
   readonly patchDriver?: Policy['driver']
   readonly patience?: Partial<Patience>
   readonly onlooking?: Onlooking
+  readonly pollMs?: number
   readonly caps?: Partial<Caps>
   readonly outcome?: OutcomeOf
   readonly requestTimeoutMs?: number
@@ -214,7 +215,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
       caps: { jobs: 100, jobsPerTemplate: 100, hostsPerCluster: 10_000, hostsPerNode: 10_000, ...caps },
       patience: { ...PATIENCE, ...patience },
       ...(onlooking === undefined ? {} : { onlooking }),
-      pollMs: 1,
+      pollMs: this.#options.pollMs ?? 1,
       now: () => this.clock.now(),
       steady: () => this.clock.now(),
       newId: () => uuid(++ids),

@@ -1,0 +1,169 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { followHistory, History, Ledger, plan } from '../src/day2/index.ts'
+import { hostEvent } from '../src/day2/event.ts'
+import { planned } from '../src/day2/record.ts'
+import { newRun } from '../src/day2/run.ts'
+import { openSqliteLog, type Stored } from '../src/log/index.ts'
+import type { Measure } from './bench.ts'
+import { emptyFleet, fresh, FREELY, openStage, put } from './dispatch/stage.ts'
+
+export const name = 'dispatch'
+
+const VMS = 10_000
+const JOBS = 200
+const FACTS = 100
+const RESULTS = 1_000_000
+const RESULTS_PER_RUN = 500
+const DAY = 86_400_000
+
+/** Work that is planned, launched, followed and remembered, at the size of a fleet. */
+export async function* run(): AsyncIterable<Measure> {
+  yield planning()
+  yield* followed()
+  yield* launched()
+  yield* remembered()
+}
+
+/** 10,000 VMs are due for one verb in the same moment. */
+function planning(): Measure {
+  const fleet = emptyFleet()
+  for (let number = 0; number < VMS; number += 1) put(fleet, fresh(number))
+  const [ledger, now] = [new Ledger(), Date.now()]
+  const began = process.cpuUsage()
+  const decisions = plan({ fleet, ledger, waitingSince: new Map() }, FREELY, now)
+  let entries = 0
+  for (const decision of decisions) {
+    if (decision.kind !== 'start') continue
+    const { verb, template, reason, hosts } = decision
+    const run = newRun({ id: crypto.randomUUID(), verb, template, askedBy: 'bridge', reason, hosts }, now)
+    entries += planned(run, ledger, now).length
+  }
+  const { user, system } = process.cpuUsage(began)
+  if (entries !== VMS + VMS / RESULTS_PER_RUN) throw new Error(`${entries} entries were planned`)
+  const what = `${VMS.toLocaleString('en')} VMs due for one step, planned and coalesced`
+  return { what, value: (user + system) / 1e6, unit: 's of CPU', must: { of: 'value', atMost: 1 } }
+}
+
+async function* followed(): AsyncIterable<Measure> {
+  const records = Array.from({ length: JOBS }, (_, number) => fresh(number))
+  await using stage = await openStage(records, { maxHosts: 1 })
+  for (const record of records) put(stage.fleet, record)
+  stage.begin()
+  const following = (): number => stage.ledger.active().filter(run => run.status === 'following').length
+  while (following() < JOBS) await rest(200)
+  await rest(5_000)
+  stage.requests()
+  const began = performance.now()
+  await rest(20_000)
+  const requests = stage.requests().length
+  const value = (requests * 1000) / (performance.now() - began)
+  const what = `${JOBS} jobs in flight followed, and jobs of others looked for`
+  yield { what, value, unit: 'requests/s', must: { of: 'value', atMost: 2 } }
+}
+
+/** From a guest that becomes ready to the request that launches on it; the coalescing window is none, the inventory is up to date. */
+async function* launched(): AsyncIterable<Measure> {
+  const records = Array.from({ length: FACTS }, (_, number) => fresh(number))
+  await using stage = await openStage(records)
+  stage.begin()
+  await rest(3_000)
+  const took: number[] = []
+  for (const record of records) {
+    stage.requests()
+    const began = performance.now()
+    put(stage.fleet, record)
+    took.push((await launchSeen(stage)) - began)
+    await rest(97)
+  }
+  took.sort((a, b) => a - b)
+  for (const [share, must] of [
+    [0.5, undefined],
+    [0.99, { of: 'value', atMost: 250 }],
+  ] as const) {
+    const value = took[Math.min(took.length - 1, Math.floor(took.length * share))] ?? Number.NaN
+    const what = `a guest is ready → POST of its launch, p${share * 100}`
+    yield must === undefined ? { what, value, unit: 'ms' } : { what, value, unit: 'ms', must }
+  }
+}
+
+async function launchSeen(stage: Awaited<ReturnType<typeof openStage>>): Promise<number> {
+  for (;;) {
+    const post = stage.requests().find(({ method, path }) => method === 'POST' && path.endsWith('/launch/'))
+    if (post !== undefined) return post.at
+    await rest(1)
+  }
+}
+
+async function* remembered(): AsyncIterable<Measure> {
+  const folder = await mkdtemp(join(tmpdir(), 'virtbridge-bench-'))
+  try {
+    const file = join(folder, 'history')
+    yield filling(file)
+    const opened = performance.now()
+    await using log = await openSqliteLog({ file: join(folder, 'log.db'), retentionMs: DAY, auditRetentionMs: DAY })
+    using history = new History(file)
+    const before = performance.now() - opened
+    const stopping = new AbortController()
+    stopping.abort()
+    const began = performance.now()
+    await followHistory(history, {
+      log,
+      now: () => Date.now(),
+      keepMs: 400 * DAY,
+      signal: stopping.signal,
+      tell: () => undefined,
+    })
+    const value = (before + performance.now() - began) / 1000
+    const what = `start with an index of ${RESULTS.toLocaleString('en')} host results`
+    yield { what, value, unit: 's', must: { of: 'value', atMost: 5 } }
+    const took = Array.from({ length: 200 }, (_, index) => {
+      const asked = performance.now()
+      const rows = history.rows({ host: `vm-${index * 7}.shop.prod-1`, limit: 500 })
+      if (rows.length === 0) throw new Error('a host without results')
+      return performance.now() - asked
+    }).sort((a, b) => a - b)
+    yield {
+      what: 'all results of one host (100), p99',
+      value: took.at(-3) ?? Number.NaN,
+      unit: 'ms',
+      must: { of: 'value', atMost: 10 },
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** The index made anew from the stream, page by page. */
+function filling(file: string): Measure {
+  using history = new History(file)
+  const began = performance.now()
+  for (let from = 0; from < RESULTS; from += RESULTS_PER_RUN) history.add(resultsOf(from / RESULTS_PER_RUN))
+  const seconds = (performance.now() - began) / 1000
+  return { what: 'index made anew', value: RESULTS / seconds, unit: 'results/s' }
+}
+
+function resultsOf(number: number): readonly Stored[] {
+  const at = Date.now() - (RESULTS / RESULTS_PER_RUN - number) * 60_000
+  const id = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
+  const run = newRun({ id, verb: 'patch', template: 'Day2 | Patch', askedBy: 'ops', reason: '', hosts: [] }, at)
+  return Array.from({ length: RESULTS_PER_RUN }, (_, index): Stored => {
+    const vm = (number * RESULTS_PER_RUN + index) % VMS
+    const host = { host: `vm-${vm}.shop.prod-1`, key: `prod-1/shop/vm-${vm}`, uid: `uid-${vm}`, address: '' }
+    const result = {
+      schema: 1,
+      kind: 'host',
+      run: id,
+      host: host.host,
+      uid: host.uid,
+      outcome: 'ok',
+      detail: '12 ok',
+      at,
+    } as const
+    const position = String(number * RESULTS_PER_RUN + index + 1)
+    return { stream: 'events.day2', key: host.key, value: hostEvent(run, host, result, at), position, at }
+  })
+}
+
+const rest = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

@@ -1,0 +1,34 @@
+import { expect, test } from 'vitest'
+import { guest, hostOf } from './guest.ts'
+import { startWorld } from './world.ts'
+
+const SOON = { timeout: 10_000, interval: 10 }
+
+test('a guest that becomes ready, and what a person asks for, wait for no look at everything; nothing else is asked for meanwhile', async () => {
+  // On a clock that stands still it is never time for the next look.
+  await using world = await startWorld({ pollMs: 2_000, outcome: () => 'hang' })
+  const [ready, old] = [guest('web-1'), guest('web-2', { adopted: true })]
+  world.put(ready, old)
+  await world.sync()
+  world.put(guest('web-1', { told: { reachable: false }, seen: { agent_connected: false } }))
+  const asked: string[] = []
+  const { faults } = world.controller
+  const faultless = { ...faults }
+  faults.take = (method, path) => {
+    asked.push(`${method} ${path.replace(/\d+/, 'N')}`)
+    return faultless.take(method, path)
+  }
+  const stopping = new AbortController()
+  const running = world.dispatcher.run(stopping.signal)
+  await expect.poll(() => world.said('deferred').length + asked.length, SOON).toBe(0)
+  world.put(ready)
+  await expect.poll(() => world.launches().map(job => job.limit), SOON).toEqual([hostOf('web-1')])
+  await world.command({ hosts: [hostOf('web-2')] })
+  await expect.poll(() => world.launches().length, SOON).toBe(2)
+  // A change that is no news wakes nobody, and jobs under way are not asked for.
+  world.put(guest('web-2', { adopted: true, seen: { node: 'n2' } }))
+  stopping.abort()
+  await running
+  expect(asked.filter(request => request.includes('/jobs/'))).toEqual([])
+  expect(asked.filter(request => request.startsWith('POST'))).toHaveLength(2)
+})
