@@ -1,6 +1,7 @@
 import { hostName, type VmRecord } from '../vm/index.ts'
 import type { Document } from './document.ts'
 import type { Standing } from './host.ts'
+import { partOf } from './narrowing.ts'
 import { Page } from './page.ts'
 import { difference, type Difference, Past } from './past.ts'
 import type { Rendering } from './rendering.ts'
@@ -105,5 +106,5 @@ export class Gallery {
 }
 
 function keyOf(view: View, rendering: Rendering): string {
-  return `${view.name} ${rendering.key}`
+  return `${partOf(view)} ${rendering.key}`
 }

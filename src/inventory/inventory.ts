@@ -9,6 +9,7 @@ import { Document } from './document.ts'
 import { type Exhibit, Gallery } from './gallery.ts'
 import { isHostName } from './group-set.ts'
 import type { Standing, VerbStatus } from './host.ts'
+import { type Narrowing, narrowed } from './narrowing.ts'
 import { claimsIn, type Network } from './network.ts'
 import type { Difference } from './past.ts'
 import type { Rendering } from './rendering.ts'
@@ -57,6 +58,8 @@ export interface Sight {
   readonly view?: string
   /** One of `formats`; left out: as the view shows it. */
   readonly format?: string
+  /** The part of it that may be seen; left out: all of it. Each part costs memory only once somebody has asked. */
+  readonly within?: Narrowing | undefined
 }
 
 /** Groups that one label key may make in any view. Other groups are as many as there are. */
@@ -149,14 +152,14 @@ export class InventoryCache implements Disposable {
   }
 
   /** Why there is no document now, but for what the last one had; null when it is open. */
-  closed(now: number, name = ''): Closed | null {
+  closed(now: number, sight: Sight | string = {}): Closed | null {
     this.#age(now)
-    return this.#closed(this.#exhibit(name), now)
+    return this.#closed(this.#exhibit(sight), now)
   }
 
   /** The variables of one host as JSON; null when the view does not have it. Tell from `closed` whether it is open. */
-  varsOf(host: string, name = ''): string | null {
-    const { page } = this.#exhibit(name)
+  varsOf(host: string, sight: Sight | string = {}): string | null {
+    const { page } = this.#exhibit(sight)
     this.#work(Infinity)
     return page.varsOf(page.canonicalOf(host))
   }
@@ -165,8 +168,8 @@ export class InventoryCache implements Disposable {
    * Why a host is in a view or not, enabled or not, and in its groups, at `now`. `ofOthers` false: for who may see nothing but the
    * view, so that nothing is said of any VM outside of it.
    */
-  why(name: string, now: number, { view: viewName = '', ofOthers = true } = {}): Why {
-    const exhibit = this.#exhibit(viewName)
+  why(name: string, now: number, { ofOthers = true, ...sight }: Sight & { readonly ofOthers?: boolean } = {}): Why {
+    const exhibit = this.#exhibit(sight)
     const { view, page } = exhibit
     this.#catchUp(now)
     const host = page.canonicalOf(name)
@@ -208,8 +211,8 @@ export class InventoryCache implements Disposable {
   }
 
   #exhibit(sight: Sight | string): Exhibit {
-    const { view: name = '', format = '' } = typeof sight === 'string' ? { view: sight } : sight
-    const view = this.#view(name)
+    const { view: name = '', format = '', within } = typeof sight === 'string' ? { view: sight } : sight
+    const view = within === undefined ? this.#view(name) : narrowed(this.#view(name), within)
     const rendering = format === '' ? view.rendering : this.#options.formats?.get(format)
     if (rendering === undefined) throw new RangeError(`there is no format "${format}"`)
     const known = this.#gallery.find(view, rendering)

@@ -1,7 +1,10 @@
+import { Readable, Writable } from 'node:stream'
+import { finished } from 'node:stream/promises'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { streamOf } from '../../src/http/chunks.ts'
 
 interface Content {
   readonly schema: object
@@ -60,10 +63,21 @@ export function watchAnswers(app: FastifyInstance): readonly string[] {
     // The document itself is asked for with `inject`, whose answer comes here too.
     if (request.url === '/api/v1/openapi.json') return payload
     checker ??= documentOf(app).then(document => new Checker(document))
-    unfit.push(...(await checker).unfit(request, reply, payload))
-    return payload
+    const known = await checker
+    if (!(payload instanceof Readable) || known.fits(request, reply)) {
+      unfit.push(...known.unfit(request, reply, payload))
+      return payload
+    }
+    // What is sent in pieces is looked at as a whole, and sent in pieces again.
+    const chunks = await piecesOf(payload)
+    unfit.push(...known.unfit(request, reply, Buffer.concat(chunks)))
+    return streamOf(chunks)
   })
   return unfit
+}
+
+function contentOf({ method, routeOptions }: FastifyRequest, reply: FastifyReply): string {
+  return `${method} ${routeOptions.url} ${reply.statusCode} ${String(reply.getHeader('etag') ?? '')}`
 }
 
 class Checker {
@@ -78,14 +92,18 @@ class Checker {
     this.#ajv.addSchema(document, 'api')
   }
 
+  /** True for a content that was looked at before. */
+  fits(request: FastifyRequest, reply: FastifyReply): boolean {
+    return this.#fitting.has(contentOf(request, reply))
+  }
+
   unfit(request: FastifyRequest, reply: FastifyReply, payload: unknown): readonly string[] {
     const { url } = request.routeOptions
     const what = `${request.method} ${url ?? request.url} ${reply.statusCode}`
     const said = (why: string): readonly string[] => [`${what}: ${why}`]
     const type = String(reply.getHeader('content-type') ?? '').split(';')[0] ?? ''
-    const etag = `${what} ${String(reply.getHeader('etag') ?? '')}`
-    const text = this.#fitting.has(etag) ? null : textOf(reply, payload)
-    if (reply.hasHeader('etag')) this.#fitting.add(etag)
+    const text = this.fits(request, reply) ? null : textOf(reply, payload)
+    if (reply.hasHeader('etag')) this.#fitting.add(contentOf(request, reply))
     if (url === undefined) return this.#check(what, 'api#/components/schemas/Problem', text)
     const path = url.replaceAll(/:(\w+)/g, '{$1}')
     const method = request.method === 'HEAD' ? 'get' : request.method.toLowerCase()
@@ -122,6 +140,19 @@ function wrongWith(
   if (headers.length > 0) return `the document has no ${headers.join(', ')}`
   if (answer.content === undefined) return text === '' || text === null ? '' : 'the document has no body'
   return answer.content[type] === undefined ? `the document has no ${type}` : ''
+}
+
+async function piecesOf(stream: Readable): Promise<readonly Buffer[]> {
+  const chunks: Buffer[] = []
+  const into = new Writable({
+    write(chunk: Buffer, _, done) {
+      chunks.push(Buffer.from(chunk))
+      done()
+    },
+  })
+  stream.pipe(into)
+  await finished(into)
+  return chunks
 }
 
 function textOf(reply: FastifyReply, payload: unknown): string | null {

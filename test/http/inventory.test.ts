@@ -171,6 +171,7 @@ describe('a token of a view', () => {
 
 const BODIES: Readonly<Record<string, object>> = {
   '/api/v1/runs': { verb: 'patch', hosts: [WEB] },
+  '/api/v1/runs/preview': { verb: 'patch', hosts: [WEB] },
   '/api/v1/clusters/:name/confirm-deletions': { digest: 'x' },
 }
 

@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { viewOfAll } from '../../src/inventory/view.ts'
 import { seesKey } from '../../src/http/scope.ts'
 import { guest } from '../day2/guest.ts'
 import { bearer, type Desk, openDesk, TOKENS } from './desk.ts'
@@ -144,4 +145,109 @@ test.each([
   ['a-run-id', false],
 ])('the key %j is of what a token of a namespace may know of: %s', (key, seen) => {
   expect(seesKey({ clusters: ['prod-1'], namespaces: ['shop'] }, key)).toBe(seen)
+})
+
+describe('the inventory of a token of a part of the fleet', () => {
+  const VIEWS = [
+    { ...viewOfAll('web', { builtin: true, labels: [], maxPerLabel: 5 }), namespaces: ['shop', 'data'] },
+    { ...viewOfAll('data', { builtin: true, labels: [], maxPerLabel: 5 }), namespaces: ['data'] },
+  ]
+  const OTHER = 'db-1.data.prod-1'
+  let own: Desk
+  beforeAll(async () => {
+    own = await openDesk({}, VIEWS)
+    own.cluster('prod-1')
+    own.cluster('dev-1')
+    // The one outside has the better claim to the address of web-2.
+    own.put(
+      guest('web-1'),
+      { ...guest('db-1', { address: '10.1.9.9' }), namespace: 'data' },
+      guest('web-1', { cluster: 'dev-1' }),
+      guest('web-2', { address: '10.1.9.9' }),
+    )
+  })
+  afterAll(() => own[Symbol.asyncDispose]())
+
+  const hosts = async (path: string, headers = SHOP): Promise<readonly string[]> =>
+    Object.keys((await own.get(path, headers)).json<{ _meta: { hostvars: object } }>()._meta.hostvars).sort()
+
+  test('has the hosts of its part alone, whole or by view, and an ETag of its own', async () => {
+    expect(await hosts('/api/v1/inventory')).toEqual([MINE, 'web-2.shop.prod-1'])
+    expect(await hosts('/api/v1/inventory/web')).toEqual([MINE, 'web-2.shop.prod-1'])
+    expect(await hosts('/api/v1/inventory/data')).toEqual([])
+    expect(await hosts('/api/v1/inventory', PROD)).toEqual([OTHER, MINE, 'web-2.shop.prod-1'])
+    expect(await hosts('/api/v1/inventory', bearer(TOKENS.reader))).toHaveLength(4)
+    for (const path of ['/api/v1/inventory', '/api/v1/inventory/web']) {
+      const [mine, whole] = [await own.get(path, SHOP), await own.get(path)]
+      expect(mine.headers.etag).not.toBe(whole.headers.etag)
+      expect(mine.headers['vary']).toContain('authorization')
+      expect(mine.body).not.toMatch(/db-1|dev-1|namespace_data/)
+      const tagged = (tag: unknown): Record<string, string> => ({ ...SHOP, 'if-none-match': String(tag) })
+      expect((await own.get(path, tagged(whole.headers.etag))).statusCode).toBe(200)
+      expect((await own.get(path, tagged(mine.headers.etag))).statusCode).toBe(304)
+    }
+  })
+
+  test('says of a host outside of it what it says of none', async () => {
+    for (const path of ['/api/v1/inventory/hosts/', '/api/v1/inventory?why=', '/api/v1/inventory/web?why=']) {
+      const asked = [OTHER, 'web-1.shop.dev-1', 'nobody.data.prod-1']
+      const answers = await Promise.all(asked.map(host => own.get(path + host, SHOP)))
+      const said = answers.map(
+        ({ statusCode, body: text }, n) => `${statusCode} ${text.replaceAll(asked[n] ?? '', '*')}`,
+      )
+      expect(new Set(said).size).toBe(1)
+    }
+    expect((await own.get(`/api/v1/inventory/hosts/${MINE}`, SHOP)).statusCode).toBe(200)
+  })
+
+  test('disables a host for what is outside of it, and does not name that', async () => {
+    const vars = await own.get('/api/v1/inventory/hosts/web-2.shop.prod-1', SHOP)
+    expect(vars.json()).toMatchObject({ kubevirt_enabled: false, kubevirt_reachable_reason: 'conflicting address' })
+    const why = await own.get('/api/v1/inventory?why=web-2.shop.prod-1', SHOP)
+    expect(why.json()).toMatchObject({ listed: true, enabled: false })
+    expect(vars.body + why.body).not.toMatch(/db-1/)
+    expect((await own.get('/api/v1/inventory?why=web-2.shop.prod-1')).body).toContain(OTHER)
+  })
+
+  test('changes when its part does, tells of that, and does not change when another does', async () => {
+    const before = String((await own.get('/api/v1/inventory', SHOP)).headers.etag)
+    own.put({ ...guest('db-2'), namespace: 'data' })
+    expect((await own.get('/api/v1/inventory', SHOP)).headers.etag).toBe(before)
+    own.put(guest('web-7'))
+    const since = await own.get(`/api/v1/inventory?since=${encodeURIComponent(before)}`, SHOP)
+    expect(since.json()).toMatchObject({ joined: ['web-7.shop.prod-1'], left: [], changed: [] })
+    // A document that this token never saw is none that it can compare with.
+    const whole = String((await own.get('/api/v1/inventory')).headers.etag)
+    expect((await own.get(`/api/v1/inventory?since=${encodeURIComponent(whole)}`, SHOP)).statusCode).toBe(404)
+  })
+
+  test('is closed by the clusters of its part alone, and names no other', async () => {
+    await using closed = await openDesk({}, VIEWS)
+    closed.cluster('prod-1')
+    closed.cluster('dev-1', { adopted_at: 0, status: 'joining' })
+    expect((await closed.get('/api/v1/inventory')).statusCode).toBe(503)
+    expect((await closed.get('/api/v1/inventory', PROD)).statusCode).toBe(200)
+    await using unread = await openDesk({}, VIEWS)
+    unread.cluster('dev-1', { adopted_at: 0, status: 'joining' })
+    const answer = await unread.get('/api/v1/inventory', PROD)
+    expect([answer.statusCode, answer.json()]).toMatchObject([503, { clusters: ['prod-1'] }])
+    expect(answer.body).not.toContain('dev-1')
+  })
+})
+
+test('an event of a conflict does not name a rival outside of the part', async () => {
+  await using own = await openDesk()
+  own.put(guest('web-1'), { ...guest('db-1'), namespace: 'data' })
+  const event = (to: string): object => ({
+    stream: 'events.vm',
+    key: 'prod-1/shop/web-1',
+    value: { type: 't', data: { fact: 'address_conflict', transition: { from: '', to }, reason: `${to} has it` } },
+  })
+  await own.log.append([event('db-1.data.prod-1'), event(MINE)] as never)
+  const told = async (headers: Record<string, string>): Promise<readonly string[]> =>
+    (await own.get('/api/v1/events', headers))
+      .json<{ events: { data: { transition: { to: string }; reason: string } }[] }>()
+      .events.map(({ data }) => `${data.transition.to}: ${data.reason}`)
+  expect(await told(SHOP)).toEqual([': another VM has the better claim', `${MINE}: ${MINE} has it`])
+  expect(await told(PROD)).toEqual(['db-1.data.prod-1: db-1.data.prod-1 has it', `${MINE}: ${MINE} has it`])
 })

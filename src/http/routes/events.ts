@@ -6,7 +6,7 @@ import type { Caller } from '../auth.ts'
 import { LIMITS } from '../limits.ts'
 import { type AppParts, requireAll, requireClusters, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
-import { seesKey } from '../scope.ts'
+import { isNarrow, type Scope, sees, seesKey } from '../scope.ts'
 import { shape } from '../shapes.ts'
 import { sendEvents } from '../stream.ts'
 
@@ -78,7 +78,10 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
     const from = startOf(request, parts, stream)
     if (!wantsStream(request)) {
       const entries = await parts.log.page(stream, from, request.query.limit)
-      return { events: entries.filter(visible).map(entry => entry.value), next: entries.at(-1)?.position ?? from }
+      return {
+        events: entries.filter(visible).map(entry => shownTo(parts, scope, entry)),
+        next: entries.at(-1)?.position ?? from,
+      }
     }
     if (followers >= MAX_FOLLOWERS)
       throw new Problem(503, 'too_many_followers', `${MAX_FOLLOWERS} readers follow already`, {
@@ -93,7 +96,12 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
     auditStream(parts, request, {})
     reply.hijack()
     try {
-      await sendEvents(reply.raw, only(parts.log.follow(stream, from, signal), visible), from, signal)
+      await sendEvents(
+        reply.raw,
+        only(parts.log.follow(stream, from, signal), visible, entry => shownTo(parts, scope, entry)),
+        from,
+        signal,
+      )
     } finally {
       followers -= 1
     }
@@ -108,8 +116,26 @@ function readerOf(request: FastifyRequest, stream: EventStream): Caller {
   return requireAll(request, 'read', 'these events are of all of it')
 }
 
-async function* only(entries: AsyncIterable<Stored>, visible: (entry: Stored) => boolean): AsyncIterable<Stored> {
-  for await (const entry of entries) if (visible(entry)) yield entry
+async function* only(
+  entries: AsyncIterable<Stored>,
+  visible: (entry: Stored) => boolean,
+  shown: (entry: Stored) => Stored['value'],
+): AsyncIterable<Stored> {
+  for await (const entry of entries) if (visible(entry)) yield { ...entry, value: shown(entry) }
+}
+
+/** The event, without the name of a rival that may not be known of. */
+function shownTo(parts: AppParts, scope: Scope, { value }: Stored): Stored['value'] {
+  const event: { data?: { fact?: string; transition?: { from: string; to: string } } } | null = value
+  const { data } = event ?? {}
+  if (!isNarrow(scope) || data?.fact?.startsWith('address_conflict') !== true) return event
+  const rivals = [data.transition?.from ?? '', data.transition?.to ?? ''].filter(host => host !== '')
+  const isSeen = (host: string): boolean => {
+    const record = parts.fleet.byHost(host)
+    return record !== undefined && sees(scope, record)
+  }
+  if (rivals.every(isSeen)) return event
+  return { ...event, data: { ...data, transition: { from: '', to: '' }, reason: 'another VM has the better claim' } }
 }
 
 /** HEAD asks for headers alone: a stream would hold its connection for nothing. */

@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { CODINGS, type Document, type Inventory, type Sight } from '../../inventory/index.ts'
-import type { Caller } from '../auth.ts'
 import { streamOf } from '../chunks.ts'
 import { type Description, json, query, text } from '../description.ts'
 import { type AppParts, requireView } from '../parts.ts'
 import { codingFor, namesTag } from '../preference.ts'
 import { Problem } from '../problem.ts'
+import { isNarrow } from '../scope.ts'
 import { shape } from '../shapes.ts'
 
 /** Seconds after which a closed inventory is worth asking for again. */
@@ -52,12 +52,12 @@ export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
   const list = async (request: FastifyRequest<Ask>, reply: FastifyReply): Promise<unknown> => {
     const parts = asNow(all)
     const { view = '' } = request.params
-    const caller = authorize(parts, request, view)
+    const { within, ofOthers } = authorize(parts, request, view)
     const { why, since, format = '' } = request.query
-    const sight = { view, format: formatOf(parts, format) }
+    const sight = { view, format: formatOf(parts, format), within }
     request.told = { view, host: why ?? '' }
     await parts.inventory.prepare(sight)
-    if (why !== undefined) return parts.inventory.why(why, parts.now(), { view, ofOthers: caller.views === undefined })
+    if (why !== undefined) return parts.inventory.why(why, parts.now(), { view, within, ofOthers })
     const inventory = openOf(parts, sight)
     request.told = { view, hosts: inventory.hosts }
     if (since !== undefined) return differenceOf(parts, sight, since, inventory.etag)
@@ -76,11 +76,11 @@ export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
       const { view = '' } = ask.query
       const { host = '' } = ask.params
       ask.told = { view, host }
-      authorize(parts, ask, view)
-      await parts.inventory.prepare(view)
-      const closed = parts.inventory.closed(parts.now(), view)
+      const sight = { view, within: authorize(parts, ask, view).within }
+      await parts.inventory.prepare(sight)
+      const closed = parts.inventory.closed(parts.now(), sight)
       if (closed !== null) throw closedProblem({ kind: 'closed', ...closed })
-      const vars = parts.inventory.varsOf(host, view)
+      const vars = parts.inventory.varsOf(host, sight)
       if (vars === null) throw notListed(host, view)
       return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(vars)
     },
@@ -92,11 +92,16 @@ function asNow(parts: AppParts): AppParts {
   return { ...parts, inventory: parts.inventory }
 }
 
-/** Who may read the view; and there is one. */
-function authorize(parts: AppParts, request: FastifyRequest, view: string): Caller {
-  const caller = requireView(request, view)
+/** Which part of the view may be read by who asks, and whether more than that may be told of; when there is such a view. */
+function authorize(
+  parts: AppParts,
+  request: FastifyRequest,
+  view: string,
+): { within: Sight['within']; ofOthers: boolean } {
+  const { scope, views: only } = requireView(request, view)
+  const within = isNarrow(scope) ? scope : undefined
   const { views } = parts.inventory
-  if (view === '' || views.includes(view)) return caller
+  if (view === '' || views.includes(view)) return { within, ofOthers: only === undefined && within === undefined }
   const known = views.length === 0 ? 'none is configured' : `there are ${views.join(', ')}`
   throw new Problem(404, 'no_view', `there is no view "${view}"; ${known}`, {
     hint: 'views are configured under inventory.views; GET /api/v1/inventory is the whole fleet',
