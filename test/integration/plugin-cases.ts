@@ -115,6 +115,11 @@ const VIEWS: Readonly<Record<string, Play>> = {
     if (headers['if-none-match'] !== (times === 0 ? undefined : ETAG)) response.destroy()
     else sendJson(response, 200, times === 0 ? DOCUMENT : SMALL, { etag: times === 0 ? ETAG : '"two"' })
   },
+  compatible(response, { path }) {
+    const formatted = path.endsWith('?format=kubevirt.core')
+    sendJson(response, formatted ? 200 : 400, { _meta: { hostvars: { 'shop-web': { ansible_port: null } } }, all: {} })
+  },
+  unkept: json(404, { code: 'no_format', detail: 'there is no format "kubevirt.core"; none is configured' }),
   slim: json(200, { _meta: { hostvars: { [WEB]: {} } }, all: {} }),
 }
 
@@ -123,7 +128,7 @@ export function playViews(request: () => Omit<Asked, 'times'> | undefined): (res
   const asked = new Map<string, number>()
   return response => {
     const { path = '', headers = {} } = request() ?? {}
-    const view = path.split('/')[4] ?? ''
+    const view = path.split(/[/?]/)[4] ?? ''
     const times = asked.get(view) ?? 0
     asked.set(view, times + 1)
     const play = VIEWS[view] ?? json(200, DOCUMENT)
@@ -217,6 +222,11 @@ const refusals: readonly Case[] = (
       '503, with the clusters and when to ask again',
       ['503 not_synced', '(clusters: prod-1, dev-1)', 'asked again in 5 s'],
       { view: 'closed' },
+    ],
+    [
+      'a format that the bridge does not keep',
+      ['no_format', 'inventory.formats'],
+      { view: 'unkept', format: 'kubevirt.core' },
     ],
     ['a redirect', ['302', 'redirects are not followed', 'set url'], { view: 'v302' }],
     ['a 304 that was not asked for', ['304'], { view: 'v304' }],
@@ -402,6 +412,16 @@ export function pluginCases(cache: string): readonly Case[] {
       title: 'a key that would be a template is left out, and half of a character replaced',
       readings: [{ options: { view: 'odd' } }],
       check: outcome => expect(whole(outcome).hosts['a']).toEqual({ kubevirt_labels: { b: 'x\ufffd' } }),
+    },
+    {
+      title: 'the names and variables of kubevirt.core, when they are asked for',
+      readings: [
+        { options: { view: 'compatible', format: 'kubevirt.core' } },
+        { options: { view: 'compatible' }, env: { VIRTBRIDGE_FORMAT: 'kubevirt.core' } },
+      ],
+      check: (...outcomes) => {
+        for (const outcome of outcomes) expect(whole(outcome).hosts).toEqual({ 'shop-web': { ansible_port: null } })
+      },
     },
     {
       title: 'a password of ~/.netrc does not take the token’s place',

@@ -12,6 +12,8 @@ author:
 description:
   - Reads the inventory of a virtbridge, all clusters in one call, and adds its hosts, groups and variables.
   - Fails when the bridge can not answer, so that a controller keeps the hosts that it has. Adds all of an inventory or nothing.
+  - With O(cache) a fresh answer is taken from the cache, and of one that has expired the bridge is asked whether it still holds, which
+    costs next to nothing when it does. When the bridge does not answer, nothing of the cache stands for it.
   - The configuration file's name must end in C(virtbridge.yml) or C(virtbridge.yaml).
   - Strings that hold template delimiters are data and never rendered; all others are plain strings.
   - Variables named C(ansible_*) are taken from a fixed list only, with fitting values.
@@ -32,11 +34,22 @@ options:
     type: str
     env:
       - name: VIRTBRIDGE_VIEW
+  format:
+    description:
+      - Whose names, groups and variables the hosts are shown with. V(kubevirt.core) is those of C(kubevirt.core.kubevirt), for
+        playbooks that were written for it; the bridge must have it under C(inventory.formats).
+      - Without it, those that the view is configured with.
+    type: str
+    choices:
+      - kubevirt.core
+    env:
+      - name: VIRTBRIDGE_FORMAT
   filters:
     description:
       - Which hosts of the answer to keep; all filters must hold. A mapping of C(clusters), C(namespaces), C(os) (families or
         ids) and C(status), each a list; C(selector), a label selector as C(kubectl --selector) takes it; C(reachable), a boolean.
-      - The whole answer is read first. A view of the bridge says the same and costs less.
+      - All of them are applied here, after the whole answer was read. A view of the bridge says the same and costs less.
+      - They look at variables named C(kubevirt_*), so they need a view that has those, and not O(format=kubevirt.core).
       - Hosts of a cluster that can not be seen stay, whatever C(reachable) says.
       - In the environment it is written as YAML or JSON.
     type: raw
@@ -66,7 +79,8 @@ options:
     description:
       - Largest share of hosts, in percent, that may be gone since the last good answer. 100 believes any number.
       - The number of the last good answer is kept in the O(cache_plugin), also when O(cache) is off, and does not expire. With
-        none kept, as with the cache plugin V(memory) or in an execution environment, O(min_hosts) decides alone.
+        none kept, as with the cache plugin V(memory) or in an execution environment, O(min_hosts) decides alone. A view of the
+        bridge can have a C(max_shrink) of its own, which remembers for all who read it.
     type: int
     env:
       - name: VIRTBRIDGE_MAX_SHRINK
@@ -157,6 +171,12 @@ compose:
 strict: true
 
 ---
+# With the names, groups and variables that kubevirt.core.kubevirt gives.
+plugin: virtbridge.fleet.vms
+url: https://virtbridge.example.com
+format: kubevirt.core
+
+---
 # Read once in ten minutes, and not believed when more than a fifth of the hosts is gone.
 plugin: virtbridge.fleet.vms
 url: https://virtbridge.example.com
@@ -211,7 +231,7 @@ class InventoryModule(BaseInventoryPlugin, Constructable, Cacheable):
         self._read_config_data(path)
         url = str(self.get_option("url"))
         try:
-            address = endpoint.inventory_url(url, self.get_option("view"))
+            address = endpoint.inventory_url(url, self.get_option("view"), {"format": self.get_option("format")})
             wanted = {name: self._structure(name, kind) for name, kind in _STRUCTURES.items()}
             with _without_collector():
                 document = self._document(path, address, cache)

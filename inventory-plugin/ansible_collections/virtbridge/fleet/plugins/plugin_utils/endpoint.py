@@ -41,6 +41,8 @@ _ADVICE = {
 _ADVICE_BY_CODE = {
     "out_of_view": "set view (VIRTBRIDGE_VIEW) to one that the token may read, or ask for a token whose scope covers this one",
     "no_view": "check view (VIRTBRIDGE_VIEW): names of views are those of inventory.views in the bridge's configuration",
+    "no_format": "the bridge keeps no such format: list it under inventory.formats of its configuration, or leave format out",
+    "shrunk": "the view's own max_shrink holds it back; the bridge's ?why=HOST says why a host left",
     "not_synced": "nothing is wrong here: ask again when the bridge has read them once; its /readyz says what keeps it",
     "stale": "the view is set to fail while a cluster can not be seen; the bridge's /readyz says what keeps it",
 }

@@ -109,6 +109,8 @@ class RefusalTest(unittest.TestCase):
         for code, status, word in (
             ("out_of_view", 403, "VIRTBRIDGE_VIEW"),
             ("no_view", 404, "inventory.views"),
+            ("no_format", 404, "inventory.formats"),
+            ("shrunk", 503, "max_shrink"),
             ("not_synced", 503, "/readyz"),
             ("stale", 503, "set to fail"),
         ):
