@@ -147,8 +147,10 @@ export class Dispatcher {
     await this.#book.append(forgotten(ledger.expired(), ledger))
     if (now - this.#tidied < TIDY_EVERY_MS) return
     this.#tidied = now
-    const alive = new Set([...fleet.vms.values()].map(record => record.uid))
-    await this.#book.append(buried(ledger.outlived(uid => alive.has(uid), now - KEEP_GONE_MS).slice(0, TIDIED_AT_ONCE)))
+    let alive: ReadonlySet<string> | null = null
+    const isAlive = (uid: string): boolean =>
+      (alive ??= new Set([...fleet.vms.values()].map(record => record.uid))).has(uid)
+    await this.#book.append(buried(ledger.outlived(isAlive, now - KEEP_GONE_MS).slice(0, TIDIED_AT_ONCE)))
   }
 
   /** A run that was being posted when its dispatcher died may have a job: it is searched for, from now on for a whole quiet period. */
@@ -183,7 +185,7 @@ export class Dispatcher {
   #noteWaiting(now: number): void {
     const { fleet, ledger, policies } = this.#options
     const waiting = new Set<string>()
-    for (const record of fleet.vms.values()) {
+    for (const record of fleet.news) {
       if (record.adopted || whyNotOnboard(record, { fleet, ledger }, policies.onboard, now) !== '') continue
       waiting.add(record.uid)
       if (!this.#waitingSince.has(record.uid)) this.#waitingSince.set(record.uid, now)

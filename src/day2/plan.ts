@@ -20,7 +20,7 @@ export interface Policy {
 }
 
 export interface World {
-  readonly fleet: Pick<FleetView, 'vms' | 'clusters'>
+  readonly fleet: Pick<FleetView, 'vms' | 'news' | 'clusters'>
   readonly ledger: LedgerView
   /** Since when each incarnation was seen waiting to be onboarded, in ms. */
   readonly waitingSince: ReadonlyMap<string, number>
@@ -50,7 +50,7 @@ const MAX_REFUSALS = 6
  * bounds how many hosts start in a window, whatever the reason for the flood. What has no room beside what is under way waits.
  */
 export function plan(world: World, policy: Policy, now: number): readonly Decision[] {
-  const due = [...world.fleet.vms.values()].filter(record => whyNotOnboard(record, world, policy, now) === '')
+  const due = [...world.fleet.news].filter(record => whyNotOnboard(record, world, policy, now) === '')
   if (due.length === 0) return []
   const hosts = due.map(runHost)
   const oldest = Math.min(...hosts.map(host => world.waitingSince.get(host.uid) ?? now))

@@ -1,11 +1,14 @@
-/** VMs that are to be looked at again, by key, each once. */
+/** Why a VM is to be looked at again. */
+export type Cause = 'fresh' | 'claims' | 'shown'
+
+/** VMs that are to be looked at again, by key, each once for a cause. */
 export class Backlog {
   /** Never looked at: they claim no address yet. */
-  readonly #fresh = new Set<string>()
+  readonly #fresh = new Queue()
   /** Their claims may count otherwise now. */
-  readonly #claims = new Set<string>()
+  readonly #claims = new Queue()
   /** They may be shown otherwise now. */
-  readonly #shown = new Set<string>()
+  readonly #shown = new Queue()
 
   get size(): number {
     return this.#fresh.size + this.#claims.size + this.#shown.size
@@ -17,40 +20,67 @@ export class Backlog {
   }
 
   addFresh(keys: Iterable<string>): void {
-    for (const key of keys) this.#fresh.add(key)
+    this.#fresh.add(keys)
   }
 
   addClaims(keys: Iterable<string>): void {
-    for (const key of keys) this.#claims.add(key)
+    this.#claims.add(keys)
   }
 
   addShown(keys: Iterable<string>): void {
-    for (const key of keys) this.#shown.add(key)
+    this.#shown.add(keys)
   }
 
   /** Nothing is left to do for the VM. */
   remove(key: string): void {
-    this.#fresh.delete(key)
-    this.#claims.delete(key)
-    this.#shown.delete(key)
+    for (const queue of [this.#fresh, this.#claims, this.#shown]) queue.remove(key)
   }
 
   /**
    * Takes out the next: claims come before what is shown, as that goes by who has the better claim. Null when nothing is left, or, with
    * `claimsOnly`, no claims.
    */
-  next(claimsOnly = false): { readonly key: string; readonly what: 'fresh' | 'claims' | 'shown' } | null {
-    for (const [what, keys] of [
-      ['fresh', this.#fresh],
-      ['claims', this.#claims],
-      ['shown', this.#shown],
-    ] as const) {
-      if (claimsOnly && what === 'shown') return null
-      for (const key of keys) {
-        keys.delete(key)
-        return { key, what }
-      }
+  next(claimsOnly = false): { readonly key: string; readonly cause: Cause } | null {
+    const fresh = this.#fresh.next()
+    if (fresh !== null) return { key: fresh, cause: 'fresh' }
+    const claims = this.#claims.next()
+    if (claims !== null) return { key: claims, cause: 'claims' }
+    const shown = claimsOnly ? null : this.#shown.next()
+    return shown === null ? null : { key: shown, cause: 'shown' }
+  }
+}
+
+/** Texts in the order that they came in, each once. */
+class Queue {
+  readonly #keys = new Set<string>()
+  /** Where it goes on: to look for the first from the beginning passes over all that were taken out. */
+  #from: Iterator<string> | null = null
+
+  get size(): number {
+    return this.#keys.size
+  }
+
+  has(key: string): boolean {
+    return this.#keys.has(key)
+  }
+
+  add(keys: Iterable<string>): void {
+    for (const key of keys) this.#keys.add(key)
+  }
+
+  remove(key: string): void {
+    this.#keys.delete(key)
+  }
+
+  next(): string | null {
+    if (this.#keys.size === 0) return null
+    this.#from ??= this.#keys.values()
+    const { done = false, value } = this.#from.next()
+    if (done) {
+      this.#from = null
+      return this.next()
     }
-    return null
+    this.#keys.delete(value as string)
+    return value as string
   }
 }

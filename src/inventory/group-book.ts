@@ -1,33 +1,25 @@
 import { GroupCap } from './group-cap.ts'
 import { BY_GROUP, CHILD, GroupRange, type Place } from './group-list.ts'
-import type { GroupSet } from './group-set.ts'
+import type { GroupSet, Tag } from './group-set.ts'
 import { Ranges } from './ranges.ts'
 import type { Rendering } from './rendering.ts'
 
-/** Where hosts with these groups are. */
-interface Placed {
-  readonly groups: ReadonlySet<string>
-  /** Of which group each of them is a child, and those of `all`, by key. */
-  readonly links: ReadonlyMap<string, Place>
-}
-
-const NOWHERE: Placed = { groups: new Set(), links: new Map() }
+/** Ansible knows a host by its groups: without any it would not be there. */
+const UNGROUPED: GroupSet = [{ group: 'ungrouped' }]
+const NOWHERE: GroupSet = []
 
 /** Which hosts are in which groups, as a document tells it. */
 export class GroupBook {
   readonly #most: number
   readonly #ranges = new Ranges<Place, GroupRange>(BY_GROUP, () => new GroupRange())
-  /** How many hosts make each link. */
-  readonly #links = new Map<string, number>()
-  /** How many links each group is the child of. */
+  /** Of each group, and of what it is in: how many hosts say so. `all` is the empty name. */
+  readonly #children = new Map<string, Map<string, number>>()
+  /** In how many groups each group is. */
   readonly #known = new Map<string, number>()
   readonly #caps = new Map<string, GroupCap>()
-  #placed = new WeakMap<GroupSet, Placed>()
-  #moved = false
 
-  constructor({ sources, maxPerSource }: Rendering) {
+  constructor({ maxPerSource }: Rendering) {
     this.#most = maxPerSource
-    for (const source of sources) this.#caps.set(source, new GroupCap(maxPerSource))
   }
 
   /** In order. */
@@ -42,7 +34,8 @@ export class GroupBook {
 
   /** True when sources that make too many groups came to have others of them: `settle` then moves hosts. */
   get unsettled(): boolean {
-    return this.#moved
+    for (const cap of this.#caps.values()) if (cap.unsettled) return true
+    return false
   }
 
   has(group: string): boolean {
@@ -51,72 +44,71 @@ export class GroupBook {
 
   /** A host that was nowhere. */
   add(name: string, groups: GroupSet): void {
-    for (const { group, source } of groups.of)
-      if (source !== undefined && this.#capOf(source).add(group)) this.#moved = true
-    this.#move(name, NOWHERE, this.#placedOf(groups))
-  }
-
-  /** A host that was added with these groups is in others now. */
-  change(name: string, from: GroupSet, to: GroupSet): void {
-    for (const { group, source } of to.of)
-      if (source !== undefined && this.#capOf(source).add(group)) this.#moved = true
-    const was = this.#placedOf(from)
-    for (const { group, source } of from.of)
-      if (source !== undefined && this.#capOf(source).remove(group)) this.#moved = true
-    this.#move(name, was, this.#placedOf(to))
+    this.change(name, NOWHERE, groups)
   }
 
   /** A host that was added with these groups. */
   remove(name: string, groups: GroupSet): void {
-    for (const { group, source } of groups.of)
-      if (source !== undefined && this.#capOf(source).remove(group)) this.#moved = true
-    this.#move(name, this.#placedOf(groups), NOWHERE)
+    this.change(name, groups, NOWHERE)
+  }
+
+  /** A host that was added with some groups is in others now. */
+  change(name: string, from: GroupSet, to: GroupSet): void {
+    for (const { group, source } of to) if (source !== undefined) this.#capOf(source).add(group)
+    for (const { group, source } of from) if (source !== undefined) this.#capOf(source).remove(group)
+    this.#move(name, this.#admitted(from), this.#admitted(to))
   }
 
   /** Moves hosts between groups that are admitted and those that are not any more. `hosts`: all that were added. */
   settle(hosts: Iterable<readonly [name: string, groups: GroupSet]>): void {
-    if (!this.#moved) return
-    const before = this.#placed
-    this.#placed = new WeakMap()
-    this.#moved = false
+    const before = new Map([...this.#caps].map(([source, cap]) => [source, cap.settle()] as const))
     for (const [name, groups] of hosts) {
-      const [was, is] = [before.get(groups), this.#placedOf(groups)]
-      if (was !== undefined) this.#move(name, was, is)
+      if (groups.every(tag => this.#admits(tag) === (before.get(tag.source ?? '')?.(tag.group) ?? true))) continue
+      const was = groups.filter(({ source, group }) => before.get(source ?? '')?.(group) ?? true)
+      this.#move(name, was.length === 0 ? UNGROUPED : was, this.#admitted(groups))
     }
   }
 
   /** Touches no group that is in both. */
-  #move(name: string, from: Placed, to: Placed): void {
-    for (const group of from.groups) if (!to.groups.has(group)) this.#ranges.remove({ group, name })
-    for (const group of to.groups) if (!from.groups.has(group)) this.#ranges.add({ group, name })
-    for (const [key, place] of to.links) {
-      if (from.links.has(key) || count(this.#links, key, 1) !== 1) continue
+  #move(name: string, from: GroupSet, to: GroupSet): void {
+    for (const tag of to)
+      if (!from.some(({ group }) => group === tag.group)) this.#ranges.add({ group: tag.group, name })
+    for (const tag of from)
+      if (!to.some(({ group }) => group === tag.group)) this.#ranges.remove({ group: tag.group, name })
+    // First those that come: what is in both is never gone between.
+    for (const tag of to) this.#link(tag, 1)
+    for (const tag of from) this.#link(tag, -1)
+  }
+
+  #link({ group, parent }: Tag, by: 1 | -1): void {
+    this.#count(parent ?? '', group, by)
+    if (parent !== undefined) this.#count('', parent, by)
+  }
+
+  #count(group: string, child: string, by: 1 | -1): void {
+    const children = this.#children.get(group) ?? new Map<string, number>()
+    if (children.size === 0) this.#children.set(group, children)
+    const hosts = count(children, child, by)
+    if (children.size === 0) this.#children.delete(group)
+    const place = { group, name: CHILD + child }
+    if (by === 1 && hosts === 1) {
       this.#ranges.add(place)
-      count(this.#known, place.name.slice(CHILD.length), 1)
-    }
-    for (const [key, place] of from.links) {
-      if (to.links.has(key) || count(this.#links, key, -1) !== 0) continue
+      count(this.#known, child, 1)
+    } else if (hosts === 0) {
       this.#ranges.remove(place)
-      count(this.#known, place.name.slice(CHILD.length), -1)
+      count(this.#known, child, -1)
     }
   }
 
-  #placedOf(set: GroupSet): Placed {
-    const known = this.#placed.get(set)
-    if (known !== undefined) return known
-    const admitted = set.of.filter(({ source, group }) => source === undefined || this.#capOf(source).admits(group))
-    // Ansible knows a host by its groups: without any it would not be there.
-    const all = admitted.length === 0 ? [{ group: 'ungrouped', parent: undefined }] : admitted
-    const links = new Map<string, Place>()
-    const link = (group: string, child: string): void =>
-      void links.set(`${group} ${child}`, { group, name: CHILD + child })
-    for (const { group, parent } of all) {
-      link(parent ?? '', group)
-      if (parent !== undefined) link('', parent)
-    }
-    const fresh = { groups: new Set(all.map(({ group }) => group)), links }
-    this.#placed.set(set, fresh)
-    return fresh
+  /** As of the last `settle`. */
+  #admitted(groups: GroupSet): GroupSet {
+    if (groups === NOWHERE) return NOWHERE
+    const admitted = groups.every(tag => this.#admits(tag)) ? groups : groups.filter(tag => this.#admits(tag))
+    return admitted.length === 0 ? UNGROUPED : admitted
+  }
+
+  #admits({ source, group }: Tag): boolean {
+    return source === undefined || (this.#caps.get(source)?.admits(group) ?? true)
   }
 
   #capOf(source: string): GroupCap {

@@ -1,11 +1,13 @@
 import { byText, search } from './ranges.ts'
 
-/** The groups that one source makes, of which the first by name are admitted: the same whatever came first. */
+/** The groups that one source makes, of which the first by name are admitted: the same, whatever came first. */
 export class GroupCap {
   readonly #most: number
   readonly #hosts = new Map<string, number>()
   /** In order. */
   readonly #groups: string[] = []
+  /** The last that is admitted; null: all are. */
+  #last: string | null = null
 
   constructor(most: number) {
     this.#most = most
@@ -16,29 +18,41 @@ export class GroupCap {
     return this.#groups.length > this.#most
   }
 
-  admits(group: string): boolean {
-    const last = this.#groups[this.#most - 1]
-    return !this.reached || (last !== undefined && byText(group, last) <= 0)
+  /** True when others are to be admitted than are. */
+  get unsettled(): boolean {
+    return this.#due() !== this.#last
   }
 
-  /** One more host in the group; true when that changes which are admitted. */
-  add(group: string): boolean {
+  /** Whether a group is admitted, as of the last `settle`. */
+  admits(group: string): boolean {
+    return this.#last === null || byText(group, this.#last) <= 0
+  }
+
+  /** One more host in the group. */
+  add(group: string): void {
     const hosts = this.#hosts.get(group) ?? 0
     this.#hosts.set(group, hosts + 1)
-    return hosts === 0 && this.#moved(() => void this.#groups.splice(~search(this.#groups, group, byText), 0, group))
+    if (hosts === 0) this.#groups.splice(~search(this.#groups, group, byText), 0, group)
   }
 
-  /** One host less; true when that changes which are admitted. */
-  remove(group: string): boolean {
+  /** One host less in it. */
+  remove(group: string): void {
     const hosts = this.#hosts.get(group) ?? 0
     if (hosts > 1) this.#hosts.set(group, hosts - 1)
-    else this.#hosts.delete(group)
-    return hosts === 1 && this.#moved(() => void this.#groups.splice(search(this.#groups, group, byText), 1))
+    else {
+      this.#hosts.delete(group)
+      this.#groups.splice(search(this.#groups, group, byText), 1)
+    }
   }
 
-  #moved(change: () => void): boolean {
-    const [was, last] = [this.reached, this.#groups[this.#most - 1]]
-    change()
-    return this.reached !== was || (was && this.#groups[this.#most - 1] !== last)
+  /** Admits those that are to be admitted; gives what was true before. */
+  settle(): (group: string) => boolean {
+    const last = this.#last
+    this.#last = this.#due()
+    return group => last === null || byText(group, last) <= 0
+  }
+
+  #due(): string | null {
+    return this.reached ? (this.#groups[this.#most - 1] ?? '') : null
   }
 }

@@ -23,8 +23,8 @@ export const BY_GROUP: Order<Place> = {
 
 /** Neighbouring places. */
 export class GroupRange implements Range<Place> {
-  readonly #groups: string[] = []
-  readonly #names: string[] = []
+  #groups: string[] = []
+  #names: string[] = []
   #first: Place | undefined
   #piece: { readonly before: string; readonly piece: Piece } | null = null
 
@@ -85,6 +85,9 @@ export class GroupRange implements Range<Place> {
     const key = keyOf(before)
     if (this.#piece?.before === key) return this.#piece.piece
     const piece = this.#make(before)
+    // A list that grew has room for more than it holds.
+    this.#groups = [...this.#groups]
+    this.#names = [...this.#names]
     this.#piece = { before: key, piece }
     return piece
   }

@@ -16,37 +16,59 @@ export function isReserved(name: string): boolean {
   return RESERVED.has(name)
 }
 
-/** The groups of a host; the same object for hosts of the same groups, which are many. */
-export interface GroupSet {
-  readonly of: readonly Membership[]
-  /** The same for the same groups. */
-  readonly key: string
-}
+/** What of a membership a document tells: why a host is in a group is worked out when somebody asks. */
+export type Tag = Pick<Membership, 'group' | 'source' | 'parent'>
 
-/** Groups that are shared; when there are more, it is begun anew. */
+/** The groups of a host. */
+export type GroupSet = readonly Tag[]
+
+/** Tags, and sets of them, that are shared; when there are more, it is begun anew. */
 const MAX_SHARED_GROUPS = 10_000
 
-/** Keeps one object for hosts of the same groups: a host then costs its variables and little else. */
+/** Keeps one object for hosts of the same groups, which are many, and one for each group: a host then costs its variables and little else. */
 export class SharedGroups {
-  readonly #known = new Map<string, GroupSet>()
+  readonly #tags = new Map<string, Tag>()
+  readonly #sets = new Map<string, GroupSet>()
 
   get size(): number {
-    return this.#known.size
+    return this.#sets.size
   }
 
   /** What has a name that no group may have is left out. */
   of(memberships: readonly Membership[]): GroupSet {
-    const of = memberships.filter(
+    const named = memberships.filter(
       ({ group, parent }) => isGroupName(group) && (parent === undefined || isGroupName(parent)),
     )
-    const key = of.map(({ group, source = '', parent = '' }) => `${group} ${source} ${parent}`).join()
-    const known = this.#known.get(key)
-    if (known !== undefined) return known
-    if (this.#known.size >= MAX_SHARED_GROUPS) this.#known.clear()
-    const fresh = { of, key }
-    this.#known.set(key, fresh)
-    return fresh
+    const keys = named.map(({ group, source = '', parent = '' }) => `${group} ${source} ${parent}`)
+    return shared(this.#sets, keys.join(), () =>
+      named.map(({ group, source, parent }, index) =>
+        shared(this.#tags, keys[index] ?? '', () => ({
+          group,
+          ...(source === undefined ? {} : { source }),
+          ...(parent === undefined ? {} : { parent }),
+        })),
+      ),
+    )
   }
+}
+
+/** True for the same groups, whether the objects are the same or not. */
+export function isSameSet(one: GroupSet, other: GroupSet): boolean {
+  return one === other || (one.length === other.length && one.every((tag, index) => isSameTag(tag, other[index])))
+}
+
+function isSameTag(one: Tag, other: Tag | undefined): boolean {
+  if (one === other) return true
+  return one.group === other?.group && one.source === other.source && one.parent === other.parent
+}
+
+function shared<T>(known: Map<string, T>, key: string, make: () => T): T {
+  const found = known.get(key)
+  if (found !== undefined) return found
+  if (known.size >= MAX_SHARED_GROUPS) known.clear()
+  const fresh = make()
+  known.set(key, fresh)
+  return fresh
 }
 
 function isGroupName(name: string): boolean {

@@ -263,11 +263,11 @@ export class InventoryCache implements Disposable {
       if (next === null) return
       const record = this.#options.fleet.vms.get(next.key)
       if (record === undefined) continue
-      if (next.what === 'shown') {
+      if (next.cause === 'shown') {
         this.#render(record)
         continue
       }
-      const touched = this.#contention.change(next.what === 'fresh' ? null : record, record)
+      const touched = this.#contention.change(next.cause === 'fresh' ? null : record, record)
       this.#backlog.addShown([next.key, ...touched.flatMap(host => this.#keyOf(host))])
     }
   }

@@ -38,7 +38,8 @@ const zstd = promisify<Buffer, object, Buffer>(zstdCompress)
 export async function pack(bytes: Buffer, lead: number, coding: Coding): Promise<Packed> {
   const release = await slot()
   try {
-    if (coding === 'gzip') return { bytes: await deflate(bytes, DEFLATE), crc: crc32(bytes), length: bytes.length }
+    if (coding === 'gzip')
+      return { bytes: kept(await deflate(bytes, DEFLATE)), crc: crc32(bytes), length: bytes.length }
     if (lead === bytes.length) return { bytes: rawBlocks(bytes), crc: 0, length: bytes.length }
     const frame = await zstd(bytes.subarray(lead + GAP.length), ZSTD)
     return { bytes: blocksOf(bytes.subarray(0, lead), frame), crc: 0, length: bytes.length }
@@ -62,6 +63,13 @@ export function whole(all: readonly Packed[], coding: Coding): readonly Buffer[]
   tail.writeUInt32LE(crc, 2)
   tail.writeUInt32LE(total % 2 ** 32, 6)
   return [GZIP_HEAD, ...parts, tail]
+}
+
+/** What zlib gives stands in a buffer of whole chunks, which would be kept with it. */
+function kept(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(own)
+  return own
 }
 
 const waiting: (() => void)[] = []

@@ -2,12 +2,12 @@ import { hostName, type VmRecord } from '../vm/index.ts'
 import { Document } from './document.ts'
 import { GroupBook } from './group-book.ts'
 import type { GroupRange, Place } from './group-list.ts'
-import type { GroupSet } from './group-set.ts'
+import { type GroupSet, isSameSet } from './group-set.ts'
 import { BY_NAME, type HostList, HostRange } from './host-list.ts'
 import { Naming } from './naming.ts'
 import { GAP, Piece } from './piece.ts'
 import { Ranges } from './ranges.ts'
-import { type Sheet, type Shown, spliced } from './sheet.ts'
+import { bytesIn, type Sheet, type Shown, spliced } from './sheet.ts'
 
 /** Told of what is odd with a page. */
 export interface PageWarnings {
@@ -62,6 +62,7 @@ export class Page {
 
   /** True for a group of the document. */
   hasGroup(name: string): boolean {
+    this.#settle()
     return this.#groups.has(name)
   }
 
@@ -85,7 +86,7 @@ export class Page {
     this.#rename(host)
     const name = this.#nameOf(host)
     this.#ranges.of(name).touch()
-    if (known.key === groups.key) return name
+    if (isSameSet(known, groups)) return name
     this.#members.set(host, groups)
     this.#groups.change(name, known, groups)
     this.#renameLike(known)
@@ -112,7 +113,7 @@ export class Page {
   /** The variables of a host, by its canonical name, as JSON; null when it is not here. */
   varsOf(host: string): string | null {
     const shown = this.#members.has(host) ? this.#sheet.get(host) : undefined
-    return shown === undefined ? null : varsIn(host, shown).toString()
+    return shown === undefined ? null : varsIn(host, shown)
   }
 
   /** True when there is a document as of now. */
@@ -197,9 +198,9 @@ export class Page {
       const shown = this.#sheet.get(host)
       if (shown === undefined) throw new Error(`${host} is in a view, and in no sheet`)
       revisions[index] = shown.revision
-      return name === host ? shown.text : Buffer.concat([Buffer.from(`"${name}":`), varsIn(host, shown)])
+      return name === host ? shown.text : `"${name}":${varsIn(host, shown)}`
     })
-    const length = texts.reduce((sum, { length: own }) => sum + own + 1, GAP.length)
+    const length = texts.reduce((sum, text) => sum + bytesIn(text) + 1, GAP.length)
     return { list: { hosts, revisions }, piece: new Piece(spliced(texts, length), 1) }
   }
 
@@ -238,9 +239,9 @@ export class Page {
   }
 
   /** Groups came or went that hosts may wish to be called like. */
-  #renameLike({ of }: GroupSet): void {
+  #renameLike(groups: GroupSet): void {
     if (this.#naming === null) return
-    for (const { group, parent } of of)
+    for (const { group, parent } of groups)
       for (const name of parent === undefined ? [group] : [group, parent])
         for (const host of this.#naming.whoWishes(name)) this.#rename(host)
   }
@@ -293,8 +294,8 @@ function* inRow(ranges: readonly GroupRange[]): Iterable<readonly [range: GroupR
   }
 }
 
-function varsIn(host: string, { text }: Shown): Buffer {
-  return text.subarray(host.length + 3)
+function varsIn(host: string, { text }: Shown): string {
+  return text.toString().slice(host.length + 3)
 }
 
 function isSame(one: readonly string[], other: readonly string[]): boolean {

@@ -1,10 +1,13 @@
 import { hostName, type VmRecord } from '../vm/index.ts'
-import { type GroupSet, SharedGroups } from './group-set.ts'
+import { type GroupSet, isSameSet, SharedGroups } from './group-set.ts'
 import type { Standing } from './host.ts'
 import { BY_NAME, type HostList, HostRange } from './host-list.ts'
 import { GAP, Piece } from './piece.ts'
 import { byText, Ranges, search } from './ranges.ts'
 import type { Rendering } from './rendering.ts'
+
+/** A text, or its bytes where they stand in a piece. */
+export type Text = string | Buffer
 
 /** One host of a sheet. */
 export interface Shown {
@@ -12,7 +15,7 @@ export interface Shown {
   /** Another number when its variables or groups have changed. */
   readonly revision: number
   /** Its canonical name and its variables, as they stand in a document: `"web-1.shop.prod-1":{…}`. */
-  readonly text: Buffer
+  readonly text: Text
 }
 
 /** Neighbours as they are shown, in one piece. Never changed. */
@@ -25,7 +28,7 @@ export interface Leaf {
 }
 
 /** Hosts that changed since their range was one piece, before it is made one again, asked for or not. */
-const MAX_FRESH = 32
+const MAX_FRESH = 128
 
 /** All hosts of the fleet in one rendering, by canonical name: the one place that their variables are kept in. */
 export class Sheet {
@@ -54,9 +57,9 @@ export class Sheet {
     const vars = this.rendering.varsOf(record, standing)
     if (vars === null) return { shown: null, changed: this.remove(host) }
     const groups = this.#shared.of(this.rendering.groupsOf(record, standing))
-    const text = Buffer.from(`"${host}":${JSON.stringify(vars)}`)
+    const text = `"${host}":${JSON.stringify(vars)}`
     const known = this.get(host)
-    if (known !== undefined && known.groups.key === groups.key && known.text.equals(text))
+    if (known !== undefined && isSameSet(known.groups, groups) && known.text.toString() === text)
       return { shown: known, changed: false }
     if (this.#ranges.add(host)) this.#size += 1
     const shown = { groups, text, revision: (this.#revision += 1) }
@@ -182,7 +185,7 @@ function leafOf(hosts: readonly string[], all: readonly Shown[]): Leaf {
   let end = 1 + GAP.length
   for (const [index, { text }] of all.entries()) {
     starts[index] = end
-    end += text.length + 1
+    end += bytesIn(text) + 1
   }
   starts[hosts.length] = end
   const bytes = spliced(
@@ -194,13 +197,18 @@ function leafOf(hosts: readonly string[], all: readonly Shown[]): Leaf {
 }
 
 /** Texts of hosts in one piece: a comma, a gap, and between each a comma. `length`: of the whole. */
-export function spliced(texts: readonly Buffer[], length: number): Buffer {
+export function spliced(texts: readonly Text[], length: number): Buffer {
   // Not from a pool: it is kept for long.
   const bytes = Buffer.allocUnsafeSlow(Math.max(length, 1 + GAP.length))
   let at = bytes.write(`,${GAP}`, 'latin1')
   for (const [index, text] of texts.entries()) {
     if (index > 0) at = bytes.writeUInt8(0x2c, at)
-    at += text.copy(bytes, at)
+    at += typeof text === 'string' ? bytes.write(text, at) : text.copy(bytes, at)
   }
   return bytes
+}
+
+/** How many bytes it is. */
+export function bytesIn(text: Text): number {
+  return Buffer.byteLength(text)
 }

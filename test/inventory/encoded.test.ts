@@ -94,7 +94,7 @@ test('curl, Node and Python read it to its end: there is but one member of gzip 
     expect(await run('curl', ['-sS', '--compressed', '-H', `accept-encoding: ${coding}`, url])).toBe(document.body)
   for (const code of Object.values(PYTHON))
     expect(await run('python3', ['-c', `${code};sys.stdout.write(b.decode())`, url])).toBe(document.body)
-})
+}, 60_000)
 
 test('what nobody asked for since the last time is forgotten, and made again when somebody does', async () => {
   const document = documentOf([5_000])

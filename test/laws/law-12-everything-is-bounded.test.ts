@@ -99,10 +99,12 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['config/file-changes', 'MAX_WAITS', 20, 'config/file-changes', 'that never comes to rest'],
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
+  ['fleet/packing', 'MAX_SHAPES', 4_096, 'fleet/packing', '4,096 shapes are shared'],
+  ['fleet/packing', 'MAX_VALUES', 1_024, 'fleet/packing', '1,024 values are shared'],
   ['inventory/group-set', 'MAX_SHARED_GROUPS', 10_000, 'inventory/group-set', 'ten thousand groups are shared'],
   ['inventory/inventory', 'MAX_STEPS', 2_000, 'inventory/prepare', 'waits for two thousand steps at most'],
   ['inventory/pack', 'MAX_PACKING', 2, 'inventory/encoded', 'two pieces are compressed at once'],
-  ['inventory/sheet', 'MAX_FRESH', 32, 'inventory/prepare', 'no more than 32 hosts'],
+  ['inventory/sheet', 'MAX_FRESH', 128, 'inventory/prepare', 'no more than 128 hosts'],
   ['inventory/zstd-frame', 'MAX_BLOCK', 131_072, 'inventory/encoded', 'longer than a block of zstd'],
   ['inventory/past', 'MAX_PAST_HOSTS', 1_000_000, 'inventory/past', 'a million hosts of past documents'],
   ['inventory/past', 'MAX_PAST_DOCUMENTS', 200, 'inventory/past', 'two hundred past documents'],
