@@ -7,6 +7,8 @@ import { stringify } from 'yaml'
 import type { Finding } from '../../src/check.ts'
 import { onPlural } from '../../src/simulator/kube/faults.ts'
 import { VIEW } from '../../src/simulator/kube/access.ts'
+import { HUB_RESOURCES } from '../../src/simulator/kube/resource.ts'
+import { startWorld, TOKEN } from '../kube/world.ts'
 import { type Clusters, kubeconfig, startClusters } from '../service/clusters.ts'
 import { fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { type Outcome, virtbridge } from './console.ts'
@@ -57,6 +59,14 @@ test('when all is well every line is ok or a warning, and it ends with 0', async
   expect(outcome.out).not.toContain(SECRET)
 })
 
+test('a cluster that is proven to have no KubeVirt is a warning, as the inventory does not wait for it', async () => {
+  await using world = await startWorld({}, { resources: HUB_RESOURCES })
+  const file = await fileIn(folder, 'bare', kubeconfig([{ name: 'bare', url: world.server.url, token: TOKEN }]))
+  const outcome = await check({ clusters: [{ name: 'bare', kubeconfig: file, context: 'bare' }] })
+  expect(outcome).toMatchObject({ code: 0 })
+  expect(outcome.out).toContain('warn  cluster bare: KubeVirt is not installed there, so it has no VMs')
+})
+
 test('for programs it is one JSON array, with the same exit code', async () => {
   const good = await check({}, '--json')
   const findings = JSON.parse(good.out) as Finding[]
@@ -94,7 +104,7 @@ test.each<
     /check the URL/,
   ],
   [
-    'a cluster without KubeVirt',
+    'a cluster whose KubeVirt has no VMs to show',
     () => withFault(),
     /^FAIL {2}cluster dev-1: virtualmachines: /,
     /install OpenShift Virtualization or KubeVirt/,
