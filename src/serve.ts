@@ -20,6 +20,7 @@ import { DAY_MS } from './open-log.ts'
 import { openHistory } from './past-results.ts'
 import type { RoleParts } from './role.ts'
 import { VERSION } from './version.ts'
+import { viewWarnings } from './view-warning.ts'
 
 /** The role `serve`: answers from what the log says; what people ask for becomes a command on the log. */
 export interface ServeRole extends AsyncDisposable {
@@ -40,10 +41,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const limits = limitsOf(config)
   const expected = [...config.clusters, ...config.hubs].map(cluster => cluster.name)
   const verbsOf = verbReader(ledger)
-  const warnOfGroups = (view: string, label: string, most: number): void =>
-    logger.warn({ view, label, most }, 'a label makes more groups than it may: hosts with further values are without')
-  const onFailure = (expression: string): void => metrics.expressionFailures.inc({ expression })
-  const around = { fleet, expected, limits, verbsOf, now, warnOfGroups, onFailure }
+  const around = { fleet, expected, limits, verbsOf, now, ...viewWarnings(logger, metrics) }
   const current = stack.use(new CurrentInventory(config, around))
   const history = stack.use(openHistory(config, logger))
   let authenticate = authenticatorOf(config, parts)

@@ -180,6 +180,7 @@ export class InventoryCache implements Disposable {
       view,
       record: record ?? null,
       listed: page.has(host),
+      misnamed: page.misnamedBecause(host),
       rival: record === undefined ? '' : this.#contention.betterThan(record, view.approach.choose(record).address),
       ofOthers,
       standing: this.#standingOf(record, now),

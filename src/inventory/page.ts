@@ -60,6 +60,11 @@ export class Page {
     return this.#canonical.get(name) ?? name
   }
 
+  /** Why a host is shown by its canonical name, although its view asks for another; empty when it is not, or not asked for. */
+  misnamedBecause(host: string): string {
+    return this.#naming?.reasonOf(host) ?? ''
+  }
+
   /** True for a group of the document. */
   hasGroup(name: string): boolean {
     this.#settle()

@@ -29,6 +29,8 @@ export interface Evidence {
   /** Null when no VM of this name is known. */
   readonly record: VmRecord | null
   readonly listed: boolean
+  /** Why it has not the name that the view asks for; empty when it has. */
+  readonly misnamed: string
   /** The host with a better claim to its address; empty when there is none. */
   readonly rival: string
   /** VMs outside of the view may be told of. */
@@ -45,7 +47,7 @@ const UNKNOWN = 'no VM of this name is known: there was none, it was deleted, or
 
 /** Explains one host in one view. Pure. */
 export function why(evidence: Evidence): Why {
-  const { host, view, record, listed, rival, ofOthers, standing, closed, hasGroup } = evidence
+  const { host, view, record, listed, misnamed, rival, ofOthers, standing, closed, hasGroup } = evidence
   const base = { host, view: view.name, listed, closed: closed?.clusters ?? [] }
   if (record === null) return { ...base, because: [ofOthers ? UNKNOWN : HIDDEN], ...NOWHERE }
   const left = isHostName(host)
@@ -72,7 +74,10 @@ export function why(evidence: Evidence): Why {
     }))
   return {
     ...base,
-    because: [view.name === '' ? 'it is known' : 'it is known, and all that the view asks for holds'],
+    because: [
+      view.name === '' ? 'it is known' : 'it is known, and all that the view asks for holds',
+      ...(misnamed === '' ? [] : [`it is shown by this name, as ${misnamed}`]),
+    ],
     enabled: reason === '',
     enabled_because: detail || 'it runs, its agent answers and it has an address',
     groups: memberships.filter(isThere).map(({ group, because }) => ({ group, because })),

@@ -95,6 +95,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['expression/expression', 'MAX_LIST', 100, 'expression/expression', 'is refused before it is ever used'],
   ['expression/cost', 'MAX_STEPS', 100_000, 'expression/expression', 'as it may cost too much for one VM'],
   ['expression/cost', 'MAX_MADE', 100_000, 'expression/expression', 'as it may cost too much for one VM'],
+  ['view-warning', 'MAX_NAMED_HOSTS', 20, 'service/view-warning', 'twenty hosts of a view'],
   ['inventory/group', 'MAX_GROUP_NAME', 400, 'inventory/group-rule', 'and of bounded length'],
   ['config/file-changes', 'MAX_WAITS', 20, 'config/file-changes', 'that never comes to rest'],
   // What is told, and to how many.

@@ -1,0 +1,33 @@
+import type { InventoryOptions } from './inventory/index.ts'
+import type { Logger, Metrics } from './telemetry/index.ts'
+import type { OnFailure } from './views.ts'
+
+/** Hosts of one view that are named, each in a line of its own, before no more are. */
+const MAX_NAMED_HOSTS = 20
+
+/** How views say that they show other than was asked for: in the log, each thing once and of many alike the first, and by metrics. */
+export function viewWarnings(
+  logger: Logger,
+  metrics: Metrics,
+): Required<Pick<InventoryOptions, 'warnOfGroups' | 'warnOfName'>> & { readonly onFailure: OnFailure } {
+  const named = new Map<string, number>()
+  return {
+    warnOfGroups: (view, source, most) =>
+      logger.warn(
+        { view, label: source, most },
+        'a label or an expression makes more groups than it may: hosts with further values are without',
+      ),
+    warnOfName: (view, host, because) => {
+      const count = (named.get(view) ?? 0) + 1
+      named.set(view, count)
+      if (count <= MAX_NAMED_HOSTS)
+        logger.warn(
+          { view, host, because },
+          'a host is shown by its usual name, as it can not have the one that its view asks for',
+        )
+      if (count === MAX_NAMED_HOSTS + 1)
+        logger.warn({ view }, 'more hosts of this view are shown by their usual names; ?why=HOST tells of each')
+    },
+    onFailure: expression => metrics.expressionFailures.inc({ expression }),
+  }
+}
