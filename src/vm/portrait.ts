@@ -91,20 +91,26 @@ export function portray(kind: 'vm' | 'vmi', object: unknown, volatile: boolean):
   const { metadata, status } = dict(object)
   const meta = dict(metadata)
   const left: string[] = []
-  const pieces = [
-    ...annotationPieces(dict(meta['annotations']), left),
-    { name: 'labels', value: texts(dict(meta['labels'])) },
-    ...statusPieces(STATUS_KEYS[kind], dict(status), volatile, left),
-  ]
-  const kept = fitting(pieces, left)
-  const portrait: Portrait = {
-    annotations: collected(kept, 'annotations.') as Record<string, string>,
-    labels: (kept.find(({ name }) => name === 'labels')?.value ?? {}) as Record<string, string>,
-    status: status === undefined || status === null ? null : collected(kept, 'status.'),
-    version: volatile ? text(meta['resourceVersion']) : null,
+  const pieces = fitting(
+    [
+      ...annotationPieces(dict(meta['annotations']), left),
+      pieceOf('labels', '', texts(dict(meta['labels']))),
+      ...statusPieces(STATUS_KEYS[kind], dict(status), volatile, left),
+    ],
     left,
-  }
-  return JSON.stringify(portrait)
+  )
+  const members = (of: Piece['of']): string =>
+    `{${pieces.flatMap(piece => (piece.of === of ? piece.json : [])).join()}}`
+  const written = {
+    annotations: members('annotations'),
+    labels: pieces.find(({ of }) => of === 'labels')?.json ?? '{}',
+    status: status === undefined || status === null ? 'null' : members('status'),
+    version: volatile ? JSON.stringify(text(meta['resourceVersion'])) : 'null',
+    left: JSON.stringify(left),
+  } satisfies Record<keyof Portrait, string>
+  return `{${Object.entries(written)
+    .map(([key, json]) => `"${key}":${json}`)
+    .join()}}`
 }
 
 /** The portrait that `portray` wrote, without the volatile when it is not asked for. Of a line that it did not write, what fits. */
@@ -125,16 +131,25 @@ function withoutInstants(status: Json): Json {
   return dict(cleaned(status, { volatile: false, cut: false }, -1))
 }
 
+/** A part of a portrait as it is written, once. */
 interface Piece {
+  readonly of: 'annotations' | 'labels' | 'status'
+  /** As it is told when it is left out. */
   readonly name: string
-  readonly value: unknown
+  /** A member of an object; of the labels, the object. */
+  readonly json: string
+}
+
+function pieceOf(of: Piece['of'], key: string, value: unknown): Piece {
+  const json = JSON.stringify(value)
+  return of === 'labels' ? { of, name: of, json } : { of, name: `${of}.${key}`, json: `${JSON.stringify(key)}:${json}` }
 }
 
 function annotationPieces(annotations: Json, left: string[]): readonly Piece[] {
   return Object.entries(texts(annotations)).flatMap(([key, value]) => {
-    const name = `annotations.${key}`
-    if (value.length <= MAX_TEXT && !WHOLE_OBJECT.test(key) && !SECRET.test(value)) return [{ name, value }]
-    left.push(name)
+    if (value.length <= MAX_TEXT && !WHOLE_OBJECT.test(key) && !SECRET.test(value))
+      return [pieceOf('annotations', key, value)]
+    left.push(`annotations.${key}`)
     return []
   })
 }
@@ -142,31 +157,25 @@ function annotationPieces(annotations: Json, left: string[]): readonly Piece[] {
 function statusPieces(keys: readonly string[], status: Json, volatile: boolean, left: string[]): readonly Piece[] {
   const known = keys.filter(key => Object.hasOwn(status, key) && (volatile || !INSTANT.test(key)))
   return known.map(key => {
-    const name = `status.${key}`
     const state = { volatile, cut: false }
-    const value = cleaned(status[key], state, 0)
-    if (state.cut) left.push(name)
-    return { name, value }
+    const piece = pieceOf('status', key, cleaned(status[key], state, 0) ?? null)
+    if (state.cut) left.push(piece.name)
+    return piece
   })
 }
 
 /** The pieces without the largest of them, as many as it takes. */
 function fitting(pieces: readonly Piece[], left: string[]): readonly Piece[] {
-  const sized = pieces.map((piece, index) => ({ piece, index, size: JSON.stringify(piece).length }))
-  let total = sized.reduce((sum, { size }) => sum + size, 0)
-  sized.sort((a, b) => b.size - a.size)
-  while (total > MAX_PORTRAIT) {
-    const largest = sized.shift()
-    if (largest === undefined) break
-    total -= largest.size
-    if (!left.includes(largest.piece.name)) left.push(largest.piece.name)
+  let total = pieces.reduce((sum, { json }) => sum + json.length, 0)
+  if (total <= MAX_PORTRAIT) return pieces
+  const gone = new Set<Piece>()
+  for (const piece of pieces.toSorted((a, b) => b.json.length - a.json.length)) {
+    if (total <= MAX_PORTRAIT) break
+    total -= piece.json.length
+    gone.add(piece)
+    if (!left.includes(piece.name)) left.push(piece.name)
   }
-  return sized.sort((a, b) => a.index - b.index).map(({ piece }) => piece)
-}
-
-function collected(pieces: readonly Piece[], prefix: string): Json {
-  const own = pieces.filter(({ name }) => name.startsWith(prefix))
-  return Object.fromEntries(own.map(({ name, value }) => [name.slice(prefix.length), value]))
+  return pieces.filter(piece => !gone.has(piece))
 }
 
 function cleaned(value: unknown, state: { readonly volatile: boolean; cut: boolean }, depth: number): unknown {
