@@ -59,7 +59,7 @@ function operationOf({ method, url, schema, description }: Described): Shape {
     ...(method === 'POST' && schema.body !== undefined
       ? { requestBody: { required: true, content: { 'application/json': { schema: schema.body } } } }
       : {}),
-    responses: responsesOf(answers, problems, { token: right !== null, body: schema.body !== undefined }),
+    responses: responsesOf(answers, problems, { token: right !== null, body: method !== 'GET' }),
   }
 }
 
