@@ -275,10 +275,11 @@ export class InventoryCache implements Disposable {
 
   #standingOf(record: VmRecord | undefined, now: number): Standing {
     if (record === undefined) return { staleness: 'fresh', verbs: { onboard: '', patch: '' } }
+    const lost = this.#contention.lostBy(record)
     return {
       staleness: this.#staleness.of(record.cluster, now),
-      conflict: this.#contention.betterThan(record) !== '',
-      lost: this.#contention.lostBy(record),
+      conflict: lost.includes(addressOf(record)),
+      lost,
       ...setsOf(this.#options.fleet.clusters.get(record.cluster)),
       verbs: this.#options.verbsOf(record.uid),
     }
