@@ -1,4 +1,4 @@
-import { cp, mkdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { ansible, olderAnsible, type PythonEnvironment } from '../servers/python-environment.ts'
@@ -79,9 +79,20 @@ test('a collection beside the source in the project is found without anything in
   }
 })
 
-test('a collection that the project’s requirements.yml names is installed and found', async () => {
-  const path = await project('required')
-  const requirements = `---\ncollections:\n  - name: ${COLLECTION}\n    type: dir\n`
+/** The package of the collection, as a galaxy or an automation hub would hand it out. */
+async function builtPackage(): Promise<string> {
+  const out = join(folder, 'package')
+  await run('ansible-galaxy', ['collection', 'build', '--force', '--output-path', out, COLLECTION], newest)
+  const [name = ''] = await readdir(out)
+  return join(out, name)
+}
+
+test.each([
+  ['a folder', 'dir', () => Promise.resolve(COLLECTION)],
+  ['a package', 'file', builtPackage],
+])('%s that the project’s requirements.yml names is installed and found', async (_, type, placeOf) => {
+  const path = await project(`required-${type}`)
+  const requirements = `---\ncollections:\n  - name: ${await placeOf()}\n    type: ${type}\n`
   await writeFile(join(path, 'requirements.yml'), requirements)
   const installed = join(path, 'requirements_collections')
   const install = ['collection', 'install', '-r', 'requirements.yml', '-p', installed]
@@ -92,13 +103,21 @@ test('a collection that the project’s requirements.yml names is installed and 
   const newer = await (await sync(newest, path, { ANSIBLE_COLLECTIONS_PATH: installed })).hosts()
   expect(Object.keys(newer).sort()).toEqual(Object.keys(older).sort())
   expect(newer[WEB]).toMatchObject({ ansible_host: '10.1.2.3' })
+  expect(newer[DB]).toMatchObject({ kubevirt_os: { name: { __ansible_unsafe: HOSTILE } } })
 })
 
-test('a collection that the execution environment brings is found', async () => {
-  const path = await project('shipped')
-  const home = join(path, 'ansible-home', 'collections', 'ansible_collections', 'virtbridge')
-  await cp(COLLECTION, join(home, 'fleet'), { recursive: true })
-  expect(Object.keys(await (await sync(newest, path)).hosts())).toHaveLength(4)
+test.each([
+  ['at home', 'ansible-home/collections', ''],
+  ['for all', 'usr/share/ansible/collections', 'ANSIBLE_COLLECTIONS_PATH'],
+  ['among the packages of Python', 'site-packages', 'PYTHONPATH'],
+])('a collection that the execution environment brings, %s, is found', async (_, below, variable) => {
+  const path = await project(`shipped-${below.replaceAll('/', '-')}`)
+  const place = join(path, below)
+  await cp(COLLECTION, join(place, 'ansible_collections', 'virtbridge', 'fleet'), { recursive: true })
+  for (const environment of [newest, oldest]) {
+    const found = await sync(environment, path, variable === '' ? {} : { [variable]: place })
+    expect(Object.keys(await found.hosts())).toHaveLength(4)
+  }
 })
 
 test('a bridge without hosts, or without an answer, fails the sync, so that the controller keeps what it has', async () => {

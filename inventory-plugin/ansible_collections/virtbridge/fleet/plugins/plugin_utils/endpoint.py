@@ -27,6 +27,7 @@ _VIEW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}\Z")
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"\Z')
 _JSON = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json\Z")
+_CLUSTER = re.compile(r"[a-z0-9][a-z0-9.-]*[a-z0-9]|[a-z0-9]")
 _GZIP_MEMBER = 16 + zlib.MAX_WBITS
 _CUT = "something between here and the bridge cut or replaced it"
 _WORTH_ANOTHER = frozenset((429, 500, 502, 503, 504))
@@ -217,8 +218,10 @@ def _said(body):
         code, message = error["code"], error.get("detail") or error["message"]
         clusters = error.get("clusters") or []
         text = f"{code}: {message}"
-        if clusters and isinstance(clusters, list):
-            text += f" (clusters: {', '.join(str(name) for name in clusters)})"
+        named = frozenset(_CLUSTER.findall(text))
+        unnamed = [str(name) for name in clusters if str(name) not in named] if isinstance(clusters, list) else []
+        if unnamed:
+            text += f" (clusters: {', '.join(unnamed)})"
         return str(code), _printable(text)[:500], _printable(str(error.get("hint") or ""))[:300]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return "", "", ""

@@ -88,6 +88,11 @@ class RefusalTest(unittest.TestCase):
                 told = endpoint.refusal(503, json.dumps(body).encode())
                 self.assertEqual(told, f"it answered 503 odd: never read (clusters: prod-1){expected}")
 
+    def test_clusters_that_the_bridge_names_itself_are_not_named_twice(self):
+        problem = {"code": "odd", "detail": "not read yet: prod-1, dev-10", "clusters": ["prod-1", "dev-1"]}
+        told = endpoint.refusal(503, json.dumps(problem).encode())
+        self.assertEqual(told, "it answered 503 odd: not read yet: prod-1, dev-10 (clusters: dev-1)")
+
     def test_when_to_ask_again_is_told(self):
         self.assertEqual(endpoint.refusal(503, b"", "7"), "it answered 503; it wants to be asked again in 7 s")
         for retry_after in (None, "", "soon", "٣"):
