@@ -3,7 +3,7 @@ import type { HubConfig } from '../config/index.ts'
 import { connectionOf, managedConnection, ruleOf } from '../reach.ts'
 import { checkConnection, checkVms, connect } from './cluster.ts'
 import { failure, type Finding } from './finding.ts'
-import { checkResource, clusterWide, decisionsIn } from './resource.ts'
+import { checkOptional, checkResource, clusterWide, decisionsIn } from './resource.ts'
 import type { Round } from './roll.ts'
 
 /** A hub is reached, says which clusters it selects, and each of these is reached in the way that was chosen. */
@@ -19,6 +19,7 @@ export async function* checkHub(hub: HubConfig, round: Round): AsyncIterable<Fin
     yield await checkResource(client, what, clusterWide('managedclusters'), signal)
     if (rule.clusterSet !== '') yield await checkResource(client, what, clusterWide('managedclustersets'), signal)
     if (rule.placement !== null) yield await checkResource(client, what, decisionsIn(rule.placement.namespace), signal)
+    yield await checkOptional(client, what, [clusterWide('plans')], signal)
     const nameOf = (managed: string): string => hub.aliases[managed] ?? managed
     const { clusters, unknown } = await readSelection(client, { rule, nameOf }, signal)
     yield selectionFinding(what, [...clusters.keys()], unknown)
