@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { parseConfig, parseHostFormat } from '../../src/config/index.ts'
+import { notTakenBecause } from '../../src/inventory/view.ts'
+import { inventoryParts } from '../../src/views.ts'
+import { guest } from '../day2/guest.ts'
+
+const STANDING = { staleness: 'fresh', verbs: { onboard: '', patch: '' }, clusterSets: ['production'] } as const
+
+/** The views of the example, with every setting of it in force. */
+function example() {
+  const source = readFileSync(join(import.meta.dirname, '..', '..', 'virtbridge.example.yaml'), 'utf8')
+  const whole = source.replace(/^( *)#( *)(?=(?!yaml-)[a-z_-]+:|- name)/gm, '$1$2')
+  const { inventory } = parseConfig(whole, '/etc/virtbridge/virtbridge.yaml')
+  return inventoryParts(inventory, () => undefined)
+}
+
+test('what the example says of a view is what the inventory does', () => {
+  const view = example().views?.find(({ name }) => name === 'prod-web')
+  if (view === undefined) throw new Error('the example has no view prod-web')
+  const addresses = [
+    { address: '10.1.0.7', network: 'default', interface: 'eth0', source: 'platform', pod: true },
+    { address: '10.20.0.7', network: 'vlan', interface: 'eth1', source: 'platform', pod: false },
+    { address: '192.0.2.7', network: 'management', interface: 'eth2', source: 'agent', pod: false },
+  ] as const
+  const labels = { app: 'web', tier: 'front', 'example.com/login': 'core' }
+  const record = guest('web-7', { address: '10.1.0.7', seen: { addresses, labels } })
+
+  expect(notTakenBecause(view, record, STANDING)).toEqual([])
+  expect(notTakenBecause(view, record, { clusterSets: [] })).toEqual(['its cluster is in no cluster set'])
+  expect(view.rendering.hostOf(record)).toBe('web-7.shop.prod-1')
+  expect(view.rendering.varsOf(record, STANDING)).toMatchObject({
+    ansible_host: '192.0.2.7',
+    ansible_user: 'core',
+    kubevirt_enabled: true,
+  })
+  const groups = view.rendering.groupsOf(record, STANDING).map(({ group, parent = '' }) => [group, parent])
+  expect(groups).toEqual(
+    expect.arrayContaining([
+      ['front', 'web'],
+      ['label_app_web', 'web'],
+      ['release_9', ''],
+      ['clusterset_production', ''],
+    ]),
+  )
+  const windows = guest('web-7', { family: 'windows', seen: { labels: { ...labels, automation: 'off' } } })
+  expect(view.rendering.varsOf(windows, STANDING)).toMatchObject({
+    ansible_connection: 'psrp',
+    ansible_psrp_auth: 'kerberos',
+    ansible_psrp_negotiate_hostname_override: 'web-7.ad.example.com',
+    kubevirt_reachable_reason: 'excluded by label',
+  })
+})
+
+test('every key of a view counts: with another value the view is another one', () => {
+  const source = (more: string): string =>
+    `clusters: [{name: a, in_cluster: true}]\nwatch: {services: true}\ninventory: {views: [{name: v, ${more}}]}`
+  const said = (more: string): string => {
+    const [view] = inventoryParts(parseConfig(source(more), '/v').inventory, () => undefined).views ?? []
+    const { rendering, approach, ...rest } = view ?? { rendering: null, approach: null }
+    return JSON.stringify([rest, rendering?.key, approach?.key])
+  }
+  const usual = said('profile: standard')
+  const others = [
+    'clusters: [a]',
+    'cluster_sets: [s]',
+    'namespaces: [n]',
+    'selector: x',
+    'os: [linux]',
+    'status: [Running]',
+    'reachable: true',
+    'profile: slim',
+    'host_name: "{name}"',
+    'exclude: x',
+    'on_stale: fail',
+    'max_shrink: 7',
+    'groups: {builtin: false}',
+    'groups: {labels: [x]}',
+    'groups: {max_per_label: 7}',
+    'groups: {expressions: [{name: x, expression: "true"}]}',
+    'groups: {expressions: [{name: x, expression: "false"}]}',
+    'groups: {parents: {a: [b]}}',
+    'addresses: {prefer: [{family: ipv6}]}',
+    'addresses: {otherwise: none}',
+    'addresses: {pod_network: never}',
+    ...['via: service', 'port: 7', 'user: x', 'service_ports: [7]', 'node_domain: x', 'virtctl: {context: x}'].flatMap(
+      one => [`connection: {linux: {${one}}}`, `connection: {windows: {${one}}}`],
+    ),
+    'connection: {windows: {type: winrm}}',
+    'connection: {windows: {transport: ntlm}}',
+    'connection: {windows: {scheme: http, transport: ntlm}}',
+    'connection: {windows: {certificate: ignore}}',
+    'connection: {windows: {kerberos_name: "{name}"}}',
+    'variables: [{label: x, variable: ansible_user}]',
+    'format: kubevirt.core',
+  ]
+  const all = others.map(said)
+  expect(all.filter(one => one === usual)).toEqual([])
+  expect(new Set(all).size).toBe(others.length)
+})
+
+test('whatever is written as a format of host names, it is refused or made of what a host name may have', () => {
+  const text = fc.oneof(
+    fc.string({ maxLength: 30 }),
+    fc.string({ unit: fc.constantFrom('{', '}', 'name', 'uid', '.', '-', ' ', 'a') }),
+  )
+  fc.assert(
+    fc.property(text, format => {
+      const parts = partsOf(format)
+      const literals = parts.filter(part => typeof part === 'string').join('')
+      expect(literals).toMatch(/^[A-Za-z0-9_.-]*$/)
+    }),
+  )
+})
+
+function partsOf(format: string): readonly unknown[] {
+  try {
+    return parseHostFormat(format)
+  } catch {
+    return []
+  }
+}
