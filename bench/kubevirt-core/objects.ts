@@ -1,5 +1,5 @@
-import { running, SPEC, vmStatus } from '../../test/integration/kubevirt-core-cast.ts'
 import type { KubeClient } from '../../test/servers/kube-client.ts'
+import { listOf } from '../watch/objects.ts'
 
 /** How many of what. */
 export interface Size {
@@ -37,25 +37,41 @@ async function make(client: KubeClient, number: number, namespace: string): Prom
   const name = `vm-${number}`
   const path = `${KUBEVIRT}/${namespace}`
   const runs = number % 10 !== 0
-  const labels = { app: `app-${number % 20}`, team: `team-${number % 7}` }
-  const annotations = { 'kubevirt.io/latest-observed-api-version': 'v1', 'vm.kubevirt.io/validations': '[]' }
-  const vm = await client.create<{ metadata: { uid: string } }>(`${path}/virtualmachines`, {
-    apiVersion: 'kubevirt.io/v1',
-    kind: 'VirtualMachine',
-    metadata: { namespace, name, labels, annotations },
-    spec: { runStrategy: runs ? 'Always' : 'Halted', template: { spec: SPEC } },
+  const vm = like('virtualmachines', number)
+  const { metadata } = await client.create<{ metadata: { uid: string } }>(`${path}/virtualmachines`, {
+    ...vm,
+    metadata: { namespace, name, labels: vm.metadata['labels'], annotations: vm.metadata['annotations'] },
+    spec: { ...vm.spec, runStrategy: runs ? 'Always' : 'Halted' },
   })
-  await client.patch(`${path}/virtualmachines/${name}/status`, { status: vmStatus(runs ? 'Running' : 'Stopped') })
+  const printableStatus = runs ? 'Running' : 'Stopped'
+  await client.patch(`${path}/virtualmachines/${name}/status`, { status: { ...vm.status, printableStatus } })
   if (!runs) return
-  const owner = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name, uid: vm.metadata.uid, controller: true }
+  const vmi = like('virtualmachineinstances', number)
+  const owner = { apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name, uid: metadata.uid, controller: true }
+  const { labels, annotations } = vmi.metadata
   await client.create(`${path}/virtualmachineinstances`, {
-    apiVersion: 'kubevirt.io/v1',
-    kind: 'VirtualMachineInstance',
-    metadata: { namespace, name, labels: { ...labels, 'kubevirt.io/domain': name }, ownerReferences: [owner] },
-    spec: SPEC,
-    status: running(`10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`),
+    ...vmi,
+    metadata: { namespace, name, labels, annotations, ownerReferences: [owner] },
+    status: { ...vmi.status, interfaces: vmi.status.interfaces?.map(nic => ({ ...nic, ...addressOf(number) })) },
   })
   if (number % 10 === 1) await serve(client, namespace, name)
+}
+
+interface Like {
+  readonly metadata: Readonly<Record<string, unknown>>
+  readonly spec: object
+  readonly status: { readonly interfaces?: readonly object[] }
+}
+
+/** An object as OpenShift has it; who set which of its fields is for the API server to say. */
+function like(plural: string, number: number): Like {
+  return JSON.parse(listOf(plural, number, number + 1)) as Like
+}
+
+/** No two alike. */
+function addressOf(number: number): object {
+  const ipAddress = `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}`
+  return { ipAddress, ipAddresses: [ipAddress, 'fe80::5054:ff:fe00:1'] }
 }
 
 async function serve(client: KubeClient, namespace: string, name: string): Promise<void> {

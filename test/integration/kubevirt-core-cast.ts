@@ -46,7 +46,7 @@ function nic(name: string, address: string, more: object = {}): object {
 }
 
 /** The status of a VMI that runs. */
-export function running(address: string, more: object = {}): object {
+function running(address: string, more: object = {}): object {
   return {
     phase: 'Running',
     nodeName: 'node-1',
@@ -102,7 +102,7 @@ export function running(address: string, more: object = {}): object {
 }
 
 /** The status of a VM. */
-export function vmStatus(printableStatus: string, more: object = {}): object {
+function vmStatus(printableStatus: string, more: object = {}): object {
   return {
     printableStatus,
     created: printableStatus === 'Running',
@@ -344,7 +344,7 @@ async function makeVm(client: KubeClient, wish: Wish): Promise<string> {
 }
 
 /** The spec of a VMI, with user data that nobody may ever see. */
-export const SPEC = {
+const SPEC = {
   domain: { devices: {} },
   networks: [{ name: 'default', pod: {} }],
   volumes: [{ name: 'init', cloudInitNoCloud: { userData: '#cloud-config\npassword: dummy-password' } }],
