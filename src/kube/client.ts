@@ -4,6 +4,7 @@ import type { Connection, Tls } from './connection.ts'
 import { fromFailure, fromStatus, KubeError } from './error.ts'
 import { PING_MS, pulsing } from './pulse.ts'
 import { parseTrimmed } from './trim.ts'
+import { secureContextOf } from './trust.ts'
 
 export interface ClientOptions {
   readonly connection: Connection
@@ -83,7 +84,10 @@ export class KubeClient implements AsyncDisposable {
       connections: MAX_CONNECTIONS,
       initialWindowSize: STREAM_BYTES,
       h2Options: { connectionWindowSize: CONNECTION_BYTES, pingInterval: this.#pingMs },
-      connect: pulsing({ ...this.#trusted, timeout: 10_000, keepAlive: true }, this.#pingMs),
+      connect: pulsing(
+        { ...this.#trusted, secureContext: secureContextOf(this.#trusted), timeout: 10_000, keepAlive: true },
+        this.#pingMs,
+      ),
       headersTimeout: this.#timeoutMs,
       // A quiet watch is normal: bookmarks come about once a minute, and the reflector has its own stall timer.
       bodyTimeout: 0,

@@ -19,6 +19,9 @@ export class OpenWatch<T> implements AsyncDisposable {
   readonly #resource: Resource<T>
   readonly #lines: AsyncGenerator<unknown, void, undefined>
   readonly #end: AbortController
+  /** Of all waits one timer, begun anew with each: a burst is a hundred thousand of them. */
+  #silence: { readonly ms: number; readonly timer: NodeJS.Timeout } | null = null
+  #waits = false
 
   private constructor(resource: Resource<T>, lines: AsyncGenerator<unknown, void, undefined>, end: AbortController) {
     this.#resource = resource
@@ -42,16 +45,30 @@ export class OpenWatch<T> implements AsyncDisposable {
 
   /** The next step, or null when the server has ended the watch. Rejects when nothing comes for `silenceMs`: the connection is dead. */
   async next(silenceMs: number): Promise<Step<T> | null> {
-    const silent = setTimeout(() => this.#end.abort(new Silent()), silenceMs)
+    this.#listen(silenceMs)
     try {
       const { done, value } = await this.#lines.next()
       return done === true ? null : stepOf(value, this.#resource)
     } finally {
-      clearTimeout(silent)
+      this.#waits = false
     }
   }
 
+  #listen(ms: number): void {
+    this.#waits = true
+    if (this.#silence?.ms === ms) {
+      this.#silence.timer.refresh()
+      return
+    }
+    clearTimeout(this.#silence?.timer)
+    const silent = (): void => {
+      if (this.#waits) this.#end.abort(new Silent())
+    }
+    this.#silence = { ms, timer: setTimeout(silent, ms) }
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#silence?.timer)
     this.#end.abort()
     await this.#lines.return().catch(() => undefined)
   }

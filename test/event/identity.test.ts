@@ -1,10 +1,25 @@
 import * as fc from 'fast-check'
+import { v5 as uuid5 } from 'uuid'
 import { expect, test } from 'vitest'
 import { digestOf, envelope, factId, plainText } from '../../src/event/index.ts'
 
 test('an id is the same for the same thing, for ever: these are keys in other systems', () => {
   expect(factId('cluster', 'vm', 'created', [])).toBe('cce380b4-9b13-583c-87df-35929a661060')
   expect(factId('cluster', 'vm', 'started', ['boot'])).toBe('d6f3d903-35e0-5cc5-9c3d-4f80855dd5b8')
+})
+
+test('an id is a UUIDv5 as any other program makes it', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ unit: 'binary' }),
+      fc.array(fc.string({ maxLength: 9 }), { maxLength: 3 }),
+      (uid, thing) => {
+        const name = JSON.stringify(['c', uid, 'created', ...thing])
+        expect(factId('c', uid, 'created', thing)).toBe(uuid5(name, '0f2a7a52-8a3e-5c0f-9d6b-6f1f5a3c7e21'))
+      },
+    ),
+    { numRuns: 50 },
+  )
 })
 
 test('whatever differs, the id differs: no two parts can run into one another', () => {
