@@ -50,11 +50,18 @@ export function connectionVars(subject: Subject, options: KubevirtCoreOptions): 
 
 /** Who is reached so: at the address of that interface, which others may claim too. */
 export function kubevirtCoreApproach({ network_name }: KubevirtCoreOptions): Approach {
+  // Asked again and again while addresses are contended for, and a portrait is long.
+  const known = new WeakMap<VmRecord, string>()
+  const addressIn = (record: VmRecord): string => {
+    const address = known.get(record) ?? (isRunning(record.seen) ? ownAddress(record, network_name) : '')
+    known.set(record, address)
+    return address
+  }
   return {
     ...USUAL_APPROACH,
     key: `kubevirt.core ${network_name}`,
     choose: record => {
-      const address = isRunning(record.seen) ? ownAddress(record, network_name) : ''
+      const address = addressIn(record)
       return { address, because: address === '' ? 'no address' : '' }
     },
   }
