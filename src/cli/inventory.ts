@@ -44,7 +44,10 @@ function linesOf(why: Why, terminal: Terminal): readonly string[] {
   ]
   if (why.listed) lines.push(`enabled         ${mark(why.enabled)}: ${why.enabled_because}`)
   for (const { group, because } of why.groups) lines.push(`group           ${group}: ${because}`)
-  for (const { label, because } of why.not_in) lines.push(`no group        of the label ${label}: ${because}`)
+  for (const { label, because } of why.not_in) {
+    const source = label.startsWith('expression ') ? label : `label ${label}`
+    lines.push(`no group        of the ${source}: ${because}`)
+  }
   if (why.closed.length > 0) lines.push(`closed          nobody gets it now, because of ${why.closed.join(', ')}`)
   return lines
 }
