@@ -37,6 +37,7 @@ export class CurrentInventory implements Disposable {
       next[Symbol.dispose]()
       throw error
     }
+    next.succeed(this.#cache)
     this.#cache[Symbol.dispose]()
     this.#cache = next
   }

@@ -39,6 +39,17 @@ export class Gallery {
     this.#warnings = warnings
   }
 
+  /** Goes on where another one is: of each view it remembers what was served last, so that what configuration takes out is missed too. */
+  succeed(before: Gallery): void {
+    const served = new Map(
+      [...before.#exhibits.values()].flatMap(each => (isOwn(each) ? [[partOf(each.view), each]] : [])),
+    )
+    for (const exhibit of this.#exhibits.values()) {
+      const known = isOwn(exhibit) ? served.get(partOf(exhibit.view)) : undefined
+      if (known !== undefined) exhibit.guard.succeed(known.guard)
+    }
+  }
+
   find(view: View, rendering: Rendering): Exhibit | undefined {
     return this.#exhibits.get(keyOf(view, rendering))
   }
@@ -103,6 +114,11 @@ export class Gallery {
   tidy(): void {
     for (const { page } of this.#exhibits.values()) page.tidy()
   }
+}
+
+/** True for a view as it shows itself, in no format that somebody asked for. */
+function isOwn({ view, page }: Exhibit): boolean {
+  return page.sheet.rendering === view.rendering || page.sheet.rendering.key === view.rendering.key
 }
 
 function keyOf(view: View, rendering: Rendering): string {

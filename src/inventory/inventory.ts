@@ -115,6 +115,11 @@ export class InventoryCache implements Disposable {
     })
   }
 
+  /** Goes on where another one is, which it takes the place of. */
+  succeed(before: InventoryCache): void {
+    this.#gallery.succeed(before.#gallery)
+  }
+
   [Symbol.dispose](): void {
     this.#unsubscribe()
   }

@@ -28,7 +28,7 @@ export interface Leaf {
 }
 
 /** Hosts that changed since their range was one piece, before it is made one again, asked for or not. */
-const MAX_FRESH = 128
+const MAX_FRESH = 64
 
 /** All hosts of the fleet in one rendering, by canonical name: the one place that their variables are kept in. */
 export class Sheet {
@@ -105,7 +105,8 @@ class SheetRange extends HostRange {
   put(host: string, shown: Shown): void {
     this.#fresh.set(host, shown)
     this.#leaf = null
-    if (this.#fresh.size >= MAX_FRESH) this.leaf()
+    // As long as there is no piece yet, nothing is held twice.
+    if (this.#bases.length > 0 && this.#fresh.size >= MAX_FRESH) void this.leaf()
   }
 
   get(host: string): Shown | undefined {

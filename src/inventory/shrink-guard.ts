@@ -31,6 +31,12 @@ export class ShrinkGuard {
     this.#most = most
   }
 
+  /** Goes on where another one is, of the same view as configuration said before. */
+  succeed(before: ShrinkGuard): void {
+    this.served(before.#served)
+    for (const host of before.#deleted) this.#deleted.add(host)
+  }
+
   /** The VM of a host was deleted. */
   deleted(host: string): void {
     if (this.#had(host)) this.#deleted.add(host)
@@ -50,7 +56,7 @@ export class ShrinkGuard {
 
   /** A document with these hosts is served. */
   served(lists: readonly HostList[]): void {
-    if (this.#most >= 100 || lists === this.#served) return
+    if (lists === this.#served) return
     this.#served = lists
     this.#firsts = lists.map(({ hosts }) => hosts[0] ?? '')
     this.#hosts = lists.reduce((sum, { hosts }) => sum + hosts.length, 0)

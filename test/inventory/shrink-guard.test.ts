@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Fleet } from '../../src/fleet/index.ts'
-import { InventoryCache, type View } from '../../src/inventory/index.ts'
+import { type Inventory, InventoryCache, type View } from '../../src/inventory/index.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'
@@ -20,17 +20,10 @@ function world() {
   fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW) })
   const put = (record: VmRecord): void => fleet.apply({ key: vmKey(record), value: record })
   for (const name of TEN) put(guest(name))
-  const cache = new InventoryCache({
-    fleet,
-    expected: ['prod-1'],
-    limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
-    labelGroups: [],
-    views: VIEWS,
-    verbsOf: () => ({ onboard: '', patch: '' }),
-    now: () => NOW,
-  })
+  const cache = open(fleet, VIEWS)
   return {
     cache,
+    fleet,
     stop: (...names: readonly string[]) => {
       for (const name of names) put(guest(name, { seen: { status: 'Stopped', phase: '' } }))
     },
@@ -40,12 +33,25 @@ function world() {
     delete: (...names: readonly string[]) => {
       for (const name of names) fleet.apply({ key: vmKey(guest(name)), value: null })
     },
-    hosts: (view: string): number | string => {
-      const inventory = cache.read(NOW, view)
-      if (inventory.kind === 'document') return inventory.hosts
-      return inventory.because === 'shrunk' ? `${inventory.shrunk.missing} of ${inventory.shrunk.of}` : 'closed'
-    },
+    hosts: (view: string): number | string => told(cache.read(NOW, view)),
   }
+}
+
+function open(fleet: Fleet, views: readonly View[]): InventoryCache {
+  return new InventoryCache({
+    fleet,
+    expected: ['prod-1'],
+    limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
+    labelGroups: [],
+    views,
+    verbsOf: () => ({ onboard: '', patch: '' }),
+    now: () => NOW,
+  })
+}
+
+function told(inventory: Inventory): number | string {
+  if (inventory.kind === 'document') return inventory.hosts
+  return inventory.because === 'shrunk' ? `${inventory.shrunk.missing} of ${inventory.shrunk.of}` : 'closed'
 }
 
 describe('a view that may lack 20 percent', () => {
@@ -92,5 +98,23 @@ describe('a view that may lack 20 percent', () => {
     const { stop, hosts } = world()
     stop(...TEN)
     expect(hosts('none')).toBe(0)
+  })
+
+  test('misses those that configuration takes out', () => {
+    const { cache, fleet, hosts } = world()
+    expect([hosts('running'), hosts('any')]).toEqual([10, 10])
+    using next = open(
+      fleet,
+      VIEWS.map(view => ({ ...view, namespaces: ['elsewhere'] })),
+    )
+    next.succeed(cache)
+    expect(told(next.read(NOW, 'running'))).toBe('10 of 10')
+    expect(told(next.read(NOW, 'any'))).toBe(0)
+    using last = open(
+      fleet,
+      VIEWS.map(view => ({ ...view, namespaces: ['elsewhere'], maxShrink: 100 })),
+    )
+    last.succeed(next)
+    expect(told(last.read(NOW, 'running'))).toBe(0)
   })
 })
