@@ -120,6 +120,18 @@ describe('portraits in a record', () => {
     expect({ ...story.record, seen }).toEqual(before)
   })
 
+  test('are the same when only times and versions moved, so that no record is written for a beat', () => {
+    const at = (time: string, resourceVersion: string) => {
+      const conditions = [{ type: 'AgentConnected', status: 'True', lastProbeTime: time, lastTransitionTime: time }]
+      const object = { metadata: { resourceVersion }, status: { conditions, phaseTransitionTimestamps: [{ time }] } }
+      return vmi({ resourceVersion, portrait: portray('vmi', object, false) })
+    }
+    const story = new Story().look(vm({ portrait }), at('2026-01-01T00:00:00Z', '1')).wait(60_000)
+    const before = story.record
+    story.look(vm({ portrait }), at('2026-01-01T00:00:10Z', '2'))
+    expect(story.record).toEqual(before)
+  })
+
   test('are there when configuration wants them, and of a boot that can not be read the last one', () => {
     const story = new Story().look(vm({ portrait }), vmi({ portrait: '{}' }))
     expect(story.look(vm({ portrait }), 'unknown').record?.seen.portraits?.vmi).toBe('{}')
