@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type Controller, openController } from './aap/index.ts'
+import { type Controller, expiryWarning, openController } from './aap/index.ts'
 import { type Config, type ControllerConfig, readSecret } from './config/index.ts'
 import {
   type Caps,
@@ -14,6 +14,9 @@ import {
 import { Fault, messageOf } from './errors.ts'
 import type { Check } from './http/index.ts'
 import type { RoleParts, Surroundings } from './role.ts'
+import { pause } from './waiting.ts'
+
+const TOKEN_LOOK_MS = 43_200_000
 
 /** The role `dispatch`: what fleet, ledger and commands ask for is launched at the controller, and followed to its end. */
 export class DispatchRole {
@@ -55,7 +58,18 @@ export class DispatchRole {
       newId,
       report: (what, details) => this.#report(what, details),
     })
-    await dispatcher.run(signal)
+    await Promise.all([dispatcher.run(signal), this.#watchToken(controller)])
+  }
+
+  /** Warns of a token that ends soon, at the start and twice a day. What can not be told now is asked again. */
+  async #watchToken(controller: Controller): Promise<void> {
+    const { now, signal, logger } = this.#parts
+    while (!signal.aborted) {
+      const expiry = await controller.tokenExpiry().catch(() => 'unknown' as const)
+      const warning = expiryWarning(expiry, now())
+      if (warning !== '') logger.warn({ what: 'token' }, warning)
+      await pause(TOKEN_LOOK_MS, signal)
+    }
   }
 
   /** How it is with the controller, for `/readyz`. */

@@ -42,3 +42,15 @@ function oursOf(tokens: readonly Answer[], description: string | undefined): Tok
   const expires = ours.has('expires') ? new Date(ours.string('expires')) : null
   return { expires, scope: ours.string('scope') }
 }
+
+/** A token that ends sooner is warned of. */
+export const EXPIRY_WARNING_MS = 30 * 86_400_000
+
+/** What to tell of a token that ends soon or may not launch, in one sentence; empty when all is well or nothing is known. Pure. */
+export function expiryWarning(expiry: TokenExpiry, now: number): string {
+  if (expiry === 'unknown') return ''
+  if (expiry.scope === 'read') return 'the token of the controller may only read: make one with write scope'
+  if (expiry.expires === null || expiry.expires.getTime() - now >= EXPIRY_WARNING_MS) return ''
+  const days = Math.max(0, Math.floor((expiry.expires.getTime() - now) / 86_400_000))
+  return `the token of the controller ends on ${expiry.expires.toISOString().slice(0, 10)} (${days} days): make a new one; a changed token file counts at once`
+}

@@ -1,4 +1,4 @@
-import { type Controller, launchHazards, sourceHazards } from '../aap/index.ts'
+import { type Controller, EXPIRY_WARNING_MS, launchHazards, sourceHazards } from '../aap/index.ts'
 import type { Config, ControllerConfig } from '../config/index.ts'
 import { connectController } from '../dispatch.ts'
 import { failure, type Finding } from './finding.ts'
@@ -9,8 +9,6 @@ interface Options {
   readonly now: () => number
 }
 
-/** A token that ends sooner is warned of. */
-const EXPIRY_WARNING_MS = 30 * 86_400_000
 /** What every launch carries. */
 const VARIABLES = ['virtbridge_run_id', 'virtbridge_expected_count', 'virtbridge_verb']
 

@@ -33,11 +33,16 @@ export function fleetCommands(program: Command, context: ProgramContext, setCode
       if (why === '') return printInventory(api, { host, view }, terminal)
       if (!(await printWhy(api, { host: why, view, json }, terminal))) setCode(EXIT.found)
     })
-  asking(program, 'explain <host>', 'say why a VM is as it is, in the inventory and in day 2')
+  asking(
+    program,
+    'explain <host> [name]',
+    'say why a VM is as it is, in the inventory and in day 2; `explain vm <host>` is the same',
+  )
     .option('--json', 'for programs')
-    .action((host: string, options: Asking & { json?: boolean }) =>
-      printExplanation(connect(options, context), host, options.json ?? false, terminal),
-    )
+    .action((host: string, name: string | undefined, options: Asking & { json?: boolean }, command: Command) => {
+      if (name !== undefined && host !== 'vm') command.error(`error: one host at a time, not ${host} and ${name}`)
+      return printExplanation(connect(options, context), name ?? host, options.json ?? false, terminal)
+    })
   asking(program, 'events', 'print events')
     .addOption(new Option('--stream <stream>', 'which').choices(['vm', 'cluster', 'day2', 'dead']).default('vm'))
     .option('--after <position>', 'only those after this position; "now" for new ones alone', '0')

@@ -9,7 +9,8 @@ import type { Selection } from './selection.ts'
 /** The commands about what is done to guests: `run`, `runs` with `show`, `cancel`, `of` and `export`. */
 export function runCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
   const { terminal, signal } = context
-  asking(program, 'run <verb>', 'launch a verb (onboard, patch) on some hosts, and follow it')
+  const run = asking(program, 'run', 'launch a verb (onboard, patch) on some hosts, and follow it')
+    .argument('<verb>')
     .option('-l, --limit <hosts>', 'host names, separated by commas', '')
     .option('--view <name>', 'the hosts of a view of the inventory', '')
     .option('--selector <labels>', 'the VMs with these labels, as kubectl takes them: app=web,tier in (a, b)', '')
@@ -42,12 +43,18 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
     .action((options: Asking & { json?: boolean }) =>
       listRuns(connect(options, context), options.json ?? false, terminal),
     )
-  asking(runs, 'cancel <id>', 'end a run: its job is cancelled, or not launched at all').action(
+  for (const parent of [runs, run]) oneRun(parent, context)
+  historyCommands(runs, context)
+}
+
+/** The commands about one run, below `runs` and, as people try that too, below `run`. */
+function oneRun(parent: Command, context: ProgramContext): void {
+  const { terminal } = context
+  asking(parent, 'cancel <id>', 'end a run: its job is cancelled, or not launched at all').action(
     (id: string, _options: unknown, command: Command) =>
       cancelRun(connect(command.optsWithGlobals<Asking>(), context), id, terminal),
   )
-  historyCommands(runs, context)
-  asking(runs, 'show <id>', 'one run, host by host')
+  asking(parent, 'show <id>', 'one run, host by host')
     .option('--json', 'for programs')
     .action((id: string, _options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Asking & { json?: boolean }>()

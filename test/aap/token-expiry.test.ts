@@ -1,5 +1,6 @@
 import nock from 'nock'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
+import { expiryWarning } from '../../src/aap/index.ts'
 import {
   answer,
   bodyOf,
@@ -107,4 +108,19 @@ test('a token that was not renewed is not tried twice', async () => {
   nock(ORIGIN).get('/api/v2/jobs/3/').once().reply(401, { detail: 'no' })
   await using controller = controllerFor({ token: () => TOKEN })
   await expect(controller.job({ url: '/api/v2/jobs/3/' })).rejects.toMatchObject({ kind: 'unauthorized' })
+})
+
+describe('a person is warned of a token', () => {
+  const now = Date.UTC(2026, 10, 21)
+  const ends = (days: number): Date => new Date(now + days * 86_400_000)
+  test.each<[string, Parameters<typeof expiryWarning>[0], RegExp]>([
+    ['that ends in 29 days', { expires: ends(29), scope: 'write' }, /ends on 2026-12-20 \(29 days\)/],
+    ['that has ended', { expires: ends(-1), scope: 'write' }, /ends on 2026-11-20 \(0 days\)/],
+    ['that may only read', { expires: null, scope: 'read' }, /may only read/],
+    ['not of one that ends in 30 days', { expires: ends(30), scope: 'write' }, /^$/],
+    ['not of one without an end', { expires: null, scope: 'write' }, /^$/],
+    ['not of one of which nothing is known', 'unknown', /^$/],
+  ])('%s', (_, expiry, warning) => {
+    expect(expiryWarning(expiry, now)).toMatch(warning)
+  })
 })

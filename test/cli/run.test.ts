@@ -98,11 +98,16 @@ describe('what was done', () => {
   })
 })
 
-test('a run is cancelled by its id', async () => {
+test.each(['runs', 'run'])('a run is cancelled by its id: %s cancel', async command => {
   desk.run({ id: uuid(7), status: 'following' })
-  const { code, err } = await ask('runs', 'cancel', uuid(7))
+  const { code, err } = await ask(command, 'cancel', uuid(7))
   expect([code, err]).toEqual([0, `run ${uuid(7)} is to end; virtbridge runs show ${uuid(7)} tells what came of it`])
-  expect((await desk.log.page('commands', '0', 100)).map(entry => entry.value)).toMatchObject([
-    { kind: 'cancel', run: uuid(7), asked_by: 'admin' },
-  ])
+  const last = (await desk.log.page('commands', '0', 100)).at(-1)
+  expect(last?.value).toMatchObject({ kind: 'cancel', run: uuid(7), asked_by: 'admin' })
+})
+
+test('explain takes a host with and without the word vm, and no two of them', async () => {
+  const [plain, worded] = [await ask('explain', hostOf('web-1')), await ask('explain', 'vm', hostOf('web-1'))]
+  expect(worded.out).toBe(plain.out)
+  expect((await ask('explain', hostOf('web-1'), hostOf('web-2'))).code).toBe(2)
 })

@@ -21,6 +21,7 @@ export type Step =
   | { readonly do: 'race'; readonly vm: number; readonly how: 'recreate' | 'address' | 'stop' }
   | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' }
   | { readonly do: 'widen' }
+  | { readonly do: 'cancel'; readonly run: number }
   | { readonly do: 'operator'; readonly vms: readonly number[] | 'all'; readonly template: 'patch' | 'onboard' }
   | { readonly do: 'crash'; readonly awaits: number }
   | { readonly do: 'source'; readonly broken: boolean }
@@ -101,6 +102,7 @@ export const steps: Arbitrary<Step[]> = array(
       }),
     },
     { weight: 1, arbitrary: record({ do: constant('widen' as const) }) },
+    { weight: 1, arbitrary: record({ do: constant('cancel' as const), run: nat(5) }) },
     {
       weight: 2,
       arbitrary: record({
@@ -237,13 +239,14 @@ export interface Tally {
   deaths: number
   leftOut: number
   others: number
+  cancelled: number
 }
 
 /** Plays a schedule to its end and tells what went wrong. */
 export async function play(
   schedule: readonly Step[],
   spoiled: Spoiled = {},
-  tally: Tally = { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0, others: 0 },
+  tally: Tally = { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0, others: 0, cancelled: 0 },
 ): Promise<readonly string[]> {
   const witness = new Witness()
   let url = ''
@@ -312,6 +315,7 @@ export async function play(
   await witness.atEnd(world)
   tally.launches += world.launches().filter(job => !isOthers(job)).length
   tally.others += world.runs().filter(run => run.external !== undefined).length
+  tally.cancelled += world.runs().filter(run => run.cancel !== undefined).length
   tally.again += world.runs().filter(run => run.attempts > 1).length
   tally.leftOut += world.runs().filter(run => run.left_out.length > 0 && run.attempts > 0).length
   return witness.violations
@@ -332,6 +336,8 @@ async function act(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms)
       return flip(world, step.prompt)
     case 'widen':
       return widen(world)
+    case 'cancel':
+      return cancel(world, step.run)
     case 'operator': {
       const names = step.vms === 'all' ? ['all'] : step.vms.map(each => hostOf(`web-${each + 1}`))
       // It may meet a fault that was meant for the bridge.
@@ -376,6 +382,14 @@ function widen(world: World): void {
   }
   controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => own(''))
   controller.faults.afterwards(LAUNCH, () => own('virtbridge-no-default-limit'))
+}
+
+/** A person wants the end of some run, or of none. */
+async function cancel(world: World, index: number): Promise<void> {
+  const run = world.runs()[index]?.id ?? AGAIN
+  const id = crypto.randomUUID()
+  const value = { schema: 1, kind: 'cancel', id, run, asked_by: 'bob', at: world.clock.now() }
+  await world.log.append([{ stream: 'commands', key: id, value }])
 }
 
 /** What our templates do, by name. */
