@@ -15,6 +15,8 @@ async function openAudited(): Promise<Desk> {
   return desk
 }
 
+const LABELS = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`label-${n}`, 'x'.repeat(63)]))
+
 /** The lines of the audit, as a program reads them. */
 function linesOf(desk: Desk): readonly Record<string, unknown>[] {
   const lines = desk.logged.map(line => JSON.parse(line) as Record<string, unknown>)
@@ -94,7 +96,7 @@ describe('who asked for what, and what was answered, is in the log', () => {
 
   test('of who hangs up in the middle says that it was cut', async () => {
     await using desk = await openAudited()
-    desk.put(...Array.from({ length: 8_000 }, (_, n) => guest(`more-${n}`)))
+    desk.put(...Array.from({ length: 3_000 }, (_, n) => guest(`more-${n}`, { seen: { labels: LABELS } })))
     const { port } = new URL(await desk.listen())
     const socket = connect(Number(port), '127.0.0.1')
     socket.write(`GET /api/v1/inventory HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${TOKENS.reader}\r\n\r\n`)

@@ -64,7 +64,7 @@ export function watchAnswers(app: FastifyInstance): readonly string[] {
     if (request.url === '/api/v1/openapi.json') return payload
     checker ??= documentOf(app).then(document => new Checker(document))
     const known = await checker
-    if (!(payload instanceof Readable) || known.fits(request, reply)) {
+    if (!(payload instanceof Readable) || known.fits(request, reply) || isHuge(reply)) {
       unfit.push(...known.unfit(request, reply, payload))
       return payload
     }
@@ -113,7 +113,7 @@ class Checker {
     const answer = shared === undefined ? found : components.responses[shared]
     const wrong = wrongWith(answer, { reply, type, text })
     if (wrong !== '') return said(wrong)
-    if (text === null || text === '' || !type.endsWith('json')) return []
+    if (text === null || text === '' || !/[/+]json$/.test(type)) return []
     const where =
       shared === undefined
         ? ['paths', path, method, 'responses', String(reply.statusCode)]
@@ -140,6 +140,11 @@ function wrongWith(
   if (headers.length > 0) return `the document has no ${headers.join(', ')}`
   if (answer.content === undefined) return text === '' || text === null ? '' : 'the document has no body'
   return answer.content[type] === undefined ? `the document has no ${type}` : ''
+}
+
+/** Too much to be looked at each time: what it is made of is in smaller ones too. */
+function isHuge(reply: FastifyReply): boolean {
+  return Number(reply.getHeader('content-length') ?? 0) > 2_000_000
 }
 
 async function piecesOf(stream: Readable): Promise<readonly Buffer[]> {
