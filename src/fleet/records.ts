@@ -1,13 +1,11 @@
-import type { VmRecord } from '../vm/index.ts'
-import { type Json, type Packed, Packing, unpack } from './packing.ts'
+import { PackedMap, type VmRecord } from '../vm/index.ts'
 
 /**
- * The records of VMs by key. Those of VMs that were there before their cluster was adopted are packed, and unpacked for whoever asks; the
- * others are not, as dispatch looks at all of them at every turn.
+ * The records of VMs by key. Those of VMs that were there before their cluster was adopted are packed, and made anew for whoever reads
+ * them; the others are not, as dispatch looks at all of them at every turn.
  */
 export class Records implements ReadonlyMap<string, VmRecord> {
-  readonly #packing = new Packing()
-  readonly #packed = new Map<string, Packed>()
+  readonly #packed = new PackedMap<VmRecord>()
   readonly #news = new Map<string, VmRecord>()
 
   get size(): number {
@@ -20,22 +18,17 @@ export class Records implements ReadonlyMap<string, VmRecord> {
   }
 
   get(key: string): VmRecord | undefined {
-    const packed = this.#packed.get(key)
-    return packed === undefined ? this.#news.get(key) : recordIn(packed)
+    return this.#news.get(key) ?? this.#packed.get(key)
   }
 
   has(key: string): boolean {
-    return this.#packed.has(key) || this.#news.has(key)
+    return this.#news.has(key) || this.#packed.has(key)
   }
 
   set(key: string, record: VmRecord): void {
-    if (record.adopted) {
-      this.#news.delete(key)
-      this.#packed.set(key, this.#packing.pack(record as unknown as Json))
-    } else {
-      this.#packed.delete(key)
-      this.#news.set(key, record)
-    }
+    const [own, other] = record.adopted ? [this.#packed, this.#news] : [this.#news, this.#packed]
+    other.delete(key)
+    own.set(key, record)
   }
 
   delete(key: string): void {
@@ -49,12 +42,12 @@ export class Records implements ReadonlyMap<string, VmRecord> {
   }
 
   *values(): MapIterator<VmRecord> {
-    for (const packed of this.#packed.values()) yield recordIn(packed)
+    yield* this.#packed.values()
     yield* this.#news.values()
   }
 
   *entries(): MapIterator<[string, VmRecord]> {
-    for (const [key, packed] of this.#packed) yield [key, recordIn(packed)]
+    yield* this.#packed
     yield* this.#news
   }
 
@@ -65,8 +58,4 @@ export class Records implements ReadonlyMap<string, VmRecord> {
   forEach(callback: (record: VmRecord, key: string, map: ReadonlyMap<string, VmRecord>) => void): void {
     for (const [key, record] of this) callback(record, key, this)
   }
-}
-
-function recordIn(packed: Packed): VmRecord {
-  return unpack(packed) as unknown as VmRecord
 }

@@ -100,8 +100,6 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['config/file-changes', 'MAX_WAITS', 20, 'config/file-changes', 'that never comes to rest'],
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
-  ['fleet/packing', 'MAX_SHAPES', 4_096, 'fleet/packing', '4,096 shapes are shared'],
-  ['fleet/packing', 'MAX_VALUES', 1_024, 'fleet/packing', '1,024 values are shared'],
   ['inventory/group-set', 'MAX_SHARED_GROUPS', 10_000, 'inventory/group-set', 'ten thousand groups are shared'],
   ['inventory/inventory', 'MAX_STEPS', 2_000, 'inventory/prepare', 'waits for two thousand steps at most'],
   ['inventory/pack', 'MAX_PACKING', 2, 'inventory/encoded', 'two pieces are compressed at once'],
