@@ -45,9 +45,23 @@ export async function listClusters(api: Api, json: boolean, terminal: Terminal):
     cluster.hub,
     cluster.status,
     String(cluster.vms),
-    [cluster.reason, cluster.hint, hubSays(cluster)].filter(text => text !== '').join('; '),
+    [cluster.reason, cluster.hint, burstOf(cluster), hubSays(cluster), unreadIn(cluster)]
+      .filter(text => text !== '')
+      .join('; '),
   ])
   terminal.out(table(['CLUSTER', 'HUB', 'STATUS', 'VMS', 'WHY'], rows))
+}
+
+function burstOf({ name, burst = null }: ClusterRecord): string {
+  return burst === null
+    ? ''
+    : `${burst.count} deletions of a burst wait for a person: virtbridge confirm-deletions ${name}`
+}
+
+/** What may not be read is worth a look, and what is not installed is not. */
+function unreadIn({ not_read = [] }: ClusterRecord): string {
+  const forbidden = not_read.filter(one => one.endsWith(': forbidden')).map(one => one.split(':')[0])
+  return forbidden.length === 0 ? '' : `may not be read, and is not known: ${forbidden.join(', ')}`
 }
 
 /** A word of the hub that does not fit what we see is worth a look. */

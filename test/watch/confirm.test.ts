@@ -155,6 +155,8 @@ test('deletions of a burst are told at once, wait for a person over a restart, a
   const env = { VIRTBRIDGE_URL: bridge.url, VIRTBRIDGE_TOKEN: bridge.token }
   const ask = (...more: string[]): ReturnType<typeof virtbridge> =>
     virtbridge(['confirm-deletions', 'prod-1', ...more], env)
+  const waits = `${keys.length} deletions of a burst wait for a person: virtbridge confirm-deletions prod-1`
+  expect((await virtbridge(['clusters'], env)).out).toContain(waits)
   const look = JSON.parse((await ask('--json')).out) as { digest: string }
   expect(look).toMatchObject({ kind: 'burst', missing: keys.length, names: keys, digest: seen?.digest })
   expect((await ask()).out).toMatch(/^\d VMs of prod-1 were deleted in a burst that began at .*nothing destructive/)
@@ -166,4 +168,4 @@ test('deletions of a burst are told at once, wait for a person over a restart, a
   await expect.poll(() => confirmed(bridge), PATIENT).toEqual([told])
   expect(await standing(bridge)).toMatchObject({ burst: null })
   expect(await ask()).toMatchObject({ code: 1, err: expect.stringContaining('waits for nothing') as string })
-})
+}, 90_000)
