@@ -9,9 +9,9 @@ import { ClusterFold } from './fold.ts'
 import { ClusterIdentity } from './identity.ts'
 import type { ImportBoard } from './imports.ts'
 import { Inbox } from './inbox.ts'
+import { LiveChanges } from './live.ts'
 import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
 import { type Inbound, type Of, portraying, type Portraits, RESOURCES, USUAL } from './resources.ts'
-import type { Staged } from './staged.ts'
 
 /** What a cluster's watch works with. Time and waiting come in as arguments. */
 export interface WatchOptions extends ChronicleOptions {
@@ -179,30 +179,22 @@ export class ClusterWatch {
     }
   }
 
-  /** Live changes of different VMs that came together are one append; a VM that comes twice waits for its first to be durable. */
+  /** In order: what is no change is taken when all changes before it are durable. */
   async #takeAll(inbox: readonly Inbound[]): Promise<void> {
     const fold = this.#need()
-    let keys = new Set<string>()
-    let staged: (Staged | null)[] = []
-    const flush = async (): Promise<void> => {
+    const changes = new LiveChanges(fold, async staged => {
       await this.#chronicle.noteBurst(fold)
       await this.#book.store(fold, staged)
-      keys = new Set()
-      staged = []
-    }
+    })
     for (const inbound of inbox) {
-      const { observed } = inbound
-      if (observed.kind !== 'changed' && observed.kind !== 'gone') {
-        await flush()
+      const { kind } = inbound.observed
+      if (kind === 'changed' || kind === 'gone') await changes.take(inbound, this.#options.now())
+      else {
+        await changes.end()
         await this.#take(inbound)
-        continue
       }
-      const key = fold.keyOf(inbound)
-      if (keys.has(key)) await flush()
-      keys.add(key)
-      staged.push(...fold.fold(inbound, this.#options.now()))
     }
-    await flush()
+    await changes.end()
   }
 
   /** Anything but a change: a list, an audit, or what became of the watch. */

@@ -54,6 +54,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['kube/audit', 'MAX_CHANGED', 50_000, 'kube/audit', 'is given up when so much changes meanwhile'],
   ['kube/budget', 'LISTS_AT_ONCE', 20, 'kube/budget', 'is 20 at once when nobody says otherwise'],
   ['cluster/watch', 'INBOX_LIMIT', 500, 'cluster/inbox', 'holds no more than its limit'],
+  ['cluster/live', 'LIVE_LIMIT', 100, 'cluster/live', 'are stored a hundred at a time'],
   ['cluster/book', 'APPEND_LIMIT', 400, 'cluster/watch', 'a thousand VMs are read in appends of bounded size'],
   ['cluster/plans', 'PLANS_PAGE', 50, 'cluster/life', 'plans are read 50 a page'],
   ['cluster/scope', 'SCOPE_PAGE', 200, 'cluster/scope', 'page by page, 200 VMs at a time'],
