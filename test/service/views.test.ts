@@ -55,14 +55,6 @@ test('what the example says of a view is what the inventory does', () => {
 })
 
 test('every key of a view counts: with another value the view is another one', () => {
-  const source = (more: string): string =>
-    `clusters: [{name: a, in_cluster: true}]\nwatch: {services: true}\ninventory: {views: [{name: v, ${more}}]}`
-  const said = (more: string): string => {
-    const [view] = inventoryParts(parseConfig(source(more), '/v').inventory, () => undefined).views ?? []
-    const { rendering, approach, ...rest } = view ?? { rendering: null, approach: null }
-    return JSON.stringify([rest, rendering?.key, approach?.key])
-  }
-  const usual = said('profile: standard')
   const others = [
     'clusters: [a]',
     'cluster_sets: [s]',
@@ -96,7 +88,12 @@ test('every key of a view counts: with another value the view is another one', (
     'variables: [{label: x, variable: ansible_user}]',
     'format: kubevirt.core',
   ]
-  const all = others.map(said)
+  const views = ['profile: standard', ...others].map((more, at) => `{name: v${at}, ${more}}`)
+  const source = `clusters: [{name: a, in_cluster: true}]\nwatch: {services: true}\ninventory: {views: [${views.join()}]}`
+  const made = inventoryParts(parseConfig(source, '/v').inventory, () => undefined).views ?? []
+  const [usual, ...all] = made.map(({ rendering, approach, name: _, ...rest }) =>
+    JSON.stringify([rest, rendering.key, approach.key]),
+  )
   expect(all.filter(one => one === usual)).toEqual([])
   expect(new Set(all).size).toBe(others.length)
 })
