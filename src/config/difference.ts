@@ -1,4 +1,4 @@
-import type { Config } from './config.ts'
+import type { Config, ViewConfig } from './config.ts'
 
 /** What differs between two configurations, by the paths of keys. */
 export interface ConfigDifference {
@@ -34,10 +34,14 @@ export function reloaded(running: Config, next: Config): Config {
 
 /** Views that need more of a VM than is watched since the start: they are closed until the next one. */
 function unwatched(started: Config, after: Config): readonly string[] {
-  const asCore = ({ inventory }: Config): readonly { readonly name: string }[] =>
+  const asCore = ({ inventory }: Config): readonly ViewConfig[] =>
     inventory.views.filter(({ format }) => format === 'kubevirt.core')
+  const timed = (config: Config): readonly ViewConfig[] =>
+    asCore(config).filter(({ kubevirt_core }) => kubevirt_core.timestamps)
   const kept = asCore(started).length > 0 || started.inventory.formats.length > 0
-  return kept ? [] : asCore(after).map(({ name }) => `inventory.views.${name}.format`)
+  if (!kept) return asCore(after).map(({ name }) => `inventory.views.${name}.format`)
+  if (timed(started).length > 0) return []
+  return timed(after).map(({ name }) => `inventory.views.${name}.kubevirt_core.timestamps`)
 }
 
 function changed(before: unknown, after: unknown, path: string): readonly string[] {

@@ -1,5 +1,5 @@
 import { meets, type Requirement } from '../cluster/label.ts'
-import { type Portrait, readPortrait, type VmRecord } from '../vm/index.ts'
+import { isVolatile, type Portrait, readPortrait, type VmRecord } from '../vm/index.ts'
 import { MAX_GROUP_NAME, type Membership } from './group.ts'
 import type { HostVars, Standing } from './host.ts'
 import { type HostNamePart, hostNamer } from './host-name.ts'
@@ -74,8 +74,12 @@ export function kubevirtCoreRendering(options: KubevirtCoreOptions): Rendering {
     groupsOf: record => groupsOf(record, options),
     sources: [],
     maxPerSource: options.max_per_label,
-    isWhole: record => record.seen.portraits !== undefined || (record.out_of_scope ?? '') !== '',
+    isWhole: ({ seen, out_of_scope = '' }) => out_of_scope !== '' || isKept(seen.portraits?.vm, options),
   }
+}
+
+function isKept(line: string | undefined, { timestamps }: KubevirtCoreOptions): boolean {
+  return line !== undefined && (!timestamps || isVolatile(line))
 }
 
 function varsOf(record: VmRecord, standing: Standing, options: KubevirtCoreOptions): HostVars | null {

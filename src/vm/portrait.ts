@@ -113,6 +113,11 @@ export function portray(kind: 'vm' | 'vmi', object: unknown, volatile: boolean):
     .join()}}`
 }
 
+/** True of a portrait with its resourceVersion and every instant. In a text of it the quotes would stand behind backslashes. */
+export function isVolatile(line: string): boolean {
+  return !line.includes('"version":null')
+}
+
 /** The portrait that `portray` wrote, without the volatile when it is not asked for. Of a line that it did not write, what fits. */
 export function readPortrait(line: string, volatile: boolean): Portrait {
   const { annotations, labels, status, version, left } = dict(parsed(line))

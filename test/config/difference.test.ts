@@ -43,6 +43,13 @@ test.each<[what: string, before: string, after: string, now: readonly string[], 
     ['inventory.views.a'],
     ['inventory.views.a.format'],
   ],
+  [
+    'a view that asks for times that are not kept',
+    'inventory: {views: [{name: a, format: kubevirt.core, kubevirt_core: {use_service: false}}]}',
+    'inventory: {views: [{name: a, format: kubevirt.core, kubevirt_core: {use_service: false, timestamps: true}}]}',
+    ['inventory.views.a'],
+    ['inventory.views.a.kubevirt_core.timestamps'],
+  ],
 ])('%s', (_what, before, after, now, later) => {
   expect(differenceOf(config(before), config(after))).toEqual({ now, later })
 })

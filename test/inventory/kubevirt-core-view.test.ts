@@ -121,6 +121,16 @@ test('a view is closed while the watch has not kept what it shows of a VM, but f
   expect(Object.keys(inventory.list()._meta.hostvars)).toEqual(['shop-web-1', 'shop-web-2'])
 })
 
+test('a view with timestamps is closed while the watch has kept none', () => {
+  using inventory = open({ timestamps: true }, [kept('web-1', { labels: { odd: '"version":null' } })])
+  expect(inventory.cache.read(NOW, 'old')).toMatchObject({ kind: 'closed', because: 'lacking' })
+  const record = kept('web-1')
+  const object = { metadata: { resourceVersion: '7', annotations: { note: '"version":null' } }, status: {} }
+  const portraits = { vm: portray('vm', object, true), vmi: '' }
+  inventory.put({ ...record, seen: { ...record.seen, portraits } })
+  expect(inventory.list()._meta.hostvars['shop-web-1']).toMatchObject({ vm_resource_version: '7' })
+})
+
 test('whatever its own format, a view can be asked for in one that is configured', () => {
   using inventory = open({ host_format: CANONICAL }, [kept('web-1')])
   const read = (format: string): string => {
