@@ -28,8 +28,10 @@ const added = new Map(
     VMS > READY ? [] : Array.from({ length: VMS }, (_, n) => Buffer.from(lineOf('ADDED', plural, n, n + 1, 'old'))),
   ]),
 )
+/** A change of each VM, and where its version stands in it: of another change only these bytes are others. */
 const changed = Array.from({ length: VMS > READY ? 0 : VMS }, (_, n) => {
-  return lineOf('MODIFIED', 'virtualmachines', n, 7_777_777, '@turn').split(/7777777|@turn/)
+  const line = lineOf('MODIFIED', 'virtualmachines', n, 7_777_777, '7777777')
+  return { bytes: Buffer.from(line), versions: [...line.matchAll(/7777777/g)].map(({ index }) => index) }
 })
 const watches = new Set<Http2ServerResponse>()
 let version = 1_000_000
@@ -67,7 +69,10 @@ function page(plural: string, at: number): string {
 async function emit(changes: number, response: Http2ServerResponse): Promise<void> {
   for (let n = 0; n < changes; n += 1) {
     version += 1
-    const line = (changed[n % VMS] ?? []).join(String(version))
+    const change = changed[n % VMS]
+    if (change === undefined) continue
+    const line = Buffer.from(change.bytes)
+    for (const at of change.versions) line.write(String(version), at, 'latin1')
     for (const watch of watches) await write(watch, line)
   }
   response.end()

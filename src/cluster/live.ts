@@ -48,13 +48,14 @@ export class LiveChanges {
   /** One is on its way at a time: those after it go when it has landed. */
   async #send(): Promise<void> {
     await this.#land()
-    if (this.#keys.size === 0) return
-    const stored = this.#store(this.#staged)
-    // Who waits for it is told.
-    stored.catch(() => undefined)
-    this.#flight = { keys: this.#keys, stored }
+    const [keys, staged] = [this.#keys, this.#staged]
     this.#keys = new Set()
     this.#staged = []
+    if (staged.length === 0) return
+    const stored = this.#store(staged)
+    // Who waits for it is told.
+    stored.catch(() => undefined)
+    this.#flight = { keys, stored }
   }
 
   async #land(): Promise<void> {
