@@ -74,7 +74,7 @@ async function main(): Promise<void> {
       warn: () => undefined,
     }),
     metrics: createMetrics(),
-    logger: pino({ level: 'silent' }),
+    logger: pino({}, { write: () => undefined }),
     limits: GENEROUS,
     version: '0',
     now,

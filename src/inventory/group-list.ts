@@ -13,7 +13,7 @@ export interface Place {
 export const CHILD = '\uffff'
 
 /** A place in so many begins a range, by the name in it alone. */
-const PLACES_A_RANGE = 512
+const PLACES_A_RANGE = 4_096
 
 /** Places by group, then hosts by name, then children by name. */
 export const BY_GROUP: Order<Place> = {

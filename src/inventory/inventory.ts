@@ -147,13 +147,19 @@ export class InventoryCache implements Disposable {
   /** Resolves when `read` has little left to do. Until then it works in short pieces, so that others are heard meanwhile. */
   async prepare(sight: Sight | string = {}): Promise<void> {
     for (let step = 0; step < MAX_STEPS; step += 1) {
+      await this.prepareHosts(sight)
       const { page } = this.#exhibit(sight)
-      this.#age(this.#options.now())
-      if (this.#backlog.size === 0 && page.isReady) return
+      if (page.isReady) return
       // Who waits behind others may find that they did it.
-      await this.#turns.take(() => (this.#backlog.size > 0 ? this.#work(VMS_A_STEP) : page.step()))
-      if (this.#backlog.size > 0) step -= 1
+      await this.#turns.take(() => page.step())
     }
+  }
+
+  /** Resolves when `varsOf` and `why` have little left to do; they need no document. */
+  async prepareHosts(sight: Sight | string = {}): Promise<void> {
+    void this.#exhibit(sight)
+    this.#age(this.#options.now())
+    while (this.#backlog.size > 0) await this.#turns.take(() => this.#work(VMS_A_STEP))
   }
 
   /** Why there is no document now, but for what the last one had; null when it is open. */

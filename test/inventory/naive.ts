@@ -64,7 +64,7 @@ function groupText(places: readonly Place[]): string {
       const list = (child: boolean): string => {
         const names = all.filter(({ name }) => name.startsWith(CHILD) === child)
         const texts = names.map(({ name }, index) => {
-          const gap = first || opens(name, 512) ? GAP : ''
+          const gap = first || opens(name, 4_096) ? GAP : ''
           first = false
           return `${index > 0 ? ',' : ''}${gap}"${name.replace(CHILD, '')}"`
         })

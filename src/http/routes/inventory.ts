@@ -56,7 +56,7 @@ export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
     const { why, since, format = '' } = request.query
     const sight = { view, format: formatOf(parts, format), within }
     request.told = { view, host: why ?? '' }
-    await parts.inventory.prepare(sight)
+    await (why === undefined ? parts.inventory.prepare(sight) : parts.inventory.prepareHosts(sight))
     if (why !== undefined) return parts.inventory.why(why, parts.now(), { view, within, ofOthers })
     const inventory = openOf(parts, sight)
     request.told = { view, hosts: inventory.hosts }
@@ -77,7 +77,7 @@ export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
       const { host = '' } = ask.params
       ask.told = { view, host }
       const sight = { view, within: authorize(parts, ask, view).within }
-      await parts.inventory.prepare(sight)
+      await parts.inventory.prepareHosts(sight)
       const closed = parts.inventory.closed(parts.now(), sight)
       if (closed !== null) throw closedProblem({ kind: 'closed', ...closed })
       const vars = parts.inventory.varsOf(host, sight)
