@@ -3,6 +3,7 @@ import { messageOf } from '../errors.ts'
 import type { Config, TokenConfig, ViewConfig } from './config.ts'
 import { connectionFaults, hostNameFaults } from './connection-fault.ts'
 import type { ConfigFault } from './fault.ts'
+import { formatFaults } from './format-fault.ts'
 import { groupFaults } from './group-fault.ts'
 import { kubevirtCoreFaults } from './kubevirt-core-fault.ts'
 import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
@@ -59,6 +60,7 @@ function faultsOf(view: ViewConfig, path: string, config: Config): readonly Conf
     ...selectorFaults(view.selector, `${path}.selector`),
     ...selectorFaults(view.exclude, `${path}.exclude`),
     ...hostNameFaults(view, `${path}.host_name`),
+    ...formatFaults(view, path),
     ...groupFaults(view.groups, `${path}.groups`),
     ...preferenceFaults(view, `${path}.addresses.prefer`),
     ...connectionFaults(view.connection, `${path}.connection`, config),

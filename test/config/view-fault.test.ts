@@ -86,6 +86,20 @@ describe('a fault of a view is told with its place', () => {
         'groups.parents.ungrouped: "ungrouped" is, or begins like, a group that is there by itself',
       ],
     ],
+    [
+      'format: kubevirt.core, kubevirt_core: {use_service: false}, profile: slim, groups: {labels: [a], max_per_label: 7}',
+      [
+        'profile: counts for nothing in the format kubevirt.core',
+        'groups.labels: counts for nothing in the format kubevirt.core',
+      ],
+    ],
+    [
+      'format: kubevirt.core, kubevirt_core: {use_service: false}, connection: {linux: {user: x}}, host_name: "{name}"',
+      [
+        'host_name: counts for nothing in the format kubevirt.core',
+        'connection: counts for nothing in the format kubevirt.core',
+      ],
+    ],
     ['groups: {parents: {"a-b": [b]}}', ['groups.parents.a-b: can not stand here']],
   ])('%s', (view, faults) => {
     expect(faultsOf(view)).toEqual(faults)
