@@ -43,5 +43,5 @@ async function index(guest: Guest): Promise<void> {
     stanzas.push(`${control.trim()}\nFilename: ./${file}\nSize: ${size}\nSHA256: ${sum}\n`)
   }
   await writeFile(join(guest.root, repository, 'Packages'), stanzas.join('\n'))
-  await writeFile(join(guest.root, 'etc/apt/sources.list'), `deb [trusted=yes] file:/${repository} ./\n`)
+  await writeFile(join(guest.root, 'etc/apt/sources.list.d/ours.list'), `deb [trusted=yes] file:/${repository} ./\n`)
 }

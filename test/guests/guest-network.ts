@@ -58,8 +58,8 @@ export async function startGuestNetwork(): Promise<GuestNetwork> {
       await prepare(root, uuid, `${key}.pub`)
       const logFolder = await mkdtemp(join(tmpdir(), 'virtbridge-sshd-'))
       owned.defer(() => rm(logFolder, { recursive: true, force: true }))
-      const args = [...enter, ...isolate, root.path, 'sh', '-c', init, 'init', address]
-      owned.use(new ServerProcess({ program: 'nsenter', args, logFile: join(logFolder, 'log'), folder: logFolder }))
+      const args = ['-c', power, 'power', 'nsenter', ...enter, ...isolate, root.path, 'sh', '-c', init, 'init', address]
+      owned.use(new ServerProcess({ program: 'sh', args, logFile: join(logFolder, 'log'), folder: logFolder }))
       await answers(network, address, logFolder)
       return { address, root: root.path }
     },
@@ -68,8 +68,20 @@ export async function startGuestNetwork(): Promise<GuestNetwork> {
   return network
 }
 
+/** What ends is started again: a guest that shuts down to reboot comes back. */
+const power = 'while :; do "$@"; sleep 0.2; done'
 const isolate = ['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', 'chroot']
-const init = 'mount -t proc proc /proc && mkdir -p /run/sshd && exec /usr/sbin/sshd -D -e -o "ListenAddress=$1"'
+/** Every boot has an id of its own, which is how Ansible tells that a guest was rebooted; the kernel's is that of the machine. */
+const init = [
+  'mount -t proc proc /proc',
+  'rm -rf /run/*',
+  'mkdir -p /run/sshd /run/lock',
+  'cat /proc/sys/kernel/random/uuid > /run/boot_id',
+  'mount --bind /run/boot_id /proc/sys/kernel/random/boot_id',
+  'exec /usr/sbin/sshd -D -e -o "ListenAddress=$1"',
+].join(' && ')
+/** Init ends at once, and with it all that runs: what systemd would do in its own time. */
+const shutdown = '#!/bin/sh\nexec kill -TERM 1\n'
 
 /** SMBIOS is a file of /sys to whoever asks, and /sys is an ordinary folder here. */
 async function prepare({ path }: GuestRoot, uuid: string, publicKey: string): Promise<void> {
@@ -77,8 +89,7 @@ async function prepare({ path }: GuestRoot, uuid: string, publicKey: string): Pr
   await writeFile(join(path, 'sys/class/dmi/id/product_uuid'), `${uuid}\n`)
   await mkdir(join(path, 'root/.ssh'), { recursive: true, mode: 0o700 })
   await cp(publicKey, join(path, 'root/.ssh/authorized_keys'))
-  // Of what Debian's mirror has today the tests want to know nothing.
-  await writeFile(join(path, 'etc/apt/sources.list'), '')
+  await writeFile(join(path, 'sbin/shutdown'), shutdown, { mode: 0o755 })
 }
 
 async function answers(network: GuestNetwork, address: string, logFolder: string): Promise<void> {

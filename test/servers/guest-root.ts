@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Fault } from '../../src/errors.ts'
@@ -8,7 +8,19 @@ import { run, runToEnd } from './run.ts'
 import type { Tool } from './toolchain.ts'
 
 const suite = 'bookworm'
-const packages = ['python3', 'python3-apt', 'ca-certificates', 'iproute2', 'openssh-server', 'procps', 'sudo']
+const packages = [
+  ...['python3', 'python3-apt', 'ca-certificates', 'iproute2', 'openssh-server', 'procps', 'sudo'],
+  // Without systemd, services are started by scripts, which some packages do not have any more.
+  'orphan-sysvinit-scripts',
+]
+/** What plays install on guests; with what these need they lie in the guest, which has no way to a mirror. */
+const offered = ['chrony', 'cron', 'prometheus-node-exporter', 'puppet-agent', 'rsyslog', 'snmp', 'snmpd']
+/** Makes the folder a repository: of each package its own control data, where it lies, its size and its sum. */
+const INDEX = [
+  'cd /srv/debian && mv /var/cache/apt/archives/*.deb .',
+  'for deb in *.deb; do dpkg-deb --field "$deb"; echo "Filename: ./$deb"; echo "Size: $(stat -c %s "$deb")"',
+  'echo "SHA256: $(sha256sum "$deb" | cut -d " " -f 1)"; echo; done > Packages',
+].join('\n')
 
 /** Debian's installer into a folder; installed by apt-get when missing, which the suite may do since it is root. */
 const debootstrap: Tool = {
@@ -26,10 +38,10 @@ const debootstrap: Tool = {
 /** A Debian 12 root with what Ansible needs of a guest; the packages are the newest that the machine's mirror has. */
 export const guestRecipe: Recipe = {
   name: 'guest',
-  why: `a Debian ${suite} root with Python, by debootstrap (80 MB to download, 250 MB on disk)`,
+  why: `a Debian ${suite} root with Python and packages to install, by debootstrap (100 MB to download, 290 MB on disk)`,
   takes: 'a minute',
   tools: [debootstrap],
-  inputs: [suite, ...packages],
+  inputs: [suite, ...packages, ...offered, INDEX],
   async build(into, { tools, say }) {
     const mirror = await debianMirror(suite)
     say(`debootstrap ${suite} from ${mirror}`)
@@ -37,6 +49,15 @@ export const guestRecipe: Recipe = {
     await run(tools.get('debootstrap') ?? 'debootstrap', [...flags, suite, into, mirror])
     // The copies are many, and none of them installs these again.
     await run('chroot', [into, 'apt-get', 'clean'])
+    say(`download what guests are asked to install: ${offered.join(', ')}`)
+    await writeFile(join(into, 'etc/apt/sources.list'), `deb ${mirror} ${suite} main\n`)
+    await mkdir(join(into, 'srv/debian'))
+    await run('chroot', [into, 'apt-get', '--quiet', 'update'])
+    const only = ['--quiet', '--yes', '--download-only', '--no-install-recommends']
+    await run('chroot', [into, 'apt-get', 'install', ...only, ...offered])
+    await run('chroot', [into, 'sh', '-euc', INDEX])
+    await writeFile(join(into, 'etc/apt/sources.list'), 'deb [trusted=yes] file:/srv/debian ./\n')
+    await run('chroot', [into, 'apt-get', '--quiet', 'update'])
   },
 }
 

@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+
+const folder = join(import.meta.dirname, '..', '..', 'playbooks', 'roles')
+const roles = readdirSync(folder)
+
+interface Option {
+  readonly description: string
+  readonly default?: unknown
+  readonly required?: boolean
+}
+
+function read(role: string, path: string): string {
+  const file = join(folder, role, path)
+  return existsSync(file) ? readFileSync(file, 'utf8') : ''
+}
+
+function optionsOf(role: string): Readonly<Record<string, Option>> {
+  const specs = parse(read(role, 'meta/argument_specs.yml')) as {
+    argument_specs: { main: { options?: Record<string, Option> } }
+  }
+  return specs.argument_specs.main.options ?? {}
+}
+
+describe.each(roles)('the role %s', role => {
+  const options = optionsOf(role)
+  const defaults = (parse(read(role, 'defaults/main.yml')) ?? {}) as Record<string, unknown>
+  const readme = read(role, 'README.md')
+
+  test('has a default for each option that need not be given, the one that its specification tells', () => {
+    const told = Object.entries(options).flatMap(([name, option]) =>
+      'default' in option ? [[name, option.default]] : [],
+    )
+    expect(defaults).toEqual(Object.fromEntries(told))
+  })
+
+  test('has a README that names each option, and shows how to use it', () => {
+    for (const name of Object.keys(options)) expect(readme, name).toContain(`\`${name}\``)
+    expect(readme).toMatch(new RegExp(`\`\`\`yaml\n[^]*name: (${role}|verb)\n[^]*\`\`\``))
+  })
+
+  test('uses no variable of its own that nobody may set', () => {
+    const names = new Set(Object.keys(options))
+    const text = readdirSync(join(folder, role, 'tasks'))
+      .map(file => read(role, join('tasks', file)))
+      .join('\n')
+    const used = [...text.matchAll(new RegExp(`(?<![\\w.'/])${role}_[a-z0-9_]+`, 'g'))].map(([name]) => name)
+    const made = [...text.matchAll(new RegExp(`^ *(?:loop_var: |register: )?(${role}_[a-z0-9_]+)(?::|$)`, 'gm'))].map(
+      ([, name]) => name,
+    )
+    expect(used.filter(name => !names.has(name) && !made.includes(name) && !name.endsWith('_result'))).toEqual([])
+  })
+})

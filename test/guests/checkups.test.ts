@@ -1,0 +1,158 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { run } from '../servers/run.ts'
+import { publishPackage } from './debian-package.ts'
+import { faultOf, Stage } from './stage.ts'
+
+const host = 'web-1.shop.prod-1'
+let stage: Stage
+let root: string
+
+beforeAll(async () => {
+  stage = await Stage.set({ [host]: '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b' })
+  root = stage.guest(host).root
+  await publishPackage(stage.guest(host), 'virtbridge-tool', '1.0')
+  await run('chroot', [root, 'dpkg', '--install', '/srv/packages/virtbridge-tool_1.0_all.deb'])
+})
+afterAll(() => stage[Symbol.asyncDispose]())
+
+describe('precheck', () => {
+  test('tells what could be updated, and changes nothing', async () => {
+    await publishPackage(stage.guest(host), 'virtbridge-tool', '1.1')
+    const before = await stage.stateOf(host)
+    const ended = await stage.play('precheck', { limit: [host] })
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[host]).toMatchObject({
+      verb: 'precheck',
+      outcome: 'ok',
+      updates: ['virtbridge-tool'],
+      updates_count: 1,
+    })
+    expect(ended.recap[host]).toMatchObject({ changed: 0 })
+    expect(await stage.stateOf(host)).toBe(before)
+  })
+
+  test('fails a guest whose repository is down, and says so', async () => {
+    const source = join(root, 'etc/apt/sources.list.d/gone.list')
+    await writeFile(source, 'deb [trusted=yes] http://127.0.0.1:9/debian ./\n')
+    const ended = await stage.play('precheck', { limit: [host] })
+    await rm(source)
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringMatching(/update.*cache|Failed to/i) as string,
+    })
+  })
+
+  test('fails a guest whose package database somebody keeps, once it was waited for', async () => {
+    const holder = stage.inside(
+      host,
+      `python3 -c "import fcntl,time; f=open('/var/lib/apt/lists/lock','w'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(45)"`,
+    )
+    const ended = await stage.play('precheck', { limit: [host], vars: { precheck_lock_timeout: 1 } })
+    await stage.inside(host, "pkill -f 'fcntl' || true")
+    await holder
+    expect(ended.result[host]).toMatchObject({ outcome: 'failed', message: expect.stringMatching(/lock/i) as string })
+  })
+
+  test('fails a guest whose last installation was cut off, and says what to do', async () => {
+    const status = join(root, 'var/lib/dpkg/status')
+    const whole = await readFile(status, 'utf8')
+    await writeFile(
+      status,
+      whole.replace(/(Package: virtbridge-tool\nStatus: install ok) installed/, '$1 half-configured'),
+    )
+    const ended = await stage.play('precheck', { limit: [host] })
+    await writeFile(status, whole)
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('dpkg --configure -a') as string,
+    })
+  })
+})
+
+describe('reboot', () => {
+  test('reboots the guest, and tells when it answers again', async () => {
+    const before = await bootOf()
+    const ended = await stage.play('reboot', { limit: [host], vars: { reboot_timeout: 60 } })
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[host]).toMatchObject({ verb: 'reboot', outcome: 'ok', reboot: 'done' })
+    expect(await bootOf()).not.toBe(before)
+  })
+
+  test('leaves a guest alone that does not need it, when asked so', async () => {
+    const before = await bootOf()
+    const ended = await stage.play('reboot', { limit: [host], vars: { reboot_policy: 'if_required' } })
+    expect(ended.result[host]).toMatchObject({ outcome: 'ok', reboot: 'not_needed' })
+    expect(await bootOf()).toBe(before)
+  })
+
+  test('fails a guest that does not come back in time', async () => {
+    const shutdown = join(root, 'sbin/shutdown')
+    const whole = await readFile(shutdown, 'utf8')
+    // It says that it goes down, and stays as it is.
+    await writeFile(shutdown, '#!/bin/sh\nexit 0\n', { mode: 0o755 })
+    const ended = await stage.play('reboot', { limit: [host], vars: { reboot_timeout: 3 } })
+    await writeFile(shutdown, whole, { mode: 0o755 })
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringMatching(/timed? ?out/i) as string,
+    })
+  })
+
+  test('follows an update when it is needed and asked for', async () => {
+    const before = await bootOf()
+    await writeFile(join(root, 'run/reboot-required'), '')
+    const ended = await stage.play('patch', {
+      limit: [host],
+      vars: { patch_reboot: 'if_required', patch_reboot_timeout: 60 },
+    })
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'ok',
+      reboot: 'done',
+      packages: [{ name: 'virtbridge-tool', from: '1.0', to: '1.1' }],
+    })
+    expect(await bootOf()).not.toBe(before)
+  })
+})
+
+describe('verify', () => {
+  test('is content with a guest that is well', async () => {
+    const vars = {
+      verify_ports: [],
+      verify_packages: { 'virtbridge-tool': '1.0', python3: '' },
+      verify_commands: ['test -d /etc'],
+    }
+    const ended = await stage.play('verify', { limit: [host], vars })
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[host]).toMatchObject({ verb: 'verify', outcome: 'ok', problems: [] })
+  })
+
+  test('tells all that is not well at once', async () => {
+    const vars = {
+      verify_services: ['no-such-service'],
+      verify_ports: [9],
+      verify_urls: ['http://127.0.0.1:9/health'],
+      verify_packages: { 'virtbridge-tool': '9.0', 'no-such-package': '' },
+      verify_commands: ['test -d /no-such-folder'],
+      verify_timeout: 1,
+    }
+    const ended = await stage.play('verify', { limit: [host], vars })
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'failed',
+      problems: [
+        'the service no-such-service does not run',
+        'the package virtbridge-tool is 1.1, older than 9.0',
+        'the package no-such-package is not installed',
+        'nobody answers on port 9',
+        'http://127.0.0.1:9/health answers nothing',
+        '`test -d /no-such-folder` ended with 1',
+      ],
+    })
+  })
+})
+
+async function bootOf(): Promise<string> {
+  return (await stage.inside(host, 'cat /proc/sys/kernel/random/boot_id')).stdout
+}

@@ -1,0 +1,184 @@
+import { existsSync } from 'node:fs'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { faultOf, Stage } from './stage.ts'
+
+const host = 'web-1.shop.prod-1'
+const SERVICES = ['chrony', 'cron', 'rsyslog', 'snmpd', 'prometheus-node-exporter']
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHQ0bYQ0yH2p0Jx0sKJm1yXy9QzY1x1n8b3c5d7e9f0a ada@example.com'
+// `openssl passwd -6 -salt virtbridge correct-horse`
+const HASH = '$6$virtbridge$hLvI/8ID4OzWoHOAz835Ey.CmmYaMvDnLqCvJzIQyWwOEA/MNuSo2OkjDp649K3XgZIGyg/J6QsXP0lE8QIUR1'
+
+/** All that a fleet may ask of a guest. */
+const asked = {
+  hostname_name: 'web-1.example.com',
+  ca_certificates_trusted: [{ name: 'fleet', pem: '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----' }],
+  packages_present: ['cron', 'snmp'],
+  users_accounts: [
+    { name: 'ada', comment: 'Ada', sudo: 'nopasswd', keys: [KEY] },
+    { name: 'bob', sudo: 'password', password_hash: HASH },
+  ],
+  ssh_keys_accounts: [{ name: 'root', keys: [KEY] }],
+  chrony_servers: ['127.0.0.1'],
+  rsyslog_servers: [{ host: '127.0.0.1', port: 5514, protocol: 'udp' }],
+  snmpd_listen: ['udp:127.0.0.1:10161'],
+  snmpd_users: [{ name: 'monitor', auth_password: 'auth-secret-1', priv_password: 'priv-secret-1' }],
+  snmpd_location: 'prod-1',
+  sshd_options: { PasswordAuthentication: false, AcceptEnv: ['LANG', 'LC_*'] },
+  motd_text: 'Managed. Changes by hand are undone.',
+  services_enabled: ['cron'],
+  root_password_hash: HASH,
+  monitoring_packages: ['prometheus-node-exporter'],
+  monitoring_services: ['prometheus-node-exporter'],
+}
+
+let stage: Stage
+let root: string
+
+beforeAll(async () => {
+  stage = await Stage.set({ [host]: '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b' })
+  root = stage.guest(host).root
+  // Nobody may set the machine's clock from a guest that is a folder.
+  await mkdir(join(root, 'etc/default'), { recursive: true })
+  await writeFile(join(root, 'etc/default/chrony'), 'DAEMON_OPTS="-x -F 0"\n')
+})
+afterAll(() => stage[Symbol.asyncDispose]())
+
+describe('configure, with all that a fleet may ask of a guest', () => {
+  test('in check mode tells that it would change the guest, and changes nothing', async () => {
+    const before = await stage.stateOf(host)
+    const ended = await stage.play('configure', { limit: [host], vars: asked, check: true })
+    expect(faultOf(ended)).toBe('')
+    expect(ended.recap[host]?.['changed']).toBeGreaterThan(5)
+    expect(await stage.stateOf(host)).toBe(before)
+  })
+
+  test('brings the guest there, and the second time changes nothing', async () => {
+    const first = await stage.play('configure', { limit: [host], vars: asked })
+    expect(faultOf(first)).toBe('')
+    expect(first.result[host]).toMatchObject({ verb: 'configure', outcome: 'ok' })
+    const again = await stage.play('configure', { limit: [host], vars: asked })
+    expect(faultOf(again)).toBe('')
+    expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
+  }, 600_000)
+
+  test('shows no secret, however much it is asked to tell', async () => {
+    const vars = { ...asked, snmpd_users: [{ ...asked.snmpd_users[0], auth_password: 'auth-secret-2' }] }
+    const { stdout, stderr } = await stage.play('configure', { limit: [host], vars, tags: ['snmpd'] })
+    expect(stdout + stderr).not.toMatch(/auth-secret|priv-secret|virtbridge\$hLvI/)
+    const back = await stage.play('configure', { limit: [host], vars: asked, tags: ['snmpd'] })
+    expect(faultOf(back)).toBe('')
+  })
+
+  test('the guest has its name and finds itself by it', async () => {
+    expect(await text('etc/hostname')).toBe('web-1.example.com\n')
+    expect(await text('etc/hosts')).toContain('127.0.1.1\tweb-1.example.com web-1\n')
+  })
+
+  test('accounts are there, get in by their keys, and may be root as they may', async () => {
+    expect(await text('home/ada/.ssh/authorized_keys')).toContain(KEY)
+    expect((await stat(join(root, 'home/ada/.ssh'))).mode & 0o777).toBe(0o700)
+    expect(await stage.inside(host, 'sudo -n -l -U ada')).toMatchObject({
+      stdout: expect.stringContaining('NOPASSWD: ALL') as string,
+    })
+    expect(await text('etc/sudoers.d/virtbridge-bob')).toBe('bob ALL=(ALL:ALL) ALL\n')
+    expect(await text('etc/shadow')).toContain(`bob:${HASH}:`)
+  })
+
+  test('keys of others stay beside those of the fleet', async () => {
+    const keys = await text('root/.ssh/authorized_keys')
+    expect(keys).toContain(KEY)
+    expect(keys.split('\n').filter(line => line.startsWith('ssh-'))).toHaveLength(2)
+  })
+
+  test('root has the password that was asked for', async () => {
+    expect(await text('etc/shadow')).toContain(`root:${HASH}:`)
+  })
+
+  test('chrony runs, and uses the servers of the fleet', async () => {
+    expect((await stage.inside(host, 'chronyc -n sources')).stdout).toContain('127.0.0.1')
+  })
+
+  test('rsyslog runs, and sends what is logged to the log server', async () => {
+    const heard = stage.network.run('python3', ['-c', LISTEN], { cwd: root })
+    await stage.inside(
+      host,
+      'for n in 1 2 3 4 5 6 7 8 9 10; do logger --server 127.0.0.1 --udp --port 9 x; logger word-from-the-guest; sleep 0.3; done',
+    )
+    expect((await heard).stdout).toContain('word-from-the-guest')
+  })
+
+  test('snmpd runs, and answers its users and nobody else', async () => {
+    const ask =
+      'snmpget -v3 -l authPriv -u monitor -a SHA -A auth-secret-1 -x AES -X priv-secret-1 -t 2 -r 1 127.0.0.1:10161 SNMPv2-MIB::sysLocation.0'
+    expect((await stage.inside(host, ask.replace('SNMPv2-MIB::sysLocation.0', '1.3.6.1.2.1.1.6.0'))).stdout).toContain(
+      'prod-1',
+    )
+    const stranger = await stage.inside(host, 'snmpget -v2c -c public -t 1 -r 0 127.0.0.1:10161 1.3.6.1.2.1.1.6.0')
+    expect(stranger.status).not.toBe(0)
+  })
+
+  test('sshd has taken the options on', async () => {
+    const told = (await stage.inside(host, 'sshd -T')).stdout
+    expect(told).toContain('passwordauthentication no')
+    expect(told).toContain('acceptenv LANG')
+  })
+
+  test('what was asked to run runs', async () => {
+    for (const service of SERVICES)
+      expect(await stage.inside(host, `service ${service} status`), service).toMatchObject({ status: 0 })
+  })
+
+  test('what is taken back goes: an authority, an account', async () => {
+    const vars = {
+      ...asked,
+      ca_certificates_trusted: [],
+      ca_certificates_forget: true,
+      users_accounts: [{ name: 'bob', state: 'absent' }],
+    }
+    expect(faultOf(await stage.play('configure', { limit: [host], vars }))).toBe('')
+    expect(existsSync(join(root, 'usr/local/share/ca-certificates/virtbridge-fleet.crt'))).toBe(false)
+    expect(existsSync(join(root, 'etc/sudoers.d/virtbridge-bob'))).toBe(false)
+    expect(await text('etc/passwd')).not.toContain('bob:')
+  })
+})
+
+describe('configure refuses, and changes nothing', () => {
+  test.each<[string, Record<string, unknown>, string]>([
+    ['a name that is none', { hostname_name: 'web 1; reboot' }, 'no host name'],
+    ['an account named root', { users_accounts: [{ name: 'root' }] }, 'root_password'],
+    ['a key that is two lines', { ssh_keys_accounts: [{ name: 'root', keys: [`${KEY}\n${KEY}`] }] }, 'is none'],
+    ['an option of sshd that runs commands', { sshd_options: { ForceCommand: 'sh' } }, 'commands are not set here'],
+    ['an option that sshd does not know', { sshd_options: { NoSuchThing: 'yes' } }, 'failed to validate'],
+    ['a time server with words in it', { chrony_servers: ['a b\nallow all'] }, 'neither a name nor an address'],
+    ['a log server on no port', { rsyslog_servers: [{ host: 'logs', port: 99_999 }] }, 'its port or protocol is none'],
+    [
+      'an authority that is no certificate',
+      { ca_certificates_trusted: [{ name: 'x', pem: 'hello' }] },
+      'no certificate',
+    ],
+    ['a package that no repository has', { packages_present: ['no-such-package'] }, 'No package matching'],
+  ])('%s', async (_, vars, message) => {
+    const before = await stage.stateOf(host)
+    const ended = await stage.play('configure', { limit: [host], vars })
+    expect(ended.result[host]).toMatchObject({ outcome: 'failed', message: expect.stringContaining(message) as string })
+    expect(await stage.stateOf(host)).toBe(before)
+  })
+})
+
+const LISTEN = [
+  'import socket, sys',
+  's = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)',
+  "s.bind(('127.0.0.1', 5514))",
+  's.settimeout(20)',
+  'for _ in range(200):',
+  '    text = s.recv(4096).decode()',
+  "    if 'word-from-the-guest' in text:",
+  '        print(text)',
+  '        break',
+].join('\n')
+
+async function text(path: string): Promise<string> {
+  return readFile(join(root, path), 'utf8')
+}

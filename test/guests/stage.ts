@@ -1,0 +1,163 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ansible } from '../servers/python-environment.ts'
+import { run, type RunResult } from '../servers/run.ts'
+import { startGuestNetwork, type Guest, type GuestNetwork } from './guest-network.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+/** A name that Ansible would run, were it not marked. */
+export const HOSTILE = '{{ lookup("pipe", "touch /tmp/pwned") }}'
+
+/** What a play is asked for: as a controller launches it. */
+export interface Asked {
+  readonly limit?: readonly string[]
+  /** Empty: without a run. */
+  readonly run?: string
+  readonly count?: number
+  readonly reason?: string
+  readonly vars?: Record<string, unknown>
+  readonly tags?: readonly string[]
+  readonly check?: boolean
+  /** What the inventory says of hosts beside what every host has. */
+  readonly hostvars?: Record<string, Record<string, unknown>>
+}
+
+export type Played = RunResult & {
+  /** Per host: how many tasks were ok, changed, failed, … */
+  readonly recap: Record<string, Record<string, number>>
+  /** What the play left by `set_stats` under the key `virtbridge`. */
+  readonly result: Record<string, unknown>
+}
+
+/** Guests, and plays on them as a controller runs them: limit, extra variables, an inventory. */
+export class Stage implements AsyncDisposable {
+  readonly network: GuestNetwork
+  readonly #guests: Readonly<Record<string, Guest>>
+  readonly #uuids: Readonly<Record<string, string>>
+  readonly #folder: string
+  readonly #env: Readonly<Record<string, string>>
+
+  private constructor(network: GuestNetwork, guests: Record<string, Guest>, at: StagePlace) {
+    this.network = network
+    this.#guests = guests
+    this.#uuids = at.uuids
+    this.#folder = at.folder
+    this.#env = at.env
+  }
+
+  /** Boots a guest for each host, with its SMBIOS UUID. */
+  static async set(uuids: Readonly<Record<string, string>>): Promise<Stage> {
+    const { env } = await ansible({})
+    const folder = await mkdtemp(join(tmpdir(), 'virtbridge-plays-'))
+    const network = await startGuestNetwork()
+    const guests: Record<string, Guest> = {}
+    for (const [host, uuid] of Object.entries(uuids)) guests[host] = await network.boot(uuid.toUpperCase())
+    return new Stage(network, guests, { uuids, folder, env })
+  }
+
+  guest(host: string): Guest {
+    const guest = this.#guests[host]
+    if (guest === undefined) throw new Error(`no guest ${host}`)
+    return guest
+  }
+
+  async play(verb: string, asked: Asked): Promise<Played> {
+    const inventory = join(this.#folder, 'inventory.json')
+    await writeFile(inventory, JSON.stringify(this.#inventory(asked.hostvars ?? {})))
+    const id = asked.run ?? 'run-1'
+    const extra = {
+      ...(id === '' ? {} : { virtbridge_run_id: id, virtbridge_expected_count: asked.count ?? 1 }),
+      ...(asked.reason === undefined ? {} : { virtbridge_break_glass_reason: asked.reason }),
+      ...asked.vars,
+    }
+    const args = [
+      join(root, 'playbooks', `${verb}.yml`),
+      `--inventory=${inventory}`,
+      `--private-key=${this.network.key}`,
+      `--extra-vars=${JSON.stringify(extra)}`,
+      '--skip-tags=virtbridge-0123456789abcdef0123456789abcdef',
+      ...(asked.limit === undefined ? [] : ['--limit', asked.limit.join(',')]),
+      ...(asked.tags === undefined ? [] : ['--tags', asked.tags.join(',')]),
+      ...(asked.check === true ? ['--check'] : []),
+    ]
+    const env = {
+      ...this.#env,
+      ANSIBLE_HOST_KEY_CHECKING: '0',
+      ANSIBLE_SHOW_CUSTOM_STATS: '1',
+      ANSIBLE_SSH_ARGS: '-o UserKnownHostsFile=/dev/null -o ControlMaster=no',
+      ANSIBLE_PIPELINING: '1',
+      PYTHONDONTWRITEBYTECODE: '1',
+    }
+    const ended = await this.network.run('ansible-playbook', args, { cwd: this.#folder, env })
+    return { ...ended, recap: recapOf(ended.stdout), result: resultOf(ended.stdout) }
+  }
+
+  /** What a shell in the guest says, from where its daemons are reached too. */
+  async inside(host: string, script: string): Promise<RunResult> {
+    const options = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'BatchMode=yes']
+    return this.network.run('ssh', ['-i', this.network.key, ...options, `root@${this.guest(host).address}`, script])
+  }
+
+  /** The version of a package; empty when it is not installed. */
+  async versionOf(host: string, name: string): Promise<string> {
+    const query = ['dpkg-query', '--show', '--showformat=${Version}', name]
+    const found = await this.network.run('chroot', [this.guest(host).root, ...query])
+    return found.status === 0 ? found.stdout : ''
+  }
+
+  /** A sum over whatever a play could change: every file under /etc, /usr and /var/lib/dpkg with its size, time and mode. */
+  async stateOf(host: string): Promise<string> {
+    const list = `find etc usr var/lib/dpkg -name 'lock*' -o -name __pycache__ -prune -o -printf '%p %s %T@ %m\\n'`
+    return run('sh', ['-c', `cd "$1" && ${list} | sort | sha256sum`, 'state', this.guest(host).root])
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.network[Symbol.asyncDispose]()
+    await rm(this.#folder, { recursive: true })
+  }
+
+  #inventory(hostvars: Record<string, Record<string, unknown>>): unknown {
+    const hosts = Object.entries(this.#uuids).map(([host, uuid]) => [
+      host,
+      {
+        ansible_host: this.guest(host).address,
+        ansible_user: 'root',
+        ansible_python_interpreter: '/usr/bin/python3',
+        kubevirt_cluster: 'prod-1',
+        kubevirt_namespace: 'shop',
+        kubevirt_name: { __ansible_unsafe: HOSTILE },
+        kubevirt_uid: '0b5a5c1e-6f0e-4d5e-9a39-0f3f0a1b2c3d',
+        kubevirt_firmware_uuid: uuid,
+        ...hostvars[host],
+      },
+    ])
+    return { all: { hosts: Object.fromEntries(hosts) as unknown } }
+  }
+}
+
+interface StagePlace {
+  readonly uuids: Readonly<Record<string, string>>
+  readonly folder: string
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** All that was printed when a play failed, so that a broken test shows why. */
+export function faultOf({ status, stdout, stderr }: RunResult): string {
+  return status === 0 ? '' : stdout + stderr
+}
+
+function recapOf(stdout: string): Played['recap'] {
+  const lines = stdout.slice(stdout.indexOf('PLAY RECAP')).matchAll(/^(\S+)\s+: (ok=.*)$/gm)
+  return Object.fromEntries(
+    [...lines].map(([, host = '', counts = '']) => [
+      host,
+      Object.fromEntries([...counts.matchAll(/(\w+)=(\d+)/g)].map(([, key = '', value]) => [key, Number(value)])),
+    ]),
+  )
+}
+
+function resultOf(stdout: string): Played['result'] {
+  const told = /CUSTOM STATS: \*+\s+RUN: (\{[^]*\})\s*$/.exec(stdout)?.[1]
+  return told === undefined ? {} : (JSON.parse(told) as { virtbridge: Played['result'] }).virtbridge
+}
