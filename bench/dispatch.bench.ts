@@ -1,6 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { followHistory, History, Ledger, plan } from '../src/day2/index.ts'
 import { hostEvent } from '../src/day2/event.ts'
 import { planned } from '../src/day2/record.ts'
@@ -21,6 +23,7 @@ const DAY = 86_400_000
 /** Work that is planned, launched, followed and remembered, at the size of a fleet. */
 export async function* run(): AsyncIterable<Measure> {
   yield planning()
+  yield resting()
   yield* followed()
   yield* launched()
   yield* remembered()
@@ -44,6 +47,27 @@ function planning(): Measure {
   if (entries !== VMS + VMS / RESULTS_PER_RUN) throw new Error(`${entries} entries were planned`)
   const what = `${VMS.toLocaleString('en')} VMs due for one step, planned and coalesced`
   return { what, value: (user + system) / 1e6, unit: 's of CPU', must: { of: 'value', atMost: 1 } }
+}
+
+/** What day 2 holds for VMs on which nothing was ever done, above the fleet itself. */
+function resting(): Measure {
+  const fleet = emptyFleet()
+  for (let number = 0; number < VMS; number += 1) put(fleet, { ...fresh(number), adopted: true })
+  const ledger = new Ledger()
+  const before = heapUsed()
+  const kept = Array.from({ length: 3 }, () => plan({ fleet, ledger, waitingSince: new Map() }, FREELY, Date.now()))
+  const bytes = Math.max(0, heapUsed() - before) / VMS
+  if (kept.some(decisions => decisions.length > 0)) throw new Error('something starts on what was there before')
+  const what = 'memory of day 2 for a VM without a run'
+  return { what, value: bytes, unit: 'bytes', must: { of: 'value', atMost: 1024 } }
+}
+
+/** Bytes of the heap once what nobody holds is gone. */
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  for (let round = 0; round < 3; round += 1) collect()
+  return process.memoryUsage().heapUsed
 }
 
 async function* followed(): AsyncIterable<Measure> {
