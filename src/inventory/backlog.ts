@@ -23,8 +23,9 @@ export class Backlog {
     this.#fresh.add(keys)
   }
 
-  addClaims(keys: Iterable<string>): void {
-    this.#claims.add(keys)
+  /** Those that were never looked at will be anyway. */
+  addClaims(keys: readonly string[]): void {
+    this.#claims.add(keys.filter(key => !this.#fresh.has(key)))
   }
 
   addShown(keys: Iterable<string>): void {
