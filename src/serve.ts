@@ -75,6 +75,8 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   })
   const url = await listen(app, config.http.listen)
   stack.defer(() => app.close())
+  // The first who reads need not wait for all of it. What fails here fails again for who reads.
+  current.cache.prepare().catch(() => undefined)
   const onVerb = ({ host, uid }: { host: string; uid: string }): void => {
     const record = fleet.byHost(host)
     if (record?.uid === uid) current.cache.refresh(record)

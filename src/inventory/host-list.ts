@@ -1,7 +1,7 @@
 import { byText, numberOf, type Order, type Range, search } from './ranges.ts'
 
 /** A host in so many begins a range, by its name alone. */
-const HOSTS_A_RANGE = 128
+const HOSTS_A_RANGE = 256
 
 /** Hosts by name. */
 export const BY_NAME: Order<string> = { compare: byText, opens: host => numberOf(host) % HOSTS_A_RANGE === 0 }

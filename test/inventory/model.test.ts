@@ -21,8 +21,8 @@ const VIEWS: readonly View[] = [
 ]
 
 /** Names of which every second begins a range of hosts, and of those some a range of groups. */
-const NAMES = namesThat(host => numberOf(host) % 128 === 0, 6)
-const OTHERS = namesThat(host => numberOf(host) % 128 !== 0, 5)
+const NAMES = namesThat(host => numberOf(host) % 256 === 0, 6)
+const OTHERS = namesThat(host => numberOf(host) % 256 !== 0, 5)
 /** Names that are those of groups, or of hosts elsewhere. */
 const ODD = ['all', 'ungrouped', 'status_running', 'label_app_a', 'vm-0.shop.prod-1']
 

@@ -49,7 +49,7 @@ export function naiveDocument(
   const vars = hosts
     .sort(([one], [other]) => BY_NAME.compare(one, other))
     .map(
-      ([name, text], index) => `${index > 0 ? ',' : ''}${index === 0 || opens(name, 128) ? GAP : ''}"${name}":${text}`,
+      ([name, text], index) => `${index > 0 ? ',' : ''}${index === 0 || opens(name, 256) ? GAP : ''}"${name}":${text}`,
     )
   return `{"_meta":{"hostvars":{${vars.join('')}}},${groupText(places)}}`
 }
