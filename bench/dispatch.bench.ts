@@ -148,12 +148,10 @@ async function* remembered(): AsyncIterable<Measure> {
       if (rows.length === 0) throw new Error('a host without results')
       return performance.now() - asked
     }).sort((a, b) => a - b)
-    yield {
-      what: 'all results of one host (100), p99',
-      value: took.at(-3) ?? Number.NaN,
-      unit: 'ms',
-      must: { of: 'value', atMost: 10 },
-    }
+    const what100 = 'all results of one host (100)'
+    const [half, most] = [took[100] ?? Number.NaN, took[197] ?? Number.NaN]
+    yield { what: `${what100}, p50`, value: half, unit: 'ms', must: { of: 'value', atMost: 10 } }
+    yield { what: `${what100}, p99`, value: most, unit: 'ms', must: { of: 'value', atMost: 10 } }
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
