@@ -33,6 +33,8 @@ export class Gallery {
   readonly #warnings: Warnings
   readonly #sheets = new Map<string, Sheet>()
   readonly #exhibits = new Map<string, Exhibit>()
+  /** What was found for a view and a rendering: to write their key takes longer than the rest of an answer. */
+  readonly #found = new WeakMap<View, Map<Rendering, Exhibit>>()
   readonly #past = new Past()
 
   constructor(warnings: Warnings) {
@@ -51,7 +53,17 @@ export class Gallery {
   }
 
   find(view: View, rendering: Rendering): Exhibit | undefined {
-    return this.#exhibits.get(keyOf(view, rendering))
+    const known = this.#found.get(view)?.get(rendering)
+    if (known !== undefined) return known
+    const found = this.#exhibits.get(keyOf(view, rendering))
+    if (found !== undefined) this.#noteFound(view, rendering, found)
+    return found
+  }
+
+  #noteFound(view: View, rendering: Rendering, exhibit: Exhibit): void {
+    const known = this.#found.get(view)
+    if (known === undefined) this.#found.set(view, new Map([[rendering, exhibit]]))
+    else known.set(rendering, exhibit)
   }
 
   /** Opens a view in a rendering. It is empty until each VM was shown. */
