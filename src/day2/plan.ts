@@ -120,7 +120,13 @@ export function whyNotOnboard(
   if (done !== undefined && done.refusals >= MAX_REFUSALS) return `refused ${done.refusals} times: ${done.detail}`
   if (done !== undefined && now < done.at + retryAfter(done.refusals))
     return `refused, tried again later: ${done.detail}`
-  return world.ledger.lost || unsynced(record, world.fleet.clusters) || held(record, world.ledger) || conflicted(record) || unready(record)
+  return (
+    world.ledger.lost ||
+    unsynced(record, world.fleet.clusters) ||
+    held(record, world.ledger) ||
+    conflicted(record) ||
+    unready(record)
+  )
 }
 
 /** What was done with the guest: one that moved here from another cluster was another VM then. */
