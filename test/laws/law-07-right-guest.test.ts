@@ -44,20 +44,36 @@ describe('7. The right guest. Before a launch the controller’s own host variab
     for (const play of parse(readFileSync(new URL(name, PLAYBOOKS), 'utf8')) as Task[]) {
       expect(play['gather_facts']).toBe(false)
       expect(play['pre_tasks'] ?? play['roles']).toBeUndefined()
-      const first = firstOf(play['tasks'] as Task[])
-      expect(first['ansible.builtin.import_role']).toEqual({ name: 'guard' })
-      expect(first['tags']).toEqual(['always'])
-      expect(first['when']).toBeUndefined()
+      const tasks = play['tasks'] as Task[]
+      expect(tasks).toHaveLength(1)
+      expect(tasks[0]).toMatchObject({ 'ansible.builtin.import_role': { name: 'verb' } })
+      expect(tasks[0]?.['when']).toBeUndefined()
     }
   })
 
+  test('as the frame of every play does, whatever tags are asked for', () => {
+    const first = firstOf(tasksOf('verb', 'main'))
+    expect(first['ansible.builtin.include_role']).toEqual({ name: 'guard', apply: { tags: ['always'] } })
+    expect(first['tags']).toEqual(['always'])
+    expect(first['when']).toBeUndefined()
+  })
+
   test('and the proof is the SMBIOS UUID, asked of the guest before anything is changed', () => {
-    const tasks = parse(readFileSync(new URL('roles/guard/tasks/main.yml', PLAYBOOKS), 'utf8')) as Task[]
-    const modules = tasks.map(task => Object.keys(task).find(key => key.startsWith('ansible.')) ?? '')
-    const looks = ['assert', 'slurp', 'setup', 'set_fact', 'fail', 'debug'].map(each => `ansible.builtin.${each}`)
-    expect(modules.filter(module => !looks.includes(module))).toEqual([])
-    expect(JSON.stringify(tasks)).toContain('/sys/class/dmi/id/product_uuid')
-    expect(JSON.stringify(tasks)).toContain('kubevirt_firmware_uuid')
+    const looks = ['assert', 'include_tasks', 'slurp', 'setup'].map(each => `ansible.builtin.${each}`)
+    // Of a script for Windows all that it does stands in the task.
+    const windows = ['ansible.windows.win_powershell', 'ansible.windows.setup']
+    const main = tasksOf('guard', 'main')
+    expect(main.at(-1)?.['when']).toBeUndefined()
+    for (const [file, question] of [
+      ['linux', '/sys/class/dmi/id/product_uuid'],
+      ['windows', '(Get-CimInstance -ClassName Win32_ComputerSystemProduct).UUID'],
+    ] as const) {
+      const tasks = [...main, ...tasksOf('guard', file)]
+      const modules = tasks.map(task => Object.keys(task).find(key => key.startsWith('ansible.')) ?? '')
+      expect(modules.filter(module => ![...looks, ...windows].includes(module))).toEqual([])
+      expect(JSON.stringify(tasks)).toContain(question)
+      expect(JSON.stringify(tasks)).toContain('kubevirt_firmware_uuid')
+    }
   })
 })
 
@@ -67,4 +83,8 @@ type Task = Record<string, unknown>
 function firstOf(tasks: readonly Task[]): Task {
   const [first = {}] = tasks
   return Array.isArray(first['block']) ? firstOf(first['block'] as Task[]) : first
+}
+
+function tasksOf(role: string, file: string): readonly Task[] {
+  return parse(readFileSync(new URL(`roles/${role}/tasks/${file}.yml`, PLAYBOOKS), 'utf8')) as Task[]
 }
