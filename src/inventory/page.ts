@@ -3,11 +3,13 @@ import { Document } from './document.ts'
 import { GroupBook } from './group-book.ts'
 import type { GroupRange, Place } from './group-list.ts'
 import { type GroupSet, isSameSet } from './group-set.ts'
-import { BY_NAME, type HostList, HostRange } from './host-list.ts'
+import { BY_NAME } from './host-list.ts'
 import { Naming } from './naming.ts'
 import { GAP, Piece } from './piece.ts'
+import { type PageLeaf, PageRange } from './page-range.ts'
 import { Ranges } from './ranges.ts'
-import { bytesIn, type Sheet, type Shown, spliced } from './sheet.ts'
+import type { Sheet } from './sheet.ts'
+import { bytesIn, type Shown, spliced } from './sheet-range.ts'
 
 /** Told of what is odd with a page. */
 export interface PageWarnings {
@@ -249,45 +251,6 @@ export class Page {
     for (const { group, parent } of groups)
       for (const name of parent === undefined ? [group] : [group, parent])
         for (const host of this.#naming.whoWishes(name)) this.#rename(host)
-  }
-}
-
-/** Neighbours of a page, in one piece. */
-interface PageLeaf {
-  readonly list: HostList
-  readonly piece: Piece
-}
-
-class PageRange extends HostRange {
-  /** Null when it has to be made: a host came, went or changed. */
-  leaf: PageLeaf | null = null
-
-  touch(): void {
-    this.leaf = null
-  }
-
-  override add(host: string): boolean {
-    this.leaf = null
-    return super.add(host)
-  }
-
-  override remove(host: string): boolean {
-    this.leaf = null
-    return super.remove(host)
-  }
-
-  override split(host: string): PageRange {
-    this.leaf = null
-    return super.split(host) as PageRange
-  }
-
-  override join(next: PageRange): void {
-    this.leaf = null
-    super.join(next)
-  }
-
-  protected override another(): PageRange {
-    return new PageRange()
   }
 }
 

@@ -104,7 +104,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['inventory/group-set', 'MAX_SHARED_GROUPS', 10_000, 'inventory/group-set', 'ten thousand groups are shared'],
   ['inventory/inventory', 'MAX_STEPS', 2_000, 'inventory/prepare', 'waits for two thousand steps at most'],
   ['inventory/pack', 'MAX_PACKING', 2, 'inventory/encoded', 'two pieces are compressed at once'],
-  ['inventory/sheet', 'MAX_FRESH', 64, 'inventory/prepare', 'no more than 64 hosts'],
+  ['inventory/sheet-range', 'MAX_FRESH', 64, 'inventory/prepare', 'no more than 64 hosts'],
   ['inventory/zstd-frame', 'MAX_BLOCK', 131_072, 'inventory/encoded', 'longer than a block of zstd'],
   ['inventory/past', 'MAX_PAST_HOSTS', 1_000_000, 'inventory/past', 'a million hosts of past documents'],
   ['inventory/past', 'MAX_PAST_DOCUMENTS', 200, 'inventory/past', 'two hundred past documents'],
