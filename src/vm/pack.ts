@@ -243,7 +243,9 @@ function addForm(value: Readonly<Record<string, unknown>>): number {
 function sampleOf(keys: readonly string[], value: Readonly<Record<string, unknown>>): readonly unknown[] {
   return keys.map(key => {
     const one = value[key]
-    return typeof one === 'object' || (typeof one === 'string' && one.length > LONGEST_WORD) ? undefined : one
+    if (typeof one === 'object' || (typeof one === 'string' && one.length > LONGEST_WORD)) return undefined
+    // As in JSON, where -0 is 0.
+    return one === 0 ? 0 : one
   })
 }
 

@@ -9,16 +9,12 @@ test('an id is the same for the same thing, for ever: these are keys in other sy
 })
 
 test('an id is a UUIDv5 as any other program makes it', () => {
+  const text = fc.oneof(fc.string({ maxLength: 9 }), fc.constantFrom('', 'ü', '\ud800', '💾'))
   fc.assert(
-    fc.property(
-      fc.string({ unit: 'binary' }),
-      fc.array(fc.string({ maxLength: 9 }), { maxLength: 3 }),
-      (uid, thing) => {
-        const name = JSON.stringify(['c', uid, 'created', ...thing])
-        expect(factId('c', uid, 'created', thing)).toBe(uuid5(name, '0f2a7a52-8a3e-5c0f-9d6b-6f1f5a3c7e21'))
-      },
-    ),
-    { numRuns: 50 },
+    fc.property(text, text, (uid, thing) => {
+      const name = JSON.stringify(['c', uid, 'created', thing])
+      expect(factId('c', uid, 'created', [thing])).toBe(uuid5(name, '0f2a7a52-8a3e-5c0f-9d6b-6f1f5a3c7e21'))
+    }),
   )
 })
 
