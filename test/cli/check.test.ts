@@ -185,7 +185,9 @@ test('a short token is warned of, and not shown', async () => {
   })
   expect([code, out]).toEqual([
     0,
-    expect.stringMatching(/^warn {2}http token short: lets nobody in: it is shorter than 16 characters, or no hash$/m) as string,
+    expect.stringMatching(
+      /^warn {2}http token short: lets nobody in: it is shorter than 16 characters, or no hash$/m,
+    ) as string,
   ])
   expect(out).not.toContain('hunter2')
 })

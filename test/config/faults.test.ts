@@ -230,7 +230,7 @@ inventory:
 `)
   expect(faults.map(({ path, message }) => `${path}: ${message}`)).toEqual([
     'inventory.views.0.selector: "a b" is no condition on labels; "=x" is no condition on labels',
-    'inventory.views.1.selector: "env in prod" is no condition on labels',
     'inventory.views.1.clusters.0: no cluster is called "b", so the view would never open',
+    'inventory.views.1.selector: "env in prod" is no condition on labels',
   ])
 })

@@ -74,6 +74,7 @@ const isolate = ['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--k
 /** Every boot has an id of its own, which is how Ansible tells that a guest was rebooted; the kernel's is that of the machine. */
 const init = [
   'mount -t proc proc /proc',
+  'mkdir -p /dev/pts && mount -t devpts -o ptmxmode=0666 devpts /dev/pts && ln -sf pts/ptmx /dev/ptmx',
   'rm -rf /run/*',
   'mkdir -p /run/sshd /run/lock',
   'cat /proc/sys/kernel/random/uuid > /run/boot_id',

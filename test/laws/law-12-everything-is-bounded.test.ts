@@ -154,8 +154,8 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['day2/history', 'MEMORY_ROWS', 100_000, 'day2/history', 'the oldest go first'],
   ['day2/history', 'FILE_ROWS', 5_000_000, 'day2/history', 'the oldest go first'],
   ['day2/history', 'CATCH_UP_PAGE', 500, 'day2/history', 'is made anew from the stream'],
-  ['http/routes/history', 'PAGE', 500, 'http/history', 'come in pages'],
-  ['http/routes/history', 'MAX_PAGE', 5_000, 'http/history', 'come in pages'],
+  ['http/routes/history', 'PAGE', 500, 'http/history', 'comes in pages'],
+  ['http/routes/history', 'MAX_PAGE', 5_000, 'http/history', 'comes in pages'],
   ['day2/returned', 'MAX_RETURNED_BYTES', 4_096, 'day2/returned', 'more than 4 KB'],
   ['day2/wishes', 'COMMANDS_AT_ONCE', 100, 'day2/commands', 'is taken in a hundred at a time'],
 ]

@@ -9,7 +9,13 @@ import type { Tool } from './toolchain.ts'
 
 const suite = 'bookworm'
 const packages = [
-  ...['python3', 'python3-apt', 'ca-certificates', 'iproute2', 'openssh-server', 'procps', 'sudo'],
+  'python3',
+  'python3-apt',
+  'ca-certificates',
+  'iproute2',
+  'openssh-server',
+  'procps',
+  'sudo',
   // Without systemd, services are started by scripts, which some packages do not have any more.
   'orphan-sysvinit-scripts',
 ]
