@@ -28,15 +28,16 @@ class Chunks extends Readable {
 
   #handOver(to: Writable): void {
     if (to.destroyed) return
+    let room = true
     to.cork()
     for (let left = HANDED_OVER; left > 0 && this.#next < this.#chunks.length; this.#next += 1) {
       const chunk = this.#chunks[this.#next] as Buffer
       left -= chunk.length
-      to.write(chunk)
+      room = to.write(chunk)
     }
     to.uncork()
     if (this.#next >= this.#chunks.length) to.end()
-    else if (to.writableNeedDrain) to.once('drain', () => this.#handOver(to))
+    else if (!room) to.once('drain', () => this.#handOver(to))
     else setImmediate(() => this.#handOver(to))
   }
 }

@@ -6,7 +6,7 @@ import { type Admin, type EachMessagePayload, Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { runProgram } from '../../src/cli/program.ts'
-import type { LogHealth, Position, Stored, Stream } from '../../src/log/index.ts'
+import { type LogHealth, type Position, RECORDS_VERSION, type Stored, type Stream } from '../../src/log/index.ts'
 import { createTopics, openKafkaLog } from '../../src/log/kafka/index.ts'
 import { OUTBOX_BYTES } from '../../src/log/kafka/outbox.ts'
 import { all, conformance, latest } from '../log/conformance.ts'
@@ -268,7 +268,7 @@ test('a log that a newer program writes is refused before it is taken over: the 
   await producer.disconnect()
   await expect(openIn(folder.path, kafka.brokers)).rejects.toMatchObject({
     code: 'log_newer',
-    message: `the log ${basename(folder.path)}.* is written by a newer virtbridge (records 7, this one knows 1)`,
+    message: `the log ${basename(folder.path)}.* is written by a newer virtbridge (records 7, this one knows ${RECORDS_VERSION})`,
     hint: expect.stringContaining('start the newer version again') as string,
   })
   await running.append([{ stream: 'state.fleet', key: 'c', value: { schema: 1 } }])
