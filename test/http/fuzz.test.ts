@@ -8,29 +8,17 @@ import { viewOfAll } from '../../src/inventory/view.ts'
 import { guest } from '../day2/guest.ts'
 import { bearer, type Desk, openDesk, TOKENS } from './desk.ts'
 import { documentOf, operationsOf } from './document.ts'
+import { EXPLANATION } from './explanation.ts'
 
 const VIEWS = [viewOfAll('web', { builtin: true, labels: ['app'], maxPerLabel: 2 })]
 /** Beyond any that a test makes. */
 const LIMITS = { token: { burst: 1e9, perSecond: 1e9 }, stranger: { burst: 1e9, perSecond: 1e9 } }
-const EXPLANATION = {
-  host: '',
-  uid: '',
-  cluster: { name: '', status: '', reason: '', staleness: '' },
-  known_since: '',
-  adopted: true,
-  inventory: { enabled: true, because: '' },
-  launch: { possible: true, because: '' },
-  onboard: { due: true, because: '' },
-  verbs: [],
-  waiting: [],
-  last_event: '',
-} as never
 
 let desk: Desk
 let url: string
 let routes: readonly { method: string; url: string; parameters: readonly { name: string; in: string }[] }[]
 beforeAll(async () => {
-  desk = await openDesk({ limits: LIMITS, explain: () => EXPLANATION }, VIEWS)
+  desk = await openDesk({ limits: LIMITS, explain: () => EXPLANATION as never }, VIEWS)
   desk.cluster('prod-1')
   desk.put(guest('web-1'), guest('db-2'))
   await desk.events(3)

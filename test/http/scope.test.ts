@@ -6,6 +6,7 @@ import { viewOfAll } from '../../src/inventory/view.ts'
 import { seesKey } from '../../src/http/scope.ts'
 import { guest } from '../day2/guest.ts'
 import { bearer, type Desk, openDesk, TOKENS } from './desk.ts'
+import { EXPLANATION } from './explanation.ts'
 
 const [SHOP, PROD] = [bearer(TOKENS.shop), bearer(TOKENS.prod)]
 const MINE = 'web-1.shop.prod-1'
@@ -38,20 +39,6 @@ beforeAll(async () => {
   ] as never)
 })
 afterAll(() => desk[Symbol.asyncDispose]())
-
-const EXPLANATION = {
-  host: '',
-  uid: '',
-  cluster: { name: '', status: '', reason: '', staleness: '' },
-  known_since: '',
-  adopted: true,
-  inventory: { enabled: true, because: '' },
-  launch: { possible: true, because: '' },
-  onboard: { due: true, because: '' },
-  verbs: [],
-  waiting: [],
-  last_event: '',
-}
 
 async function body<T>(path: string, headers = SHOP): Promise<T> {
   return (await desk.get(path, headers)).json<T>()
