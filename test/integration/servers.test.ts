@@ -167,5 +167,7 @@ test('ansible-core and ansible-rulebook are the versions that are pinned', async
   const rules = await rulebook()
   const told = await run(join(rules.bin, 'ansible-rulebook'), ['--version'], { env: rules.env })
   expect(told).toContain('ansible-rulebook [1.3.2]')
+  const older = await rulebook({ version: '1.1.7' })
+  expect(await run(join(older.bin, 'ansible-rulebook'), ['--version'], { env: older.env })).toContain('[1.1.7]')
   expect(told).toContain('Drools_jpy version = 0.4.1')
 })

@@ -105,9 +105,23 @@ export async function ansible(options: { say?: Say } = {}): Promise<PythonEnviro
   return { bin: join(folder, 'bin'), env: environmentOf(folder) }
 }
 
-/** ansible-rulebook's programs, with `JAVA_HOME` of the Java it was built for. */
-export async function rulebook(options: { say?: Say } = {}): Promise<PythonEnvironment> {
-  const folder = await provision(rulebookRecipe, options)
+/** The ansible-rulebook of AAP 2.5, as `python/rulebook-1.1.txt` pins it. */
+export const olderRulebookRecipe: Recipe = {
+  name: 'rulebook-1.1',
+  why: 'ansible-rulebook 1.1 (a Python environment of 130 MB)',
+  takes: '20 seconds',
+  tools: [python, java],
+  inputs: [lockOf('rulebook-1.1')],
+  build: (into, context) => buildEnvironment('rulebook-1.1', into, context),
+}
+
+/** The versions of ansible-rulebook that rulebooks and event plugins are run on: that of AAP 2.5, and the newest. */
+export const RULEBOOKS = ['1.1.7', '1.3.2'] as const
+export type RulebookVersion = (typeof RULEBOOKS)[number]
+
+/** ansible-rulebook's programs (the newest unless told), with `JAVA_HOME` of the Java it was built for. */
+export async function rulebook(options: { say?: Say; version?: RulebookVersion } = {}): Promise<PythonEnvironment> {
+  const folder = await provision(options.version === '1.1.7' ? olderRulebookRecipe : rulebookRecipe, options)
   const javaHome = await readFile(join(folder, 'java-home'), 'utf8')
   const env = environmentOf(folder)
   return {

@@ -7,6 +7,7 @@ import {
   kubevirtCoreRecipe,
   OLDER_CORES,
   olderCoreRecipe,
+  olderRulebookRecipe,
   rulebookRecipe,
 } from './python-environment.ts'
 
@@ -17,6 +18,7 @@ export const recipes: readonly Recipe[] = [
   kubevirtCoreRecipe,
   collectionToolsRecipe,
   rulebookRecipe,
+  olderRulebookRecipe,
   kafkaRecipe,
   kubeRecipe,
 ]
