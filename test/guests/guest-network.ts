@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Recipe } from '../servers/cache.ts'
 import { guestRoot, type GuestRoot } from '../servers/guest-root.ts'
 import { run, runToEnd, type RunOptions, type RunResult } from '../servers/run.ts'
 import { ServerProcess } from '../servers/server-process.ts'
@@ -18,8 +19,8 @@ export interface GuestNetwork extends AsyncDisposable {
   readonly key: string
   /** Runs a program inside. */
   run(program: string, args: readonly string[], options?: RunOptions): Promise<RunResult>
-  /** Boots a guest from a copy of the Debian root of its own; it ends with the network, at the latest. */
-  boot(uuid: string): Promise<Guest>
+  /** Boots a guest from a copy of the Debian root of its own, or of another root; it ends with the network, at the latest. */
+  boot(uuid: string, recipe?: Recipe): Promise<Guest>
 }
 
 /** A Debian with its own files, processes, host name and sshd. */
@@ -52,9 +53,9 @@ export async function startGuestNetwork(): Promise<GuestNetwork> {
   const network: GuestNetwork = {
     key,
     run: (program, args, options) => runToEnd('nsenter', [...enter, program, ...args], options),
-    async boot(uuid) {
+    async boot(uuid, recipe) {
       const address = `127.0.1.${++guests}`
-      const root = owned.use(await guestRoot())
+      const root = owned.use(await guestRoot(recipe === undefined ? {} : { recipe }))
       await prepare(root, uuid, `${key}.pub`)
       const logFolder = await mkdtemp(join(tmpdir(), 'virtbridge-sshd-'))
       owned.defer(() => rm(logFolder, { recursive: true, force: true }))

@@ -1,6 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { bundle } from '../servers/bundle.ts'
+import type { Recipe } from '../servers/cache.ts'
 import { ansible } from '../servers/python-environment.ts'
 import { run, type RunResult } from '../servers/run.ts'
 import { startGuestNetwork, type Guest, type GuestNetwork } from './guest-network.ts'
@@ -46,13 +48,13 @@ export class Stage implements AsyncDisposable {
     this.#env = at.env
   }
 
-  /** Boots a guest for each host, with its SMBIOS UUID. */
-  static async set(uuids: Readonly<Record<string, string>>): Promise<Stage> {
-    const { env } = await ansible({})
+  /** Boots a guest for each host, with its SMBIOS UUID, from the Debian root or another. */
+  static async set(uuids: Readonly<Record<string, string>>, recipe?: Recipe): Promise<Stage> {
+    const env = { ...(await ansible({})).env, ANSIBLE_COLLECTIONS_PATH: await bundle() }
     const folder = await mkdtemp(join(tmpdir(), 'virtbridge-plays-'))
     const network = await startGuestNetwork()
     const guests: Record<string, Guest> = {}
-    for (const [host, uuid] of Object.entries(uuids)) guests[host] = await network.boot(uuid.toUpperCase())
+    for (const [host, uuid] of Object.entries(uuids)) guests[host] = await network.boot(uuid.toUpperCase(), recipe)
     return new Stage(network, guests, { uuids, folder, env })
   }
 

@@ -98,13 +98,14 @@ export interface GuestRoot extends AsyncDisposable {
 }
 
 /**
- * A throw-away copy of the Debian root, for one test to change at will. Takes under a second and 250 MB, less where the file system shares blocks.
+ * A throw-away copy of the Debian root, or of another, for one test to change at will. Takes under a second and 250 MB, less where the file system shares blocks.
  *
  * Whatever the test mounts in it, it must unmount; a mount that is left makes the disposal fail rather than delete what is behind it.
  */
-export async function guestRoot(options: { say?: Say } = {}): Promise<GuestRoot> {
+export async function guestRoot(options: { say?: Say; recipe?: Recipe } = {}): Promise<GuestRoot> {
   requireRoot()
-  const source = await provision(guestRecipe, options)
+  const { recipe = guestRecipe, ...rest } = options
+  const source = await provision(recipe, rest)
   const folder = await mkdtemp(join(tmpdir(), 'virtbridge-guest-'))
   const path = join(folder, 'root')
   await run('cp', ['--archive', '--reflink=auto', source, path])

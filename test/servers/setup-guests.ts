@@ -1,15 +1,19 @@
+import { bundleRecipe } from './bundle.ts'
 import { provision } from './cache.ts'
+import { familyRecipe, redhat, suse } from './family-root.ts'
 import { ensureDebootstrap, guestRecipe, requireRoot } from './guest-root.ts'
 import { plain } from './plain.ts'
 import { ansibleRecipe } from './python-environment.ts'
 
-/** Vitest's global setup of the guests suite: root or a clear error, debootstrap, the Debian root and Ansible in the cache. */
+const recipes = [ansibleRecipe, bundleRecipe, guestRecipe, familyRecipe(redhat), familyRecipe(suse)]
+
+/** Vitest's global setup of the guests suite: root or a clear error, debootstrap, the roots and Ansible in the cache. */
 export default async function setup(): Promise<void> {
   const say = (line: string): void => console.log(`guests: ${line}`)
   try {
     requireRoot()
     await ensureDebootstrap(say)
-    for (const recipe of [ansibleRecipe, guestRecipe]) await provision(recipe, { say })
+    for (const recipe of recipes) await provision(recipe, { say })
   } catch (error) {
     throw plain(error)
   }
