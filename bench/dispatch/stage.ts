@@ -1,8 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parse } from 'yaml'
 import { openController } from '../../src/aap/index.ts'
 import {
   Dispatcher,
@@ -18,6 +16,7 @@ import { addressOf } from '../../src/inventory/index.ts'
 import { openSqliteLog } from '../../src/log/index.ts'
 import {
   loadObjects,
+  readObjectFiles,
   type SimulatedController,
   startSimulatedController,
 } from '../../src/simulator/controller/index.ts'
@@ -75,7 +74,7 @@ export async function openStage(hosts: readonly VmRecord[], policy: Partial<Poli
   const log = stack.use(await openSqliteLog({ file: join(folder, 'log.db'), retentionMs: DAY, auditRetentionMs: DAY }))
   const controller = stack.use(
     await startSimulatedController({
-      objects: shipped(),
+      objects: loadObjects(readObjectFiles(DEPLOY)),
       tokens: { [TOKEN]: { user: 'virtbridge', scope: 'write', description: 'virtbridge' } },
       origins: { virtbridge: () => documentOf(hosts) },
       outcome: () => 'hang',
@@ -141,14 +140,6 @@ function documentOf(hosts: readonly VmRecord[]): unknown {
     { kubevirt_uid: record.uid, ansible_host: addressOf(record), kubevirt_enabled: true },
   ])
   return { _meta: { hostvars: Object.fromEntries(vars) as object }, all: { hosts: hosts.map(hostName) } }
-}
-
-function shipped(): ReturnType<typeof loadObjects> {
-  const unsafe = { tag: '!unsafe', resolve: (text: string) => text }
-  const files = readdirSync(DEPLOY).filter(name => name.endsWith('.yml'))
-  return loadObjects(
-    files.map(name => parse(readFileSync(new URL(name, DEPLOY), 'utf8'), { customTags: [unsafe] }) as unknown),
-  )
 }
 
 /** Takes a guest into the fleet. */

@@ -1,9 +1,14 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { parse, stringify } from 'yaml'
+import { stringify } from 'yaml'
 import { type Fleet as SimulatedFleet, startSimulatedFleet } from '../simulator/cast/fleet.ts'
 import { OUTCOME_FAILED, OUTCOME_LABEL } from '../simulator/cast/guest-vm.ts'
-import { loadObjects, type SimulatedController, startSimulatedController } from '../simulator/controller/index.ts'
+import {
+  loadObjects,
+  readObjectFiles,
+  type SimulatedController,
+  startSimulatedController,
+} from '../simulator/controller/index.ts'
 import { type Place, rememberedPort, secretFile } from './place.ts'
 
 /** The world of the demo: servers over HTTP, and a configuration with which the bridge meets them as it would meet real ones. */
@@ -36,7 +41,8 @@ export async function startWorld(place: Place, options: WorldOptions): Promise<W
   const fleet = stack.use(await startSimulatedFleet({ dir: place.fleetDir, speed: options.speed }))
   const controller = stack.use(
     await startSimulatedController({
-      objects: loadObjects(readObjects()),
+      // As this project ships them: the demo's controller is set up as a real one would be.
+      objects: loadObjects(readObjectFiles(OBJECTS)),
       dir: place.controllerDir,
       port: await rememberedPort(place, 'controller', 0),
       tokens: { [own.value]: { user: ACCOUNT, scope: 'write', description: 'virtbridge' } },
@@ -58,17 +64,6 @@ export async function startWorld(place: Place, options: WorldOptions): Promise<W
     tokens: { operator },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   }
-}
-
-/** The controller's objects as this project ships them: the demo's controller is set up as a real one would be. */
-function readObjects(): Record<string, unknown>[] {
-  const unsafe = { tag: '!unsafe', resolve: (text: string) => text }
-  return readdirSync(OBJECTS)
-    .filter(name => name.endsWith('.yml'))
-    .sort()
-    .map(
-      name => parse(readFileSync(new URL(name, OBJECTS), 'utf8'), { customTags: [unsafe] }) as Record<string, unknown>,
-    )
 }
 
 function labelOf(variables: Readonly<Record<string, unknown>>): unknown {

@@ -1,6 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { parse } from 'yaml'
 import {
   launchHazards,
   marker,
@@ -13,20 +11,13 @@ import {
 } from '../../src/aap/index.ts'
 import {
   loadObjects,
+  readObjectFiles,
   startSimulatedController,
   type SimulatedController,
 } from '../../src/simulator/controller/index.ts'
 import { TOKEN } from './recorded.ts'
 
-/** Ansible's mark for text that is no template of its own. */
-const UNSAFE = { tag: '!unsafe', resolve: (text: string) => text }
 const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
-const shipped = readdirSync(DEPLOY)
-  .filter(name => name.endsWith('.yml'))
-  .map(name => parse(readFileSync(new URL(name, DEPLOY), 'utf8'), { customTags: [UNSAFE] }) as unknown)
-
-/** What every installation has and the files so refer to without declaring it. */
-const BUILT_IN = { controller_credential_types: [{ name: 'Machine', kind: 'ssh' }] }
 
 const guest = (name: string, number: number) => ({
   host: `${name}.shop.prod-1`,
@@ -52,7 +43,7 @@ const QUICK = { pendingMs: 1, waitingMs: 1, playMs: 5, eventsDelayMs: 5, cancelM
 
 async function simulated(prefix: 'controller' | ''): Promise<SimulatedController> {
   return startSimulatedController({
-    objects: loadObjects([BUILT_IN, ...shipped]),
+    objects: loadObjects(readObjectFiles(DEPLOY)),
     tokens: {
       [TOKEN]: {
         user: 'virtbridge',

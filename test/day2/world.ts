@@ -1,5 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { parse } from 'yaml'
 import { type Controller, openController } from '../../src/aap/index.ts'
 import {
   type Caps,
@@ -19,6 +17,7 @@ import type { EventLog, Position, Stored } from '../../src/log/index.ts'
 import {
   type ControllerObjects,
   loadObjects,
+  readObjectFiles,
   type OutcomeOf,
   type SimulatedController,
   startSimulatedController,
@@ -39,10 +38,7 @@ export const OPERATOR = 'a-token-of-an-operator'
 export const LAUNCH = { method: 'POST', path: /\/job_templates\/\d+\/launch\/$/ }
 
 const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
-const UNSAFE = { tag: '!unsafe', resolve: (text: string) => text }
-const SHIPPED = readdirSync(DEPLOY)
-  .filter(name => name.endsWith('.yml'))
-  .map(name => parse(readFileSync(new URL(name, DEPLOY), 'utf8'), { customTags: [UNSAFE] }) as unknown)
+const SHIPPED = readObjectFiles(DEPLOY)
 
 export interface Report {
   readonly what: string

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { parse, stringify } from 'yaml'
+import { stringify } from 'yaml'
 import { openApi } from '../../src/cli/api.ts'
 import { createTopics } from '../../src/log/kafka/index.ts'
 import {
   loadObjects,
+  readObjectFiles,
   type SimulatedController,
   startSimulatedController,
 } from '../../src/simulator/controller/index.ts'
@@ -19,7 +19,6 @@ import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
-const UNSAFE = { tag: '!unsafe', resolve: (text: string) => text }
 const TOKEN = 'a-token-of-the-test'
 const SOON = { timeout: 30_000, interval: 20 }
 const QUIET_S = 4
@@ -63,11 +62,8 @@ function serve(config: string): Bridge {
 }
 
 function startController(): Promise<SimulatedController> {
-  const shipped = readdirSync(DEPLOY)
-    .filter(name => name.endsWith('.yml'))
-    .map(name => parse(readFileSync(new URL(name, DEPLOY), 'utf8'), { customTags: [UNSAFE] }) as unknown)
   const tokens = { [TOKEN]: { user: 'virtbridge', scope: 'write', description: 'virtbridge' } } as const
-  return startSimulatedController({ objects: loadObjects(shipped), tokens })
+  return startSimulatedController({ objects: loadObjects(readObjectFiles(DEPLOY)), tokens })
 }
 
 test('a bridge that is paused between the record of a launch and its request, and replaced meanwhile, launches nothing when it wakes', async () => {

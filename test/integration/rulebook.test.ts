@@ -1,15 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { appendFile, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { parse } from 'yaml'
-import { loadObjects, startSimulatedController } from '../../src/simulator/controller/index.ts'
+import { loadObjects, readObjectFiles, startSimulatedController } from '../../src/simulator/controller/index.ts'
 import type { SimulatedController } from '../../src/simulator/controller/index.ts'
 import { rulebook } from '../servers/python-environment.ts'
 import { ServerProcess } from '../servers/server-process.ts'
 
 const root = join(import.meta.dirname, '..', '..')
+/** The controller is the one that a site makes of these files. */
+const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
 const token = 'rulebook-token'
 
 let stack: AsyncDisposableStack
@@ -28,7 +29,7 @@ beforeAll(async () => {
 
   controller = starting.use(
     await startSimulatedController({
-      objects: loadObjects(await readObjects()),
+      objects: loadObjects(readObjectFiles(DEPLOY)),
       tokens: { [token]: { user: 'virtbridge' } },
       timing: { pendingMs: 5, waitingMs: 5, playMs: 50, eventsDelayMs: 5 },
     }),
@@ -110,16 +111,6 @@ async function tellAndSettle(change: Change = {}): Promise<{ id: string; host: s
     { timeout: 20_000, interval: 50 },
   )
   return last
-}
-
-/** The controller is the one that a site makes of these files. */
-async function readObjects(): Promise<unknown[]> {
-  const folder = join(root, 'deploy', 'aap')
-  const files = (await readdir(folder)).filter(file => file.endsWith('.yml'))
-  const customTags = [{ tag: '!unsafe', resolve: (text: string) => text }]
-  return Promise.all(
-    files.map(async file => parse(await readFile(join(folder, file), 'utf8'), { customTags }) as unknown),
-  )
 }
 
 function launches(): { limit: string; extra_vars: unknown }[] {

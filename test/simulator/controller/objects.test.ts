@@ -1,20 +1,14 @@
-import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { parse } from 'yaml'
-import { loadObjects } from '../../../src/simulator/controller/index.ts'
+import { loadObjects, readObjectFiles } from '../../../src/simulator/controller/index.ts'
 import { startWorld } from './worlds.ts'
 
 const DEPLOY = new URL('../../../deploy/aap/', import.meta.url)
 
-/** The variable files that are shipped for a real controller. */
-function shipped(): unknown[] {
-  return readdirSync(DEPLOY)
-    .filter(name => name.endsWith('.yml'))
-    .map(name => parse(readFileSync(new URL(name, DEPLOY), 'utf8'), { logLevel: 'silent' }) as unknown)
-}
-
 test('the shipped files make a controller whose own account may do exactly what the bridge needs', async () => {
-  await using world = await startWorld({ objects: loadObjects(shipped()), tokens: { t: { user: 'virtbridge' } } })
+  await using world = await startWorld({
+    objects: loadObjects(readObjectFiles(DEPLOY)),
+    tokens: { t: { user: 'virtbridge' } },
+  })
   const templates = (await world.ask('GET', '/api/v2/job_templates/', undefined, 't')).body as {
     results: { id: number; name: string }[]
   }
