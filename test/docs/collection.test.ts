@@ -87,3 +87,16 @@ test('the collection, its README and its tests name the same versions of ansible
   }
   expect(read('test/servers/python/ansible.txt')).toContain('ansible-core==2.19.')
 })
+
+test('the event filter knows every fact that is published, and no other', () => {
+  const [, listed = ''] =
+    /_FACTS = tuple\(\s*\(([^)]*)\)/.exec(read(`${COLLECTION}/extensions/eda/plugins/event_filter/select.py`)) ?? []
+  const known = [...listed.matchAll(/[a-z0-9_]+/g)].map(([fact]) => fact)
+  const facts = ['vm', 'cluster', 'day2'].flatMap(kind => {
+    const { properties } = JSON.parse(read(`schemas/${kind}-event-v1.json`)) as {
+      properties: { data: { properties: { fact: { enum: string[] } } } }
+    }
+    return properties.data.properties.fact.enum
+  })
+  expect(known).toEqual([...new Set(facts)].sort())
+})
