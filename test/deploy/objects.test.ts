@@ -1,0 +1,179 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { NO_DEFAULT_LIMIT } from '../../src/aap/index.ts'
+import { readObjectFiles } from '../../src/simulator/controller/index.ts'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
+const documents = readObjectFiles(DEPLOY) as Readonly<Record<string, unknown>>[]
+const objects = Object.assign({}, ...documents) as Readonly<Record<string, readonly Entry[]>>
+const plays = readdirSync(join(ROOT, 'playbooks')).filter(name => name.endsWith('.yml'))
+const templates = listed('controller_templates')
+
+interface Entry {
+  readonly name: string
+  readonly [key: string]: unknown
+}
+interface Question {
+  readonly variable: string
+  readonly type: string
+  readonly required: boolean
+  readonly default: unknown
+  readonly choices: readonly string[]
+}
+
+function listed(variable: string): readonly Entry[] {
+  return objects[variable] ?? []
+}
+
+function named(prefix: string): readonly Entry[] {
+  return templates.filter(({ name }) => name.startsWith(prefix))
+}
+
+function titleOf(play: string): string {
+  const words = play.replace('.yml', '').split('_')
+  return words.map(word => word.slice(0, 1).toUpperCase() + word.slice(1)).join(' ')
+}
+
+function surveyOf(template: Entry): readonly Question[] {
+  return (template['survey_spec'] as { spec: readonly Question[] } | undefined)?.spec ?? []
+}
+
+/** Who holds a role on which job templates. */
+function holders(who: 'user' | 'team', name: string, role: string): readonly string[] {
+  const held = listed('controller_roles').filter(
+    entry => entry[who] === name && [entry['roles'] ?? entry['role']].flat().includes(role),
+  )
+  return held.flatMap(entry => (entry['job_templates'] ?? []) as string[])
+}
+
+describe('the variable files of deploy/aap', () => {
+  test('say each variable in one file alone: of two, Ansible would take the last', () => {
+    const names = documents.flatMap(document => Object.keys(document))
+    expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([])
+  })
+
+  test('name each object once', () => {
+    for (const [variable, entries] of Object.entries(objects)) {
+      if (!Array.isArray(entries) || variable === 'controller_roles') continue
+      const all = (entries as Entry[]).map(({ name, username }) => name ?? username)
+      expect(new Set(all).size, variable).toBe(all.length)
+    }
+  })
+
+  test('hold no secret: what is one comes from a variable of the site', () => {
+    const secret = /token|password|key$|key_data|secret/i
+    for (const { name, inputs } of [...listed('controller_credentials'), ...listed('eda_credentials')])
+      for (const [field, value] of Object.entries((inputs ?? {}) as Record<string, unknown>))
+        if (secret.test(field)) expect(value, `${name}: ${field}`).toMatch(/^\{\{ \w+.* \}\}$/)
+  })
+
+  test('are told in their README, each with each variable that it wants', () => {
+    const readme = readFileSync(new URL('README.md', DEPLOY), 'utf8')
+    for (const file of readdirSync(DEPLOY).filter(each => each.endsWith('.yml'))) {
+      expect(readme, file).toContain(`\`${file}\``)
+      const text = readFileSync(new URL(file, DEPLOY), 'utf8')
+      const wanted = [...text.matchAll(/\{\{ (virtbridge_\w+)/g)].map(([, name = '']) => name)
+      for (const name of wanted) expect(readme, `${file}: ${name}`).toContain(`\`${name}\``)
+    }
+  })
+})
+
+describe('the templates that virtbridge launches', () => {
+  test('are one for each play, by its name', () => {
+    const told = named('Day2 | ').map(({ name, playbook }) => [name, playbook])
+    const meant = plays.map(play => [`Day2 | ${titleOf(play)}`, `playbooks/${play}`])
+    expect(told.toSorted()).toEqual(meant.toSorted())
+  })
+
+  test.each(named('Day2 | '))('$name prompts for what a launch sends, and names nobody by itself', template => {
+    for (const prompt of ['limit', 'variables', 'skip_tags', 'job_type', 'diff_mode', 'timeout', 'labels'])
+      expect(template[`ask_${prompt}_on_launch`], prompt).toBe(true)
+    expect(template).toMatchObject({
+      limit: NO_DEFAULT_LIMIT,
+      inventory: 'virtbridge fleet',
+      job_slice_count: 1,
+      allow_simultaneous: true,
+    })
+    expect(template['timeout']).toBeGreaterThan(0)
+    expect(template['survey_spec']).toBeUndefined()
+  })
+
+  test('are all that the bridge may launch; it sees those of break glass, and holds no other role', () => {
+    expect(holders('user', 'virtbridge', 'execute').toSorted()).toEqual(
+      named('Day2 | ')
+        .map(({ name }) => name)
+        .toSorted(),
+    )
+    expect(holders('user', 'virtbridge', 'read').toSorted()).toEqual(
+      named('Break glass | ')
+        .map(({ name }) => name)
+        .toSorted(),
+    )
+    const all = listed('controller_roles').filter(({ user }) => user === 'virtbridge')
+    expect(all.flatMap(entry => [entry['roles'] ?? entry['role']].flat()).toSorted()).toEqual([
+      'execute',
+      'read',
+      'read',
+      'update',
+    ])
+  })
+})
+
+describe('the templates that people launch', () => {
+  test('run plays that are there, on no guest when they ask virtbridge', () => {
+    for (const { name, playbook, inventory } of templates) {
+      expect(existsSync(join(ROOT, String(playbook))), name).toBe(true)
+      if (!name.startsWith('Operators | ')) continue
+      expect(inventory).toBe('virtbridge localhost')
+      const [play] = parse(readFileSync(join(ROOT, String(playbook)), 'utf8')) as { hosts: string }[]
+      expect(play?.hosts).toBe('localhost')
+    }
+    const own = readdirSync(join(ROOT, 'playbooks', 'operators')).filter(name => name.endsWith('.yml'))
+    const used = new Set(named('Operators | ').map(({ playbook }) => playbook))
+    expect(own.filter(play => !used.has(`playbooks/operators/${play}`))).toEqual([])
+  })
+
+  test('are launched by those whom they are for, and by nobody else', () => {
+    for (const [team, prefix] of [
+      ['virtbridge operators', 'Operators | '],
+      ['virtbridge break glass', 'Break glass | '],
+    ] as const) {
+      expect(listed('aap_teams').map(({ name }) => name)).toContain(team)
+      expect(holders('team', team, 'execute').toSorted()).toEqual(
+        named(prefix)
+          .map(({ name }) => name)
+          .toSorted(),
+      )
+    }
+  })
+
+  test.each(named('Break glass | '))('$name wants a limit, a reason and a number, and names nobody by itself', entry => {
+    expect(entry).toMatchObject({ limit: NO_DEFAULT_LIMIT, ask_limit_on_launch: true, survey_enabled: true })
+    const required = surveyOf(entry).filter(question => question.required && question.default === '')
+    expect(required.map(({ variable }) => variable)).toEqual([
+      'virtbridge_break_glass_reason',
+      'virtbridge_expected_count',
+    ])
+  })
+
+  test.each(templates.filter(entry => surveyOf(entry).length > 0))('the survey of $name can be answered', entry => {
+    for (const { variable, type, choices, default: usual } of surveyOf(entry)) {
+      expect(['text', 'textarea', 'integer', 'multiplechoice']).toContain(type)
+      // A choice that YAML takes for something else than a text (no, yes) is no choice of the controller's.
+      for (const choice of choices) expect(typeof choice, variable).toBe('string')
+      if (type === 'multiplechoice') expect(choices).toContain(usual)
+      else expect(choices).toEqual([])
+    }
+  })
+
+  test('ask only for variables that somebody reads', () => {
+    const text = readdirSync(join(ROOT, 'playbooks'), { recursive: true, encoding: 'utf8' })
+      .filter(name => name.endsWith('.yml'))
+      .map(name => readFileSync(join(ROOT, 'playbooks', name), 'utf8'))
+      .join('\n')
+    for (const { variable } of templates.flatMap(surveyOf)) expect(text).toMatch(new RegExp(`\\b${variable}\\b`))
+  })
+})
