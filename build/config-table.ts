@@ -41,9 +41,14 @@ function keysOf(node: Node, prefix: string): readonly Key[] {
       path,
       type: typeOf(child).replaceAll('|', '\\|'),
       preset: required ? 'required' : presetOf(child),
-      meaning: (child.description ?? '').replaceAll('<', '\\<'),
+      meaning: (child.description ?? '').replaceAll('<', '\\<').replaceAll('|', '\\|'),
     }
-    return [own, ...keysOf(child, path), ...(child.items === undefined ? [] : keysOf(child.items, `${path}[]`))]
+    const each =
+      typeof child.additionalProperties === 'object'
+        ? keysOf(child.additionalProperties, `${path}.<${name.replace(/s$/, '')}>`)
+        : []
+    const items = child.items === undefined ? [] : keysOf(child.items, `${path}[]`)
+    return [own, ...keysOf(child, path), ...each, ...items]
   })
 }
 
@@ -52,12 +57,16 @@ function typeOf(node: Node): string {
   if (node.enum !== undefined) return node.enum.join(', ')
   if (node.type === 'array')
     return node.items?.properties === undefined ? `list of ${typeOf(node.items ?? {})}` : 'list'
-  if (node.type === 'object') return typeof node.additionalProperties === 'object' ? 'map of strings' : ''
+  if (node.type === 'object') return isMapOfText(node.additionalProperties) ? 'map of strings' : ''
   const range = node.minimum === undefined || node.maximum === undefined ? '' : `, ${node.minimum} to ${node.maximum}`
   return `${node.type ?? ''}${range}`
 }
 
+function isMapOfText(values: boolean | Node | undefined): boolean {
+  return typeof values === 'object' && values.properties === undefined
+}
+
 function presetOf(node: Node): string {
   if (node.default === undefined || node.properties !== undefined) return ''
-  return `\`${JSON.stringify(node.default)}\``
+  return `\`${JSON.stringify(node.default).replaceAll('|', '\\|')}\``
 }

@@ -9,7 +9,7 @@ import {
   type Onlooking,
   PATIENCE,
   type Policy,
-  VERBS,
+  type VerbPolicy,
 } from './day2/index.ts'
 import { Fault, messageOf } from './errors.ts'
 import type { Check } from './http/index.ts'
@@ -48,7 +48,8 @@ export class DispatchRole {
         inventory: settings.inventory,
         source: settings.inventory_source,
       },
-      policies: { onboard: onboardPolicy(config), patch: config.verbs.patch },
+      onboard: onboardPolicy(config),
+      verbs: verbPolicies(config),
       caps: capsOf(config),
       patience: { ...PATIENCE, quiet: settings.quiet_period_seconds * 1000 },
       onlooking: onlookingOf(config),
@@ -108,6 +109,11 @@ export function onboardPolicy(config: Config): Policy {
   }
 }
 
+/** What may be done to VMs, by verb, as the configuration says. */
+export function verbPolicies({ verbs }: Config): ReadonlyMap<string, VerbPolicy> {
+  return new Map(Object.entries(verbs))
+}
+
 /** How much may be under way at once, as the configuration says. */
 function capsOf({ dispatch }: Config): Caps {
   return {
@@ -120,12 +126,13 @@ function capsOf({ dispatch }: Config): Caps {
 
 /** How jobs that others launch are looked for, and which verb they do. */
 function onlookingOf({ verbs, dispatch }: Config): Onlooking {
+  const each = Object.entries(verbs)
   return {
     everyMs: dispatch.look_seconds * 1000,
     verbs: new Map(
-      VERBS.flatMap(verb => [verbs[verb].template, ...verbs[verb].also].map(name => [name, verb] as const)),
+      each.flatMap(([verb, { template, also }]) => [template, ...also].map(name => [name, verb] as const)),
     ),
-    rulebooks: new Set(VERBS.filter(verb => verbs[verb].driver === 'eda')),
+    rulebooks: new Set(each.flatMap(([verb, { driver }]) => (driver === 'eda' ? [verb] : []))),
   }
 }
 

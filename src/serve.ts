@@ -10,7 +10,7 @@ import {
   type Policy,
   refuseNewerCommands,
 } from './day2/index.ts'
-import { onboardPolicy } from './dispatch.ts'
+import { onboardPolicy, verbPolicies } from './dispatch.ts'
 import { CurrentInventory } from './current-inventory.ts'
 import { Fault, messageOf } from './errors.ts'
 import { buildApp, type Check, createAuthenticator } from './http/index.ts'
@@ -59,8 +59,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
       const staleness = stalenessOf(fleet.clusters.get(record.cluster), limits, now())
       return explain(record, { host, fleet, ledger, policy, staleness, rival: named }, now())
     },
-    drivers: { onboard: config.verbs.onboard.driver, patch: config.verbs.patch.driver },
-    oses: { onboard: config.verbs.onboard.os, patch: config.verbs.patch.os },
+    verbs: verbPolicies(config),
     history,
     controllerConfigured: config.controller !== undefined,
     expected,

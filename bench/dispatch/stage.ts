@@ -97,10 +97,8 @@ export async function openStage(hosts: readonly VmRecord[], policy: Partial<Poli
     ledger,
     controller: client,
     place: { organization: 'Default', inventory: 'virtbridge fleet', source: 'virtbridge' },
-    policies: {
-      onboard: { ...FREELY, ...policy },
-      patch: { template: 'Day2 | Patch', driver: 'bridge', os: ['linux'] },
-    },
+    onboard: { ...FREELY, ...policy },
+    verbs: new Map([['patch', { template: 'Day2 | Patch', driver: 'bridge', os: ['linux'] }]]),
     caps: { jobs: 1_000, ...FREELY.caps },
     patience: PATIENCE,
     onlooking: { everyMs: 5_000, verbs: new Map(), rulebooks: new Set() },

@@ -83,7 +83,7 @@ async function main(): Promise<void> {
     explain: () => {
       throw new Error('nobody asks for this here')
     },
-    drivers: { onboard: 'off', patch: 'off' },
+    verbs: new Map(),
     controllerConfigured: false,
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })

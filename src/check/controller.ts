@@ -1,5 +1,5 @@
-import { type Controller, EXPIRY_WARNING_MS, launchHazards, sourceHazards } from '../aap/index.ts'
-import type { Config, ControllerConfig } from '../config/index.ts'
+import { type Controller, EXPIRY_WARNING_MS, type Inventory, launchHazards, sourceHazards } from '../aap/index.ts'
+import type { Config, ControllerConfig, VerbConfig } from '../config/index.ts'
 import { connectController } from '../dispatch.ts'
 import { failure, type Finding } from './finding.ts'
 
@@ -74,25 +74,37 @@ async function* checkObjects(
       detail: hazard.message,
       hint: hazard.mend,
     }
-  for (const [verb, { template: name, driver }] of Object.entries(config.verbs)) {
-    if (driver !== 'bridge') {
-      yield {
-        what: `verb ${verb}`,
-        result: 'ok',
-        detail: `its driver is ${driver}: virtbridge launches nothing`,
-        hint: '',
-      }
-      continue
-    }
-    const what = `job template "${name}" (${verb})`
-    try {
-      const hazards = launchHazards(await controller.findTemplate(name, settings.organization), inventory, VARIABLES)
-      if (hazards.length === 0)
-        yield { what, result: 'ok', detail: 'prompts for limit, variables and skip tags', hint: '' }
-      for (const hazard of hazards)
-        yield { what, result: hazard.severity === 'stop' ? 'fail' : 'warn', detail: hazard.message, hint: hazard.mend }
-    } catch (error) {
-      yield failure(what, error)
-    }
+  for (const [verb, how] of Object.entries(config.verbs)) {
+    if (how.driver === 'off')
+      yield { what: `verb ${verb}`, result: 'ok', detail: 'its driver is off: nobody launches it', hint: '' }
+    else yield* checkTemplate(controller, verb, how, { inventory, organization: settings.organization })
+  }
+}
+
+/** What the bridge needs of a template, and a rulebook does not: its launches have no marker, and another account starts them. */
+const BRIDGE_ALONE = new Set(['no_ask_skip_tags', 'not_permitted'])
+
+/** The template of one verb is safe to launch, whoever does. */
+async function* checkTemplate(
+  controller: Controller,
+  verb: string,
+  { template: name, organization, driver }: VerbConfig,
+  place: { inventory: Inventory; organization: string },
+): AsyncIterable<Finding> {
+  const what = `job template "${name}" (${verb})`
+  try {
+    const template = await controller.findTemplate(name, organization || place.organization)
+    const byRulebook = driver === 'eda'
+    const hazards = launchHazards(template, place.inventory, VARIABLES).filter(
+      ({ code }) => !byRulebook || !BRIDGE_ALONE.has(code),
+    )
+    const prompts = byRulebook
+      ? 'prompts for limit and variables; a rulebook launches it, virtbridge watches'
+      : 'prompts for limit, variables and skip tags'
+    if (hazards.length === 0) yield { what, result: 'ok', detail: prompts, hint: '' }
+    for (const hazard of hazards)
+      yield { what, result: hazard.severity === 'stop' ? 'fail' : 'warn', detail: hazard.message, hint: hazard.mend }
+  } catch (error) {
+    yield failure(what, error)
   }
 }

@@ -9,8 +9,8 @@ import type { Selection } from './selection.ts'
 /** The commands about what is done to guests: `run`, `runs` with `show`, `cancel`, `of` and `export`. */
 export function runCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
   const { terminal, signal } = context
-  const run = asking(program, 'run', 'launch a verb (onboard, patch) on some hosts, and follow it')
-    .argument('<verb>')
+  const run = asking(program, 'run', 'launch a verb on some hosts, and follow it')
+    .argument('<verb>', 'as the configuration names it, or the name of its job template: patch, "Day2 | Patch"')
     .option('-l, --limit <hosts>', 'host names, separated by commas', '')
     .option('--view <name>', 'the hosts of a view of the inventory', '')
     .option('--selector <labels>', 'the VMs with these labels, as kubectl takes them: app=web,tier in (a, b)', '')

@@ -9,7 +9,8 @@ export interface Config {
   readonly watch: WatchConfig
   readonly inventory: InventoryConfig
   readonly controller?: ControllerConfig
-  readonly verbs: { readonly onboard: VerbConfig; readonly patch: VerbConfig }
+  /** By name. These two are always there, any other when it was named. */
+  readonly verbs: { readonly onboard: VerbConfig; readonly patch: VerbConfig; readonly [name: string]: VerbConfig }
   readonly dispatch: DispatchConfig
   readonly telemetry: { readonly log_level: 'debug' | 'info' | 'warn' | 'error' }
 }
@@ -208,6 +209,8 @@ export interface ControllerConfig {
 
 export interface VerbConfig {
   readonly template: string
+  /** Of the template; empty: `controller.organization`. */
+  readonly organization: string
   /** `bridge`: virtbridge launches. `eda`: a rulebook does. `off`: nobody does. */
   readonly driver: 'bridge' | 'eda' | 'off'
   /** Other job templates that do it. */

@@ -13,6 +13,7 @@ export function contradictions(config: Config): readonly ConfigFault[] {
     ...twice(entries('inventory.views', config.inventory.views), 'the name is its place in the URL'),
     ...twice(entries('inventory.networks', config.inventory.networks), 'each has its own'),
     ...viewFaults(config),
+    ...verbFaults(config.verbs),
     ...kafkaFaults(config.log.kafka),
   ]
 }
@@ -94,6 +95,23 @@ function timeFaults({ watch, inventory }: Config): readonly ConfigFault[] {
       message: 'a cluster would be disabled before it is stale',
       hint: 'at least inventory.stale_after_seconds',
     })
+  }
+  return faults
+}
+
+/** A run is asked for by the name of its template too, and what others launch from it counts as the verb: it can do one alone. */
+function verbFaults(verbs: Config['verbs']): readonly ConfigFault[] {
+  const faults: ConfigFault[] = []
+  const seen = new Map<string, string>()
+  for (const [name, { template, also }] of Object.entries(verbs)) {
+    for (const one of new Set([template, ...also])) {
+      const other = seen.get(one)
+      if (other !== undefined) {
+        const message = `the job template "${one}" is one of verbs.${other} too`
+        faults.push({ path: `verbs.${name}`, message, hint: 'a template does one verb' })
+      }
+      seen.set(one, name)
+    }
   }
   return faults
 }

@@ -3,11 +3,12 @@ import { dirname, resolve } from 'node:path'
 import { Ajv, type ValidateFunction } from 'ajv'
 import { parseDocument } from 'yaml'
 import { Fault, messageOf } from '../errors.ts'
-import type { Config, KafkaConfig, Secret } from './config.ts'
+import type { Config, KafkaConfig, Secret, VerbConfig } from './config.ts'
 import { contradictions } from './contradiction.ts'
 import { explain, WHOLE } from './explain.ts'
 import type { ConfigFault } from './fault.ts'
 import { CONFIG_SCHEMA } from './schema.ts'
+import { systemsOf, templateOf } from './verb-schema.ts'
 
 export type { ConfigFault } from './fault.ts'
 
@@ -49,10 +50,18 @@ export function parseConfig(source: string, file: string): Config {
   const value = parseYaml(source, file)
   validate ??= new Ajv({ allErrors: true, useDefaults: true, strict: true, verbose: true }).compile(CONFIG_SCHEMA)
   if (!validate(value)) throw new ConfigError(file, explain(validate.errors ?? []))
-  const config = value as Config
+  const config = named(value as Config)
   const faults = contradictions(config)
   if (faults.length > 0) throw new ConfigError(file, faults)
   return absolute(config, dirname(resolve(file)))
+}
+
+/** With what is left out of a verb filled in by its name, which no schema can say. */
+function named(config: Config): Config {
+  const { onboard, patch, ...others } = config.verbs
+  const entries = Object.entries({ onboard, patch, ...(others as Readonly<Record<string, Partial<VerbConfig>>>) })
+  const verbs = entries.map(([name, verb]) => [name, { template: templateOf(name), os: systemsOf(name), ...verb }])
+  return { ...config, verbs: Object.fromEntries(verbs) as Config['verbs'] }
 }
 
 function parseYaml(source: string, file: string): unknown {

@@ -13,6 +13,7 @@ import {
   text,
   whole,
 } from './schema-part.ts'
+import { verbs } from './verb-schema.ts'
 import { network, view } from './view-schema.ts'
 
 /**
@@ -107,10 +108,7 @@ export const CONFIG_SCHEMA = {
       ),
     }),
     controller: controller(),
-    verbs: object('What can be done to a VM, by which job template, and by whom.', {
-      onboard: verb('Day2 | Onboard', 'Once for each new VM, when it is reachable.'),
-      patch: verb('Day2 | Patch', 'When a person asks for it.'),
-    }),
+    verbs: verbs(),
     dispatch: object('How much is launched at once.', {
       coalesce_seconds: amount(5, 'VMs that become ready within this time share one job.'),
       max_hosts_per_job: whole(500, 1, 500, 'Hosts of one job.'),
@@ -246,26 +244,4 @@ function controller(): Schema {
   const description =
     'The automation controller that jobs are launched on. Without it nothing is launched: events and inventory only.'
   return part(description, properties, ['url', 'token'])
-}
-
-function verb(template: string, description: string): Schema {
-  return object(description, {
-    template: text(template, 'Its job template.'),
-    driver: choice(
-      ['bridge', 'eda', 'off'],
-      'bridge',
-      'Who launches it: virtbridge, a rulebook (virtbridge watches and records), or nobody.',
-    ),
-    also: list('Other job templates that do it: what others launch from them counts as it.', 50, {
-      type: 'string',
-      minLength: 1,
-    }),
-    os: {
-      type: 'array',
-      description: 'The operating systems it may run on.',
-      default: ['linux'],
-      uniqueItems: true,
-      items: { type: 'string', enum: ['linux', 'windows'] },
-    },
-  })
 }

@@ -30,9 +30,9 @@ export type Preflight =
 /** Looks at everything a launch depends on, just before it. Never throws for what a controller can say. */
 export async function preflight(lookup: Lookup, run: Run): Promise<Preflight> {
   try {
-    const remembered = lookup.knows(run.template)
+    const remembered = lookup.knows(run.template, run.organization)
     const inventory = await lookup.inventory()
-    const template = await lookup.template(run.template)
+    const template = await lookup.template(run.template, run.organization)
     const hazard = launchHazards(template, inventory, Object.keys(extraVars(run))).find(
       each => each.severity === 'stop',
     )

@@ -11,9 +11,9 @@ import { Launcher } from './launcher.ts'
 import type { Ledger } from './ledger.ts'
 import { Lookup, type Place } from './lookup.ts'
 import { Onlooker, type Onlooking } from './onlooker.ts'
-import { plan, type Policy, SHARES, whyNotOnboard } from './plan.ts'
+import { plan, type Policy, SHARES, type VerbPolicy, whyNotOnboard } from './plan.ts'
 import { buried, forgotten, planned } from './record.ts'
-import { newRun, SELF, WAITS } from './run.ts'
+import { newRun, SELF, type Verb, WAITS } from './run.ts'
 import { type Patience, standsStill } from './step.ts'
 import { Wishes } from './wishes.ts'
 
@@ -23,7 +23,10 @@ export interface DispatcherOptions {
   readonly ledger: Ledger
   readonly controller: Controller
   readonly place: Place
-  readonly policies: { readonly onboard: Policy; readonly patch: Pick<Policy, 'template' | 'driver' | 'os'> }
+  /** What starts by itself. */
+  readonly onboard: Policy
+  /** What people may ask for, by verb. */
+  readonly verbs: ReadonlyMap<Verb, VerbPolicy>
   readonly caps: Caps
   readonly patience: Patience
   /** How jobs that others launch are looked for; without it they are not. */
@@ -165,28 +168,29 @@ export class Dispatcher {
   }
 
   async #startDue(): Promise<void> {
-    const { fleet, ledger, policies, newId } = this.#options
+    const { fleet, ledger, onboard, newId } = this.#options
     const now = this.#options.now()
     this.#noteWaiting(now)
     this.#due = Infinity
-    for (const decision of plan({ fleet, ledger, waitingSince: this.#waitingSince }, policies.onboard, now)) {
+    for (const decision of plan({ fleet, ledger, waitingSince: this.#waitingSince }, onboard, now)) {
       if (decision.kind === 'defer') {
         if (decision.reason === SHARES) this.#due = decision.until
         this.#book.report('deferred', { message: `${decision.hosts.length} hosts: ${decision.reason}` })
         continue
       }
       const { verb, template, reason, hosts } = decision
-      const run = newRun({ id: newId(), verb, template, askedBy: SELF, reason, hosts }, now)
+      const { organization = '' } = onboard
+      const run = newRun({ id: newId(), verb, template, organization, askedBy: SELF, reason, hosts }, now)
       this.#book.report('planned', { run: run.id, message: `${verb} on ${hosts.length} hosts: ${reason}` })
       await this.#book.onRecord(this.#book.append(planned(run, ledger, now)), run.id)
     }
   }
 
   #noteWaiting(now: number): void {
-    const { fleet, ledger, policies } = this.#options
+    const { fleet, ledger, onboard } = this.#options
     const waiting = new Set<string>()
     for (const record of fleet.news) {
-      if (record.adopted || whyNotOnboard(record, { fleet, ledger }, policies.onboard, now) !== '') continue
+      if (record.adopted || whyNotOnboard(record, { fleet, ledger }, onboard, now) !== '') continue
       waiting.add(record.uid)
       if (!this.#waitingSince.has(record.uid)) this.#waitingSince.set(record.uid, now)
     }

@@ -3,7 +3,7 @@ import { isReady, type Staleness, unreachableReason } from '../inventory/index.t
 import type { VmRecord } from '../vm/index.ts'
 import type { LedgerView } from './ledger.ts'
 import { type Policy, whyNotNow, whyNotOnboard } from './plan.ts'
-import { VERBS, type VerbRecord } from './run.ts'
+import type { VerbRecord } from './run.ts'
 
 /** Why a VM is as it is in the inventory and in day 2, from recorded data alone. */
 export interface Explanation {
@@ -57,7 +57,7 @@ export function explain(
       because: notNow || (rival === '' ? 'ready, and no run holds it' : `${rival} has the better claim to its address`),
     },
     onboard: { due: notOnboarded === '', because: notOnboarded || 'it is news, and reachable' },
-    verbs: VERBS.flatMap(verb => ledger.verb(record.uid, verb) ?? []),
+    verbs: ledger.verbsOf(record.uid),
     waiting: record.waiting.map(waiting => ({ fact: waiting.fact, until: new Date(waiting.due).toISOString() })),
     last_event: record.last_event,
   }

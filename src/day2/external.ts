@@ -60,7 +60,7 @@ export function externalRun(
   const by = plainText(job.launchedBy)
   const wish = {
     id: externalId(job),
-    verb: around.verbs.get(job.name) ?? ('' as const),
+    verb: around.verbs.get(job.name) ?? '',
     template: plainText(job.name),
     askedBy: `controller:${by}`,
     reason: around.reason,

@@ -13,7 +13,7 @@ export {
   type HistoryView,
 } from './history.ts'
 export { followLedger, Ledger, type LedgerView, loadLedger } from './ledger.ts'
-export { type Policy, plan, whyNotNow, whyNotOnboard } from './plan.ts'
+export { type Policy, plan, type VerbPolicy, whyNotNow, whyNotOnboard } from './plan.ts'
 export type * from './command.ts'
 export * from './run.ts'
 export { COMMAND_SCHEMA, LEDGER_SCHEMA, refuseNewerCommands } from './version.ts'

@@ -4,13 +4,15 @@ import { vmKey } from '../vm/index.ts'
 import { allOut } from './book.ts'
 import { type Caps, fitting, NO_LOAD, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
-import { admit, type Policy } from './plan.ts'
+import { admit, type VerbPolicy } from './plan.ts'
 import { finished, planned } from './record.ts'
 import type { CancelCommand, RunCommand } from './command.ts'
-import { newRun, type Run, type RunHost, VERBS } from './run.ts'
+import { newRun, type Run, type RunHost, VERB_PATTERN } from './run.ts'
 
 /** Runs under way or waiting; what a person asks for beyond is refused. */
 export const MAX_ACTIVE_RUNS = 1_000
+
+const VERB = new RegExp(VERB_PATTERN)
 
 /** A run's id becomes the marker of its launch. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
@@ -24,8 +26,7 @@ export function readCommand(value: unknown): RunCommand | string | null {
   if (kind !== 'run') return null
   if (schema !== 1) return `its schema is ${String(schema)}, 1 is known`
   if (typeof id !== 'string' || !UUID.test(id)) return 'its id is no UUID'
-  if (!(VERBS as readonly unknown[]).includes(verb))
-    return `its verb is ${String(verb)}, ${VERBS.join(' and ')} are known`
+  if (typeof verb !== 'string' || !VERB.test(verb)) return 'its verb is no name of one'
   if (!Array.isArray(hosts) || !hosts.every(host => typeof host === 'string')) return 'its hosts are no list of names'
   if (typeof asked_by !== 'string' || typeof reason !== 'string') return 'it does not say who asks, and why'
   return value as RunCommand
@@ -50,7 +51,8 @@ export function cancelled({ run: id, asked_by }: CancelCommand, ledger: LedgerVi
 interface Around {
   readonly fleet: FleetView
   readonly ledger: LedgerView
-  readonly policy: Pick<Policy, 'template' | 'driver' | 'os'>
+  /** Undefined for a verb that this bridge does not know (any more). */
+  readonly policy: VerbPolicy | undefined
   readonly caps: Pick<Caps, 'hostsPerCluster' | 'hostsPerNode'>
 }
 
@@ -61,24 +63,27 @@ export function runOf(command: RunCommand, around: Around, now: number): { run: 
     byHost: host => fleet.byHost(host),
     clusters: fleet.clusters,
     ledger,
-    os: policy.os,
+    ...(policy === undefined ? {} : { os: policy.os }),
   })
   const { fit: hosts, full } = fitting(ready, NO_LOAD, caps, nodesOf(fleet))
   const { id, verb, reason } = command
-  const wish = { id, verb, template: policy.template, askedBy: command.asked_by, reason, hosts }
+  const { template, organization = '' } = policy ?? { template: verb }
+  const wish = { id, verb, template, organization, askedBy: command.asked_by, reason, hosts }
   const run: Run = {
     ...newRun(wish, now),
     left_out: [...refused, ...crowded(full)].map(([host, reason]) => ({ ...known(host, fleet), reason })),
   }
-  if (policy.driver !== 'bridge')
-    return finished(allOut(run, `its driver is ${policy.driver}`), new Map(), '', { ledger, now })
-  if (ledger.active().length >= MAX_ACTIVE_RUNS)
-    return finished(allOut(run, `${MAX_ACTIVE_RUNS} runs are under way or wait already`), new Map(), '', {
-      ledger,
-      now,
-    })
+  const nothing = whyNothing(verb, policy, ledger)
+  if (nothing !== '') return finished(allOut(run, nothing), new Map(), '', { ledger, now })
   if (hosts.length === 0) return finished(run, new Map(), 'no host could be launched on', { ledger, now })
   return { run, entries: planned(run, ledger, now) }
+}
+
+/** Why the whole of it may not run, whoever is meant; empty when it may. */
+function whyNothing(verb: string, policy: VerbPolicy | undefined, ledger: LedgerView): string {
+  if (policy === undefined) return `this bridge has no verb ${verb}`
+  if (policy.driver !== 'bridge') return `its driver is ${policy.driver}`
+  return ledger.active().length >= MAX_ACTIVE_RUNS ? `${MAX_ACTIVE_RUNS} runs are under way or wait already` : ''
 }
 
 /** More of a cluster or node than may ever run at once: they would wait for ever. */

@@ -36,6 +36,8 @@ export interface LedgerView {
   /** Up to which id jobs of the controller were looked at; null before the first look. */
   readonly seenJobs: number | null
   verb(uid: string, verb: Verb): VerbRecord | undefined
+  /** What verbs did to one incarnation, in the order of their names. */
+  verbsOf(uid: string): readonly VerbRecord[]
   verbs(): Iterable<VerbRecord>
   results(run: string): readonly HostResult[]
   readonly commands: Position
@@ -50,6 +52,8 @@ export class Ledger implements LedgerView {
   readonly #runs = new Map<string, Run>()
   readonly #active = new Map<string, Run>()
   readonly #verbs = new Map<string, VerbRecord>()
+  /** Names of verbs that anything was ever done by, sorted: few, so that a VM without one needs no room. */
+  #verbNames: readonly string[] = []
   readonly #results = new Map<string, Map<string, HostResult>>()
   readonly #holders = new Holders()
   readonly #jobs = new Map<number, string>()
@@ -100,6 +104,10 @@ export class Ledger implements LedgerView {
     return this.#verbs.get(`${uid}/${verb}`)
   }
 
+  verbsOf(uid: string): readonly VerbRecord[] {
+    return this.#verbNames.flatMap(verb => this.#verbs.get(`${uid}/${verb}`) ?? [])
+  }
+
   verbs(): Iterable<VerbRecord> {
     return this.#verbs.values()
   }
@@ -141,9 +149,14 @@ export class Ledger implements LedgerView {
     if (kind === BASELINE_KEY) this.#baseline = (value as Baseline | null)?.at ?? 0
     else if (kind === 'position') this.#commands = (value as CommandPosition | null)?.position ?? START
     else if (kind === 'seen') this.#seenJobs = (value as SeenJobs | null)?.after ?? null
-    else if (kind === 'vm') set(this.#verbs, `${id}/${rest}`, value as VerbRecord | null)
+    else if (kind === 'vm') this.#applyVerb(id, rest, value as VerbRecord | null)
     else if (kind === 'run' && more.length === 0) this.#applyRun(id, value as Run | null)
     else if (kind === 'run') this.#applyResult(id, rest, value as HostResult | null)
+  }
+
+  #applyVerb(uid: string, verb: string, record: VerbRecord | null): void {
+    if (record !== null && !this.#verbNames.includes(verb)) this.#verbNames = [...this.#verbNames, verb].sort()
+    set(this.#verbs, `${uid}/${verb}`, record)
   }
 
   #applyRun(id: string, run: Run | null): void {

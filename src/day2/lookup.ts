@@ -37,9 +37,10 @@ export class Lookup {
     return this.#recent('inventory', LOOKUP_AGE_MS, () => this.#controller.findInventory(inventory, organization))
   }
 
-  template(name: string): Promise<Template> {
-    return this.#recent(`template ${name}`, LOOKUP_AGE_MS, () =>
-      this.#controller.findTemplate(name, this.#place.organization),
+  /** `organization`: where it is not that of the bridge's other things. */
+  template(name: string, organization = this.#place.organization): Promise<Template> {
+    return this.#recent(`template ${organization} ${name}`, LOOKUP_AGE_MS, () =>
+      this.#controller.findTemplate(name, organization),
     )
   }
 
@@ -49,8 +50,8 @@ export class Lookup {
   }
 
   /** Whether a template would be answered from memory. */
-  knows(name: string): boolean {
-    const found = this.#found.get(`template ${name}`)
+  knows(name: string, organization = this.#place.organization): boolean {
+    const found = this.#found.get(`template ${organization} ${name}`)
     return found !== undefined && this.#isRecent(found, LOOKUP_AGE_MS)
   }
 

@@ -6,12 +6,19 @@ import { type Caps, fitting, loadOf, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
 import { type RunHost, SELF, type Verb } from './run.ts'
 
-/** What may start by itself, and how much of it. */
-export interface Policy {
-  readonly verb: Verb
+/** How a verb is done, and to whom. */
+export interface VerbPolicy {
   readonly template: string
+  /** Of the template; left out or empty: that of the bridge's other objects. */
+  readonly organization?: string
   readonly driver: 'bridge' | 'eda' | 'off'
+  /** Families of operating systems. */
   readonly os: readonly string[]
+}
+
+/** What may start by itself, and how much of it. */
+export interface Policy extends VerbPolicy {
+  readonly verb: Verb
   readonly coalesceMs: number
   readonly maxHosts: number
   readonly maxJobs: number

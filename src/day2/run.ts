@@ -1,5 +1,8 @@
-export const VERBS = ['onboard', 'patch'] as const
-export type Verb = (typeof VERBS)[number]
+/** What is done to a VM: `onboard`, `patch`, and whatever else the configuration names. Lower case, with underscores. */
+export type Verb = string
+
+/** What a verb may be called, here and in the configuration (src/config/verb-schema.ts). */
+export const VERB_PATTERN = '^[a-z][a-z0-9_]{0,62}$'
 
 /** Who asks for what starts by itself. */
 export const SELF = 'bridge'
@@ -45,8 +48,10 @@ export interface Run {
   readonly kind: 'run'
   readonly id: string
   /** Empty for a job of others whose template is not known to do one. */
-  readonly verb: Verb | ''
+  readonly verb: Verb
   readonly template: string
+  /** The organization of the template, where it is not the one of the bridge's other objects. */
+  readonly organization?: string
   /** `SELF` when a fact started it, else the name of the token that asked, or `controller:` and who launched it there. */
   readonly asked_by: string
   readonly reason: string
@@ -120,7 +125,15 @@ export const WAITS = 'waits: '
 
 /** A new intent. It does nothing yet: it is to be made durable first. */
 export function newRun(
-  wish: { id: string; verb: Verb | ''; template: string; askedBy: string; reason: string; hosts: readonly RunHost[] },
+  wish: {
+    id: string
+    verb: Verb
+    template: string
+    organization?: string
+    askedBy: string
+    reason: string
+    hosts: readonly RunHost[]
+  },
   now: number,
 ): Run {
   return {
@@ -129,6 +142,7 @@ export function newRun(
     id: wish.id,
     verb: wish.verb,
     template: wish.template,
+    ...(wish.organization === undefined || wish.organization === '' ? {} : { organization: wish.organization }),
     asked_by: wish.askedBy,
     reason: wish.reason,
     created_at: now,

@@ -4,7 +4,7 @@ import type { Book } from './book.ts'
 import type { Caps } from './caps.ts'
 import type { RunCommand } from './command.ts'
 import { cancelled, readCancel, readCommand, runOf } from './intake.ts'
-import type { Policy } from './plan.ts'
+import type { VerbPolicy } from './plan.ts'
 import { runEntry } from './record.ts'
 import type { Verb } from './run.ts'
 
@@ -15,7 +15,7 @@ interface Parts {
   readonly log: EventLog
   readonly fleet: FleetView
   readonly book: Book
-  readonly policies: Readonly<Record<Verb, Pick<Policy, 'template' | 'driver' | 'os'>>>
+  readonly verbs: ReadonlyMap<Verb, VerbPolicy>
   readonly caps: Caps
   readonly now: () => number
 }
@@ -69,9 +69,9 @@ export class Wishes {
 
   /** The run a person asked for: durable with the position of the command, so that it is taken in exactly once. */
   #takeIn(command: RunCommand): readonly Entry[] {
-    const { fleet, policies, caps, now, book } = this.#parts
+    const { fleet, verbs, caps, now, book } = this.#parts
     const { ledger } = book
-    const { run, entries } = runOf(command, { fleet, ledger, caps, policy: policies[command.verb] }, now())
+    const { run, entries } = runOf(command, { fleet, ledger, caps, policy: verbs.get(command.verb) }, now())
     this.#parts.book.report('planned', {
       run: run.id,
       message: `${run.verb} on ${run.hosts.length} of ${command.hosts.length} hosts, asked by ${run.asked_by}`,

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Explanation, HistoryView, LedgerView } from '../day2/index.ts'
+import type { Explanation, HistoryView, LedgerView, Verb, VerbPolicy } from '../day2/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { InventoryCache } from '../inventory/index.ts'
 import type { EventLog } from '../log/index.ts'
@@ -19,9 +19,8 @@ export interface AppParts {
   readonly inventory: InventoryCache
   /** `told`: whether a host may be named in it. */
   readonly explain: (host: string, record: VmRecord, told: (host: string) => boolean) => Explanation
-  readonly drivers: Readonly<Record<'onboard' | 'patch', 'bridge' | 'eda' | 'off'>>
-  /** Operating systems that a verb is for. */
-  readonly oses?: Readonly<Record<'onboard' | 'patch', readonly string[]>>
+  /** What may be done to VMs, by verb. */
+  readonly verbs: ReadonlyMap<Verb, VerbPolicy>
   /** What was done, for questions; without it there are none. */
   readonly history?: HistoryView
   readonly controllerConfigured: boolean

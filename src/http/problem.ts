@@ -30,6 +30,7 @@ export const TITLES: Readonly<Record<string, string>> = {
   too_long: 'The address is too long',
   no_json: 'The body is not JSON',
   unknown_hosts: 'Unknown hosts',
+  unknown_verb: 'Unknown verb',
   too_many_requests: 'Too many requests',
   large_header: 'The headers are too large',
   internal: 'A fault of virtbridge',

@@ -62,8 +62,8 @@ test('everything but the clusters has a default', () => {
       requests_per_second: 8,
     },
     verbs: {
-      onboard: { template: 'Day2 | Onboard', driver: 'bridge', also: [], os: ['linux'] },
-      patch: { template: 'Day2 | Patch', driver: 'bridge', also: [], os: ['linux'] },
+      onboard: { template: 'Day2 | Onboard', organization: '', driver: 'bridge', also: [], os: ['linux'] },
+      patch: { template: 'Day2 | Patch', organization: '', driver: 'bridge', also: [], os: ['linux'] },
     },
     dispatch: {
       coalesce_seconds: 5,
@@ -139,6 +139,9 @@ test('the example parses, and every key of the schema stands in it, commented ou
 
 function stands(value: unknown, path: string): boolean {
   if (path === '') return true
+  // Any of a map of things will do.
+  const [, any] = /^<[a-z]+>\.(.*)$/.exec(path) ?? []
+  if (any !== undefined) return Object.values(value as object).some(each => stands(each, any))
   const [, key = '', rest = ''] = /^([a-z_]+)(?:\[\])?\.?(.*)$/.exec(path) ?? []
   const found = (value as Record<string, unknown> | undefined)?.[key]
   if (found === undefined) return false

@@ -1,8 +1,24 @@
 import { describe, expect, test } from 'vitest'
+import type { ControllerObjects } from '../../src/simulator/controller/index.ts'
 import { guest, hostOf, uuid } from './guest.ts'
 import { names, PATCH, startWorld, type World } from './world.ts'
 
 const old = (name: string) => guest(name, { adopted: true })
+
+/** A verb beside the two that are always there, whose template is of another organization. */
+const REBOOT = {
+  reboot: { template: 'Day2 | Reboot', organization: 'Ops', driver: 'bridge', os: ['linux'] },
+} as const
+
+function withReboot(objects: ControllerObjects): void {
+  const [patch] = objects.templates.filter(({ name }) => name === PATCH)
+  if (patch === undefined) throw new Error('no template')
+  objects.organizations = [...(objects.organizations ?? []), { name: 'Ops' }]
+  const others = objects.templates.filter(({ name }) => name !== 'Day2 | Reboot')
+  objects.templates = [...others, { ...patch, name: 'Day2 | Reboot', organization: 'Ops' }]
+  const execute = { user: 'virtbridge', on: 'job_template', name: 'Day2 | Reboot', role: 'execute' } as const
+  objects.roles = [...(objects.roles ?? []), execute]
+}
 
 async function known(options: Parameters<typeof startWorld>[0] = {}): Promise<World> {
   const world = await startWorld(options)
@@ -25,6 +41,32 @@ describe('a person asks', () => {
       outcome: 'ok',
     })
     expect(world.ledger.verb('uid-web-1', 'patch')).toMatchObject({ status: 'ok', asked_by: 'ops' })
+  })
+
+  test('for any verb that is configured: its own template is launched, from its own organization, and the ledger keeps it apart', async () => {
+    await using world = await known({ verbs: REBOOT, objects: withReboot })
+    await world.command({ hosts: names('web-1'), verb: 'reboot' })
+    await world.settle()
+    await world.command({ hosts: names('web-1') })
+    await world.settle()
+    expect(world.launches().map(({ name, extra_vars }) => [name, extra_vars['virtbridge_verb']])).toEqual([
+      ['Day2 | Reboot', 'reboot'],
+      [PATCH, 'patch'],
+    ])
+    expect(world.run()).toMatchObject({ verb: 'reboot', organization: 'Ops', outcome: 'ok' })
+    const done = [expect.objectContaining({ verb: 'patch', status: 'ok' }), { verb: 'reboot', run: world.run().id }]
+    expect(world.ledger.verbsOf('uid-web-1')).toMatchObject(done)
+    await world.restart({ reopen: true })
+    expect(world.ledger.verbsOf('uid-web-1')).toMatchObject(done)
+    expect(world.ledger.verbsOf('uid-web-2')).toEqual([])
+  })
+
+  test('for a verb that this bridge has not: refused with that reason, and nothing is launched', async () => {
+    await using world = await known()
+    await world.command({ hosts: names('web-1'), verb: 'reboot' })
+    await world.settle()
+    expect(world.details()).toEqual({ [hostOf('web-1')]: 'this bridge has no verb reboot' })
+    expect(world.jobs()).toEqual([])
   })
 
   test('twice with one id: it is done once, also after a restart', async () => {
@@ -124,7 +166,7 @@ describe('a person asks', () => {
 describe('the stream of commands', () => {
   test.each([
     ['an id that is no UUID', { id: 'run-1' }],
-    ['a verb of a later version', { verb: 'reboot' }],
+    ['a verb that can be none', { verb: 'Re boot' }],
     ['a schema of a later version', { schema: 2 }],
     ['hosts that are no list', { hosts: 'web-1' }],
     ['hosts that are no names', { hosts: [1] }],

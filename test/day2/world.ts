@@ -10,6 +10,7 @@ import {
   type Policy,
   type Run,
   type RunCommand,
+  type VerbPolicy,
 } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import { InventoryCache } from '../../src/inventory/index.ts'
@@ -49,6 +50,8 @@ export interface Report {
 export interface WorldOptions {
   readonly policy?: Partial<Policy>
   readonly patchDriver?: Policy['driver']
+  /** Verbs beside onboard and patch. */
+  readonly verbs?: Readonly<Record<string, VerbPolicy>>
   readonly patience?: Partial<Patience>
   readonly onlooking?: Onlooking
   readonly pollMs?: number
@@ -194,7 +197,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
 
   /** A dispatcher on what the log says now. */
   async begin(wrap: Pick<WorldOptions, 'logOf' | 'controllerOf'>): Promise<void> {
-    const { policy, patchDriver, patience, onlooking, caps } = this.#options
+    const { policy, patchDriver, verbs = {}, patience, onlooking, caps } = this.#options
     const log = wrap.logOf?.(this.log) ?? this.log
     const { ledger } = await loadLedger(log)
     this.ledger = ledger
@@ -204,10 +207,12 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
       ledger,
       controller: wrap.controllerOf?.(this.client) ?? this.client,
       place: { organization: 'Default', inventory: 'virtbridge fleet', source: 'virtbridge' },
-      policies: {
-        onboard: { ...POLICY, coalesceMs: 0, ...policy },
-        patch: { template: PATCH, driver: patchDriver ?? 'bridge', os: ['linux'] },
-      },
+      onboard: { ...POLICY, coalesceMs: 0, ...policy },
+      verbs: new Map<string, VerbPolicy>([
+        ['onboard', { ...POLICY, ...policy }],
+        ['patch', { template: PATCH, driver: patchDriver ?? 'bridge', os: ['linux'] }],
+        ...Object.entries(verbs),
+      ]),
       caps: { jobs: 100, jobsPerTemplate: 100, hostsPerCluster: 10_000, hostsPerNode: 10_000, ...caps },
       patience: { ...PATIENCE, ...patience },
       ...(onlooking === undefined ? {} : { onlooking }),

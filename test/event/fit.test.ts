@@ -29,6 +29,7 @@ interface Schema {
   readonly maxProperties?: number
   readonly additionalProperties?: Schema | false
   readonly enum?: readonly unknown[]
+  readonly pattern?: string
 }
 
 /** Any event that its schema allows, laid over a sample: every text, list and map may be as large as can be. */
@@ -48,7 +49,8 @@ function anyValue(schema: Schema, sample: unknown, path: string): fc.Arbitrary<u
     })
     return fc.record(Object.fromEntries(fields))
   }
-  if (path === 'trimmed' || path === 'previous' || path === 'time_epoch' || schema.enum !== undefined) return whole
+  if (path === 'trimmed' || path === 'previous' || path === 'time_epoch') return whole
+  if (schema.enum !== undefined || schema.pattern !== undefined) return whole
   if (schema.type === 'string') return IDENTITY.includes(path) ? name : fc.oneof(whole, text)
   if (schema.type === 'array') {
     const most = schema.maxItems ?? 300

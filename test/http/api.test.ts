@@ -86,6 +86,16 @@ describe('what goes wrong has one shape: a code for programs, a sentence and a n
       422,
       'unknown_hosts',
     ],
+    ['an unknown verb', 'POST', '/api/v1/runs', { ...RUN, verb: 'fly' }, TOKENS.admin, 422, 'unknown_verb'],
+    [
+      'an unknown verb, to look at',
+      'POST',
+      '/api/v1/runs/preview',
+      { ...RUN, verb: 'Day2 | Fly' },
+      TOKENS.reader,
+      422,
+      'unknown_verb',
+    ],
     [
       'a verb that a rulebook drives',
       'POST',
@@ -138,7 +148,7 @@ describe('what goes wrong has one shape: a code for programs, a sentence and a n
 
   test('what is unknown in a query is told with what is known there', async () => {
     expect((await desk.get('/api/v1/vms?color=red&cluster=a')).json()).toMatchObject({
-      detail: 'unknown in the query: "color"; there are cluster, namespace, after, limit',
+      detail: 'unknown in the query: "color"; there are cluster, namespace, profile, after, limit',
       known: ['cluster', 'namespace', 'after', 'limit'],
     })
     expect((await desk.get('/api/v1/clusters?color=red')).json()).toMatchObject({
@@ -261,6 +271,20 @@ describe('runs', () => {
       await own.post('/api/v1/runs', RUN),
     ]
     expect(new Set([id, ...others.map(answer => answer.json<{ id: string }>().id)]).size).toBe(5)
+  })
+
+  test('may name the job template in place of the verb, and then are the same wish', async () => {
+    await using own = await openDesk()
+    own.put(guest('web-1'))
+    const wish = { hosts: ['web-1.shop.prod-1'] }
+    const answers = [
+      await own.post('/api/v1/runs', { ...wish, verb: 'Day2 | Ssh Keys' }, headers),
+      await own.post('/api/v1/runs', { ...wish, verb: 'ssh_keys' }, headers),
+    ]
+    expect(answers.map(answer => answer.json<{ verb: string }>().verb)).toEqual(['ssh_keys', 'ssh_keys'])
+    expect(new Set(answers.map(answer => answer.json<{ id: string }>().id)).size).toBe(1)
+    const [{ value } = { value: null }] = await own.log.page('commands', '0', 10)
+    expect(value).toMatchObject({ verb: 'ssh_keys' })
   })
 
   test('a key that was used for something else is refused, not answered with the other run', async () => {

@@ -2,7 +2,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import { expect } from 'vitest'
 import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
-import { Ledger, type Run } from '../../src/day2/index.ts'
+import { Ledger, type Run, type VerbPolicy } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import { type AppParts, buildApp, createAuthenticator, type TokenSource } from '../../src/http/index.ts'
 import { InventoryCache, type View } from '../../src/inventory/index.ts'
@@ -13,6 +13,13 @@ import { type VmRecord, vmKey } from '../../src/vm/index.ts'
 import type { Scope } from '../../src/http/scope.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { watchAnswers } from './document.ts'
+
+/** What may be done: by a rulebook, by the bridge, by nobody. */
+const VERBS = new Map<string, VerbPolicy>([
+  ['onboard', { template: 'Day2 | Onboard', driver: 'eda', os: ['linux'] }],
+  ['patch', { template: 'Day2 | Patch', driver: 'bridge', os: ['linux'] }],
+  ['ssh_keys', { template: 'Day2 | Ssh Keys', driver: 'bridge', os: ['linux'] }],
+])
 
 export const NOW = Date.UTC(2026, 10, 21)
 export const TOKENS = {
@@ -116,7 +123,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
     explain: () => {
       throw new Error('not asked for here')
     },
-    drivers: { onboard: 'eda', patch: 'bridge' },
+    verbs: VERBS,
     controllerConfigured: true,
     expected: ['prod-1'],
     checks: () => [],

@@ -8,7 +8,7 @@ const commands = async (desk: Desk): Promise<readonly unknown[]> =>
 
 describe('a preview of a run', () => {
   test('says of each host whether it would be launched on now and why not, and starts nothing', async () => {
-    await using desk = await openDesk({ oses: { onboard: ['linux'], patch: ['linux'] } })
+    await using desk = await openDesk()
     desk.cluster('prod-1')
     desk.put(
       guest('web-1'),

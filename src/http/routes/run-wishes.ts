@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
-import { type CancelCommand, type LookCommand, type Run, type Verb, VERBS, whyNotNow } from '../../day2/index.ts'
+import { type CancelCommand, type LookCommand, type Run, whyNotNow } from '../../day2/index.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { sees } from '../scope.ts'
 import { MAX_HOSTS, runFor } from './runs.ts'
+import { VERB, verbOf } from '../verb.ts'
 
 /** Notifications of a controller that come in between are the same news. */
 const LOOK_EVERY_MS = 1_000
@@ -20,6 +21,7 @@ const PREVIEW: Description = {
       closed({ verb: ID, hosts: listOf(closed({ host: ID, launch: { type: 'boolean' }, because: ID })) }),
     ),
   },
+  problems: { 422: ['unknown_verb'] },
 }
 const CANCEL: Description = {
   id: 'cancelRun',
@@ -46,21 +48,20 @@ const HOSTS = {
 /** What people wish of runs beside starting one: to see before what it would do, and to end it; and the hints of a controller. */
 export function runWishRoutes(app: FastifyInstance, parts: AppParts): void {
   const querystring = query()
-  const body = closed({ verb: { type: 'string', enum: [...VERBS] }, hosts: HOSTS })
-  app.post<{ Body: { verb: Verb; hosts: readonly string[] } }>(
+  const body = closed({ verb: VERB, hosts: HOSTS })
+  app.post<{ Body: { verb: string; hosts: readonly string[] } }>(
     '/api/v1/runs/preview',
     { schema: { querystring, body }, config: { api: PREVIEW } },
     request => {
       const { scope } = requireRight(request, 'read')
-      const { fleet, ledger, oses } = parts
-      const { verb, hosts } = request.body
-      const os = oses?.[verb]
+      const { fleet, ledger } = parts
+      const { hosts } = request.body
+      const { verb, os } = verbOf(parts, request.body.verb)
       const shown = hosts.map(host => {
         const record = fleet.byHost(host)
         if (record === undefined || !sees(scope, record))
           return { host, launch: false, because: 'no VM has this host name' }
-        const around = { clusters: fleet.clusters, ledger, ...(os === undefined ? {} : { os }) }
-        const because = whyNotNow(record, around)
+        const because = whyNotNow(record, { clusters: fleet.clusters, ledger, os })
         return { host, launch: because === '', because }
       })
       return { verb, hosts: shown }

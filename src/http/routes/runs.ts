@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { v5 as uuid5 } from 'uuid'
-import { type Run, type RunCommand, type Verb, VERBS } from '../../day2/index.ts'
+import type { Run, RunCommand, VerbPolicy } from '../../day2/index.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { isNarrow, type Scope, sees, seesKey } from '../scope.ts'
 import { shape } from '../shapes.ts'
+import { VERB, verbOf } from '../verb.ts'
 
 /** Hosts of one command; more are asked for in several. */
 export const MAX_HOSTS = 500
@@ -20,7 +21,10 @@ const START: Description = {
   answers: {
     202: json('The wish is on record', closed({ id: ID, verb: ID, hosts: listOf(ID) }), { location: 'The run' }),
   },
-  problems: { 409: ['no_controller', 'other_driver', 'ledger_lost', 'key_used'], 422: ['unknown_hosts'] },
+  problems: {
+    409: ['no_controller', 'other_driver', 'ledger_lost', 'key_used'],
+    422: ['unknown_verb', 'unknown_hosts'],
+  },
 }
 const LIST: Description = {
   id: 'listRuns',
@@ -37,7 +41,7 @@ const READ: Description = {
 }
 const WISH = closed(
   {
-    verb: { type: 'string', enum: [...VERBS] },
+    verb: VERB,
     hosts: {
       type: 'array',
       minItems: 1,
@@ -61,7 +65,8 @@ const HEADERS = {
 }
 
 interface Wish {
-  readonly verb: Verb
+  /** Or the name of its job template. */
+  readonly verb: string
   readonly hosts: readonly string[]
   readonly reason: string
 }
@@ -72,12 +77,13 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
   const wish = { schema: { querystring, body: WISH, headers: HEADERS }, config: { api: START } }
   app.post<{ Body: Wish }>('/api/v1/runs', wish, async (request, reply) => {
     const caller = requireRight(request, 'run')
-    const { verb, hosts, reason } = request.body
+    const { hosts, reason } = request.body
     request.told = { hosts: hosts.length }
-    refuseImpossible(parts, verb, hosts, caller.scope)
+    const { verb, driver } = verbOf(parts, request.body.verb)
+    refuseImpossible(parts, { verb, driver, hosts }, caller.scope)
     const key = request.headers['idempotency-key']?.toString() ?? ''
     const id = key === '' ? parts.newId() : uuid5(JSON.stringify([caller.name, key]), KEYS)
-    refuseOtherWish(parts.ledger.runs.get(id), request.body)
+    refuseOtherWish(parts.ledger.runs.get(id), { verb, hosts })
     const command: RunCommand = {
       schema: 1,
       kind: 'run',
@@ -122,7 +128,7 @@ function seesRun(scope: Scope, { hosts, left_out }: Run): boolean {
 }
 
 /** The same key is the same wish: another one must not be answered with a run that does something else. */
-function refuseOtherWish(run: Run | undefined, wish: Wish): void {
+function refuseOtherWish(run: Run | undefined, wish: Pick<Wish, 'verb' | 'hosts'>): void {
   if (run === undefined) return
   const asked = new Set([...run.hosts, ...run.left_out].map(host => host.host))
   if (run.verb === wish.verb && asked.size === wish.hosts.length && wish.hosts.every(host => asked.has(host))) return
@@ -133,13 +139,17 @@ function refuseOtherWish(run: Run | undefined, wish: Wish): void {
 }
 
 /** Throws a Problem when nothing can come of the wish. A VM that may not be known of is as one that is not there. */
-function refuseImpossible(parts: AppParts, verb: Verb, hosts: readonly string[], scope: Scope): void {
+function refuseImpossible(
+  parts: AppParts,
+  { verb, driver, hosts }: Pick<Wish, 'verb' | 'hosts'> & Pick<VerbPolicy, 'driver'>,
+  scope: Scope,
+): void {
   if (!parts.controllerConfigured)
     throw new Problem(409, 'no_controller', 'no controller is configured, so nothing can be launched', {
       hint: 'add controller: to the configuration',
     })
-  if (parts.drivers[verb] !== 'bridge') {
-    throw new Problem(409, 'other_driver', `the driver of ${verb} is ${parts.drivers[verb]}, not bridge`, {
+  if (driver !== 'bridge') {
+    throw new Problem(409, 'other_driver', `the driver of ${verb} is ${driver}, not bridge`, {
       hint: `a verb has one driver: verbs.${verb}.driver`,
     })
   }

@@ -1,0 +1,89 @@
+import { choice, list, object, optionalText, part, type Schema, text } from './schema-part.ts'
+
+/** What a verb may be called: what plays, their tags and variables are called too. src/day2/run.ts has the same for what is stored. */
+export const VERB_NAME = '^[a-z][a-z0-9_]{0,62}$'
+/** Verbs of one configuration. */
+export const MAX_VERBS = 100
+
+/** Verbs whose work is done on the cluster or on another server: which system the guest has is nothing to them. */
+const BESIDE_THE_GUEST: ReadonlySet<string> = new Set([
+  'snapshot',
+  'restore',
+  'repave',
+  'offboard',
+  'ipam',
+  'dns',
+  'cmdb',
+  'export_disk',
+])
+
+/** The job template of a verb when none is named: `identity_join` is done by `Day2 | Identity Join`. */
+export function templateOf(verb: string): string {
+  const words = verb.split('_').map(word => `${word.slice(0, 1).toUpperCase()}${word.slice(1)}`)
+  return `Day2 | ${words.join(' ')}`
+}
+
+/** The systems that a verb is for when none is named. */
+export function systemsOf(verb: string): ('linux' | 'windows')[] {
+  return BESIDE_THE_GUEST.has(verb) ? ['linux', 'windows'] : ['linux']
+}
+
+/** What can be done to a VM: two verbs that are always there, and any other that is named. */
+export function verbs(): Schema {
+  const { onboard, patch } = {
+    onboard: known('onboard', 'Once for each new VM, when it is reachable.'),
+    patch: known('patch', 'When a person asks for it.'),
+  }
+  const meaning =
+    'What can be done to a VM, by which job template, and by whom. A verb beside these two is there when it is named: reboot: {}.'
+  return {
+    ...object(meaning, { onboard, patch }),
+    maxProperties: MAX_VERBS,
+    propertyNames: { pattern: VERB_NAME },
+    additionalProperties: other(),
+  }
+}
+
+function known(name: string, description: string): Schema {
+  return object(description, {
+    template: text(templateOf(name), 'Its job template.'),
+    ...common(),
+    os: { ...systems('The operating systems it may run on.'), default: systemsOf(name) },
+  })
+}
+
+function other(): Schema {
+  const template = {
+    type: 'string',
+    minLength: 1,
+    description: 'Its job template; Day2 | Reboot of reboot, Day2 | Ssh Keys of ssh_keys when it is left out.',
+  }
+  const os = systems(
+    'The operating systems it may run on; linux when it is left out, any of a verb whose work is not done in the guest.',
+  )
+  return part('When a person asks for it.', { template, ...common(), os }, [])
+}
+
+function common(): Schema {
+  return {
+    organization: optionalText('The organization of that template, where it is not controller.organization.'),
+    driver: choice(
+      ['bridge', 'eda', 'off'],
+      'bridge',
+      'Who launches it: virtbridge, a rulebook (virtbridge watches and records), or nobody.',
+    ),
+    also: list('Other job templates that do it: what others launch from them counts as it.', 50, {
+      type: 'string',
+      minLength: 1,
+    }),
+  }
+}
+
+function systems(description: string): Schema {
+  return {
+    type: 'array',
+    description,
+    uniqueItems: true,
+    items: { type: 'string', enum: ['linux', 'windows'] },
+  }
+}
