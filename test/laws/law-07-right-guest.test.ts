@@ -52,7 +52,11 @@ describe('7. The right guest. Before a launch the controller’s own host variab
   })
 
   test('as the frame of every play does, whatever tags are asked for', () => {
-    const first = firstOf(tasksOf('verb', 'main'))
+    for (const task of tasksOf('verb', 'main')) {
+      expect(task['ansible.builtin.include_tasks']).toMatchObject({ file: 'frame.yml' })
+      expect(task['tags']).toEqual(['always'])
+    }
+    const first = firstOf(tasksOf('verb', 'frame'))
     expect(first['ansible.builtin.include_role']).toEqual({ name: 'guard', apply: { tags: ['always'] } })
     expect(first['tags']).toEqual(['always'])
     expect(first['when']).toBeUndefined()
@@ -74,6 +78,21 @@ describe('7. The right guest. Before a launch the controller’s own host variab
       expect(JSON.stringify(tasks)).toContain(question)
       expect(JSON.stringify(tasks)).toContain('kubevirt_firmware_uuid')
     }
+  })
+
+  test('or, where nobody connects to the guest, the uid of its VM, asked of its cluster', () => {
+    const tasks = [...tasksOf('guard', 'main'), ...tasksOf('guard', 'cluster')]
+    for (const task of tasks) {
+      const role = task['ansible.builtin.include_role'] as { name: string } | undefined
+      const vars = (task['vars'] ?? {}) as Task
+      if (role !== undefined) expect([role.name, vars['cluster_method'] ?? 'GET']).toEqual(['cluster', 'GET'])
+      else expect(task['ansible.builtin.assert'] ?? task['ansible.builtin.include_tasks']).toBeDefined()
+    }
+    expect(JSON.stringify(tasks)).toContain('kubevirt_uid')
+    // What is asked of a guest never is: neither by a connection nor by becoming somebody there.
+    const elsewhere = tasksOf('verb', 'main').find(task => task['when'] === "verb_place != 'guest'")
+    const apply = (elsewhere?.['ansible.builtin.include_tasks'] as { apply: Task }).apply
+    expect(apply).toEqual({ become: false, delegate_to: 'localhost' })
   })
 })
 
