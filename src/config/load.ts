@@ -59,8 +59,11 @@ export function parseConfig(source: string, file: string): Config {
 /** With what is left out of a verb filled in by its name, which no schema can say. */
 function named(config: Config): Config {
   const { onboard, patch, ...others } = config.verbs
-  const entries = Object.entries({ onboard, patch, ...(others as Readonly<Record<string, Partial<VerbConfig>>>) })
-  const verbs = entries.map(([name, verb]) => [name, { template: templateOf(name), os: systemsOf(name), ...verb }])
+  const written: Readonly<Record<string, Partial<VerbConfig>>> = { onboard, patch, ...others }
+  const verbs = Object.entries(written).map(([name, verb]) => [
+    name,
+    { template: templateOf(name), os: systemsOf(name), ...verb },
+  ])
   return { ...config, verbs: Object.fromEntries(verbs) as Config['verbs'] }
 }
 
