@@ -20,7 +20,7 @@ export class FleetContests implements ContestBoard, Disposable {
 
   constructor(parts: Pick<RoleParts, 'fleet' | 'now' | 'config'>) {
     const { fleet, config, now } = parts
-    const { views = [], networks = [] } = inventoryParts(config.inventory, () => undefined)
+    const { views = [], networks = [] } = inventoryParts(config, () => undefined)
     const { stale_after_seconds, disable_stale_after_seconds } = config.inventory
     this.#parts = parts
     this.#limits = { staleAfterMs: stale_after_seconds * 1000, disableAfterMs: disable_stale_after_seconds * 1000 }

@@ -3,7 +3,7 @@ import { InventoryCache, type InventoryOptions } from './inventory/index.ts'
 import { inventoryParts, type OnFailure } from './views.ts'
 
 /** What an inventory is made from beside the configuration. */
-export interface InventorySurroundings extends Omit<InventoryOptions, 'labelGroups' | 'views' | 'networks'> {
+export interface InventorySurroundings extends Omit<InventoryOptions, 'labelGroups' | 'views' | 'networks' | 'profiles'> {
   readonly onFailure: OnFailure
 }
 
@@ -26,7 +26,7 @@ export class CurrentInventory implements Disposable {
   }
 
   /**
-   * Takes over what the configuration says of views and networks. What it takes is done in short pieces, and until it is done the old one
+   * Takes over what the configuration says of views, networks and profiles. What it takes is done in short pieces, and until it is done the old one
    * counts. Rejects when it can not, and is then as it was.
    */
   async become(config: Config): Promise<void> {
@@ -46,8 +46,8 @@ export class CurrentInventory implements Disposable {
     this.#cache[Symbol.dispose]()
   }
 
-  #build({ inventory }: Config): InventoryCache {
+  #build(config: Config): InventoryCache {
     const { onFailure, ...around } = this.#around
-    return new InventoryCache({ ...around, ...inventoryParts(inventory, onFailure) })
+    return new InventoryCache({ ...around, ...inventoryParts(config, onFailure) })
   }
 }

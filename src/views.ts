@@ -8,6 +8,7 @@ import {
   kubevirtCoreApproach,
   kubevirtCoreRendering,
   ownRendering,
+  Profiles,
   ruleOf,
   type View,
 } from './inventory/index.ts'
@@ -17,18 +18,39 @@ export type OnFailure = (expression: string, reason: string) => void
 
 /** What configuration says of the inventory, as the inventory takes it. Of a configuration that was read: nothing of it fails. */
 export function inventoryParts(
-  inventory: Config['inventory'],
+  { inventory, profiles }: Pick<Config, 'inventory' | 'profiles'>,
   onFailure: OnFailure,
-): Pick<InventoryOptions, 'labelGroups' | 'views' | 'networks' | 'formats'> {
+): Pick<InventoryOptions, 'labelGroups' | 'views' | 'networks' | 'formats' | 'profiles'> {
+  const bySets = profiles.some(({ cluster_sets = [] }) => cluster_sets.length > 0)
   return {
+    profiles: profilesOf(profiles),
     labelGroups: inventory.label_groups,
     formats: new Map(inventory.formats.map(format => [format, kubevirtCoreRendering(KUBEVIRT_CORE_DEFAULTS)])),
-    views: inventory.views.map(view => viewOf(view, onFailure)),
+    views: inventory.views.map(view => ({
+      ...viewOf(view, onFailure),
+      profilesBySets: bySets && view.profiles !== undefined,
+    })),
     networks: inventory.networks.map(network => ({ clusters: [], namespaces: [], ...network })),
   }
 }
 
-function viewOf(view: ViewConfig, onFailure: OnFailure): View {
+/** The host groups of day 2, as configuration has them. */
+function profilesOf(profiles: Config['profiles']): Profiles {
+  const rules = profiles.map(({ name, parent, clusters, cluster_sets, namespaces, selector, os, variables }) => ({
+    name,
+    parent,
+    clusters: clusters ?? [],
+    clusterSets: cluster_sets ?? [],
+    namespaces: namespaces ?? [],
+    labels: parseSelector(selector),
+    os: os ?? [],
+    variables,
+  }))
+  return new Profiles(rules)
+}
+
+function viewOf(view: ViewConfig, onFailure: OnFailure): Omit<View, 'profilesBySets'> {
+  const { profiles = [] } = view
   const { name, clusters = [], cluster_sets = [], namespaces = [], os = [], status = [], reachable = null } = view
   const { builtin, labels, max_per_label, expressions, parents } = view.groups
   const approach = approachIn(view)
@@ -46,6 +68,7 @@ function viewOf(view: ViewConfig, onFailure: OnFailure): View {
     namespaces,
     labels: parseSelector(view.selector),
     os,
+    profiles,
     status,
     reachable,
     ...(view.format === 'kubevirt.core'

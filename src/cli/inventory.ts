@@ -43,6 +43,7 @@ function linesOf(why: Why, terminal: Terminal): readonly string[] {
     `listed          ${mark(why.listed)}: ${why.because.join('; ')}`,
   ]
   if (why.listed) lines.push(`enabled         ${mark(why.enabled)}: ${why.enabled_because}`)
+  if (why.profile !== null) lines.push(...profileLines(why.profile))
   for (const { group, because } of why.groups) lines.push(`group           ${group}: ${because}`)
   for (const { label, because } of why.not_in) {
     const source = label.startsWith('expression ') ? label : `label ${label}`
@@ -50,6 +51,18 @@ function linesOf(why: Why, terminal: Terminal): readonly string[] {
   }
   if (why.closed.length > 0) lines.push(`closed          nobody gets it now, because of ${why.closed.join(', ')}`)
   return lines
+}
+
+function profileLines({ chain, because, variables }: NonNullable<Why['profile']>): readonly string[] {
+  const [name = 'none', ...above] = [...chain].reverse()
+  return [
+    `profile         ${[name, ...above].join(', below ')}`,
+    ...because.map(reason => `                ${reason}`),
+    ...variables.map(({ name: variable, from, over }) => {
+      const instead = over.length === 0 ? '' : `, not of ${over.join(', ')}`
+      return `variable        ${variable}: of ${from}${instead}`
+    }),
+  ]
 }
 
 function pathOf(view: string): string {

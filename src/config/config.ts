@@ -8,6 +8,7 @@ export interface Config {
   readonly hubs: readonly HubConfig[]
   readonly watch: WatchConfig
   readonly inventory: InventoryConfig
+  readonly profiles: readonly ProfileConfig[]
   readonly controller?: ControllerConfig
   /** By name. These two are always there, any other when it was named. */
   readonly verbs: { readonly onboard: VerbConfig; readonly patch: VerbConfig; readonly [name: string]: VerbConfig }
@@ -136,6 +137,7 @@ export interface ViewConfig {
   readonly selector: string
   /** Families, or ids that guests tell. */
   readonly os?: readonly string[]
+  readonly profiles?: readonly string[]
   readonly status?: readonly string[]
   readonly reachable?: boolean
   readonly profile: 'slim' | 'standard' | 'full'
@@ -157,6 +159,20 @@ export interface ViewConfig {
   readonly variables: readonly { readonly label: string; readonly variable: string }[]
   readonly on_stale: 'disable' | 'fail'
   readonly max_shrink: number
+}
+
+/** A host group of day 2. What is left out does not narrow it. */
+export interface ProfileConfig {
+  readonly name: string
+  /** Empty: it is below none. */
+  readonly parent: string
+  readonly clusters?: readonly string[]
+  readonly cluster_sets?: readonly string[]
+  readonly namespaces?: readonly string[]
+  /** A label selector; `parseSelector` reads it. */
+  readonly selector: string
+  readonly os?: readonly string[]
+  readonly variables: Readonly<Record<string, unknown>>
 }
 
 export interface AddressesConfig {

@@ -2,6 +2,7 @@ import { messageOf } from '../errors.ts'
 import type { Config, HubConfig, KafkaConfig } from './config.ts'
 import type { ConfigFault } from './fault.ts'
 import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
+import { profileFaults } from './profile-fault.ts'
 import { viewFaults } from './view-fault.ts'
 
 /** What the schema can not say. */
@@ -13,6 +14,8 @@ export function contradictions(config: Config): readonly ConfigFault[] {
     ...twice(entries('inventory.views', config.inventory.views), 'the name is its place in the URL'),
     ...twice(entries('inventory.networks', config.inventory.networks), 'each has its own'),
     ...viewFaults(config),
+    ...twice(entries('profiles', config.profiles), 'each has its own'),
+    ...profileFaults(config),
     ...verbFaults(config.verbs),
     ...kafkaFaults(config.log.kafka),
   ]

@@ -9,7 +9,7 @@ export interface ConfigDifference {
 }
 
 /** What a running bridge takes over, by what the paths begin with. */
-const RELOADED = ['inventory.views', 'inventory.networks', 'inventory.label_groups', 'http.tokens']
+const RELOADED = ['inventory.views', 'inventory.networks', 'inventory.label_groups', 'http.tokens', 'profiles']
 
 /**
  * What another configuration changes. Of a list of named things each is named (`inventory.views.prod-web`), other values by their key. No
@@ -27,6 +27,7 @@ export function reloaded(running: Config, next: Config): Config {
   const { views, networks, label_groups } = next.inventory
   return {
     ...running,
+    profiles: next.profiles,
     http: { ...running.http, tokens: next.http.tokens },
     inventory: { ...running.inventory, views, networks, label_groups },
   }

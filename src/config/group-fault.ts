@@ -5,7 +5,7 @@ import type { ConfigFault } from './fault.ts'
 
 /** Groups that Ansible has by itself, and what the names of our own begin with: an expression must not add to them. */
 const TAKEN = ['all', 'ungrouped']
-const TAKEN_PREFIXES = ['cluster', 'clusterset', 'namespace', 'status', 'os', 'label']
+const TAKEN_PREFIXES = ['cluster', 'clusterset', 'namespace', 'status', 'os', 'label', 'profile']
 
 const EXPRESSION_HINT =
   'CEL over kubevirt_* and day2_*, as kubevirt_labels[?"tier"].orValue("") == "front"; docs/inventory.md has all of it'

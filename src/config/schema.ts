@@ -14,6 +14,7 @@ import {
   whole,
 } from './schema-part.ts'
 import { verbs } from './verb-schema.ts'
+import { profile } from './profile-schema.ts'
 import { network, view } from './view-schema.ts'
 
 /**
@@ -107,6 +108,11 @@ export const CONFIG_SCHEMA = {
         network(),
       ),
     }),
+    profiles: list(
+      'Host groups of day 2. A VM is of the first that takes it, then of the first below that that takes it, and so on.',
+      200,
+      profile(),
+    ),
     controller: controller(),
     verbs: verbs(),
     dispatch: object('How much is launched at once.', {

@@ -1,12 +1,12 @@
 import ipaddr from 'ipaddr.js'
-import { messageOf } from '../errors.ts'
 import type { Config, TokenConfig, ViewConfig } from './config.ts'
 import { connectionFaults, hostNameFaults } from './connection-fault.ts'
 import type { ConfigFault } from './fault.ts'
 import { formatFaults } from './format-fault.ts'
 import { groupFaults } from './group-fault.ts'
 import { kubevirtCoreFaults } from './kubevirt-core-fault.ts'
-import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
+import { profileNameFaults } from './profile-fault.ts'
+import { selectorFaults } from './selector-fault.ts'
 
 /** What stands below /api/v1/inventory/ already. */
 const RESERVED = ['hosts']
@@ -57,6 +57,7 @@ function faultsOf(view: ViewConfig, path: string, config: Config): readonly Conf
   }
   return [
     ...faults,
+    ...profileNameFaults(view.profiles ?? [], `${path}.profiles`, config.profiles),
     ...selectorFaults(view.selector, `${path}.selector`),
     ...selectorFaults(view.exclude, `${path}.exclude`),
     ...hostNameFaults(view, `${path}.host_name`),
@@ -65,15 +66,6 @@ function faultsOf(view: ViewConfig, path: string, config: Config): readonly Conf
     ...preferenceFaults(view, `${path}.addresses.prefer`),
     ...connectionFaults(view.connection, `${path}.connection`, config),
   ]
-}
-
-function selectorFaults(selector: string, path: string): ConfigFault[] {
-  try {
-    parseSelector(selector)
-    return []
-  } catch (error) {
-    return [{ path, message: messageOf(error), hint: SELECTOR_HINT }]
-  }
 }
 
 function preferenceFaults({ addresses }: ViewConfig, path: string): ConfigFault[] {
@@ -86,7 +78,7 @@ function preferenceFaults({ addresses }: ViewConfig, path: string): ConfigFault[
 }
 
 /** Hubs bring clusters of any name, but none with the name of a hub: that has no VMs. */
-function mayBe(name: string, { clusters, hubs }: Config): boolean {
+export function mayBe(name: string, { clusters, hubs }: Config): boolean {
   if (clusters.some(cluster => cluster.name === name)) return true
   return hubs.length > 0 && !hubs.some(hub => hub.name === name)
 }

@@ -1,6 +1,7 @@
 import { connection } from './connection-schema.ts'
 import { kubevirtCore } from './kubevirt-core-schema.ts'
-import { choice, list, name, object, optionalText, part, type Schema, whole } from './schema-part.ts'
+import { matching, selector, some } from './match-schema.ts'
+import { choice, list, name, object, part, type Schema, whole } from './schema-part.ts'
 
 /** What the name of a group may be. */
 const GROUP = '^[a-z][a-z0-9_]{0,127}$'
@@ -30,13 +31,8 @@ const STATUSES = [
 export function view(): Schema {
   const properties = {
     name: name('Its name in the URL: /api/v1/inventory/NAME.'),
-    clusters: some('Only VMs of these clusters.', { minLength: 1 }),
-    cluster_sets: some('Only VMs of clusters that are in one of these ManagedClusterSets.', { minLength: 1 }),
-    namespaces: some('Only VMs of these namespaces, whichever their cluster.', { minLength: 1 }),
-    selector: selector('Only VMs whose labels this selector takes, as kubectl --selector.'),
-    os: some('Only VMs of these operating systems: a family (linux, windows) or an id of the guest (rhel, ubuntu).', {
-      pattern: '^[a-z0-9][a-z0-9._-]*$',
-    }),
+    ...matching(),
+    profiles: some('Only VMs of one of these profiles, or of one below them.', { minLength: 1 }),
     status: some('Only VMs with one of these statuses.', { enum: STATUSES }),
     reachable: {
       type: 'boolean',
@@ -190,13 +186,4 @@ function variable(): Schema {
     },
   }
   return part('One variable.', properties, ['label', 'variable'])
-}
-
-function selector(description: string): Schema {
-  return { ...optionalText(description), maxLength: 4096 }
-}
-
-/** A choice among values; all when it is left out. Written down and empty it would take nothing, so it can not be. */
-function some(description: string, item: Schema): Schema {
-  return { type: 'array', description, minItems: 1, maxItems: 1000, items: { type: 'string', ...item } }
 }

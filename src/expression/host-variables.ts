@@ -41,6 +41,7 @@ export const HOST_VARIABLES: Readonly<Record<string, VariableType>> = {
   kubevirt_adopted: 'bool',
   kubevirt_application: TEXT,
   kubevirt_descent: { fields: { kind: TEXT, from: TEXT, by: TEXT, run: TEXT } },
+  day2_profile: TEXT,
   day2_onboard: TEXT,
   day2_patch: TEXT,
   kubevirt_hub: TEXT,

@@ -27,6 +27,13 @@ const RUN = {
   message: STRING,
 }
 
+const PROFILE = open({
+  name: { type: 'string', description: 'Empty: it has none' },
+  chain: { ...STRINGS, description: 'From the outermost to its own' },
+  because: STRINGS,
+  variables: listOf(open({ name: STRING, from: STRING, over: STRINGS })),
+})
+
 export const SHAPES: Readonly<Record<string, Shape>> = {
   Problem: open({
     type: { type: 'string', format: 'uri' },
@@ -56,6 +63,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     enabled_because: STRING,
     groups: listOf(open({ group: STRING, because: STRING })),
     not_in: listOf(open({ label: STRING, because: STRING })),
+    profile: { oneOf: [PROFILE, { type: 'null' }] },
     closed: { ...STRINGS, description: 'Clusters that keep the inventory closed' },
   }),
   Vm: open({
@@ -71,6 +79,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     agent_connected: FLAG,
     reachable: FLAG,
     adopted: FLAG,
+    profile: { type: 'string', description: 'Empty: it has none' },
     labels: { type: 'object', additionalProperties: STRING },
   }),
   VmRecord: {

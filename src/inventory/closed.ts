@@ -45,8 +45,9 @@ function mayBeIn(sets: readonly string[], cluster: ClusterRecord | undefined): b
 }
 
 /** Of a cluster that an earlier version knew it is not known in which sets it is, until it is watched again. */
-function setsUnknown({ clusterSets }: View, cluster: ClusterRecord | undefined): boolean {
-  if (clusterSets.length === 0 || cluster?.kind !== 'cluster' || cluster.status === 'out_of_scope') return false
+function setsUnknown({ clusterSets, profilesBySets }: View, cluster: ClusterRecord | undefined): boolean {
+  if ((clusterSets.length === 0 && !profilesBySets) || cluster?.kind !== 'cluster' || cluster.status === 'out_of_scope')
+    return false
   return cluster.cluster_sets === undefined
 }
 

@@ -1,4 +1,5 @@
 import type { VmRecord } from '../vm/index.ts'
+import { type GuestProfile, NO_PROFILE } from './profile.ts'
 
 /** A group, and what of a VM puts it there. */
 export interface Membership {
@@ -15,7 +16,11 @@ export interface Membership {
 export const MAX_GROUP_NAME = 400
 
 /** The groups that every VM is in by what it is. */
-export function builtinGroups(record: VmRecord, clusterSets: readonly string[] = []): readonly Membership[] {
+export function builtinGroups(
+  record: VmRecord,
+  clusterSets: readonly string[] = [],
+  { chain }: GuestProfile = NO_PROFILE,
+): readonly Membership[] {
   const { seen } = record
   const groups = [
     { group: groupName('cluster', record.cluster), because: `its cluster is ${record.cluster}` },
@@ -26,6 +31,8 @@ export function builtinGroups(record: VmRecord, clusterSets: readonly string[] =
   for (const os of new Set([seen.os.family, seen.os.id])) {
     if (os !== '') groups.push({ group: groupName('os', os), because: `its operating system is ${os}` })
   }
+  for (const name of chain)
+    groups.push({ group: groupName('profile', name), because: `its profile is ${chain.join(', below it ')}` })
   return groups
 }
 

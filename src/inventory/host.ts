@@ -2,6 +2,7 @@ import type { VmRecord } from '../vm/index.ts'
 import { type Approach, reachOf, type Sight, USUAL_APPROACH } from './approach.ts'
 import { connectionOf, connectionVars, type Endpoint } from './connection.ts'
 import { labelVars } from './label-variable.ts'
+import { type GuestProfile, NO_PROFILE } from './profile.ts'
 import { isInert, safe } from './safe.ts'
 import type { Staleness } from './stale.ts'
 
@@ -24,6 +25,8 @@ export interface Standing extends Sight {
   readonly verbs: VerbStatus
   /** The ManagedClusterSets that its cluster is in; left out: not known. */
   readonly clusterSets?: readonly string[]
+  /** Left out: none. */
+  readonly profile?: GuestProfile
 }
 
 /**
@@ -37,15 +40,17 @@ export function hostVars(
   profile: Profile = 'standard',
   approach: Approach = USUAL_APPROACH,
 ): HostVars {
-  const { staleness, verbs, clusterSets = [] } = standing
+  const { staleness, verbs, clusterSets = [], profile: guestProfile = NO_PROFILE } = standing
   const { reason, address, endpoint } = reachOf(record, standing, approach)
   const told = { staleness, reason, address, endpoint, clusterSets }
   const connection = connectionVars(record, connectionOf(record, approach.connection), endpoint)
   const { variables } = approach
   const host = variables.length === 0 ? connection : { ...connection, ...labelVars(record, variables) }
-  if (profile === 'slim') return { ...host, ...slim(record, told) }
-  const days = { day2_onboard: verbs.onboard, day2_patch: verbs.patch }
-  const standardVars = { ...host, ...standard(record, told), ...days }
+  // First, so that none of them ever counts for one of ours.
+  const given = { ...guestProfile.variables, ...host }
+  if (profile === 'slim') return { ...given, ...slim(record, told) }
+  const days = { day2_profile: guestProfile.name, day2_onboard: verbs.onboard, day2_patch: verbs.patch }
+  const standardVars = { ...given, ...standard(record, told), ...days }
   return profile === 'full' ? { ...standardVars, ...full(record) } : standardVars
 }
 

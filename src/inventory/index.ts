@@ -13,6 +13,7 @@ export { KUBEVIRT_CORE_DEFAULTS, kubevirtCoreRendering, type KubevirtCoreOptions
 export { kubevirtCoreApproach } from './kubevirt-core-connection.ts'
 export { claimsIn, type Network } from './network.ts'
 export { Contention } from './contention.ts'
+export { type GuestProfile, NO_PROFILE, Profiles, type ProfileRule, type ProfileWhy } from './profile.ts'
 export { ownRendering, type Rendering, type ViewGroups } from './rendering.ts'
 export { type Staleness, type StaleLimits, stalenessOf } from './stale.ts'
 export type { View } from './view.ts'

@@ -4,6 +4,7 @@ import type { Document } from './document.ts'
 import type { VerbStatus } from './host.ts'
 import type { Narrowing } from './narrowing.ts'
 import type { Network } from './network.ts'
+import type { Profiles } from './profile.ts'
 import type { Rendering } from './rendering.ts'
 import type { Shrunk } from './shrink-guard.ts'
 import type { StaleLimits } from './stale.ts'
@@ -19,6 +20,8 @@ export interface InventoryOptions {
   readonly labelGroups: readonly string[]
   readonly views?: readonly View[]
   readonly networks?: readonly Network[]
+  /** Left out: there are none. */
+  readonly profiles?: Profiles
   /** Renderings that any view may be asked for in, by name. Each costs memory only once somebody has asked. */
   readonly formats?: ReadonlyMap<string, Rendering>
   readonly verbsOf: (uid: string) => VerbStatus

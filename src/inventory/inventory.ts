@@ -13,6 +13,7 @@ import { narrowed } from './narrowing.ts'
 import { claimsIn } from './network.ts'
 import type { Difference } from './past.ts'
 import { StaleBook, type Staleness } from './stale.ts'
+import { type GuestProfile, NO_PROFILE, type ProfileWhy } from './profile.ts'
 import { Turns } from './turns.ts'
 import { type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
@@ -150,6 +151,7 @@ export class InventoryCache implements Disposable {
       rival: record === undefined ? '' : this.#contention.betterThan(record, view.approach.choose(record).address),
       ofOthers,
       standing: this.#standingOf(record, now),
+      profile: record === undefined ? null : this.profileWhy(record),
       closed,
       hasGroup: group => closed !== null || page.hasGroup(group),
     })
@@ -164,6 +166,24 @@ export class InventoryCache implements Disposable {
   rivalOf(record: VmRecord): string {
     this.#work(Infinity, true)
     return this.#contention.betterThan(record)
+  }
+
+  /** The profile of a VM, whether it is in any view or not. */
+  profileOf(record: VmRecord): GuestProfile {
+    const { profiles, fleet } = this.#options
+    return profiles?.of(record, fleet.clusters.get(record.cluster)?.cluster_sets) ?? NO_PROFILE
+  }
+
+  /** Why it has that profile; null where no profiles are configured. */
+  profileWhy(record: VmRecord): ProfileWhy | null {
+    const { profiles, fleet } = this.#options
+    if (profiles === undefined || profiles.names.length === 0) return null
+    return profiles.why(record, fleet.clusters.get(record.cluster)?.cluster_sets)
+  }
+
+  /** The names of the profiles, in the order of the configuration. */
+  get profiles(): readonly string[] {
+    return this.#options.profiles?.names ?? []
   }
 
   /** Renders the VM with this uid again: what day 2 knows of it changed. */
@@ -247,6 +267,7 @@ export class InventoryCache implements Disposable {
       conflict: lost.includes(addressOf(record)),
       lost,
       ...setsOf(this.#options.fleet.clusters.get(record.cluster)),
+      profile: this.profileOf(record),
       verbs: this.#options.verbsOf(record.uid),
     }
   }

@@ -5,7 +5,7 @@ import type { HostVars, Standing } from './host.ts'
 import { type HostNamePart, hostNamer } from './host-name.ts'
 import { connectionVars } from './kubevirt-core-connection.ts'
 import type { Rendering } from './rendering.ts'
-import { isInert, safe } from './safe.ts'
+import { marked, safe } from './safe.ts'
 
 /** The options of kubevirt.core.kubevirt that say how hosts are shown, by the names that it gives them. */
 export interface KubevirtCoreOptions {
@@ -128,15 +128,6 @@ function objectVars(prefix: 'vm' | 'vmi', uid: string, portrait: Portrait): Host
   vars.push(['uid', safe(uid)])
   for (const [key, value] of Object.entries(status ?? {})) vars.push([snakeCase(key), marked(value)])
   return Object.fromEntries(vars.map(([name, value]) => [`${prefix}_${name}`, value]))
-}
-
-/** Every text in it as Ansible may take it. Keys can not be marked, so one that Kubernetes would never allow is left out. */
-function marked(value: unknown): unknown {
-  if (typeof value === 'string') return safe(value)
-  if (typeof value !== 'object' || value === null) return value
-  if (Array.isArray(value)) return value.map(marked)
-  const entries = Object.entries(value).filter(([key]) => isInert(key))
-  return Object.fromEntries(entries.map(([key, item]) => [key, marked(item)]))
 }
 
 /** `guestOSInfo` → `guest_os_info`, `VSOCKCID` → `vsockcid`. */

@@ -66,7 +66,7 @@ export function ownRendering(profile: Profile, groups: ViewGroups, way: OwnWay =
     varsOf: (record, standing) => hostVars(record, standing, profile, approach),
     groupsOf: (record, standing) => {
       const own = [
-        ...(builtin ? builtinGroups(record, standing.clusterSets) : []),
+        ...(builtin ? builtinGroups(record, standing.clusterSets, standing.profile) : []),
         ...labels.flatMap(key => labelGroup(record, key) ?? []),
         ...ruledGroups(rules, record, { standing, approach, onFailure }),
       ]

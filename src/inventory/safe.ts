@@ -22,3 +22,12 @@ export function isInert(text: string): boolean {
   // Keys that begin so are marks to Ansible.
   return text.isWellFormed() && !DELIMITER.test(text) && !text.startsWith('__ansible_')
 }
+
+/** Every text in a value as Ansible may take it. Keys can not be marked, so one that would have to be is left out. */
+export function marked(value: unknown): unknown {
+  if (typeof value === 'string') return safe(value)
+  if (typeof value !== 'object' || value === null) return value
+  if (Array.isArray(value)) return value.map(marked)
+  const entries = Object.entries(value).filter(([key]) => isInert(key))
+  return Object.fromEntries(entries.map(([key, item]) => [key, marked(item)]))
+}

@@ -1,21 +1,19 @@
-import { meets, type Requirement } from '../cluster/label.ts'
 import type { VmRecord } from '../vm/index.ts'
 import { type Approach, unreachableReason, USUAL_APPROACH } from './approach.ts'
 import type { Profile, Standing } from './host.ts'
+import { type Match, notAmong, notSuch, notThere } from './match.ts'
 import type { Narrowing } from './narrowing.ts'
+import { NO_PROFILE } from './profile.ts'
 import { ownRendering, type Rendering, type ViewGroups } from './rendering.ts'
 
 /** A named part of the inventory. An empty list does not narrow it; all that is said must hold. */
-export interface View {
+export interface View extends Match {
   /** Empty for the inventory of the whole fleet. */
   readonly name: string
-  readonly clusters: readonly string[]
-  /** ManagedClusterSets, of which its cluster must be in one. */
-  readonly clusterSets: readonly string[]
-  readonly namespaces: readonly string[]
-  readonly labels: readonly Requirement[]
-  /** Families, or ids that guests tell. */
-  readonly os: readonly string[]
+  /** Profiles of day 2, of which the VM must be in one: its own, or one above it. */
+  readonly profiles: readonly string[]
+  /** Which profile a VM is in may hang on the sets of its cluster. */
+  readonly profilesBySets: boolean
   readonly status: readonly string[]
   /** Null: both. */
   readonly reachable: boolean | null
@@ -42,6 +40,8 @@ export function viewOfAll(name: string, groups: ViewGroups, profile: Profile = '
     namespaces: [],
     labels: [],
     os: [],
+    profiles: [],
+    profilesBySets: false,
     status: [],
     reachable: null,
     approach: USUAL_APPROACH,
@@ -57,21 +57,16 @@ export function viewOfAll(name: string, groups: ViewGroups, profile: Profile = '
  */
 export function notTakenBecause(view: View, record: VmRecord, standing: WhatElse): readonly string[] {
   const { seen } = record
-  const reasons: string[] = []
-  const among = (what: string, value: string, wanted: readonly string[]): void => {
-    if (wanted.length > 0 && !wanted.includes(value)) reasons.push(`its ${what} is ${value || 'not known'}`)
-  }
-  among('cluster', record.cluster, view.clusters)
-  if (view.clusterSets.length > 0 && !view.clusterSets.some(set => standing.clusterSets?.includes(set) === true))
-    reasons.push(setsOf(standing.clusterSets))
-  among('namespace', record.namespace, view.namespaces)
-  among('cluster', record.cluster, view.within?.clusters ?? [])
-  among('namespace', record.namespace, view.within?.namespaces ?? [])
-  among('status', seen.status, view.status)
-  if (view.os.length > 0 && ![seen.os.family, seen.os.id.toLowerCase()].some(os => os !== '' && view.os.includes(os)))
-    reasons.push(`its operating system is ${seen.os.id || seen.os.family || 'not known'}`)
-  const unmet = view.labels.filter(requirement => !meets(seen.labels, [requirement]))
-  reasons.push(...unmet.map(requirement => `its labels do not meet ${worded(requirement)}`))
+  const reasons: string[] = [
+    ...notThere(view, record, standing.clusterSets),
+    ...notAmong('cluster', record.cluster, view.within?.clusters ?? []),
+    ...notAmong('namespace', record.namespace, view.within?.namespaces ?? []),
+    ...notAmong('status', seen.status, view.status),
+    ...notSuch(view, record),
+  ]
+  const { name: profile, chain } = standing.profile ?? NO_PROFILE
+  if (view.profiles.length > 0 && !view.profiles.some(name => chain.includes(name)))
+    reasons.push(profile === '' ? 'it has no profile' : `its profile is ${profile}`)
   if (view.reachable !== null) {
     const reason = unreachableReason(record, { ...standing, staleness: 'fresh' }, false, view.approach)
     if ((reason === '') !== view.reachable)
@@ -81,16 +76,4 @@ export function notTakenBecause(view: View, record: VmRecord, standing: WhatElse
 }
 
 /** What a view goes by, beside the record: nothing of it says how long ago the cluster was seen. */
-export type WhatElse = Pick<Standing, 'conflict' | 'lost' | 'clusterSets'>
-
-function setsOf(known: readonly string[] | undefined): string {
-  if (known === undefined) return 'the cluster sets of its cluster are not known'
-  return known.length === 0
-    ? 'its cluster is in no cluster set'
-    : `its cluster is in the cluster set ${known.join(', ')}`
-}
-
-function worded({ key, operator, values }: Requirement): string {
-  if (operator === 'exists') return key
-  return operator === 'absent' ? `!${key}` : `${key} ${operator} (${values.join(', ')})`
-}
+export type WhatElse = Pick<Standing, 'conflict' | 'lost' | 'clusterSets' | 'profile'>

@@ -4,6 +4,7 @@ import { isHostName } from './group-set.ts'
 import type { Membership } from './group.ts'
 import { unreachableReason } from './approach.ts'
 import type { Standing } from './host.ts'
+import type { ProfileWhy } from './profile.ts'
 import { notTakenBecause, type View } from './view.ts'
 
 /** Why a host is in an inventory or not, from recorded data alone. */
@@ -18,6 +19,8 @@ export interface Why {
   readonly groups: readonly Membership[]
   /** Groups of chosen labels that it is not in. */
   readonly not_in: readonly { readonly label: string; readonly because: string }[]
+  /** Which profile of day 2 it has, and why; null of a VM of which nothing is told, and where no profiles are configured. */
+  readonly profile: ProfileWhy | null
   /** Clusters that keep the inventory closed for everybody; empty while it is open. */
   readonly closed: readonly string[]
 }
@@ -36,6 +39,7 @@ export interface Evidence {
   /** VMs outside of the view may be told of. */
   readonly ofOthers: boolean
   readonly standing: Standing
+  readonly profile: ProfileWhy | null
   /** Null while it is open. */
   readonly closed: Closed | null
   /** The view has this group; of all while it is closed. */
@@ -47,8 +51,8 @@ const UNKNOWN = 'no VM of this name is known: there was none, it was deleted, or
 
 /** Explains one host in one view. Pure. */
 export function why(evidence: Evidence): Why {
-  const { host, view, record, listed, misnamed, rival, ofOthers, standing, closed, hasGroup } = evidence
-  const base = { host, view: view.name, listed, closed: closed?.clusters ?? [] }
+  const { host, view, record, listed, misnamed, rival, ofOthers, standing, profile, closed, hasGroup } = evidence
+  const base = { host, view: view.name, listed, profile, closed: closed?.clusters ?? [] }
   if (record === null) return { ...base, because: [ofOthers ? UNKNOWN : HIDDEN], ...NOWHERE }
   const left = isHostName(host)
     ? notTakenBecause(view, record, standing)

@@ -48,6 +48,7 @@ test('everything but the clusters has a default', () => {
       views: [],
       networks: [],
     },
+    profiles: [],
     controller: {
       url: 'https://aap',
       token: { env: 'T' },

@@ -149,7 +149,7 @@ describe('what goes wrong has one shape: a code for programs, a sentence and a n
   test('what is unknown in a query is told with what is known there', async () => {
     expect((await desk.get('/api/v1/vms?color=red&cluster=a')).json()).toMatchObject({
       detail: 'unknown in the query: "color"; there are cluster, namespace, profile, after, limit',
-      known: ['cluster', 'namespace', 'after', 'limit'],
+      known: ['cluster', 'namespace', 'profile', 'after', 'limit'],
     })
     expect((await desk.get('/api/v1/clusters?color=red')).json()).toMatchObject({
       detail: 'unknown in the query: "color"; none are known here',

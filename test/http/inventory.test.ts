@@ -196,6 +196,7 @@ describe('why', () => {
         { group: 'label_app_web', because: 'its label app is web' },
       ],
       not_in: [],
+      profile: null,
       closed: [],
     })
     expect(await why(DB, '/careful')).toMatchObject({

@@ -90,6 +90,8 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['log/kafka/reading-room', 'PAGE', 500, 'log/conformance', 'a page has at most so many'],
   ['log/kafka/topics', 'MAX_MESSAGE_BYTES', 2_097_152, 'log/conformance', 'a record of just so many bytes'],
   // What an administrator may write that is worked out for each VM, and what comes of it.
+  ['config/profile-fault', 'MAX_PROFILE_VARIABLES_BYTES', 4_096, 'config/profile-fault', 'more than 4 KB of variables'],
+  ['config/profile-fault', 'MAX_DEPTH', 8, 'config/profile-fault', 'nine below one another'],
   ['expression/expression', 'MAX_EXPRESSION', 1_024, 'expression/expression', 'is refused before it is ever used'],
   ['expression/expression', 'MAX_NODES', 200, 'expression/expression', 'is refused before it is ever used'],
   ['expression/expression', 'MAX_DEPTH', 24, 'expression/expression', 'is refused before it is ever used'],

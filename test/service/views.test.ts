@@ -13,13 +13,14 @@ const STANDING = { staleness: 'fresh', verbs: { onboard: '', patch: '' }, cluste
 function example() {
   const source = readFileSync(join(import.meta.dirname, '..', '..', 'virtbridge.example.yaml'), 'utf8')
   const whole = source.replace(/^( *)#( *)(?=(?!yaml-)[a-z_-]+:|- name)/gm, '$1$2')
-  const { inventory } = parseConfig(whole, '/etc/virtbridge/virtbridge.yaml')
-  return inventoryParts(inventory, () => undefined)
+  const config = parseConfig(whole, '/etc/virtbridge/virtbridge.yaml')
+  return inventoryParts(config, () => undefined)
 }
 
 test('what the example says of a view is what the inventory does', () => {
-  const view = example().views?.find(({ name }) => name === 'prod-web')
-  if (view === undefined) throw new Error('the example has no view prod-web')
+  const { views, profiles } = example()
+  const view = views?.find(({ name }) => name === 'prod-web')
+  if (view === undefined || profiles === undefined) throw new Error('the example has no view prod-web')
   const addresses = [
     { address: '10.1.0.7', network: 'default', interface: 'eth0', source: 'platform', pod: true },
     { address: '10.20.0.7', network: 'vlan', interface: 'eth1', source: 'platform', pod: false },
@@ -28,8 +29,14 @@ test('what the example says of a view is what the inventory does', () => {
   const labels = { app: 'web', tier: 'front', 'example.com/login': 'core' }
   const record = guest('web-7', { address: '10.1.0.7', seen: { addresses, labels } })
 
-  expect(notTakenBecause(view, record, STANDING)).toEqual([])
-  expect(notTakenBecause(view, record, { clusterSets: [] })).toEqual(['its cluster is in no cluster set'])
+  const profile = profiles.of(record, STANDING.clusterSets)
+  expect(profile).toEqual({
+    name: 'web-prod',
+    chain: ['base-linux', 'web-prod'],
+    variables: { chrony_servers: ['ntp1.example.com', 'ntp2.example.com'], patch_security_only: true },
+  })
+  expect(notTakenBecause(view, record, { ...STANDING, profile })).toEqual([])
+  expect(notTakenBecause(view, record, { clusterSets: [], profile })).toEqual(['its cluster is in no cluster set'])
   expect(view.rendering.hostOf(record)).toBe('web-7.shop.prod-1')
   expect(view.rendering.varsOf(record, STANDING)).toMatchObject({
     ansible_host: '192.0.2.7',
@@ -61,6 +68,7 @@ test('every key of a view counts: with another value the view is another one', (
     'namespaces: [n]',
     'selector: x',
     'os: [linux]',
+    'profiles: [p]',
     'status: [Running]',
     'reachable: true',
     'profile: slim',
@@ -89,8 +97,8 @@ test('every key of a view counts: with another value the view is another one', (
     'format: kubevirt.core',
   ]
   const views = ['profile: standard', ...others].map((more, at) => `{name: v${at}, ${more}}`)
-  const source = `clusters: [{name: a, in_cluster: true}]\nwatch: {services: true}\ninventory: {views: [${views.join()}]}`
-  const made = inventoryParts(parseConfig(source, '/v').inventory, () => undefined).views ?? []
+  const source = `clusters: [{name: a, in_cluster: true}]\nprofiles: [{name: p}]\nwatch: {services: true}\ninventory: {views: [${views.join()}]}`
+  const made = inventoryParts(parseConfig(source, '/v'), () => undefined).views ?? []
   const [usual, ...all] = made.map(({ rendering, approach, ...rest }) =>
     JSON.stringify([{ ...rest, name: '' }, rendering.key, approach.key]),
   )

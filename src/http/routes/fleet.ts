@@ -52,6 +52,7 @@ const NAME = { type: 'string', maxLength: 253 }
 const PAGES = query({
   cluster: NAME,
   namespace: NAME,
+  profile: { ...NAME, description: 'A profile: VMs of it, and of those below it' },
   after: { type: 'string', maxLength: 512, default: '', description: 'next of the page before' },
   limit: { type: 'integer', minimum: 1, maximum: MAX_PAGE, default: PAGE },
 })
@@ -68,8 +69,10 @@ export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
     for (const key of keys) {
       const record = parts.fleet.vms.get(key)
       if (record === undefined || !wanted(record, request.query) || !sees(scope, record)) continue
+      const { name, chain } = parts.inventory.profileOf(record)
+      if (request.query.profile !== undefined && !chain.includes(request.query.profile)) continue
       if (vms.length === limit) break
-      vms.push(summary(record))
+      vms.push({ ...summary(record), profile: name })
       next = key
     }
     request.told = { hosts: vms.length }
@@ -145,6 +148,7 @@ function refuseUnseen(cluster: ClusterRecord | undefined, name: string, digest: 
 interface VmQuery {
   readonly cluster?: string
   readonly namespace?: string
+  readonly profile?: string
   readonly after: string
   readonly limit: number
 }
