@@ -149,7 +149,8 @@ export function faultOf({ status, stdout, stderr }: RunResult): string {
   return status === 0 ? '' : stdout + stderr
 }
 
-function recapOf(stdout: string): Played['recap'] {
+/** Per host how many tasks were ok, changed, failed, …, of what `ansible-playbook` printed. */
+export function recapOf(stdout: string): Played['recap'] {
   const lines = stdout.slice(stdout.indexOf('PLAY RECAP')).matchAll(/^(\S+)\s+: (ok=.*)$/gm)
   return Object.fromEntries(
     [...lines].map(([, host = '', counts = '']) => [
@@ -159,7 +160,8 @@ function recapOf(stdout: string): Played['recap'] {
   )
 }
 
-function resultOf(stdout: string): Played['result'] {
+/** What a play left by `set_stats` under the key `virtbridge`, of what `ansible-playbook` printed. */
+export function resultOf(stdout: string): Played['result'] {
   const told = /CUSTOM STATS: \*+\s+RUN: (\{[^]*\})\s*$/.exec(stdout)?.[1]
   return told === undefined ? {} : (JSON.parse(told) as { virtbridge: Played['result'] }).virtbridge
 }
