@@ -5,6 +5,7 @@ import { systemClock } from './clock.ts'
 import { fileDurable, forgetful } from './durable.ts'
 import { createFaults } from './faults.ts'
 import { fetchDocument } from './origin.ts'
+import { runOf } from './played.ts'
 import { awaitingFetch, step } from './scheduler.ts'
 import { idOf, seed } from './seed.ts'
 import { createControllerServer } from './server.ts'
@@ -18,6 +19,7 @@ import type { Prompt } from './job-records.ts'
 import type { ControllerObjects } from './authored.ts'
 import type { Fetched, Origin } from './origin.ts'
 import type { OutcomeOf } from './outcome.ts'
+import type { PlayedElsewhere } from './played.ts'
 import type { World } from './scheduler.ts'
 import type { Timing } from './timing.ts'
 import type { Store } from './store.ts'
@@ -65,6 +67,8 @@ export type SimulatedController = AsyncDisposable & {
   recreateTemplate(template: string): void
   /** Removes a job with its results, as a clean-up schedule does. */
   deleteJob(id: number): void
+  /** Ends a job whose outcome is `hang`, as a play that was run for it elsewhere has ended. */
+  endJob(id: number, ended: PlayedElsewhere): void
   setOrigin(source: string, origin: Origin): void
   setOutcome(outcome: OutcomeOf): void
 }
@@ -110,7 +114,7 @@ export async function startSimulatedController(options: ControllerOptions): Prom
     base,
     store,
     faults,
-    ...mischief(store, faults, runner.wake),
+    ...mischief({ store, clock, faults }, runner.wake),
     setOrigin: (source, origin) => void origins.set(source, origin),
     setOutcome: outcome => void (world.outcomeOf = outcome),
     async [Symbol.asyncDispose]() {
@@ -165,12 +169,14 @@ function createRunner(world: World, parts: { clock: Clock; origins: Map<string, 
   }
 }
 
+type MischiefParts = { store: Store; clock: Clock; faults: Faults }
+
 type Mischief = Pick<
   SimulatedController,
-  'revokeTokens' | 'setPrompt' | 'flipPromptAfterPreflight' | 'recreateTemplate' | 'deleteJob'
+  'revokeTokens' | 'setPrompt' | 'flipPromptAfterPreflight' | 'recreateTemplate' | 'deleteJob' | 'endJob'
 >
 
-function mischief(store: Store, faults: Faults, committed: () => void): Mischief {
+function mischief({ store, clock, faults }: MischiefParts, committed: () => void): Mischief {
   const templateNamed = (name: string) => store.templates.must(idOf(store.templates, name))
   const setPrompt = (name: string, prompt: Prompt, value: boolean): void => {
     templateNamed(name).prompts[prompt] = value
@@ -190,6 +196,12 @@ function mischief(store: Store, faults: Faults, committed: () => void): Mischief
       const old = templateNamed(name)
       store.templates.delete(old.id)
       store.templates.add({ ...old, id: nextId(store, 'template') })
+      committed()
+    },
+    endJob(id, ended) {
+      const job = store.jobs.must(id)
+      if (job.run === null || job.run.ends_at !== null) throw new Error(`job ${id} does not hang`)
+      job.run = { ...job.run, ...runOf(store, job.inventory ?? 0, ended), ends_at: clock.now() }
       committed()
     },
     deleteJob(id) {

@@ -1,0 +1,234 @@
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Run } from '../../src/day2/index.ts'
+import {
+  loadObjects,
+  readObjectFiles,
+  type SimulatedController,
+  startSimulatedController,
+} from '../../src/simulator/controller/index.ts'
+import type { Job } from '../../src/simulator/controller/job-records.ts'
+import { virtbridge } from '../cli/console.ts'
+import { ansible, type PythonEnvironment } from '../servers/python-environment.ts'
+import { type Clusters, startClusters } from '../service/clusters.ts'
+import { type Bridge, startBridge, temporaryFolder } from '../support/bridge.ts'
+import { type Played, play, playNewest, usualAnswers } from '../support/player.ts'
+
+const SOON = { timeout: 20_000, interval: 50 }
+const PATCH_HOSTS = 'Operators | Patch hosts'
+const OWN = 'a-token-of-the-bridge'
+const ALICE = 'a-token-of-alice'
+const SECRET = 'operators-token-of-sixteen'
+const [web1, web2, db1] = ['web-1.shop.prod-1', 'web-2.shop.prod-1', 'db-1.shop.prod-1'] as const
+
+let stack: AsyncDisposableStack
+let clusters: Clusters
+let controller: SimulatedController
+let bridge: Bridge
+let environment: PythonEnvironment
+
+beforeAll(async () => {
+  stack = new AsyncDisposableStack()
+  environment = await ansible()
+  const folder = stack.use(await temporaryFolder()).path
+  clusters = stack.use(await startClusters(folder, 'prod-1'))
+  for (const [index, name] of ['web-2', 'db-1'].entries()) {
+    clusters.worlds['prod-1']?.addVm(name, { ring: name === 'web-2' ? 'canary' : 'rest' })
+    clusters.worlds['prod-1']?.boot(name, { address: `10.0.0.${index + 2}` })
+  }
+  controller = stack.use(
+    await startSimulatedController({
+      objects: loadObjects(readObjectFiles(new URL('../../deploy/aap/', import.meta.url))),
+      tokens: { [OWN]: { user: 'virtbridge', description: 'virtbridge' }, [ALICE]: { user: 'alice' } },
+      users: { alice: { roles: rolesOf('virtbridge operators') } },
+      // What asks virtbridge is played here; what virtbridge launches goes as it is written.
+      outcome: (host, _variables, template) =>
+        template.startsWith('Operators') ? 'hang' : host.startsWith('db') ? 'failed' : 'changed',
+      timing: { pendingMs: 5, waitingMs: 5, playMs: 300, eventsDelayMs: 50, updateMs: 20 },
+    }),
+  )
+  bridge = stack.use(
+    await startBridge(
+      folder,
+      {
+        clusters: clusters.config,
+        http: {
+          listen: '127.0.0.1:0',
+          tokens: [
+            { name: 'test', token: { env: 'TEST_TOKEN' }, can: ['read', 'run', 'admin'] },
+            { name: 'operators', token: { env: 'OPERATORS' }, can: ['read', 'run'] },
+          ],
+        },
+        controller: { url: controller.url, token: { env: 'OWN' }, poll_seconds: 0.1, quiet_period_seconds: 5 },
+        verbs: { onboard: { driver: 'off' }, verify: {} },
+        dispatch: { coalesce_seconds: 0.1, look_seconds: 0.2 },
+      },
+      { OWN, OPERATORS: SECRET },
+    ),
+  )
+  controller.setOrigin('virtbridge', () => bridge.api.get('/api/v1/inventory'))
+  const launchable = async (host: string): Promise<boolean> =>
+    ((await bridge.api.get(`/api/v1/explain/${host}`).catch(() => null)) as Explained | null)?.launch.possible === true
+  for (const host of [web1, web2, db1]) await vi.waitUntil(() => launchable(host), SOON)
+})
+afterAll(() => stack.disposeAsync())
+
+interface Explained {
+  readonly launch: { readonly possible: boolean }
+}
+interface Entry {
+  readonly team?: string
+  readonly role?: string
+  readonly job_templates?: readonly string[]
+  readonly inventories?: readonly string[]
+}
+
+/** What a team of the shipped files may do: whoever is in it may do that and nothing else. */
+function rolesOf(team: string): { on: 'job_template' | 'inventory'; name: string; role: string }[] {
+  const documents = readObjectFiles(new URL('../../deploy/aap/', import.meta.url)) as { controller_roles?: Entry[] }[]
+  const held = documents.flatMap(document => document.controller_roles ?? []).filter(entry => entry.team === team)
+  return held.flatMap(({ role = '', job_templates = [], inventories = [] }) => [
+    ...job_templates.map(name => ({ on: 'job_template' as const, name, role })),
+    ...inventories.map(name => ({ on: 'inventory' as const, name, role })),
+  ])
+}
+
+/** Alice answers the survey of a template. */
+async function launch(template: string, answers: Record<string, unknown>, more: object = {}): Promise<Response> {
+  const { id } = controller.store.templates.find(({ name }) => name === template) ?? { id: 0 }
+  return fetch(`${controller.url}/api/v2/job_templates/${id}/launch/`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${ALICE}`, 'content-type': 'application/json' },
+    body: JSON.stringify({ extra_vars: { ...usualAnswers(template), ...answers }, ...more }),
+  })
+}
+
+function how(more: object = {}): Parameters<typeof play>[2] {
+  return { environment, inputs: { 'virtbridge operators': { url: bridge.url, token: SECRET } }, ...more }
+}
+
+/** Alice launches, and the controller runs what that template says. */
+async function ask(
+  answers: Record<string, unknown>,
+  more: { launch?: object; play?: object; template?: string } = {},
+): Promise<Played & { readonly job: Job }> {
+  const template = more.template ?? PATCH_HOSTS
+  const launched = await launch(template, answers, more.launch)
+  expect(launched.status, await launched.clone().text()).toBe(201)
+  return playNewest(controller, template, how(more.play))
+}
+
+async function runs(): Promise<readonly Run[]> {
+  return ((await bridge.api.get('/api/v1/runs')) as { runs: readonly Run[] }).runs
+}
+
+const plain = ({ stdout }: Played): string => stdout.replaceAll(/\s+/g, ' ')
+
+describe('an operator who has hosts patched', () => {
+  test('sees on whom it would launch, where it stands, what became of each host, and a job that ends as the run', async () => {
+    const played = await ask({
+      ask_hosts: `${web1}\n${web2}`,
+      ask_reason: 'CVE {{ 6 * 7 }}',
+    })
+    expect(played.status, played.stdout).toBe(0)
+    const said = plain(played)
+    expect(said).toContain('patch would be launched now on 2 of 2')
+    expect(said).toMatch(/(following|finished) \(job \d+\) on 2/)
+    expect(said).toContain(`(item=${web1}) => { "msg": "ok: 3 ok, 1 changed`)
+    expect(said).toContain('patch came to ok (2 ok).')
+    const [run] = await runs()
+    expect(run).toMatchObject({
+      verb: 'patch',
+      asked_by: 'operators',
+      outcome: 'ok',
+      reason: 'CVE {{ 6 * 7 }} (alice)',
+    })
+    expect(played.artifacts).toMatchObject({ ask_outcome: 'ok', ask_ok_hosts: [web1, web2], ask_not_ok_hosts: [] })
+    await expect.poll(() => controller.store.jobs.must(played.job.id).status, SOON).toBe('successful')
+  })
+
+  test('has a job that fails when one host did, with all that went well told as well', async () => {
+    const played = await ask({ ask_hosts: `${web1}, ${db1}`, ask_reason: 'monthly' })
+    expect(played.status).toBe(2)
+    expect(plain(played)).toContain('patch came to failed (1 failed, 1 ok). virtbridge runs show')
+    expect(played.artifacts).toMatchObject({ ask_outcome: 'failed', ask_ok_hosts: [web1], ask_not_ok_hosts: [db1] })
+    await expect.poll(() => controller.store.jobs.must(played.job.id).status, SOON).toBe('failed')
+  })
+
+  test('sees a dry run that starts nothing, asked for by the survey or by the job type', async () => {
+    const before = (await runs()).length
+    const bySurvey = await ask({ ask_hosts: web1, ask_reason: 'just looking', ask_dry_run: 'yes' })
+    const byType = await ask({ ask_hosts: web1, ask_reason: 'just looking' }, { launch: { job_type: 'check' } })
+    for (const played of [bySurvey, byType]) {
+      expect(played.status, played.stdout).toBe(0)
+      expect(plain(played)).toContain('patch would be launched now on 1 of 1')
+    }
+    expect((await runs()).length).toBe(before)
+  })
+
+  test('has one run when the same job is begun twice', async () => {
+    const played = await ask({ ask_hosts: web1, ask_reason: 'once' })
+    const before = (await runs()).length
+    const again = await play(controller, played.job, how())
+    expect(again.status, again.stdout).toBe(0)
+    expect(again.artifacts['ask_run']).toBe(played.artifacts['ask_run'])
+    expect((await runs()).length).toBe(before)
+  })
+
+  test.each<[string, Record<string, unknown>, string]>([
+    ['nobody is named', { ask_reason: 'monthly' }, 'Say whom this is for'],
+    ['it is said in two ways', { ask_hosts: web1, ask_ring: 'canary', ask_reason: 'monthly' }, 'Say whom this is for'],
+    [
+      'nobody has that name',
+      { ask_hosts: 'ghost.shop.prod-1', ask_reason: 'monthly' },
+      'no VM is called ghost.shop.prod-1',
+    ],
+  ])('is told what to do when %s, and nothing starts', async (_, answers, message) => {
+    const before = (await runs()).length
+    const played = await ask(answers)
+    expect(played.status).not.toBe(0)
+    expect(plain(played)).toContain(message)
+    expect((await runs()).length).toBe(before)
+  })
+
+  test('is asked for a reason by the survey, and may launch nothing that runs on guests', async () => {
+    const unanswered = await launch(PATCH_HOSTS, { ask_hosts: web1 })
+    expect([unanswered.status, await unanswered.text()]).toEqual([400, expect.stringContaining('ask_reason') as string])
+    const past = await launch('Day2 | Patch', {}, { limit: web1 })
+    expect(past.status).toBe(403)
+    expect((await launch('Break glass | Patch', {}, { limit: web1 })).status).toBe(403)
+  })
+
+  test('never sees the token, however much is shown', async () => {
+    const played = await ask({ ask_hosts: web1, ask_reason: 'monthly' }, { play: { verbosity: 4 } })
+    expect(played.status, played.stdout).toBe(0)
+    expect(played.stdout + played.stderr + played.argv.join(' ')).not.toContain(SECRET)
+    const refused = await ask(
+      { ask_hosts: web1, ask_reason: 'monthly' },
+      {
+        play: {
+          verbosity: 4,
+          inputs: { 'virtbridge operators': { url: bridge.url, token: 'a-wrong-token-of-somebody' } },
+        },
+      },
+    )
+    expect(plain(refused)).toContain('a valid bearer token is needed')
+    expect(refused.stdout + refused.stderr).not.toContain('a-wrong-token-of-somebody')
+  })
+
+  test('is told soon when virtbridge does not answer', async () => {
+    const inputs = { 'virtbridge operators': { url: 'http://127.0.0.1:9', token: SECRET } }
+    const launched = await launch(PATCH_HOSTS, { ask_hosts: web1, ask_reason: 'monthly' })
+    expect(launched.status).toBe(201)
+    const played = await playNewest(controller, PATCH_HOSTS, how({ inputs, args: ['--extra-vars=ask_patience=1'] }))
+    expect(played.status).not.toBe(0)
+    expect(plain(played)).toContain('virtbridge at http://127.0.0.1:9 does not answer')
+  })
+})
+
+test('what was done stands in the record of the host, with who asked for it', async () => {
+  const { out } = await virtbridge(['explain', 'vm', web1], {
+    VIRTBRIDGE_URL: bridge.url,
+    VIRTBRIDGE_TOKEN: bridge.token,
+  })
+  expect(out).toMatch(/^patch +ok: .*by operators/m)
+})
