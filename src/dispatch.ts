@@ -13,7 +13,9 @@ import {
 } from './day2/index.ts'
 import { Fault, messageOf } from './errors.ts'
 import type { Check } from './http/index.ts'
+import { type Approach, waysTo } from './inventory/index.ts'
 import type { RoleParts, Surroundings } from './role.ts'
+import { approachesIn } from './views.ts'
 import { pause } from './waiting.ts'
 
 const TOKEN_LOOK_MS = 43_200_000
@@ -23,6 +25,8 @@ export class DispatchRole {
   readonly #parts: RoleParts
   readonly #settings: ControllerConfig
   readonly #controller: Controller
+  /** How the inventory of the controller may reach a guest. */
+  #approaches: readonly Approach[]
   #trouble = ''
 
   /** Throws a Fault when the settings can not be used; sends nothing yet. */
@@ -30,6 +34,12 @@ export class DispatchRole {
     this.#parts = parts
     this.#settings = settings
     this.#controller = connectController(settings, parts.env)
+    this.#approaches = approachesIn(parts.config)
+  }
+
+  /** Takes over what of another configuration counts at once: by which ways views lead to guests. */
+  reconfigure(config: Config): void {
+    this.#approaches = approachesIn(config)
   }
 
   /** Works until the signal aborts; rejects only when the log is lost. */
@@ -53,6 +63,7 @@ export class DispatchRole {
       caps: capsOf(config),
       patience: { ...PATIENCE, quiet: settings.quiet_period_seconds * 1000 },
       onlooking: onlookingOf(config),
+      waysTo: record => waysTo(record, this.#approaches),
       pollMs: settings.poll_seconds * 1000,
       now,
       steady: () => performance.now(),

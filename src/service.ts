@@ -64,7 +64,11 @@ export async function startService(config: Config, around: Surroundings, source?
     ]),
   )
   if (source !== undefined) {
-    reload = new Reload({ source, config, apply: serve.reconfigure, metrics, logger: around.logger, signal })
+    const apply = async (next: Config): Promise<void> => {
+      await serve.reconfigure(next)
+      dispatch?.reconfigure(next)
+    }
+    reload = new Reload({ source, config, apply, metrics, logger: around.logger, signal })
     tasks.add(reload.run())
   }
   tasks.add(...serve.tasks, watch.run(), followLossConfirmations(parts))

@@ -10,6 +10,7 @@ import {
   ownRendering,
   Profiles,
   ruleOf,
+  USUAL_APPROACH,
   type View,
 } from './inventory/index.ts'
 
@@ -84,6 +85,12 @@ function viewOf(view: ViewConfig, onFailure: OnFailure): Omit<View, 'profilesByS
     onStale: view.on_stale,
     maxShrink: view.max_shrink,
   }
+}
+
+/** How any view of ours reaches its hosts, and who asks for the whole: an inventory of the controller may be of each of them. */
+export function approachesIn({ inventory }: Pick<Config, 'inventory'>): readonly Approach[] {
+  const own = inventory.views.filter(({ format }) => format === 'virtbridge').map(approachIn)
+  return [...new Map([USUAL_APPROACH, ...own].map(approach => [approach.key, approach])).values()]
 }
 
 function kubevirtCoreWay({ clusters = [], kubevirt_core, groups }: ViewConfig): Pick<View, 'approach' | 'rendering'> {

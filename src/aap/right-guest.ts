@@ -5,7 +5,8 @@ import { hostFault } from './limit.ts'
 export interface ExpectedGuest {
   readonly host: string
   readonly uid: string
-  readonly address: string
+  /** What of a connection leads to it, each by the names of variables: the controller must have all of one. */
+  readonly ways: readonly Readonly<Record<string, string | number>>[]
 }
 
 /** `why` can be cured by an inventory update, but for `name`. */
@@ -16,8 +17,9 @@ export interface StaleGuest {
 }
 
 /**
- * Which hosts the controller would reach as the guests we mean: there, enabled, and with our uid and our address. Pure. A guest of
- * which we do not know uid or address is never ready, whatever the controller says.
+ * Which hosts the controller would reach as the guests we mean: there, enabled, with our uid, and by a way that leads to them now: an
+ * address of theirs, a Service, or a proxy command. Pure. A guest of which we know no uid or no way is never ready, whatever the
+ * controller says.
  */
 export function rightGuest(
   expected: readonly ExpectedGuest[],
@@ -46,12 +48,19 @@ function faultOf(guest: ExpectedGuest, found: ControllerHost | undefined): Omit<
   const uid = found.variables['kubevirt_uid']
   if (guest.uid === '' || uid !== guest.uid)
     return { why: 'uid', reason: `the controller has the VM with uid ${shown(uid)}, the fleet ${shown(guest.uid)}` }
-  const address = found.variables['ansible_host']
-  if (guest.address !== '' && address === guest.address) return null
+  const leads = guest.ways.some(way => Object.entries(way).every(([name, value]) => found.variables[name] === value))
+  if (leads) return null
+  const named = [...new Set(guest.ways.map(way => shown(end(way))))]
   return {
     why: 'address',
-    reason: `the controller would reach it at ${shown(address)}, the fleet says ${shown(guest.address)}`,
+    reason: `the controller would reach it at ${shown(end(found.variables))}, the fleet says ${named.join(' or ') || 'nothing'}`,
   }
+}
+
+/** Where a connection ends, for people: `192.0.2.7`, `lb.example.com:30022`. */
+function end({ ansible_host: host, ansible_port: port }: Readonly<Record<string, unknown>>): string {
+  if (typeof host !== 'string') return ''
+  return typeof port === 'number' ? `${host}:${port}` : host
 }
 
 function shown(value: unknown): string {

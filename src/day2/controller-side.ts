@@ -8,6 +8,7 @@ import {
   type StaleGuest,
   type Template,
 } from '../aap/index.ts'
+import type { Way } from '../inventory/index.ts'
 import type { Lookup } from './lookup.ts'
 import type { Run } from './run.ts'
 
@@ -27,8 +28,15 @@ export type Preflight =
   /** The controller does not answer: tried again. */
   | { readonly kind: 'later'; readonly reason: string }
 
-/** Looks at everything a launch depends on, just before it. Never throws for what a controller can say. */
-export async function preflight(lookup: Lookup, run: Run): Promise<Preflight> {
+/**
+ * Looks at everything a launch depends on, just before it. `waysTo`: what leads to a host as it is known now. Never throws for what a
+ * controller can say.
+ */
+export async function preflight(
+  lookup: Lookup,
+  run: Run,
+  waysTo: (host: string) => readonly Way[],
+): Promise<Preflight> {
   try {
     const remembered = lookup.knows(run.template, run.organization)
     const inventory = await lookup.inventory()
@@ -43,7 +51,9 @@ export async function preflight(lookup: Lookup, run: Run): Promise<Preflight> {
         reason: `job template "${run.template}": ${hazard.message}; to mend it, ${hazard.mend}`,
       }
     }
-    const { ready, stale } = rightGuest(run.hosts, await lookup.hosts())
+    const there = await lookup.hosts()
+    const guests = run.hosts.map(({ host, uid }) => ({ host, uid, ways: waysTo(host) }))
+    const { ready, stale } = rightGuest(guests, there)
     return { kind: 'ready', template, inventory, hosts: ready, stale, remembered }
   } catch (error) {
     lookup.forget()

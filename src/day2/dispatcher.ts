@@ -1,5 +1,6 @@
 import type { Controller } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
+import type { Way } from '../inventory/index.ts'
 import type { EventLog } from '../log/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import { pause, until } from '../waiting.ts'
@@ -31,6 +32,8 @@ export interface DispatcherOptions {
   readonly patience: Patience
   /** How jobs that others launch are looked for; without it they are not. */
   readonly onlooking?: Onlooking
+  /** What leads to a guest, by any way that the inventory may tell; left out: its address. */
+  readonly waysTo?: (record: VmRecord) => readonly Way[]
   readonly pollMs: number
   readonly now: () => number
   /** A clock that nobody sets, in ms: `performance.now`. */

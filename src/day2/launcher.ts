@@ -1,5 +1,7 @@
 import type { Controller, StaleGuest } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
+import { type Way, waysTo } from '../inventory/index.ts'
+import type { VmRecord } from '../vm/index.ts'
 import type { Book } from './book.ts'
 import { failed, launchRequest, type Preflight, preflight } from './controller-side.ts'
 import type { Lookup, Place } from './lookup.ts'
@@ -21,6 +23,7 @@ interface Parts extends Clocks {
   readonly lookup: Lookup
   readonly book: Book
   readonly patience: Patience
+  readonly waysTo?: (record: VmRecord) => readonly Way[]
 }
 
 /** Brings planned runs to their jobs: preflight, inventory update, the one POST, and the search after a lost answer. */
@@ -45,7 +48,7 @@ export class Launcher {
     const { lookup, book, patience, now } = this.#parts
     const fresh = leaveOut(unwaiting(run), this.#changed(run))
     if (fresh.hosts.length === 0) return book.end(fresh, new Map(), 'no host is ready any more')
-    const found = await preflight(lookup, fresh)
+    const found = await preflight(lookup, fresh, host => this.#waysTo(host))
     if (found.kind === 'refused') return book.refuse(fresh, found.reason)
     if (found.kind === 'later') {
       book.report('trouble', { run: run.id, message: found.reason })
@@ -99,6 +102,12 @@ export class Launcher {
         reasons.set(host.host, 'its address has changed since')
     }
     return reasons
+  }
+
+  #waysTo(host: string): readonly Way[] {
+    const { fleet, waysTo: leading = waysTo } = this.#parts
+    const record = fleet.byHost(host)
+    return record === undefined ? [] : leading(record)
   }
 
   async #update(run: Run): Promise<void> {

@@ -42,7 +42,7 @@ describe('the hosts of an inventory', () => {
     const guest = (number: number) => ({
       host: `east-ns1-vm${number}`,
       uid: `1111-${number}`,
-      address: `127.0.0.${number}`,
+      ways: [{ ansible_host: `127.0.0.${number}` }],
     })
     expect(rightGuest([guest(1), guest(2), { ...guest(3), uid: 'new' }, guest(4)], hosts)).toMatchObject({
       ready: ['east-ns1-vm1'],

@@ -22,15 +22,15 @@ const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
 const guest = (name: string, number: number) => ({
   host: `${name}.shop.prod-1`,
   uid: `uid-${number}`,
-  address: `10.1.2.${number}`,
+  ways: [{ ansible_host: `10.1.2.${number}` }],
 })
 const guests = [guest('web-1', 1), guest('web-2', 2), guest('db-1', 3)]
 
 /** What the fleet's inventory endpoint answers. */
 function fleet(enabled: (host: string) => boolean = () => true) {
-  const hostvars = guests.map(({ host, uid, address }) => [
+  const hostvars = guests.map(({ host, uid, ways: [way] }) => [
     host,
-    { kubevirt_uid: uid, ansible_host: address, kubevirt_enabled: enabled(host) },
+    { kubevirt_uid: uid, ...way, kubevirt_enabled: enabled(host) },
   ])
   return {
     _meta: { hostvars: Object.fromEntries(hostvars) as object },

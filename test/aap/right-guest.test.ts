@@ -3,7 +3,7 @@ import { rightGuest } from '../../src/aap/index.ts'
 import { plain } from '../../src/aap/host.ts'
 
 const host = 'web-1.shop.prod-1'
-const guest = { host, uid: 'u1', address: '10.1.2.3' }
+const guest = { host, uid: 'u1', ways: [{ ansible_host: '10.1.2.3' }] }
 const there = { enabled: true, sharesGroupName: false, variables: { kubevirt_uid: 'u1', ansible_host: '10.1.2.3' } }
 
 test('a guest that the controller has with our uid and address is ready', () => {
@@ -30,7 +30,7 @@ test.each([
   ],
   [
     'whose address we do not know, though both say nothing',
-    { ...guest, address: '' },
+    { ...guest, ways: [] },
     { ...there, variables: { kubevirt_uid: 'u1', ansible_host: '' } },
     'address',
   ],
@@ -41,6 +41,33 @@ test.each([
   const { ready, stale } = rightGuest([expected], new Map(found === undefined ? [] : [[expected.host, found]]))
   expect(ready).toEqual([])
   expect(stale).toMatchObject([{ host: expected.host, why }])
+})
+
+const OUT = { ansible_host: 'lb.example.com', ansible_port: 30022 }
+const FORWARD = { ansible_host: host, ansible_ssh_common_args: '-o ProxyCommand="virtctl …"' }
+
+test.each<[what: string, variables: object, ready: boolean]>([
+  ['by its address', { ansible_host: '10.1.2.3' }, true],
+  ['by its address, at whatever port', { ansible_host: '10.1.2.3', ansible_port: 2222 }, true],
+  ['by a Service', OUT, true],
+  ['at another port of the same balancer, which leads to another', { ...OUT, ansible_port: 30023 }, false],
+  ['at no port of the balancer', { ansible_host: 'lb.example.com' }, false],
+  ['by a proxy command', FORWARD, true],
+  ['by the proxy command of another', { ...FORWARD, ansible_ssh_common_args: 'x' }, false],
+  ['by its name, with no proxy command', { ansible_host: host }, false],
+  ['by no way at all', {}, false],
+])('of several ways to a guest the controller must have one as a whole: %s', (_, variables, isReady) => {
+  const ways = [{ ansible_host: '10.1.2.3' }, OUT, FORWARD]
+  const found = { ...there, variables: { kubevirt_uid: 'u1', ...variables } }
+  expect(rightGuest([{ ...guest, ways }], new Map([[host, found]])).ready).toEqual(isReady ? [host] : [])
+})
+
+test('who is not reached as we know it is told where the controller would go, and where we know it', () => {
+  const found = { ...there, variables: { kubevirt_uid: 'u1', ...OUT, ansible_port: 30023 } }
+  const { stale } = rightGuest([{ ...guest, ways: [{ ansible_host: '10.1.2.3' }, OUT] }], new Map([[host, found]]))
+  expect(stale[0]?.reason).toBe(
+    'the controller would reach it at "lb.example.com:30023", the fleet says "10.1.2.3" or "lb.example.com:30022"',
+  )
 })
 
 test('text that was marked unsafe is plain at every depth, and nothing else changes', () => {

@@ -13,7 +13,15 @@ import {
   type VerbPolicy,
 } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
-import { InventoryCache } from '../../src/inventory/index.ts'
+import {
+  type Approach,
+  InventoryCache,
+  ownRendering,
+  USUAL_APPROACH,
+  type View,
+  waysTo,
+} from '../../src/inventory/index.ts'
+import { viewOfAll } from '../../src/inventory/view.ts'
 import type { EventLog, Position, Stored } from '../../src/log/index.ts'
 import {
   type ControllerObjects,
@@ -65,6 +73,8 @@ export interface WorldOptions {
   /** Stands between the dispatcher and its client. */
   readonly controllerOf?: (controller: Controller) => Controller
   readonly token?: () => string
+  /** How the inventory that the controller pulls reaches its hosts, where it is not by their address. */
+  readonly approach?: Approach
 }
 
 /** A dispatcher on a real log and a real client over HTTP, a fleet fed by hand, and a simulated controller; all on one virtual clock. */
@@ -113,6 +123,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const inventory = stack.use(
     new InventoryCache({
       fleet,
+      views: options.approach === undefined ? [] : [viewBy(options.approach)],
       expected: [],
       limits: { staleAfterMs: 1e15, disableAfterMs: 1e16 },
       labelGroups: [],
@@ -133,7 +144,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       },
       origins: {
         virtbridge: () => {
-          const document = inventory.read(clock.now())
+          const document = inventory.read(clock.now(), options.approach === undefined ? '' : 'by')
           if (source.broken || document.kind === 'closed') throw new Error('the bridge can not be reached')
           return JSON.parse(document.body) as unknown
         },
@@ -160,6 +171,12 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     },
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   })
+}
+
+/** The view `by`: all of the fleet, reached so. */
+function viewBy(approach: Approach): View {
+  const groups = { builtin: true, labels: [], maxPerLabel: 2_000 }
+  return { ...viewOfAll('by', groups), approach, rendering: ownRendering('slim', groups, { approach }) }
 }
 
 interface Parts {
@@ -197,7 +214,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
 
   /** A dispatcher on what the log says now. */
   async begin(wrap: Pick<WorldOptions, 'logOf' | 'controllerOf'>): Promise<void> {
-    const { policy, patchDriver, verbs = {}, patience, onlooking, caps } = this.#options
+    const { policy, patchDriver, verbs = {}, patience, onlooking, caps, approach } = this.#options
     const log = wrap.logOf?.(this.log) ?? this.log
     const { ledger } = await loadLedger(log)
     this.ledger = ledger
@@ -216,6 +233,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
       caps: { jobs: 100, jobsPerTemplate: 100, hostsPerCluster: 10_000, hostsPerNode: 10_000, ...caps },
       patience: { ...PATIENCE, ...patience },
       ...(onlooking === undefined ? {} : { onlooking }),
+      ...(approach === undefined ? {} : { waysTo: record => waysTo(record, [USUAL_APPROACH, approach]) }),
       pollMs: this.#options.pollMs ?? 1,
       now: () => this.clock.now(),
       steady: () => this.clock.now(),

@@ -1,6 +1,9 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
+import { type Approach, approachOf } from '../../src/inventory/index.ts'
+import { USUAL_CONNECTION } from '../../src/inventory/connection.ts'
+import type { VmRecord } from '../../src/vm/index.ts'
 import { guest, hostOf } from '../day2/guest.ts'
 import { startWorld } from '../day2/world.ts'
 
@@ -38,6 +41,33 @@ describe('7. The right guest. Before a launch the controller’s own host variab
     expect(world.jobs()).toEqual([])
     expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'refused' })
     expect(world.details()[hostOf('web-1')]).toMatch(why)
+  })
+
+  test('by a Service and by a proxy command the right guest is one that is led to so, whatever its address', async () => {
+    for (const approach of [SERVICE, FORWARD]) {
+      await using world = await startWorld({ approach })
+      world.put(exposed(30_022))
+      await world.sync()
+      await world.settle()
+      expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
+      expect(world.updates()).toBe(1)
+    }
+  })
+
+  test.each([
+    ['the inventory is updated and awaited', false, 'ok', 1, /^$/],
+    ['and without that it is not launched', true, 'refused', 0, /would reach it at "n1:30022", the fleet says/],
+  ])('the port of its Service went to another guest: %s', async (_, broken, outcome, jobs, why) => {
+    await using world = await startWorld({ approach: SERVICE })
+    world.put(exposed(30_022))
+    await world.sync()
+    world.breakSource(broken)
+    world.put(exposed(30_099))
+    await world.settle()
+    expect(world.updates()).toBe(2)
+    expect(world.outcomes()).toEqual({ [hostOf('web-1')]: outcome })
+    expect(world.details()[hostOf('web-1')]).toMatch(why)
+    expect(world.jobs()).toHaveLength(jobs)
   })
 
   test.each(readdirSync(PLAYBOOKS).filter(name => name.endsWith('.yml')))('%s proves it first', name => {
@@ -95,6 +125,19 @@ describe('7. The right guest. Before a launch the controller’s own host variab
     expect(apply).toEqual({ become: false, delegate_to: 'localhost' })
   })
 })
+
+/** `web-1`, led to by a port of its node. */
+function exposed(node: number): VmRecord {
+  const port = { name: '', protocol: 'TCP', port: 22, target: 22, node }
+  const service = { name: 'ssh', type: 'NodePort', by: 'kubevirt.io/domain', ports: [port], ingress: [] } as const
+  return { ...guest('web-1'), services: [service] }
+}
+
+function by(via: 'service' | 'port_forward'): Approach {
+  return approachOf({ connection: { ...USUAL_CONNECTION, linux: { ...USUAL_CONNECTION.linux, via } } })
+}
+const SERVICE = by('service')
+const FORWARD = by('port_forward')
 
 type Task = Record<string, unknown>
 
