@@ -13,7 +13,7 @@ import {
 import { onboardPolicy, verbPolicies } from './dispatch.ts'
 import { CurrentInventory } from './current-inventory.ts'
 import { Fault, messageOf } from './errors.ts'
-import { buildApp, type Check, createAuthenticator } from './http/index.ts'
+import { buildApp, type Check, ConsumerRegister, createAuthenticator } from './http/index.ts'
 import { stalenessOf, type StaleLimits } from './inventory/index.ts'
 import type { EventStream, Stored } from './log/index.ts'
 import { DAY_MS } from './open-log.ts'
@@ -44,6 +44,8 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const around = { fleet, expected, limits, verbsOf, now, ...viewWarnings(logger, metrics) }
   const current = stack.use(new CurrentInventory(config, around))
   const history = stack.use(openHistory(config, logger))
+  const consumers = new ConsumerRegister({ log, now, logger })
+  await consumers.load()
   let authenticate = authenticatorOf(config, parts)
   const policy: Policy | null = config.controller === undefined ? null : onboardPolicy(config)
   const app = buildApp({
@@ -61,6 +63,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
     },
     verbs: verbPolicies(config),
     history,
+    consumers,
     controllerConfigured: config.controller !== undefined,
     expected,
     checks,
@@ -84,6 +87,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const tell = (results: number): void => logger.info({ results }, 'the index of what was done is made anew')
   const tasks = [
     followLedger(ledger, { log, from: position, signal, onVerb }),
+    consumers.watch(signal),
     followHistory(history, { log, now, keepMs, signal, tell }),
     ...countEvents(parts),
   ]

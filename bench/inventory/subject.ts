@@ -7,7 +7,7 @@ import { pino } from 'pino'
 import { newCluster } from '../../src/cluster/index.ts'
 import { Ledger } from '../../src/day2/index.ts'
 import { Fleet, followFleet } from '../../src/fleet/index.ts'
-import { type AppParts, buildApp, createAuthenticator } from '../../src/http/index.ts'
+import { type AppParts, buildApp, ConsumerRegister, createAuthenticator } from '../../src/http/index.ts'
 import { InventoryCache } from '../../src/inventory/index.ts'
 import { openSqliteLog } from '../../src/log/index.ts'
 import { createMetrics } from '../../src/telemetry/index.ts'
@@ -84,6 +84,7 @@ async function main(): Promise<void> {
       throw new Error('nobody asks for this here')
     },
     verbs: new Map(),
+    consumers: new ConsumerRegister({ log, now, logger: pino({}, { write: () => undefined }) }),
     controllerConfigured: false,
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })

@@ -7,6 +7,7 @@ import { LIMITS, MAX_SOCKETS, serverOptions } from './limits.ts'
 import type { AppParts } from './parts.ts'
 import { Problem, PROBLEM_TYPE } from './problem.ts'
 import { refusalOf, refuseExpectation, refuseUnreadable } from './refusal.ts'
+import { consumerRoutes } from './routes/consumers.ts'
 import { documentRoutes } from './routes/document.ts'
 import { eventRoutes } from './routes/events.ts'
 import { fleetRoutes } from './routes/fleet.ts'
@@ -50,6 +51,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   inventoryRoutes(app, parts)
   fleetRoutes(app, parts)
   eventRoutes(app, parts)
+  consumerRoutes(app, parts)
   runRoutes(app, parts)
   runWishRoutes(app, parts)
   historyRoutes(app, parts)

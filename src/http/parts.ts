@@ -6,6 +6,7 @@ import type { EventLog } from '../log/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import type { Caller, Right } from './auth.ts'
+import type { ConsumerRegister } from './consumer-register.ts'
 import type { Check } from './health.ts'
 import type { HttpLimits } from './limits.ts'
 import { Problem } from './problem.ts'
@@ -23,6 +24,8 @@ export interface AppParts {
   readonly verbs: ReadonlyMap<Verb, VerbPolicy>
   /** What was done, for questions; without it there are none. */
   readonly history?: HistoryView
+  /** Readers of events by name. */
+  readonly consumers: ConsumerRegister
   readonly controllerConfigured: boolean
   readonly expected: readonly string[]
   readonly checks: () => readonly Check[]

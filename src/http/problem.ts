@@ -38,6 +38,9 @@ export const TITLES: Readonly<Record<string, string>> = {
   stale: 'Can not be seen',
   shrunk: 'Much shorter than before',
   too_many_followers: 'Too many readers follow',
+  too_many_consumers: 'Too many consumers',
+  no_consumer: 'No such consumer',
+  position_ahead: 'The log has not come so far',
   closing: 'The service is closing',
 }
 

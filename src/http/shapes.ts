@@ -136,6 +136,25 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     detail: STRING,
   }),
   Loss: closed({ id: STRING, stream: STRING, reason: STRING, at: INSTANT }),
+  Consumer: open({
+    name: STRING,
+    stream: { enum: ['vm', 'cluster', 'day2'] },
+    position: { type: 'string', description: 'Everything up to here was acknowledged' },
+    made_at: INSTANT,
+    seen_at: INSTANT,
+    connected: FLAG,
+    pending_since: {
+      ...INSTANT,
+      description: 'When the oldest event came that it has not acknowledged, as last looked at; 0: none',
+    },
+    gap: {
+      description: 'Why it may have missed events, or gets some again; null when it did not',
+      oneOf: [
+        open({ reason: { enum: ['retention', 'position'] }, since: INSTANT, found_at: INSTANT }),
+        { type: 'null' },
+      ],
+    },
+  }),
   Health: closed({
     status: { enum: ['ready', 'degraded', 'not_ready'] },
     checks: listOf(closed({ name: STRING, ok: FLAG, reason: STRING, hint: STRING })),

@@ -5,15 +5,28 @@ import type { Position, Stored } from '../log/index.ts'
 /** A comment line this often keeps proxies from closing a quiet stream. */
 const KEEPALIVE_MS = 15_000
 
+/** A frame about the stream itself. */
+export interface Notice {
+  readonly event: string
+  readonly data: object
+}
+
+/** Where a stream begins, what is said first, and what is said when it ends while its reader is there. */
+interface Course {
+  readonly from: Position
+  readonly first?: Notice
+  readonly last?: () => Notice | null
+}
+
 /**
  * Writes log entries as server-sent events (WHATWG HTML §9.2): `id` is the position to resume from, `event` the CloudEvents type,
- * `data` the event. The first frame has the position alone, so that who hears nothing more knows where to go on. Waits while the reader
- * does not read, so that a slow one costs no memory. Resolves when it leaves.
+ * `data` the event. The first frame has the position, and nothing else unless it is given, so that who hears nothing more knows where to
+ * go on. Waits while the reader does not read, so that a slow one costs no memory. Resolves when it leaves.
  */
 export async function sendEvents(
   response: ServerResponse,
   entries: AsyncIterable<Stored>,
-  from: Position,
+  { from, first, last }: Course,
   signal: AbortSignal,
 ): Promise<void> {
   response.writeHead(200, {
@@ -21,7 +34,7 @@ export async function sendEvents(
     'cache-control': 'no-cache',
     'x-accel-buffering': 'no',
   })
-  response.write(`retry: 2000\nid: ${from}\n\n`)
+  response.write(`retry: 2000\nid: ${from}\n${first === undefined ? '' : frameOf(first)}\n`)
   const keepalive = setInterval(() => {
     // A reader that does not read is alive or is not: more for it to read does not tell.
     if (!response.writableNeedDrain) response.write(': alive\n\n')
@@ -38,6 +51,11 @@ export async function sendEvents(
     if (!signal.aborted) throw error
   } finally {
     clearInterval(keepalive)
-    response.end()
+    const notice = last?.() ?? null
+    response.end(notice === null ? undefined : `${frameOf(notice)}\n`)
   }
+}
+
+function frameOf({ event, data }: Notice): string {
+  return `event: ${event}\ndata: ${JSON.stringify(data)}\n`
 }

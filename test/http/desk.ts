@@ -4,7 +4,13 @@ import { expect } from 'vitest'
 import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
 import { Ledger, type Run, type VerbPolicy } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
-import { type AppParts, buildApp, createAuthenticator, type TokenSource } from '../../src/http/index.ts'
+import {
+  type AppParts,
+  buildApp,
+  ConsumerRegister,
+  createAuthenticator,
+  type TokenSource,
+} from '../../src/http/index.ts'
 import { InventoryCache, type View } from '../../src/inventory/index.ts'
 import { type EventLog, openSqliteLog, type Position } from '../../src/log/index.ts'
 import { createMetrics } from '../../src/telemetry/index.ts'
@@ -67,6 +73,7 @@ export interface Desk extends AsyncDisposable {
   readonly log: EventLog
   readonly fleet: Fleet
   readonly ledger: Ledger
+  readonly consumers: ConsumerRegister
   /** What it logged, a JSON line each. */
   readonly logged: string[]
   /** What it thinks the time is. */
@@ -115,6 +122,8 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
   }
   const hooks = { streamWrite: inert }
   const logger = pino({ level: 'debug', hooks }, { write: (line: string) => void logged.push(line) })
+  const consumers = new ConsumerRegister({ log, now, logger })
+  await consumers.load()
   const app = buildApp({
     log,
     fleet,
@@ -124,6 +133,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
       throw new Error('not asked for here')
     },
     verbs: VERBS,
+    consumers,
     controllerConfigured: true,
     expected: ['prod-1'],
     checks: () => [],
@@ -157,6 +167,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
     log,
     fleet,
     ledger,
+    consumers,
     logged,
     tokens,
     put: (...records: readonly VmRecord[]) =>

@@ -10,7 +10,8 @@ import { isNarrow, type Scope, sees, seesKey } from '../scope.ts'
 import { shape } from '../shapes.ts'
 import { sendEvents } from '../stream.ts'
 
-const STREAMS: Readonly<Record<string, EventStream>> = {
+/** Streams of events by what they are called in requests. */
+export const STREAMS: Readonly<Record<string, EventStream>> = {
   vm: 'events.vm',
   cluster: 'events.cluster',
   day2: 'events.day2',
@@ -99,7 +100,7 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
       await sendEvents(
         reply.raw,
         only(parts.log.follow(stream, from, signal), visible, entry => shownTo(parts, scope, entry)),
-        from,
+        { from },
         signal,
       )
     } finally {
@@ -110,12 +111,13 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
 }
 
 /** Who may read a stream: of runs and dead letters no part is known, so that they are for who may know of everything. */
-function readerOf(request: FastifyRequest, stream: EventStream): Caller {
+export function readerOf(request: FastifyRequest, stream: EventStream): Caller {
   if (stream === 'events.vm') return requireRight(request, 'read')
   if (stream === 'events.cluster') return requireClusters(request, 'read', 'these events are of clusters as a whole')
   return requireAll(request, 'read', 'these events are of all of it')
 }
 
+/** The entries that are visible, as they are shown. */
 async function* only(
   entries: AsyncIterable<Stored>,
   visible: (entry: Stored) => boolean,
@@ -125,7 +127,7 @@ async function* only(
 }
 
 /** The event, without the name of a rival that may not be known of. */
-function shownTo(parts: AppParts, scope: Scope, { value }: Stored): Stored['value'] {
+export function shownTo(parts: AppParts, scope: Scope, { value }: Stored): Stored['value'] {
   const event: { data?: { fact?: string; transition?: { from: string; to: string } } } | null = value
   const { data } = event ?? {}
   if (!isNarrow(scope) || data?.fact?.startsWith('address_conflict') !== true) return event

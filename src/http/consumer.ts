@@ -1,0 +1,104 @@
+import { type Entry, type EventStream, isAfter, type Position, START, type Stored } from '../log/index.ts'
+import { type Scope, seesKey } from './scope.ts'
+
+/** What a consumer is called: a name among those of one token, and the stream it reads. */
+export interface ConsumerName {
+  readonly token: string
+  readonly name: string
+  readonly stream: EventStream
+}
+
+/** An event that waits to be acknowledged: where it stands in the log, and when it came there, in ms. */
+export interface Pending {
+  readonly position: Position
+  readonly at: number
+}
+
+/** Why a consumer may have missed events, or gets some again. */
+export interface Gap {
+  /** `retention`: events that it had not acknowledged were removed. `position`: the log does not know where it stood, so it begins anew. */
+  readonly reason: 'retention' | 'position'
+  /** When the oldest of them came, or was last acknowledged, in ms. */
+  readonly since: number
+  readonly found_at: number
+}
+
+/**
+ * A reader of events by name, whose position the bridge keeps: who has no disk of its own goes on where it was. On `state.runs` under
+ * `consumer/<token>/<stream>/<name>`. Times in ms.
+ */
+export interface Consumer extends ConsumerName {
+  readonly schema: 1
+  readonly kind: 'consumer'
+  /** Everything up to here was acknowledged. */
+  readonly position: Position
+  readonly made_at: number
+  /** When it last was connected or acknowledged; within an hour. */
+  readonly seen_at: number
+  /** What its token could see when it last connected. */
+  readonly scope: Scope
+  /** The oldest event that it had not acknowledged when that was last looked at; null when there was none. */
+  readonly pending: Pending | null
+  /** What it was not told of yet; null when there is nothing. */
+  readonly gap: Gap | null
+}
+
+/** A consumer that nobody has used for so long is forgotten. */
+export const FORGET_AFTER_MS = 30 * 86_400_000
+/** How exactly it is known when one was last used. */
+const SEEN_MS = 3_600_000
+
+const PREFIX = 'consumer'
+
+/** The key of a consumer on `state.runs`. */
+export function consumerKey({ token, stream, name }: ConsumerName): string {
+  return [PREFIX, ...[token, stream, name].map(encodeURIComponent)].join('/')
+}
+
+/** True for a key of `state.runs` that is a consumer's. */
+export function isConsumerKey(key: string): boolean {
+  return key.startsWith(`${PREFIX}/`)
+}
+
+/** The entry that makes it durable. */
+export function consumerEntry(consumer: Consumer): Entry {
+  return { stream: 'state.runs', key: consumerKey(consumer), value: consumer }
+}
+
+/** The consumer as it is after an acknowledgement, or itself when that says nothing new: it never goes back. */
+export function acknowledged(consumer: Consumer, position: Position, now: number): Consumer {
+  if (!isAfter(position, consumer.position)) return consumer
+  return { ...consumer, position, seen_at: now, pending: null }
+}
+
+/** True when the log has been at this position: it is its end, or before it. Of a log that is empty any may have been. */
+export function isKnown(position: Position, end: Position): boolean {
+  return position === START || end === START || position === end || isAfter(end, position)
+}
+
+/**
+ * The consumer as it is after a look at what it has not acknowledged: `next` are the entries after its position, oldest first. What was
+ * pending and is no longer there was removed before it was acknowledged. What its token can not see is passed over, unless it is
+ * connected: then it passes over that itself.
+ */
+export function lookedAt(consumer: Consumer, next: readonly Stored[], now: number, connected: boolean): Consumer {
+  const first = next.find(({ key }) => seesKey(consumer.scope, key))
+  const missed = consumer.pending !== null && isGone(consumer.pending, first)
+  const gap = missed ? { reason: 'retention' as const, since: consumer.pending?.at ?? 0, found_at: now } : consumer.gap
+  const pending = first === undefined ? null : { position: first.position, at: first.at }
+  const passed = first === undefined && !connected ? (next.at(-1)?.position ?? consumer.position) : consumer.position
+  const seen_at = connected && now - consumer.seen_at >= SEEN_MS ? now : consumer.seen_at
+  const same = gap === consumer.gap && passed === consumer.position && seen_at === consumer.seen_at
+  return same && pending?.position === consumer.pending?.position
+    ? consumer
+    : { ...consumer, gap, pending, position: passed, seen_at }
+}
+
+/** True when nobody has used it for so long that it is forgotten. */
+export function isForgotten(consumer: Consumer, now: number): boolean {
+  return now - consumer.seen_at >= FORGET_AFTER_MS
+}
+
+function isGone(pending: Pending, first: Stored | undefined): boolean {
+  return first === undefined || (first.position !== pending.position && isAfter(first.position, pending.position))
+}
