@@ -89,9 +89,8 @@ export class Dispatcher {
     for (let polled = -Infinity; !signal.aborted;) {
       const began = steady()
       const polls = began - polled >= pollMs
-      if (polls) polled = began
       bell.silence()
-      await this.turn(signal, polls)
+      if ((await this.turn(signal, polls)) || polls) polled = began
       const waiting = new AbortController()
       const commanded = firstOf(log.follow('commands', ledger.commands, AbortSignal.any([signal, waiting.signal])))
       const rest = Math.min(polled + pollMs - steady(), this.#due - now())
@@ -102,12 +101,15 @@ export class Dispatcher {
     }
   }
 
-  /** One look at everything; without `polls` at what is new alone: the controller is asked for no more than that needs. */
-  async turn(signal: AbortSignal, polls = true): Promise<void> {
+  /**
+   * One look at everything; without `polls` at what is new alone: the controller is asked for no more than that needs, unless it said
+   * itself that something has happened. True when all was looked at.
+   */
+  async turn(signal: AbortSignal, polls = true): Promise<boolean> {
     if (!this.#recovered) await this.#recover()
     if (polls) this.#stepped.clear()
     if (polls && this.#onlooker !== null) await this.#book.onRecord(this.#onlooker.turn())
-    await this.#wishes.take()
+    const look = await this.#wishes.take()
     await this.#startDue()
     const waiting = await this.#makeRoom()
     const runs = this.#options.ledger.active()
@@ -118,9 +120,10 @@ export class Dispatcher {
       ...due.map(run => this.#book.onRecord(this.#launcher.step(run, signal), run.id)),
       this.#book.onRecord(this.#follower.turn(followed)),
     ])
-    if (!polls) return
+    if (!polls) return look && this.turn(signal)
     await this.#tellStuck()
     await this.#tidy()
+    return true
   }
 
   /** Lets planned runs go as far as there is room. Gives those that wait, and says why they do in the ledger. */

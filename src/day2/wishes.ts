@@ -28,11 +28,12 @@ export class Wishes {
     this.#parts = parts
   }
 
-  /** Takes in what is new, a hundred at most. */
-  async take(): Promise<void> {
+  /** Takes in what is new, a hundred at most. True when the controller said that a look may be worth while. */
+  async take(): Promise<boolean> {
     const { log, book } = this.#parts
     const { ledger } = book
     let stale = 0
+    let look = false
     for (const entry of await log.page('commands', ledger.commands, COMMANDS_AT_ONCE)) {
       const position: Entry = {
         stream: 'state.runs',
@@ -40,6 +41,7 @@ export class Wishes {
         value: { schema: 1, kind: 'position', position: entry.position },
       }
       const command = readCommand(entry.value)
+      look ||= isLook(entry.value)
       const unread = typeof command === 'string'
       if (unread) this.#parts.book.report('trouble', { message: `command ${entry.key} can not be read: ${command}` })
       const news = unread || command === null || ledger.runs.has(command.id) ? null : command
@@ -55,6 +57,7 @@ export class Wishes {
       this.#parts.book.report('alarm', {
         message: `${stale} commands of before the ledger was lost are not carried out`,
       })
+    return look
   }
 
   /** The wish of a person that a run ends. */
@@ -78,4 +81,8 @@ export class Wishes {
     })
     return entries
   }
+}
+
+function isLook(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'look'
 }

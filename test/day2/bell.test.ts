@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { guest, hostOf } from './guest.ts'
+import { guest, hostOf, uuid } from './guest.ts'
 import { startWorld } from './world.ts'
 
 const SOON = { timeout: 10_000, interval: 10 }
@@ -31,4 +31,21 @@ test('a guest that becomes ready, and what a person asks for, wait for no look a
   await running
   expect(asked.filter(request => request.includes('/jobs/'))).toEqual([])
   expect(asked.filter(request => request.startsWith('POST'))).toHaveLength(2)
+})
+
+test('when the controller says that something has happened, jobs are looked at at once; what it says is not asked', async () => {
+  await using world = await startWorld({ pollMs: 3_600_000 })
+  world.put(guest('web-1'))
+  await world.sync()
+  const stopping = new AbortController()
+  const running = world.dispatcher.run(stopping.signal)
+  await expect.poll(() => world.launches().length, SOON).toBe(1)
+  await expect.poll(() => world.run().status, SOON).toBe('following')
+  await world.clock.advance(60_000)
+  const look = { schema: 1, kind: 'look', id: uuid(7), at: world.clock.now() } as const
+  await world.log.append([{ stream: 'commands', key: look.id, value: look }])
+  await expect.poll(() => world.run().status, SOON).toBe('finished')
+  stopping.abort()
+  await running
+  expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
 })

@@ -275,8 +275,8 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
     await this.log.append([{ stream: 'commands', key: id, value }])
   }
 
-  turn(): Promise<void> {
-    return this.dispatcher.turn(new AbortController().signal)
+  async turn(): Promise<void> {
+    await this.dispatcher.turn(new AbortController().signal)
   }
 
   async until(done: () => boolean, stepMs = 1_000, turns = 400): Promise<void> {
