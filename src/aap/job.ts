@@ -5,6 +5,9 @@ import { query, rows, PAGE_SIZE } from './page.ts'
 import type { Session } from './session.ts'
 import { ENDED } from './update.ts'
 
+/** The variable by which a play runs without a run of virtbridge (playbooks/roles/guard). */
+const BREAK_GLASS = 'virtbridge_break_glass_reason'
+
 /** Enough to find a job again after a restart. */
 export interface JobRef {
   readonly id: number
@@ -37,6 +40,10 @@ export interface Job extends JobRef {
   readonly finishedAt: string
   /** What the play returned by `set_stats`. */
   readonly artifacts: Readonly<Record<string, unknown>>
+  /** Why a person ran a play without virtbridge (`virtbridge_break_glass_reason`); left out when that was not said. */
+  readonly breakGlass?: string
+  /** It only looks (job type Check). */
+  readonly check?: true
 }
 
 /**
@@ -142,6 +149,21 @@ export function jobFrom(row: Answer, session: Session): Job {
     started: text('started'),
     finishedAt: text('finished'),
     artifacts: isRecord(artifacts) ? artifacts : {},
+    ...brokenGlass(row, session),
+    ...(row.raw('job_type') === 'check' ? { check: true } : {}),
+  }
+}
+
+/** The reason among the variables of a job, which the API has as a text of JSON. */
+function brokenGlass(row: Answer, session: Session): Pick<Job, 'breakGlass'> {
+  const text = row.raw('extra_vars')
+  if (typeof text !== 'string' || !text.includes(BREAK_GLASS)) return {}
+  try {
+    const variables = JSON.parse(text) as unknown
+    const reason = isRecord(variables) ? variables[BREAK_GLASS] : ''
+    return typeof reason === 'string' && reason.trim() !== '' ? { breakGlass: session.clean(reason.trim()) } : {}
+  } catch {
+    return {}
   }
 }
 

@@ -50,6 +50,12 @@ export function externalId(job: Pick<Job, 'id' | 'created'>): string {
   return uuid5(`${job.created} ${job.id}`, OTHERS)
 }
 
+/** The verb of a template by which people run a play without virtbridge (deploy/aap): `Break glass | Ssh Keys` does ssh_keys. */
+function breakGlassVerb(template: string): Verb {
+  const title = /^Break glass \| ([A-Z][a-z0-9]*(?: [A-Z0-9][a-z0-9]*)*)$/.exec(template)?.[1] ?? ''
+  return title.toLowerCase().replaceAll(' ', '_')
+}
+
 /** The run of a job that others launched. `verbs`: what job templates are known to do. Pure. */
 export function externalRun(
   job: Job,
@@ -60,10 +66,10 @@ export function externalRun(
   const by = plainText(job.launchedBy)
   const wish = {
     id: externalId(job),
-    verb: around.verbs.get(job.name) ?? '',
+    verb: around.verbs.get(job.name) ?? breakGlassVerb(job.name),
     template: plainText(job.name),
     askedBy: `controller:${by}`,
-    reason: around.reason,
+    reason: job.breakGlass === undefined ? around.reason : plainText(`break glass: ${job.breakGlass}`),
     hosts,
   }
   return {
@@ -72,6 +78,7 @@ export function externalRun(
     status: 'following',
     inventory_id: job.inventory ?? 0,
     template_id: job.template ?? 0,
+    ...(job.check === true ? { check: true } : {}),
     job: { id: job.id, url: job.url },
     external: {
       by,

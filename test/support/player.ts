@@ -23,6 +23,8 @@ export interface Play {
   /** More arguments and variables of the environment, as a machine credential brings them. */
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
+  /** Variables of hosts that the controller does not have: where they are reached from here. */
+  readonly hostvars?: Readonly<Record<string, object>>
   /** Where programs run, when not here. */
   readonly run?: (program: string, args: readonly string[], options: RunOptions) => Promise<RunResult>
 }
@@ -41,7 +43,7 @@ export async function play(controller: SimulatedController, job: Job, how: Play)
   const folder = await mkdtemp(join(tmpdir(), 'virtbridge-job-'))
   try {
     const inventory = join(folder, 'hosts')
-    const script = `#!/bin/sh\ncat <<'END'\n${JSON.stringify(inventoryOf(controller, job))}\nEND\n`
+    const script = `#!/bin/sh\ncat <<'END'\n${JSON.stringify(inventoryOf(controller, job, how.hostvars ?? {}))}\nEND\n`
     await writeFile(inventory, script, { mode: 0o700 })
     const variables = join(folder, 'variables.yml')
     await writeFile(variables, variablesOf(controller, job))
@@ -97,7 +99,7 @@ async function running(controller: SimulatedController, template: string): Promi
 }
 
 /** What a controller's inventory script prints: hosts that are enabled, and groups. */
-function inventoryOf({ store }: SimulatedController, job: Job): unknown {
+function inventoryOf({ store }: SimulatedController, job: Job, more: NonNullable<Play['hostvars']>): unknown {
   const hosts = hostsOf(store, job.inventory ?? 0).filter(({ enabled }) => enabled)
   const names = new Set(hosts.map(({ name }) => name))
   const groups = [...membership(store, job.inventory ?? 0)].map(([group, members]) => [
@@ -105,7 +107,11 @@ function inventoryOf({ store }: SimulatedController, job: Job): unknown {
     { hosts: [...members].filter(name => names.has(name)) },
   ])
   return {
-    _meta: { hostvars: Object.fromEntries(hosts.map(({ name, variables }) => [name, variables])) as unknown },
+    _meta: {
+      hostvars: Object.fromEntries(
+        hosts.map(({ name, variables }) => [name, { ...variables, ...more[name] }]),
+      ) as unknown,
+    },
     all: { hosts: [...names] },
     ...(Object.fromEntries(groups) as object),
   }
