@@ -36,6 +36,8 @@ export class Scene {
   readonly #disks = new Disks()
   #vms = new PackedMap<VmPart>()
   #vmis = new PackedMap<VmiPart>()
+  /** What was said last is what is looked at next: it need not be made anew. */
+  #last: { readonly of: 'vm' | 'vmi'; readonly object: VmPart | VmiPart } | null = null
   #vmisReadable = true
   /** Resources that were listed as a whole once. */
   readonly #listed = new Set<Of>()
@@ -71,6 +73,7 @@ export class Scene {
   list(of: 'vm' | 'vmi', objects: Parts): void {
     if (of === 'vm') this.#vms = own(objects as ReadonlyMap<string, VmPart>)
     else this.#vmis = own(objects as ReadonlyMap<string, VmiPart>)
+    this.#last = null
     this.#listed.add(of)
   }
 
@@ -85,6 +88,7 @@ export class Scene {
   put(of: 'vm' | 'vmi', object: VmPart | VmiPart): void {
     if (of === 'vm') this.#vms.set(object.key, object as VmPart)
     else this.#vmis.set(object.key, object as VmiPart)
+    this.#last = { of, object }
   }
 
   /** An object is gone; false for a late word about one that another has replaced. `known`: the VM by its record. */
@@ -92,6 +96,7 @@ export class Scene {
     const parts: PackedMap<VmPart> | PackedMap<VmiPart> = of === 'vm' ? this.#vms : this.#vmis
     const uid = parts.get(object.key)?.uid ?? (of === 'vm' ? known?.uid : undefined)
     if (uid !== object.uid) return false
+    this.#last = null
     parts.delete(object.key)
     return true
   }
@@ -149,16 +154,21 @@ export class Scene {
 
   /** A VM as it is now; null when there is none. `before`: what is on record of it. */
   sighting(key: string, before: VmRecord | null): Sighting | null {
-    const vm = this.#vms.get(key)
+    const vm = this.#lately('vm', key) ?? this.#vms.get(key)
     if (vm === undefined) {
       this.services?.place(key, null)
       return null
     }
-    const vmi = this.#vmisReadable ? (this.#vmis.get(key) ?? null) : 'unknown'
+    const vmi = this.#vmisReadable ? (this.#lately('vmi', key) ?? this.#vmis.get(key) ?? null) : 'unknown'
     const known = before !== null && before.uid === vm.uid ? before.seen : null
     const claimOf = (name: string): string => this.#claims.uidOf(`${vm.namespace}/${name}`)
     const seen = assemble(vm, vmi, known, claimOf, this.#disks.troubleOf(vm))
     return { vm, seen, deeds: this.#deedsOf(vm), ...this.#served(vm, vmi) }
+  }
+
+  #lately<Of extends 'vm' | 'vmi'>(of: Of, key: string): (Of extends 'vm' ? VmPart : VmiPart) | undefined {
+    const last = this.#last
+    return last?.of === of && last.object.key === key ? (last.object as never) : undefined
   }
 
   #deedsOf(vm: VmPart): Deeds {

@@ -144,7 +144,7 @@ class Reflector<T> {
       this.#audit?.note(step, this.#resource.keyOf)
       this.#from = step.resourceVersion
       if (step.told !== null) yield step.told
-      yield* this.#audited(step)
+      if (this.#audit !== null || performance.now() >= this.#auditDue) yield* this.#audited(step)
     }
     yield { kind: 'ended' }
     // A watch that ends at once without a word is a failure too, else a broken proxy is asked without pause.

@@ -1,6 +1,7 @@
 import { v5 as uuid5 } from 'uuid'
 import { PackedMap } from './packed-map.ts'
 import { isRunning, vmKey, type VmRecord } from './record.ts'
+import { sole } from './sole.ts'
 
 /** Which guests live where: asked when one comes or goes. */
 export interface Guests {
@@ -39,8 +40,8 @@ interface Homes {
  * hold them; those of a cluster that holds none are held here.
  */
 export class GuestIndex implements Guests {
-  /** `cluster/namespace/name` of each VM that has a UUID; mostly it is one. */
-  readonly #places = new Map<string, string | readonly string[]>()
+  /** `cluster/namespace/name` of each VM that has a UUID, by what `numberOf` makes of that; mostly it is one. */
+  readonly #places = new Map<number, string | readonly string[]>()
   readonly #homes = new Map<string, Homes>()
   readonly #own = new Map<string, PackedMap<VmRecord>>()
   readonly #unseen = new Set<string>()
@@ -54,6 +55,7 @@ export class GuestIndex implements Guests {
   /** A VM's record was `before` and is `after` now; one that is known already is there once. */
   replace(before: VmRecord | null, after: VmRecord | null): void {
     const [left, come] = [uuidOf(before), uuidOf(after)]
+    if (before !== null && after !== null && this.#stays(before, after) && left === come) return
     if (before !== null && (after === null || left !== come || vmKey(before) !== vmKey(after)))
       this.#drop(left, vmKey(before))
     if (after !== null) this.#settle(after, come)
@@ -72,7 +74,7 @@ export class GuestIndex implements Guests {
   ): readonly VmRecord[] {
     if (!identifies(firmwareUuid, name)) return []
     const uuid = firmwareUuid.toLowerCase()
-    const places = placesIn(this.#places.get(uuid))
+    const places = placesIn(this.#places.get(numberOf(uuid)))
     const records = places.map(place => this.#read(place, cluster_uid)).filter(record => record !== undefined)
     return records.filter(one => one.cluster_uid !== cluster_uid && one.uid !== uid && uuidOf(one) === uuid)
   }
@@ -81,15 +83,22 @@ export class GuestIndex implements Guests {
     return !this.#unseen.has(clusterUid)
   }
 
+  /** Where it is, its record is read. */
+  #stays(before: VmRecord, after: VmRecord): boolean {
+    if (before.cluster_uid !== after.cluster_uid || vmKey(before) !== vmKey(after)) return false
+    return this.#homes.has(after.cluster) && !this.#own.has(after.cluster)
+  }
+
   #settle(record: VmRecord, uuid: string): void {
     const { cluster, cluster_uid } = record
     const homes = this.#homes.get(cluster)
     if (homes === undefined || this.#own.has(cluster)) this.#hold(record)
     else if (homes.uid !== cluster_uid) homes.uid = homes.uid === '' ? cluster_uid : null
     if (!identifies(uuid, record.name)) return
-    const places = placesIn(this.#places.get(uuid))
-    const place = vmKey(record)
-    if (!places.includes(place)) this.#places.set(uuid, places.length === 0 ? place : [...places, place])
+    const number = numberOf(uuid)
+    const places = placesIn(this.#places.get(number))
+    const place = sole(vmKey(record))
+    if (!places.includes(place)) this.#places.set(number, places.length === 0 ? place : [...places, place])
   }
 
   #hold(record: VmRecord): void {
@@ -101,10 +110,11 @@ export class GuestIndex implements Guests {
   }
 
   #drop(uuid: string, place: string): void {
-    const left = placesIn(this.#places.get(uuid)).filter(other => other !== place)
+    const number = numberOf(uuid)
+    const left = placesIn(this.#places.get(number)).filter(other => other !== place)
     const [first] = left
-    if (first === undefined) this.#places.delete(uuid)
-    else this.#places.set(uuid, left.length === 1 ? first : left)
+    if (first === undefined) this.#places.delete(number)
+    else this.#places.set(number, left.length === 1 ? first : left)
   }
 
   /** Undefined without a look for one of the cluster that asks: mostly it is the only one. */
@@ -113,6 +123,18 @@ export class GuestIndex implements Guests {
     const homes = this.#homes.get(place.slice(0, slash))
     return homes?.uid === asking ? undefined : homes?.records.get(place.slice(slash + 1))
   }
+}
+
+/** A third of a UUID's room. Two may have one number: who looks for a guest reads whether it is that one. */
+function numberOf(uuid: string): number {
+  let [high, low] = [0x811c9dc5, 0x1b873593]
+  for (let at = 0; at < uuid.length; at += 1) {
+    const code = uuid.charCodeAt(at)
+    high = Math.imul(high ^ code, 0x01000193)
+    low = Math.imul(low ^ code, 0x85ebca6b)
+    low ^= low >>> 13
+  }
+  return (high >>> 11) * 0x1_0000_0000 + (low >>> 0)
 }
 
 function placesIn(value: string | readonly string[] | undefined): readonly string[] {

@@ -28,6 +28,8 @@ const SAMPLES = 16
 const MAX_SAMPLED = 512
 /** Fields of which one number tells whether they are as usual. */
 const MASKED = 30
+/** Forms of a field's values that are tried before its form is looked up: mostly they are all alike. */
+const LATELY = 4
 
 /** A field after the fields before it: where the next key leads, and what is known of its values. */
 interface Field {
@@ -36,19 +38,24 @@ interface Field {
   form: number
   /** How many more words are remembered of it. */
   room: number
+  /** Forms that its values had lately, the last first. */
+  lately: readonly Form[]
 }
 
 interface Form {
+  readonly number: number
   readonly keys: readonly string[]
   readonly fields: readonly Field[]
   /** What its fields mostly are: those are left out. `undefined`: nothing that is left out. */
   readonly usual: readonly unknown[]
+  /** An object of it that is as usual in all fields. */
+  readonly blank: Readonly<Record<string, unknown>>
   /** Its first objects, until enough are seen to know what is usual. */
   readonly samples: (readonly unknown[])[]
 }
 
 /** What this process has learned of what it packs. Only ever more, and bounded. */
-const root: Field = { next: new Map(), form: -1, room: 0 }
+const root: Field = { next: new Map(), form: -1, room: 0, lately: [] }
 const forms: Form[] = []
 const words: string[] = []
 const numberOf = new Map<string, number>()
@@ -116,19 +123,18 @@ class Writer {
     else if (Array.isArray(value)) {
       this.tokens.push(value.length === 0 ? EMPTY : [value.length, 0])
       for (const item of value as readonly unknown[]) this.put(item, field)
-    } else if (typeof value === 'object') this.#object(value as Readonly<Record<string, unknown>>)
+    } else if (typeof value === 'object') this.#object(value as Readonly<Record<string, unknown>>, field)
     else this.tokens.push([value])
   }
 
-  #object(value: Readonly<Record<string, unknown>>): void {
-    const number = formOf(value)
-    const form = forms[number]
-    if (form === undefined) {
+  #object(value: Readonly<Record<string, unknown>>, field: Field): void {
+    const form = formIn(field, value)
+    if (form === null) {
       this.tokens.push([value])
       return
     }
     const { keys, fields, usual } = form
-    this.tokens.push(-1 - number)
+    this.tokens.push(-1 - form.number)
     for (let from = 0; from < keys.length; from += MASKED) {
       const at = this.tokens.push(0) - 1
       let mask = 0
@@ -185,15 +191,12 @@ class Reader {
     return token === EMPTY ? [] : CONSTANTS[token]
   }
 
-  #object({ keys, usual }: Form): object {
-    const object: Record<string, unknown> = {}
-    let mask = 0
-    for (let n = 0; n < keys.length; n += 1) {
-      if (n % MASKED === 0) {
-        mask = this.#tokens[this.#at] as number
-        this.#at += 1
-      }
-      object[keys[n] as string] = (mask & (1 << (n % MASKED))) === 0 ? usual[n] : this.take()
+  #object({ keys, blank }: Form): object {
+    const object: Record<string, unknown> = { ...blank }
+    for (let from = 0; from < keys.length; from += MASKED) {
+      let mask = this.#tokens[this.#at] as number
+      this.#at += 1
+      for (let n = from; mask !== 0; n += 1, mask >>>= 1) if ((mask & 1) === 1) object[keys[n] as string] = this.take()
     }
     return object
   }
@@ -206,7 +209,30 @@ class Reader {
   }
 }
 
-/** The number of an object's form; -1 when it has none, and is packed as it is. */
+/** The form of an object that is the value of a field; null when it has none, and is packed as it is. */
+function formIn(field: Field, value: Readonly<Record<string, unknown>>): Form | null {
+  for (const form of field.lately) if (isOf(form, value)) return form
+  const form = forms[formOf(value)]
+  if (form === undefined) return null
+  // What is usual of it is not known yet: then it is to be seen, and gets another number.
+  if (form.samples.length === 0) field.lately = [form, ...field.lately.slice(0, LATELY - 1)]
+  return form
+}
+
+function isOf({ keys }: Form, value: Readonly<Record<string, unknown>>): boolean {
+  let n = 0
+  for (const key in value) {
+    if (keys[n] !== key) {
+      if (value[key] === undefined) continue
+      return false
+    }
+    if (value[key] === undefined) return false
+    n += 1
+  }
+  return n === keys.length
+}
+
+/** The number of an object's form; -1 when it has none. */
 function formOf(value: Readonly<Record<string, unknown>>): number {
   let field = root
   for (const key in value) {
@@ -224,7 +250,7 @@ function formOf(value: Readonly<Record<string, unknown>>): number {
 function grow(field: Field, key: string): Field | null {
   if (fieldCount >= MAX_FORMS || key.length === UID || key === '__proto__') return null
   fieldCount += 1
-  const next: Field = { next: new Map(), form: -1, room: WORDS_OF_FIELD }
+  const next: Field = { next: new Map(), form: -1, room: WORDS_OF_FIELD, lately: [] }
   field.next.set(key, next)
   return next
 }
@@ -237,7 +263,7 @@ function addForm(value: Readonly<Record<string, unknown>>): number {
     field = field.next.get(key) as Field
     fields.push(field)
   }
-  return forms.push({ keys, fields, usual: [], samples: forms.length < MAX_SAMPLED ? [sampleOf(keys, value)] : [] }) - 1
+  return learn(keys, fields, [], forms.length < MAX_SAMPLED ? [sampleOf(keys, value)] : [])
 }
 
 function sampleOf(keys: readonly string[], value: Readonly<Record<string, unknown>>): readonly unknown[] {
@@ -257,7 +283,19 @@ function sample(field: Field, value: Readonly<Record<string, unknown>>): void {
   const usual = keys.map((_, n) => mostly(samples.map(values => values[n])))
   samples.length = 0
   for (const one of usual) if (typeof one === 'string') leftOut.add(one)
-  field.form = forms.push({ keys, fields, usual, samples: [] }) - 1
+  field.form = learn(keys, fields, usual, [])
+}
+
+function learn(
+  keys: readonly string[],
+  fields: readonly Field[],
+  usual: readonly unknown[],
+  samples: (readonly unknown[])[],
+): number {
+  const number = forms.length
+  const blank = Object.fromEntries(keys.map((key, n) => [key, usual[n]]))
+  forms.push({ number, keys, fields, usual, blank, samples })
+  return number
 }
 
 /** What at least a third are; undefined when they differ more, or are nothing plain. */
@@ -270,10 +308,11 @@ function mostly(values: readonly unknown[]): unknown {
 
 /** The token of a word; null for a text that is none. */
 function wordOf(text: string, field: Field): number | null {
+  const { length } = text
+  if (length === UID || length > LONGEST_WORD) return null
   const known = numberOf.get(text)
   if (known !== undefined) return known
-  const { length } = text
-  if (field.room === 0 || length === UID || length > LONGEST_WORD || words.length >= MAX_WORDS) return null
+  if (field.room === 0 || words.length >= MAX_WORDS) return null
   field.room -= 1
   const number = FIRST_WORD + words.push(text) - 1
   numberOf.set(text, number)

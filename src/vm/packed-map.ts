@@ -1,4 +1,5 @@
 import { pack, type Packed, searchFor, unpack } from './pack.ts'
+import { sole } from './sole.ts'
 
 /** What a Map and a PackedMap are alike: by key, in the order in which the keys came. */
 export interface Keep<T> extends ReadonlyMap<string, T> {
@@ -41,7 +42,7 @@ export class PackedMap<T extends object> implements Keep<T> {
   }
 
   set(key: string, value: T): this {
-    this.#packed.set(key, pack(value, key))
+    this.#packed.set(this.#packed.has(key) ? key : sole(key), pack(value, key))
     return this
   }
 
