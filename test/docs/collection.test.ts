@@ -39,7 +39,8 @@ test('the examples of the guide for controllers are the objects of deploy/aap', 
   const blocks = [...guide.matchAll(/^\.\. code-block:: yaml\S*\n\n((?: {3}.*\n|\n)+)/gm)]
   const shown = Object.assign({}, ...blocks.flatMap(([, text = '']) => parsed(text))) as Record<string, unknown[]>
   const kept = (file: string): unknown => parsed(read(`deploy/aap/${file}.yml`))[0]
-  expect(shown).toMatchObject(kept('credential_types') as object)
+  const { controller_credential_types: types } = kept('credential_types') as { controller_credential_types: unknown[] }
+  expect(shown['controller_credential_types']).toEqual([types[0]])
   expect(shown).toMatchObject(kept('inventory_sources') as object)
   const { controller_credentials: credentials } = kept('credentials') as { controller_credentials: unknown[] }
   expect(shown['controller_credentials']).toEqual([credentials[0]])

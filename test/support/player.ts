@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parse } from 'yaml'
 import { readObjectFiles, type SimulatedController } from '../../src/simulator/controller/index.ts'
 import type { Job, HostResult } from '../../src/simulator/controller/job-records.ts'
 import { hostsOf, membership } from '../../src/simulator/controller/store.ts'
@@ -175,8 +173,9 @@ function statsOf(stdout: string): Record<string, unknown> {
 
 /** The survey of a shipped template, each question with what is answered when nobody says otherwise. */
 export function usualAnswers(template: string): Record<string, unknown> {
-  const text = readFileSync(new URL('job_templates.yml', DEPLOY), 'utf8')
-  const { controller_templates: all } = parse(text, { merge: true }) as { controller_templates: Template[] }
+  const all = (readObjectFiles(DEPLOY) as { controller_templates?: Template[] }[]).flatMap(
+    document => document.controller_templates ?? [],
+  )
   const questions = all.find(({ name }) => name === template)?.survey_spec?.spec ?? []
   return Object.fromEntries(questions.map(({ variable, default: usual }) => [variable, usual]))
 }

@@ -5,6 +5,8 @@ import { parse } from 'yaml'
 
 /** Ansible's mark for text that is no template of its own. */
 const UNSAFE = { tag: '!unsafe', resolve: (text: string) => text }
+/** The files are our own, or of who runs the simulator: as many aliases as they like. */
+const AS_ANSIBLE = { customTags: [UNSAFE], merge: true, maxAliasCount: -1 }
 
 /**
  * The variable files of a folder (`deploy/aap`), one document each, in the order of their names: what `loadObjects` takes. Only the files
@@ -15,5 +17,5 @@ export function readObjectFiles(folder: URL): unknown[] {
   return readdirSync(path)
     .filter(name => name.endsWith('.yml'))
     .sort()
-    .map(name => parse(readFileSync(join(path, name), 'utf8'), { customTags: [UNSAFE], merge: true }) as unknown)
+    .map(name => parse(readFileSync(join(path, name), 'utf8'), AS_ANSIBLE) as unknown)
 }
