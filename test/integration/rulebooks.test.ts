@@ -1,0 +1,219 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
+import type { Event } from '../../src/event/index.ts'
+import type { EventLog } from '../../src/log/index.ts'
+import {
+  loadObjects,
+  readObjectFiles,
+  type SimulatedController,
+  startSimulatedController,
+} from '../../src/simulator/controller/index.ts'
+import { Activation } from '../eda/activation.ts'
+import { catalogueCases, hostileCases, troubleCases, verbCases } from '../eda/cases.ts'
+import { another, asking, type Case, entryOf, Guest, sampleOf } from '../eda/feed.ts'
+import { allowInvalidEvents } from '../event/seen.ts'
+import { samples } from '../event/samples.ts'
+import { openIn, planOf } from '../log/kafka/place.ts'
+import { type KafkaServer, startKafka } from '../servers/kafka.ts'
+
+// No bridge tells of hosts that are called `all`: what a rulebook makes of one is what this is about.
+allowInvalidEvents()
+
+const TOKEN = 'rulebook-token'
+const NAMES = ['eda-onboard', 'eda-configure', 'eda-patch', 'bridge-runs', 'bridge-guests', 'bridge-clusters']
+const SOON = { timeout: 90_000, interval: 50 }
+
+let kafka: KafkaServer
+let log: EventLog
+let folder: string
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'virtbridge-rulebooks-'))
+  kafka = await startKafka()
+  // One partition, so that what is told last is seen last.
+  log = await openIn(folder, kafka.brokers, { topics: planOf('virtbridge', 1, 1) })
+})
+afterAll(async () => {
+  await log[Symbol.asyncDispose]()
+  await kafka[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true, force: true })
+})
+
+function startController(): Promise<SimulatedController> {
+  return startSimulatedController({
+    objects: loadObjects(readObjectFiles(new URL('../../deploy/aap/', import.meta.url))),
+    tokens: { [TOKEN]: { user: 'virtbridge-rulebooks' } },
+    timing: { pendingMs: 5, waitingMs: 5, playMs: 20, eventsDelayMs: 5 },
+  })
+}
+
+interface Launch {
+  readonly template: string
+  readonly limit: string
+  readonly variables: Record<string, unknown>
+  readonly labels: number
+}
+
+/** What was launched for an event. */
+function launchesOf(controller: SimulatedController, event: Event): readonly Launch[] {
+  return controller.store.jobs.all().flatMap(job => {
+    const variables = (typeof job.extra_vars === 'string' ? JSON.parse(job.extra_vars) : job.extra_vars) as Record<
+      string,
+      unknown
+    >
+    const about = (variables['notify_event'] as Event | undefined)?.id ?? variables['virtbridge_run_id']
+    if (about !== event.id && about !== `eda-${event.id}`) return []
+    return [{ template: job.name, limit: job.limit, variables, labels: job.labels.length }]
+  })
+}
+
+/** Tells each case, and resolves when every rulebook has dealt with all of them. */
+async function tell(controller: SimulatedController, cases: readonly Case[]): Promise<void> {
+  const entries = cases.flatMap(({ event, told = 1 }) => Array.from({ length: told }, () => entryOf(event)))
+  const last = sentinels()
+  await log.append([...entries, ...last.map(({ event }) => entryOf(event))])
+  await vi.waitFor(() => {
+    for (const { event, launches } of last)
+      expect(
+        launchesOf(controller, event)
+          .map(({ template }) => template)
+          .sort(),
+      ).toEqual(launches)
+    expect(controller.store.jobs.filter(({ finished }) => finished === null)).toEqual([])
+  }, SOON)
+}
+
+/** One event for the last rule that each rulebook has to come to. */
+function sentinels(): readonly { event: Event; launches: readonly string[] }[] {
+  const verbs = asking('onboard', 'configure', 'patch')
+  const asked = new Guest().look({ labels: {} }).look({ labels: verbs }).told('labels_changed')
+  const fresh = (name: string, data: object): Event => {
+    const event = samples().get(name) as Event
+    const { id } = another(sampleOf('created'))
+    return { ...event, id, data: { ...event.data, ...data } }
+  }
+  const notify = ['Rulebooks | Notify']
+  return [
+    { event: asked, launches: ['Day2 | Configure', 'Day2 | Onboard', 'Day2 | Patch'] },
+    { event: sampleOf('import_failed'), launches: notify },
+    { event: fresh('day2.records_lost', {}), launches: notify },
+    { event: fresh('cluster.detached', {}), launches: notify },
+  ]
+}
+
+/** What was launched, in words. */
+function told(launches: readonly Launch[]): readonly string[] {
+  return launches.map(launch => JSON.stringify(launch)).toSorted()
+}
+
+/** What should be, in the same words. */
+function expected({ event, launches }: Case, labels: number): readonly string[] {
+  const { host } = event.data as { host: string }
+  const [, , about, fact] = event.type.split('.')
+  const launch = (template: string): Launch => {
+    const [kind, verb = ''] = template.toLowerCase().split(' | ')
+    if (kind === 'day2') {
+      const run = { virtbridge_run_id: `eda-${event.id}`, virtbridge_expected_count: 1, virtbridge_verb: verb }
+      return { template, limit: host, variables: run, labels }
+    }
+    const [what, severity] = TOLD_AS[`${about}.${fact}`] ?? []
+    const variables = { notify_what: what, notify_severity: severity, notify_event: event }
+    // The template reaches no guest, whatever is asked for: it does not prompt for the limit.
+    return { template, limit: '', variables, labels }
+  }
+  return launches.map(template => JSON.stringify(launch(template))).toSorted()
+}
+
+/** What people are told of a fact, and how much it matters. */
+const TOLD_AS: Readonly<Record<string, readonly [string, string]>> = {
+  'vm.unreachable': ['agent_lost', 'warning'],
+  'vm.address_conflict': ['duplicate_address', 'error'],
+  'vm.snapshot_failed': ['snapshot_failed', 'error'],
+  'vm.restore_failed': ['snapshot_failed', 'error'],
+  'vm.import_failed': ['import_failed', 'error'],
+  'day2.run_finished': ['run_failed', 'error'],
+  'day2.run_stuck': ['run_stuck', 'warning'],
+  'day2.records_lost': ['records_lost', 'critical'],
+  'cluster.unreachable': ['cluster_lost', 'critical'],
+  'cluster.unavailable': ['cluster_lost', 'critical'],
+  'cluster.detached': ['cluster_detached', 'warning'],
+}
+
+/** One event for each rulebook that starts verbs, and one for people. */
+function awaited(): readonly Event[] {
+  const labelled = (verb: 'onboard' | 'configure' | 'patch'): Event =>
+    new Guest()
+      .look({ labels: {} })
+      .look({ labels: asking(verb) })
+      .told('labels_changed')
+  return [labelled('onboard'), labelled('configure'), labelled('patch'), sampleOf('import_failed')]
+}
+const AWAITED = ['Day2 | Onboard', 'Day2 | Configure', 'Day2 | Patch', 'Rulebooks | Notify'].map(name => [name])
+
+function templatesOf(controller: SimulatedController, event: Event): readonly string[] {
+  return launchesOf(controller, event).map(({ template }) => template)
+}
+
+const VARIANTS = [
+  { variant: 'base', version: '1.1.7', labels: 0 },
+  // Its own, and "Activated by Event-Driven Ansible".
+  { variant: 'aap26', version: '1.3.2', labels: 2 },
+  // And that of the event.
+  { variant: 'ha', version: '1.3.2', labels: 3 },
+] as const
+
+describe.each(VARIANTS)(
+  'rulebooks/$variant on ansible-rulebook $version',
+  { timeout: 240_000 },
+  ({ variant, version, labels }) => {
+    const groups = {
+      'each rule does what it is for, once, and on nothing else': verbCases(),
+      'of every fact of the catalogue only what is meant launches anything': catalogueCases(),
+      'people are told of what went wrong': troubleCases(),
+      'hostile text of a guest changes neither what is launched, nor on whom, nor with what': hostileCases(),
+    }
+    const cases = Object.values(groups).flat()
+    let controller: SimulatedController
+    let activation: Activation
+    beforeAll(async () => {
+      controller = await startController()
+      const own = join(folder, variant)
+      await mkdir(own)
+      activation = new Activation({
+        version,
+        rulebooks: NAMES.map(name => `${variant}/${name}.yml`),
+        broker: kafka.brokers[0] ?? '',
+        controller: controller.url,
+        token: TOKEN,
+        folder: own,
+      })
+      await activation.start()
+      await tell(controller, cases)
+    }, 300_000)
+    afterAll(async () => {
+      await activation[Symbol.asyncDispose]()
+      await controller[Symbol.asyncDispose]()
+    })
+
+    test.each(Object.entries(groups))('%s', (_, some) => {
+      const was = some.map(one => ({ title: one.title, launched: told(launchesOf(controller, one.event)) }))
+      const meant = some.map(one => ({ title: one.title, launched: expected(one, labels) }))
+      expect(was).toEqual(meant)
+    })
+
+    test('a restart loses nothing: what is told around it is launched, when it was killed too', async () => {
+      const [before, after] = [awaited(), awaited()]
+      // Without feedback the position may be ahead of what was launched: there only what is told after the end is safe from a kill.
+      if (variant === 'ha') await log.append(before.map(event => entryOf(event)))
+      await activation.stop(variant === 'ha' ? 'SIGKILL' : 'SIGTERM')
+      await log.append(after.map(event => entryOf(event)))
+      await activation.start()
+      await tell(controller, [])
+      const told = variant === 'ha' ? [...before, ...after] : after
+      expect(told.map(event => [...new Set(templatesOf(controller, event))])).toEqual(
+        told.map((_, n) => AWAITED[n % AWAITED.length]),
+      )
+    })
+  },
+)
