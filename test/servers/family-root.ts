@@ -15,6 +15,14 @@ export interface Family {
   readonly release: Readonly<Record<string, string>>
 }
 
+/** What makes it no Debian any more to whoever looks, once it is out of the way. */
+const DEBIAN = [
+  'etc/debian_version',
+  'usr/bin/apt',
+  'usr/bin/apt-get',
+  'usr/lib/python3/dist-packages/apt',
+  'srv/debian',
+]
 const FOLDER_OF_REPOSITORIES: Readonly<Record<string, string>> = { redhat: 'etc/yum.repos.d', suse: 'etc/zypp/repos.d' }
 
 /** Debian packages the real dnf, with the plugin that says whether a reboot is needed. */
@@ -25,6 +33,11 @@ export const redhat: Family = {
     'etc/redhat-release': 'Red Hat Enterprise Linux release 9.6 (Plow)\n',
     'etc/os-release':
       'NAME="Red Hat Enterprise Linux"\nID="rhel"\nID_LIKE="fedora"\nVERSION="9.6 (Plow)"\nVERSION_ID="9.6"\nPLATFORM_ID="platform:el9"\n',
+    // As RHEL has it: a repository that does not answer is a fault.
+    'etc/dnf/dnf.conf':
+      '[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\nskip_if_unavailable=False\n',
+    'etc/dnf/vars/releasever': '9\n',
+    'etc/dnf/plugins/local.conf': '[main]\nenabled = false\n',
   },
 }
 
@@ -45,7 +58,7 @@ export function familyRecipe(family: Family): Recipe {
     why: `a Debian root with ${family.packages[0]}, which says that it is of the family ${family.name} (10 MB to download, 500 MB on disk)`,
     takes: '20 seconds',
     tools: guestRecipe.tools,
-    inputs: [...guestRecipe.inputs, JSON.stringify(family)],
+    inputs: [...guestRecipe.inputs, ...DEBIAN, JSON.stringify(family)],
     async build(into, { say }) {
       const source = await provision(guestRecipe, { say })
       await run('cp', ['--archive', '--reflink=auto', `${source}/.`, into])
@@ -55,9 +68,7 @@ export function familyRecipe(family: Family): Recipe {
       await run('chroot', [into, 'apt-get', '--quiet', 'update'])
       const flags = ['--quiet', '--yes', '--no-install-recommends']
       await run('chroot', [into, 'apt-get', 'install', ...flags, ...family.packages])
-      // From here on it is no Debian to whoever looks: its own package manager is out of the way.
-      for (const path of ['etc/debian_version', 'usr/bin/apt-get', 'usr/bin/apt', 'srv/debian', 'var/lib/apt/lists'])
-        await rm(join(into, path), { recursive: true, force: true })
+      for (const path of DEBIAN) await rm(join(into, path), { recursive: true, force: true })
       for (const [path, text] of Object.entries(family.release)) await writeFile(join(into, path), text)
       await mkdir(join(into, FOLDER_OF_REPOSITORIES[family.name] ?? ''), { recursive: true })
     },
