@@ -16,6 +16,12 @@ interface Entry {
   readonly name: string
   readonly [key: string]: unknown
 }
+interface Node {
+  readonly identifier: string
+  readonly unified_job_template: string
+  readonly extra_data?: Readonly<Record<string, unknown>>
+  readonly always_nodes?: readonly string[]
+}
 interface Question {
   readonly variable: string
   readonly type: string
@@ -118,6 +124,44 @@ describe('the templates that virtbridge launches', () => {
     const roles = all.flatMap(entry => [entry['roles'] ?? entry['role']].flat().map(String))
     expect(roles.toSorted()).toEqual(['execute', 'read', 'read', 'update'])
   })
+})
+
+describe('workflows and schedules', () => {
+  const workflows = listed('controller_workflows')
+  const known = new Map([...templates, ...workflows].map(entry => [entry.name, entry]))
+  const nodes = workflows.flatMap(({ simplified_workflow_nodes: all }) => all as readonly Node[])
+
+  test('launch templates that are there, and say what their surveys must be told', () => {
+    const told = nodes.map(node => [node.unified_job_template, node.extra_data ?? {}, Object.keys(surveyAnswers())])
+    const timed = listed('controller_schedules').map(each => [each['unified_job_template'], each['extra_data'], []])
+    for (const [name, variables, answered] of [...told, ...timed] as [string, object, readonly string[]][]) {
+      const given = [...Object.keys(variables), ...answered]
+      const wanted = surveyOf(known.get(name) ?? { name }).filter(({ required, default: usual }) => required && usual === '')
+      expect(known.has(name), name).toBe(true)
+      expect(wanted.map(({ variable }) => variable).filter(each => !given.includes(each) && each !== 'ask_verb')).toEqual([])
+      expect(known.get(name)?.['ask_variables_on_launch'] === true || known.get(name)?.['survey_enabled']).toBe(true)
+    }
+  })
+
+  test('of patching go from a snapshot to verify, in a line, with hosts that go back only to the snapshot of the same workflow', () => {
+    const line: string[] = []
+    for (let next: Node | undefined = nodes[0]; next !== undefined; ) {
+      line.push(next.identifier)
+      const [after] = next.always_nodes ?? []
+      next = nodes.find(({ identifier }) => identifier === after)
+    }
+    expect(line).toEqual(['snapshot', 'precheck', 'patch', 'reboot', 'verify', 'restore', 'tell'])
+    const backs = nodes.filter(({ extra_data: data }) => data?.['ask_way_back'] === true)
+    expect(backs.map(({ identifier }) => identifier)).toEqual(['patch', 'reboot', 'verify'])
+  })
+
+  test('that are shipped as examples are switched off', () => {
+    expect(listed('controller_schedules').map(({ enabled }) => enabled)).toEqual([false, false])
+  })
+
+  function surveyAnswers(): Record<string, unknown> {
+    return Object.fromEntries(workflows.flatMap(surveyOf).map(({ variable }) => [variable, '']))
+  }
 })
 
 describe('the templates that people launch', () => {
