@@ -1,11 +1,12 @@
 import type { FastifyInstance } from 'fastify'
 import { type CancelCommand, type LookCommand, type Run, whyNotNow } from '../../day2/index.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
-import { type AppParts, requireRight } from '../parts.ts'
+import { type AppParts, requireCaller, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { sees } from '../scope.ts'
-import { MAX_HOSTS, runFor } from './runs.ts'
+import { runFor } from './runs.ts'
 import { VERB, verbOf } from '../verb.ts'
+import { WHOM, WHOM_PROBLEMS, type Whom, whomOf } from '../whom.ts'
 
 /** Notifications of a controller that come in between are the same news. */
 const LOOK_EVERY_MS = 1_000
@@ -21,7 +22,7 @@ const PREVIEW: Description = {
       closed({ verb: ID, hosts: listOf(closed({ host: ID, launch: { type: 'boolean' }, because: ID })) }),
     ),
   },
-  problems: { 422: ['unknown_verb'] },
+  problems: { 404: WHOM_PROBLEMS[404], 422: ['unknown_verb', ...WHOM_PROBLEMS[422]] },
 }
 const CANCEL: Description = {
   id: 'cancelRun',
@@ -37,26 +38,19 @@ const LOOK: Description = {
   right: 'read',
   answers: { 202: json('A look follows', closed({ look: { type: 'boolean' } })) },
 }
-const HOSTS = {
-  type: 'array',
-  minItems: 1,
-  maxItems: MAX_HOSTS,
-  uniqueItems: true,
-  items: { type: 'string', minLength: 1, maxLength: 512 },
-}
 
 /** What people wish of runs beside starting one: to see before what it would do, and to end it; and the hints of a controller. */
 export function runWishRoutes(app: FastifyInstance, parts: AppParts): void {
   const querystring = query()
-  const body = closed({ verb: VERB, hosts: HOSTS })
-  app.post<{ Body: { verb: string; hosts: readonly string[] } }>(
+  const body = closed({ verb: VERB, ...WHOM }, ['verb'])
+  app.post<{ Body: Whom & { verb: string } }>(
     '/api/v1/runs/preview',
     { schema: { querystring, body }, config: { api: PREVIEW } },
     request => {
       const { scope } = requireRight(request, 'read')
       const { fleet, ledger } = parts
-      const { hosts } = request.body
       const { verb, os } = verbOf(parts, request.body.verb)
+      const { hosts } = whomOf(parts, request.body, scope)
       const shown = hosts.map(host => {
         const record = fleet.byHost(host)
         if (record === undefined || !sees(scope, record))
