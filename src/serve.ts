@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { type Config, readSecret } from './config/index.ts'
+import { type Config, parseSelector, readSecret } from './config/index.ts'
 import {
   explain,
   followHistory,
@@ -14,7 +14,7 @@ import { onboardPolicy, verbPolicies } from './dispatch.ts'
 import { CurrentInventory } from './current-inventory.ts'
 import { Fault, messageOf } from './errors.ts'
 import { buildApp, type Check, ConsumerRegister, createAuthenticator } from './http/index.ts'
-import { stalenessOf, type StaleLimits } from './inventory/index.ts'
+import { stalenessOf, type StaleLimits, type VerbStatus } from './inventory/index.ts'
 import type { EventStream, Stored } from './log/index.ts'
 import { DAY_MS } from './open-log.ts'
 import { openHistory } from './past-results.ts'
@@ -62,6 +62,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
       return explain(record, { host, fleet, ledger, policy, staleness, rival: named }, now())
     },
     verbs: verbPolicies(config),
+    parseSelector,
     history,
     consumers,
     controllerConfigured: config.controller !== undefined,
@@ -112,11 +113,13 @@ function authenticatorOf({ http }: Config, { env, now, logger }: RoleParts): Ret
   })
 }
 
-function verbReader(ledger: LedgerView): (uid: string) => { onboard: string; patch: string } {
-  return uid => ({
-    onboard: ledger.verb(uid, 'onboard')?.status ?? '',
-    patch: ledger.verb(uid, 'patch')?.status ?? '',
-  })
+/** The two verbs that every host tells of, and what else was done to it. */
+function verbReader(ledger: LedgerView): (uid: string) => VerbStatus {
+  return uid => {
+    const told: Record<string, string> & VerbStatus = { onboard: '', patch: '' }
+    for (const { verb, status } of ledger.verbsOf(uid)) told[verb] = status
+    return told
+  }
 }
 
 function limitsOf(config: Config): StaleLimits {

@@ -8,6 +8,8 @@ export interface Expected {
   readonly limit: string
   readonly skipTags: string
   readonly extraVars: Readonly<Record<string, unknown>>
+  /** It must be a dry run. */
+  readonly check: boolean
 }
 
 /**
@@ -27,6 +29,8 @@ export function echoDifferences(expected: Expected, echo: Answer): string[] {
     found.push(`inventory is ${shown(echo.raw('inventory'))}, not ${expected.inventory}`)
   if (echo.raw('skip_tags') !== expected.skipTags)
     found.push(`skip_tags is ${shown(echo.raw('skip_tags'))}, not ${shown(expected.skipTags)}`)
+  if (expected.check && echo.raw('job_type') !== 'check')
+    found.push(`job type is ${shown(echo.raw('job_type'))}, not "check"`)
   if (echo.raw('job_template') !== expected.template)
     found.push(`job template is ${shown(echo.raw('job_template'))}, not ${expected.template}`)
   return [...found, ...variableDifferences(expected.extraVars, echo.raw('extra_vars'))]

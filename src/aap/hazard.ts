@@ -14,12 +14,13 @@ export interface Hazard {
 
 /**
  * Why a launch of this template on hosts of this inventory could do something else than asked. `variables`: the names of the
- * extra_vars that the launch will carry.
+ * extra_vars that the launch will carry. `check`: it is to be a dry run.
  *
  * code                | severity | because
  * no_ask_limit        | stop     | the limit is dropped and the job runs on the whole inventory, with 201
  * no_ask_variables    | stop     | run id and expected count are dropped, and with them the playbook's own check
  * no_ask_skip_tags    | stop     | the marker is dropped, and a lost answer could never be settled
+ * no_ask_job_type     | stop     | a dry run: the job type is dropped, and the job changes what it should only look at
  * default_limit       | stop     | a launch whose limit is lost all the same would run on what the default names
  * sliced              | stop     | the launch starts a workflow of several jobs
  * other_inventory     | stop     | the names of the limit are looked up in an inventory that is not ours
@@ -35,8 +36,17 @@ export function launchHazards(
   template: Template,
   inventory: Pick<Inventory, 'id' | 'name'>,
   variables: readonly string[],
+  check = false,
 ): Hazard[] {
   const found = [...promptHazards(template), ...inputHazards(template, variables), ...habitHazards(template)]
+  if (check && !template.asks.jobType && template.jobType !== 'check')
+    found.push(
+      stop(
+        'no_ask_job_type',
+        'it does not prompt for the job type: a dry run would be one in earnest',
+        'switch on "Prompt on launch" for Job type',
+      ),
+    )
   if (template.inventory?.id === inventory.id || template.asks.inventory) return found
   const its = template.inventory === null ? 'has no inventory' : `runs on inventory "${template.inventory.name}"`
   return [

@@ -12,6 +12,8 @@ export interface LaunchRequest {
   /** Of the intent: `marker(intentId)`. */
   readonly marker: string
   readonly extraVars: Readonly<Record<string, unknown>>
+  /** The job only looks (job type Check). */
+  readonly check?: boolean
   /** Id of our inventory; the job must run on it, be it the template's own or prompted for. */
   readonly inventory: number
 }
@@ -22,6 +24,7 @@ export interface LaunchBody {
   readonly skip_tags: string
   readonly extra_vars: Readonly<Record<string, unknown>>
   readonly inventory?: number
+  readonly job_type?: 'check'
 }
 
 export function launchBody(template: Template, request: LaunchRequest): LaunchBody {
@@ -31,6 +34,7 @@ export function launchBody(template: Template, request: LaunchRequest): LaunchBo
     skip_tags: skipTags(template.skipTags, request.marker),
     extra_vars: request.extraVars,
     ...inventory,
+    ...(request.check === true ? { job_type: 'check' } : {}),
   }
 }
 
@@ -39,7 +43,7 @@ export function launchRefusal(template: Template, request: LaunchRequest): strin
   const fault = limitFault(request.hosts) ?? markerFault(template, request.marker) ?? variablesFault(request.extraVars)
   if (fault !== null) return fault
   const inventory = { id: request.inventory, name: `inventory ${request.inventory}` }
-  const hazard = launchHazards(template, inventory, Object.keys(request.extraVars)).find(
+  const hazard = launchHazards(template, inventory, Object.keys(request.extraVars), request.check).find(
     each => each.severity === 'stop',
   )
   return hazard === undefined ? null : `job template "${template.name}": ${hazard.message}; to mend it, ${hazard.mend}`

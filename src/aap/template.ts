@@ -21,6 +21,7 @@ export interface Template {
     readonly variables: boolean
     readonly skipTags: boolean
     readonly inventory: boolean
+    readonly jobType: boolean
   }
   readonly surveyEnabled: boolean
   /** Variables without which a launch is refused. */
@@ -71,6 +72,7 @@ function templateFrom(row: Answer, launch: Answer, organization: string): Templa
       variables: launch.boolean('ask_variables_on_launch'),
       skipTags: launch.boolean('ask_skip_tags_on_launch'),
       inventory: launch.boolean('ask_inventory_on_launch'),
+      jobType: launch.boolean('ask_job_type_on_launch'),
     },
     surveyEnabled: launch.boolean('survey_enabled'),
     requiredVariables: launch.strings('variables_needed_to_start'),

@@ -25,9 +25,9 @@ export async function verified(
   started: { job: Job; echo: Answer; skipTags: string },
 ): Promise<Started> {
   const { job, echo, skipTags } = started
-  const { hosts, inventory, extraVars } = request
+  const { hosts, inventory, extraVars, check = false } = request
   const differences = echoDifferences(
-    { template: template.id, inventory, limit: limitOf(hosts), skipTags, extraVars },
+    { template: template.id, inventory, limit: limitOf(hosts), skipTags, extraVars, check },
     echo,
   )
   if (differences.length === 0) return { kind: 'launched', job }

@@ -5,6 +5,7 @@ import { EXIT, type SetCode } from './exit.ts'
 import { exportHistory, historyOf, type Which } from './history.ts'
 import { cancelRun, listRuns, showRun, startRun } from './run.ts'
 import type { Selection } from './selection.ts'
+import { variablesOf, type VariablesSaid } from './variables.ts'
 
 /** The commands about what is done to guests: `run`, `runs` with `show`, `cancel`, `of` and `export`. */
 export function runCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
@@ -13,9 +14,13 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
     .argument('<verb>', 'as the configuration names it, or the name of its job template: patch, "Day2 | Patch"')
     .option('-l, --limit <hosts>', 'host names, separated by commas', '')
     .option('--view <name>', 'the hosts of a view of the inventory', '')
+    .option('--profile <name>', 'the VMs of a profile, and of those below it', '')
     .option('--selector <labels>', 'the VMs with these labels, as kubectl takes them: app=web,tier in (a, b)', '')
     .option('--cluster <name>', 'the VMs of a cluster', '')
     .option('--namespace <name>', 'the VMs of a namespace', '')
+    .option('--var <name=value>', 'a variable of the job; JSON is taken as such, again for more', collected, [])
+    .option('--vars-file <file>', 'variables of the job, as YAML or JSON', '')
+    .option('--check', 'a dry run: the job looks at what it would change, and changes nothing')
     .option('--preview', 'show on whom it would launch now and why not on others, and start nothing')
     .option('--reason <text>', 'why; it is recorded', '')
     .option('--key <key>', 'an idempotency key: the same key starts the same run once', '')
@@ -26,14 +31,23 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
       async (
         verb: string,
         options: Asking &
-          Selection & { reason: string; key: string; preview?: boolean; yes?: boolean; wait: boolean; json?: boolean },
+          Selection &
+          VariablesSaid & {
+            reason: string
+            key: string
+            check?: boolean
+            preview?: boolean
+            yes?: boolean
+            wait: boolean
+            json?: boolean
+          },
         command: Command,
       ) => {
-        const { limit, view, selector, cluster, namespace } = options
-        if ([limit, view, selector, cluster, namespace].every(said => said === ''))
-          command.error('error: give --limit, or --view, --selector, --cluster, --namespace')
-        const { preview = false, yes = false, json = false } = options
-        const settings = { ...options, preview, yes, json }
+        const { limit, view, profile, selector, cluster, namespace } = options
+        if ([limit, view, profile, selector, cluster, namespace].every(said => said === ''))
+          command.error('error: give --limit, or --view, --profile, --selector, --cluster, --namespace')
+        const { preview = false, yes = false, json = false, check = false } = options
+        const settings = { ...options, preview, yes, json, check, variables: variablesOf(options) }
         const ok = await startRun(connect(options, context), verb, settings, terminal, signal)
         if (!ok) setCode(EXIT.runNotOk)
       },
@@ -45,6 +59,10 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
     )
   for (const parent of [runs, run]) oneRun(parent, context)
   historyCommands(runs, context)
+}
+
+function collected(value: string, before: readonly string[]): readonly string[] {
+  return [...before, value]
 }
 
 /** The commands about one run, below `runs` and, as people try that too, below `run`. */

@@ -13,6 +13,9 @@ export interface RunOptions extends Selection {
   readonly json: boolean
   readonly wait: boolean
   readonly key: string
+  /** A dry run. */
+  readonly check: boolean
+  readonly variables: Readonly<Record<string, unknown>>
 }
 
 interface Shown extends Run {
@@ -95,7 +98,10 @@ async function startOne(
 ): Promise<boolean> {
   const { verb, hosts, key } = wish
   const headers: Record<string, string> = key === '' ? {} : { 'idempotency-key': key }
-  const { id } = (await api.post('/api/v1/runs', { verb, hosts, reason: options.reason }, headers)) as { id: string }
+  const { reason, check, variables } = options
+  const has = Object.keys(variables).length > 0
+  const body = { verb, hosts, reason, ...(has ? { variables } : {}), ...(check ? { check } : {}) }
+  const { id } = (await api.post('/api/v1/runs', body, headers)) as { id: string }
   if (!options.wait) {
     terminal.out(options.json ? JSON.stringify({ id }) : id)
     return true
@@ -139,11 +145,13 @@ async function lookAt(api: Api, id: string, mayBeMissing: boolean): Promise<Show
 
 /** A run for people: what it was, and each host's outcome. */
 export function renderRun(run: Shown, terminal: Terminal): string {
-  const head = `${run.verb} (${run.template}) by ${run.asked_by}: ${paint(terminal, run.outcome === 'ok' ? 'green' : 'red', run.outcome || run.status)}`
+  const dry = run.check === true ? ' dry run' : ''
+  const head = `${run.verb}${dry} (${run.template}) by ${run.asked_by}: ${paint(terminal, run.outcome === 'ok' ? 'green' : 'red', run.outcome || run.status)}`
   const job = run.job === null ? '' : `\njob ${run.job.id}  ${run.job.url}`
+  const reason = run.reason === '' ? '' : `\nreason: ${run.reason}`
   const message = run.message === '' ? '' : `\n${run.message}`
   const rows = run.results.map(result => [result.host, result.outcome, result.detail])
-  return `${head}${job}${message}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
+  return `${head}${reason}${job}${message}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
 }
 
 /** The latest runs, newest first. */

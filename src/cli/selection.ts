@@ -7,6 +7,7 @@ import type { Api } from './api.ts'
 export interface Selection {
   readonly limit: string
   readonly view: string
+  readonly profile: string
   readonly selector: string
   readonly cluster: string
   readonly namespace: string
@@ -21,20 +22,20 @@ interface Vm {
 
 /** The names of the hosts that are meant, in order. Throws a Fault `limit` when that is nobody, or not clear. */
 export async function hostsOf(api: Api, selection: Selection): Promise<readonly string[]> {
-  const { limit, view, selector, cluster, namespace } = selection
-  const narrowed = [view, selector, cluster, namespace].some(said => said !== '')
+  const { limit, view, profile, selector, cluster, namespace } = selection
+  const narrowed = [view, profile, selector, cluster, namespace].some(said => said !== '')
   if (limit !== '' && narrowed)
     throw new Fault('limit', '--limit names hosts, and so does what else is given', {
-      hint: 'give --limit alone, or --view, --selector, --cluster and --namespace without it',
+      hint: 'give --limit alone, or --view, --profile, --selector, --cluster and --namespace without it',
     })
   if (limit !== '') return named(limit)
   if (!narrowed)
     throw new Fault('limit', 'no host is named', {
-      hint: 'give --limit web-1.shop.prod-1,web-2.shop.prod-1, or --view, --selector, --cluster, --namespace',
+      hint: 'give --limit web-1.shop.prod-1,web-2.shop.prod-1, or --view, --profile, --selector, --cluster, --namespace',
     })
   const requirements = parseSelector(selector)
   const among = view === '' ? null : await hostsOfView(api, view)
-  const vms = (await allVms(api)).filter(
+  const vms = (await allVms(api, profile)).filter(
     vm =>
       (cluster === '' || vm.cluster === cluster) &&
       (namespace === '' || vm.namespace === namespace) &&
@@ -71,10 +72,11 @@ async function hostsOfView(api: Api, view: string): Promise<ReadonlySet<string>>
   )
 }
 
-async function allVms(api: Api): Promise<readonly Vm[]> {
+async function allVms(api: Api, profile: string): Promise<readonly Vm[]> {
   const vms: Vm[] = []
+  const ofProfile = profile === '' ? '' : `&profile=${encodeURIComponent(profile)}`
   for (let after = ''; ;) {
-    const page = (await api.get(`/api/v1/vms?limit=5000&after=${encodeURIComponent(after)}`)) as {
+    const page = (await api.get(`/api/v1/vms?limit=5000&after=${encodeURIComponent(after)}${ofProfile}`)) as {
       vms: readonly Vm[]
       next: string
     }

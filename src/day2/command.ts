@@ -1,10 +1,12 @@
-import type { Verb } from './run.ts'
+import type { Selection, Verb } from './run.ts'
+import type { Variables } from './variables.ts'
 
 /** A wish of a person, on the stream `commands`. */
 export type Command = RunCommand | CancelCommand | LookCommand | ConfirmCommand | ConfirmLossCommand
 
 export interface RunCommand {
-  readonly schema: 1
+  /** 2 when it has variables or is a dry run: a program of before would launch it without the one, or in earnest. */
+  readonly schema: 1 | 2
   readonly kind: 'run'
   readonly id: string
   readonly verb: Verb
@@ -12,6 +14,11 @@ export interface RunCommand {
   readonly asked_by: string
   readonly reason: string
   readonly at: number
+  readonly variables?: Variables
+  /** It only looks. */
+  readonly check?: true
+  /** How the hosts were said, when not by their names. */
+  readonly selection?: Selection
 }
 
 /** A person wants a run to end. */

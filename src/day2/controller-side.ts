@@ -41,7 +41,7 @@ export async function preflight(
     const remembered = lookup.knows(run.template, run.organization)
     const inventory = await lookup.inventory()
     const template = await lookup.template(run.template, run.organization)
-    const hazard = launchHazards(template, inventory, Object.keys(extraVars(run))).find(
+    const hazard = launchHazards(template, inventory, Object.keys(extraVars(run)), run.check).find(
       each => each.severity === 'stop',
     )
     if (hazard !== undefined) {
@@ -63,7 +63,8 @@ export async function preflight(
 
 /** Variables of the job: the playbook's own guard compares them with what it sees. */
 export function extraVars(run: Run): Readonly<Record<string, unknown>> {
-  return { virtbridge_run_id: run.id, virtbridge_expected_count: run.hosts.length, virtbridge_verb: run.verb }
+  const own = { virtbridge_run_id: run.id, virtbridge_expected_count: run.hosts.length, virtbridge_verb: run.verb }
+  return { ...run.variables, ...own }
 }
 
 /** The launch of a run: its marker names the intent, so that a lost answer can be settled. */
@@ -72,6 +73,7 @@ export function launchRequest(run: Run): LaunchRequest {
     hosts: run.hosts.map(host => host.host),
     marker: marker(run.id),
     extraVars: extraVars(run),
+    ...(run.check === true ? { check: true } : {}),
     inventory: run.inventory_id,
   }
 }

@@ -59,6 +59,7 @@ function dataOf(run: Run, fact: Day2Fact, now: number): Day2EventData {
       template: run.template,
       asked_by: run.asked_by,
       status: run.outcome || run.status,
+      check: run.check === true,
     },
     job: run.job ?? { id: 0, url: '' },
     host: '',

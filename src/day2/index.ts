@@ -15,6 +15,7 @@ export {
 export { followLedger, Ledger, type LedgerView, loadLedger } from './ledger.ts'
 export { type Policy, plan, type VerbPolicy, whyNotNow, whyNotOnboard } from './plan.ts'
 export type * from './command.ts'
+export { MAX_VARIABLES, MAX_VARIABLES_BYTES, type Variables, variablesDigest, variablesFault } from './variables.ts'
 export * from './run.ts'
 export { COMMAND_SCHEMA, LEDGER_SCHEMA, refuseNewerCommands } from './version.ts'
 export type { Onlooking } from './onlooker.ts'

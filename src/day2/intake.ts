@@ -7,6 +7,7 @@ import type { LedgerView } from './ledger.ts'
 import { admit, type VerbPolicy } from './plan.ts'
 import { finished, planned } from './record.ts'
 import type { CancelCommand, RunCommand } from './command.ts'
+import { MAX_VARIABLES_UNDER_WAY_BYTES, variablesFault } from './variables.ts'
 import { newRun, type Run, type RunHost, VERB_PATTERN } from './run.ts'
 
 /** Runs under way or waiting; what a person asks for beyond is refused. */
@@ -22,13 +23,15 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
  * be read: another version may have written it, and what can not be understood must not be done.
  */
 export function readCommand(value: unknown): RunCommand | string | null {
-  const { kind, schema, id, verb, hosts, asked_by, reason } = value as Record<string, unknown>
+  const { kind, schema, id, verb, hosts, asked_by, reason, variables = {} } = value as Record<string, unknown>
   if (kind !== 'run') return null
-  if (schema !== 1) return `its schema is ${String(schema)}, 1 is known`
+  if (schema !== 1 && schema !== 2) return `its schema is ${String(schema)}, 1 and 2 are known`
   if (typeof id !== 'string' || !UUID.test(id)) return 'its id is no UUID'
   if (typeof verb !== 'string' || !VERB.test(verb)) return 'its verb is no name of one'
   if (!Array.isArray(hosts) || !hosts.every(host => typeof host === 'string')) return 'its hosts are no list of names'
   if (typeof asked_by !== 'string' || typeof reason !== 'string') return 'it does not say who asks, and why'
+  if (typeof variables !== 'object' || variables === null || Array.isArray(variables))
+    return 'its variables are no names with values'
   return value as RunCommand
 }
 
@@ -66,24 +69,31 @@ export function runOf(command: RunCommand, around: Around, now: number): { run: 
     ...(policy === undefined ? {} : { os: policy.os }),
   })
   const { fit: hosts, full } = fitting(ready, NO_LOAD, caps, nodesOf(fleet))
-  const { id, verb, reason } = command
+  const { id, verb, reason, variables = {}, check = false, selection } = command
   const { template, organization = '' } = policy ?? { template: verb }
-  const wish = { id, verb, template, organization, askedBy: command.asked_by, reason, hosts }
+  const said = { variables, check, ...(selection === undefined ? {} : { selection }) }
+  const wish = { id, verb, template, organization, ...said, askedBy: command.asked_by, reason, hosts }
   const run: Run = {
     ...newRun(wish, now),
     left_out: [...refused, ...crowded(full)].map(([host, reason]) => ({ ...known(host, fleet), reason })),
   }
-  const nothing = whyNothing(verb, policy, ledger)
+  const nothing = whyNothing(run, policy, ledger)
   if (nothing !== '') return finished(allOut(run, nothing), new Map(), '', { ledger, now })
   if (hosts.length === 0) return finished(run, new Map(), 'no host could be launched on', { ledger, now })
   return { run, entries: planned(run, ledger, now) }
 }
 
 /** Why the whole of it may not run, whoever is meant; empty when it may. */
-function whyNothing(verb: string, policy: VerbPolicy | undefined, ledger: LedgerView): string {
-  if (policy === undefined) return `this bridge has no verb ${verb}`
+function whyNothing(run: Run, policy: VerbPolicy | undefined, ledger: LedgerView): string {
+  if (policy === undefined) return `this bridge has no verb ${run.verb}`
   if (policy.driver !== 'bridge') return `its driver is ${policy.driver}`
-  return ledger.active().length >= MAX_ACTIVE_RUNS ? `${MAX_ACTIVE_RUNS} runs are under way or wait already` : ''
+  const active = ledger.active()
+  if (active.length >= MAX_ACTIVE_RUNS) return `${MAX_ACTIVE_RUNS} runs are under way or wait already`
+  // Whoever wrote the command: what decides who is reached is looked at where it is launched too.
+  const fault = variablesFault(run.variables ?? {})
+  if (fault !== '') return fault
+  const bytes = active.reduce((sum, each) => sum + (each.variables_bytes ?? 0), run.variables_bytes ?? 0)
+  return bytes > MAX_VARIABLES_UNDER_WAY_BYTES ? 'the runs under way have too many bytes of variables already' : ''
 }
 
 /** More of a cluster or node than may ever run at once: they would wait for ever. */

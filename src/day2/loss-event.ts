@@ -22,7 +22,7 @@ function eventOf(
     schema_version: 1,
     time_epoch: Math.floor(now / 1000),
     fact,
-    run: { id: loss.id, verb: '', template: '', asked_by: askedBy, status: '' },
+    run: { id: loss.id, verb: '', template: '', asked_by: askedBy, status: '', check: false },
     job: { id: 0, url: '' },
     host: '',
     vm_uid: '',

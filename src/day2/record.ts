@@ -2,12 +2,21 @@ import { MAX_HOSTS } from '../aap/index.ts'
 import type { Entry } from '../log/index.ts'
 import { hostEvent, runEvent } from './event.ts'
 import type { LedgerView } from './ledger.ts'
-import { type HostResult, type Run, type RunHost, type RunOutcome, SELF, type Verb, type VerbRecord } from './run.ts'
+import {
+  type HostResult,
+  type Run,
+  type RunHost,
+  type RunOutcome,
+  SELF,
+  type Verb,
+  type VerbRecord,
+  withoutLarge,
+} from './run.ts'
 
 /** The entries that make a new intent durable: the run, and that its verb runs on each of its VMs. */
 export function planned(run: Run, ledger: LedgerView, now: number): readonly Entry[] {
   const { verb } = run
-  if (verb === '') return [runEntry(run)]
+  if (verb === '' || run.check === true) return [runEntry(run)]
   const running = run.hosts.map(host => {
     const last = ledger.verb(host.uid, verb)
     const record: VerbRecord = { ...verbRecord(run, verb, host, now), refusals: last?.refusals ?? 0 }
@@ -34,8 +43,13 @@ export function started(run: Run, now: number): readonly Entry[] {
   return [{ stream: 'events.day2', key: run.id, value: runEvent(run, 'run_started', now) }, runEntry(run)]
 }
 
+type Outcome = Pick<HostResult, 'outcome' | 'detail' | 'returned'>
+
 /** Outcomes by host name; a host without one is `unknown`. */
-export type Outcomes = ReadonlyMap<string, Pick<HostResult, 'outcome' | 'detail' | 'returned'>>
+export type Outcomes = ReadonlyMap<string, Outcome>
+
+/** How the detail of each host of a dry run begins. */
+export const DRY = 'dry run: '
 
 /**
  * The end of a run: exactly one outcome for each host that was asked for, those left out included. Gives the finished run and the
@@ -49,17 +63,19 @@ export function finished(
   around: { ledger: LedgerView; now: number; nowhere?: RunOutcome },
 ): { run: Run; entries: readonly Entry[] } {
   const { ledger, now, nowhere = 'refused' } = around
-  const results: readonly (Pick<HostResult, 'outcome' | 'detail' | 'returned'> & { readonly host: RunHost })[] = [
+  const became: readonly (Outcome & { readonly host: RunHost })[] = [
     ...run.hosts.map(host => ({
       host,
       ...(outcomes.get(host.host) ?? { outcome: 'unknown' as const, detail: 'nothing is known of it' }),
     })),
     ...run.left_out.map(host => ({ host, outcome: 'refused' as const, detail: host.reason })),
   ]
+  // Said wherever an outcome is: "ok" of a dry run did nothing.
+  const results = run.check === true ? became.map(one => ({ ...one, detail: `${DRY}${one.detail}` })) : became
   const counts: Record<string, number> = {}
   for (const { outcome } of results) counts[outcome] = (counts[outcome] ?? 0) + 1
   const done: Run = {
-    ...run,
+    ...withoutLarge(run),
     status: 'finished',
     since: now,
     finished_at: now,
@@ -118,7 +134,8 @@ export function buried(verbs: readonly VerbRecord[]): readonly Entry[] {
  */
 function verbAfter(run: Run, host: RunHost, result: HostResult, ledger: LedgerView): readonly Entry[] {
   const { verb } = run
-  if (host.uid === '' || verb === '') return []
+  // One that only looked did nothing to it.
+  if (host.uid === '' || verb === '' || run.check === true) return []
   const { outcome: status, detail, at } = result
   const record = { ...verbRecord(run, verb, host, at), status, detail }
   const last = ledger.verb(host.uid, verb)

@@ -1,3 +1,5 @@
+import { bytesOf, MAX_KEPT_VARIABLES_BYTES, type Variables, variablesDigest } from './variables.ts'
+
 /** What is done to a VM: `onboard`, `patch`, and whatever else the configuration names. Lower case, with underscores. */
 export type Verb = string
 
@@ -41,10 +43,23 @@ export interface External {
   readonly copy_of: string
 }
 
+/** Whom a wish was for, in words that stood for other hosts before and may stand for others later. What is left out did not narrow it. */
+export interface Selection {
+  readonly view?: string
+  readonly profile?: string
+  /** Labels, as kubectl takes them. */
+  readonly selector?: string
+  readonly cluster?: string
+  readonly namespace?: string
+}
+
 /** One verb on some VMs by one job: the intent, and what became of it. On `state.runs` under `run/<id>`. */
 export interface Run {
-  /** 2 for what others launched: a program of before would take it for its own. */
-  readonly schema: 1 | 2
+  /**
+   * 2 for what others launched: a program of before would take it for its own. 3 for one with variables, a dry one and one whose template is
+   * of another organization: a program of before would launch it without them, in earnest, or something else.
+   */
+  readonly schema: 1 | 2 | 3
   readonly kind: 'run'
   readonly id: string
   /** Empty for a job of others whose template is not known to do one. */
@@ -57,6 +72,15 @@ export interface Run {
   readonly reason: string
   readonly created_at: number
   readonly status: RunStatus
+  /** What its job gets beside what virtbridge tells it. Of one that has ended only when it is small. */
+  readonly variables?: Variables
+  /** Of the variables, also when they are not kept. */
+  readonly variables_digest?: string
+  readonly variables_bytes?: number
+  /** It only looks: it leaves what was done to its VMs as it was. */
+  readonly check?: true
+  /** How its hosts were said, when not by their names. */
+  readonly selection?: Selection
   readonly hosts: readonly RunHost[]
   /** Hosts that were asked for and on which nothing is launched, each with its reason. */
   readonly left_out: readonly (RunHost & { readonly reason: string })[]
@@ -130,19 +154,27 @@ export function newRun(
     verb: Verb
     template: string
     organization?: string
+    variables?: Variables
+    check?: boolean
+    selection?: Selection
     askedBy: string
     reason: string
     hosts: readonly RunHost[]
   },
   now: number,
 ): Run {
+  const { organization = '', variables = {}, check = false, selection } = wish
+  const has = Object.keys(variables).length > 0
   return {
-    schema: 1,
+    schema: organization !== '' || has || check ? 3 : 1,
     kind: 'run',
     id: wish.id,
     verb: wish.verb,
     template: wish.template,
-    ...(wish.organization === undefined || wish.organization === '' ? {} : { organization: wish.organization }),
+    ...(organization === '' ? {} : { organization }),
+    ...(has ? { variables, variables_digest: variablesDigest(variables), variables_bytes: bytesOf(variables) } : {}),
+    ...(check ? { check } : {}),
+    ...(selection === undefined ? {} : { selection }),
     asked_by: wish.askedBy,
     reason: wish.reason,
     created_at: now,
@@ -164,6 +196,12 @@ export function newRun(
     counts: {},
     message: '',
   }
+}
+
+/** A run that has ended, without variables that are too large to be kept of each. */
+export function withoutLarge({ variables, ...run }: Run): Run {
+  const small = variables === undefined || (run.variables_bytes ?? 0) <= MAX_KEPT_VARIABLES_BYTES
+  return small && variables !== undefined ? { ...run, variables } : run
 }
 
 /** Leaves hosts out of a run, each with its reason. */

@@ -88,6 +88,8 @@ export interface Day2EventData {
     readonly template: string
     readonly asked_by: string
     readonly status: string
+    /** It only looked: nothing was done. Events before 0.2 lack it. */
+    readonly check?: boolean
   }
   readonly job: { readonly id: number; readonly url: string }
   readonly host: string

@@ -117,12 +117,18 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     required: ['type'],
   },
   RunSummary: open({ ...RUN, hosts: COUNT }),
-  Run: open({
-    ...RUN,
-    hosts: listOf(open({ host: STRING })),
-    left_out: listOf(open({ host: STRING, reason: STRING })),
-    results: listOf(open({ host: STRING, outcome: STRING, detail: STRING })),
-  }),
+  Run: open(
+    {
+      ...RUN,
+      hosts: listOf(open({ host: STRING })),
+      left_out: listOf(open({ host: STRING, reason: STRING })),
+      results: listOf(open({ host: STRING, outcome: STRING, detail: STRING })),
+      variables: { type: 'object', description: 'What its job gets; of a run that has ended up to 4 KB' },
+      check: { ...FLAG, description: 'A dry run' },
+      selection: { type: 'object', description: 'How its hosts were said, when not by name' },
+    },
+    [...Object.keys(RUN), 'hosts', 'left_out', 'results'],
+  ),
   Result: closed({
     at: { type: 'string', format: 'date-time' },
     run: STRING,

@@ -14,10 +14,11 @@ export type Profile = 'slim' | 'standard' | 'full'
 
 export type HostVars = Readonly<Record<string, unknown>>
 
-/** What day 2 knows of a VM, by verb: `ok`, `failed`, `running`, or empty. */
+/** What day 2 knows of a VM, by verb: `ok`, `failed`, `running`, or empty. These two are always told, others once they were done. */
 export interface VerbStatus {
   readonly onboard: string
   readonly patch: string
+  readonly [verb: string]: string
 }
 
 /** What is known of a VM beside its record. */
@@ -49,7 +50,10 @@ export function hostVars(
   // First, so that none of them ever counts for one of ours.
   const given = { ...guestProfile.variables, ...host }
   if (profile === 'slim') return { ...given, ...slim(record, told) }
-  const days = { day2_profile: guestProfile.name, day2_onboard: verbs.onboard, day2_patch: verbs.patch }
+  const days: Record<string, unknown> = {}
+  for (const verb in verbs) days[`day2_${verb}`] = verbs[verb]
+  // Last: a verb may be called profile.
+  days['day2_profile'] = guestProfile.name
   const standardVars = { ...given, ...standard(record, told), ...days }
   return profile === 'full' ? { ...standardVars, ...full(record) } : standardVars
 }

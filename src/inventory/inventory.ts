@@ -15,7 +15,7 @@ import type { Difference } from './past.ts'
 import { StaleBook, type Staleness } from './stale.ts'
 import { type GuestProfile, NO_PROFILE, type ProfileWhy } from './profile.ts'
 import { Turns } from './turns.ts'
-import { type View, viewOfAll } from './view.ts'
+import { notTakenBecause, type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
 
 /** Groups that one label key may make in any view. Other groups are as many as there are. */
@@ -166,6 +166,11 @@ export class InventoryCache implements Disposable {
   rivalOf(record: VmRecord): string {
     this.#work(Infinity, true)
     return this.#contention.betterThan(record)
+  }
+
+  /** Whether a view takes a VM at `now`, in ms; whether it can be shown is another question. Throws a RangeError when there is no such view. */
+  takes(record: VmRecord, view: string, now: number): boolean {
+    return notTakenBecause(this.#view(view), record, this.#standingOf(record, now)).length === 0
   }
 
   /** The profile of a VM, whether it is in any view or not. */

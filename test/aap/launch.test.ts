@@ -63,7 +63,7 @@ test('the template’s own skip tags are sent before the marker, and our invento
     })
     .reply(201, { ...bodyOf('028-launch-prompted'), ...ours, skip_tags: `slow,${MARKER}` })
   await using controller = controllerFor()
-  const asks = { limit: true, variables: true, skipTags: true, inventory: true }
+  const asks = { limit: true, variables: true, skipTags: true, inventory: true, jobType: true }
   const launched = await controller.launch({ ...demo, skipTags: 'slow', inventory: null, asks }, request)
   expect(launched.kind).toBe('launched')
   expect(posted).toMatchObject({ skip_tags: `slow,${MARKER}`, inventory: 1 })

@@ -89,7 +89,7 @@ export function template(changes: Partial<Template> = {}): Template {
     skipTags: '',
     jobTags: '',
     jobType: 'run',
-    asks: { limit: true, variables: true, skipTags: true, inventory: false },
+    asks: { limit: true, variables: true, skipTags: true, inventory: false, jobType: true },
     surveyEnabled: false,
     requiredVariables: [],
     requiredPasswords: [],

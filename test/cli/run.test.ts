@@ -5,13 +5,16 @@ import { newRun } from '../../src/day2/run.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
 import { guest, hostOf, meant, uuid } from '../day2/guest.ts'
 import { type Desk, NOW, openDesk, TOKENS } from '../http/desk.ts'
+import { fileIn, temporaryFolder } from '../support/bridge.ts'
 import { type Outcome, virtbridge } from './console.ts'
 
 const history = new History(null)
 let desk: Desk
+let folder: Awaited<ReturnType<typeof temporaryFolder>>
 let env: Record<string, string>
 
 beforeAll(async () => {
+  folder = await temporaryFolder()
   const view = { ...viewOfAll('dev', { builtin: true, labels: [], maxPerLabel: 10 }), clusters: ['dev-1'] }
   desk = await openDesk({ history }, [view])
   for (const name of ['prod-1', 'dev-1']) desk.cluster(name)
@@ -40,6 +43,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await desk[Symbol.asyncDispose]()
   history[Symbol.dispose]()
+  await folder[Symbol.asyncDispose]()
 })
 
 const ask = (...args: readonly string[]): Promise<Outcome> => virtbridge(args, env)
@@ -69,15 +73,56 @@ describe('whom a run is for', () => {
     expect(await commands()).toBe(0)
   })
 
+  test('brings variables and a dry run: those of a file, and over them those of the line; JSON is taken as such', async () => {
+    const file = await fileIn(folder.path, 'vars.yaml', 'patch_reboot: never\ncount: 1\n')
+    const limit = ['--limit', hostOf('web-1')]
+    const said = [
+      '--vars-file',
+      file,
+      '--var',
+      'count=3',
+      '--var',
+      'packages=["openssl"]',
+      '--var',
+      'note=a=b',
+      '--check',
+    ]
+    const { code } = await ask('run', 'Day2 | Ssh Keys', ...limit, ...said, '--yes', '--no-wait')
+    expect(code).toBe(0)
+    const [last] = await desk.log.page('commands', '0', 100)
+    expect(last?.value).toMatchObject({
+      verb: 'ssh_keys',
+      check: true,
+      variables: { patch_reboot: 'never', count: 3, packages: ['openssl'], note: 'a=b' },
+    })
+  })
+
+  test.each<[string, readonly string[], RegExp]>([
+    ['a pair that is none', ['--var', 'count'], /--var is name=value/],
+    [
+      'a file that is not there',
+      ['--vars-file', '/nowhere.yaml'],
+      /the variables of \/nowhere.yaml can not be read: ENOENT/,
+    ],
+    ['a secret', ['--var', 'db_password=Very-Particular-42'], /db_password is, or holds, what looks like a secret/],
+  ])('says what is wrong with %s, and no value', async (_, said, message) => {
+    const before = await commands()
+    const { code, err } = await ask('run', 'patch', '--limit', hostOf('web-1'), ...said, '--yes')
+    expect([code, err]).toEqual([1, expect.stringMatching(message) as string])
+    expect(err).not.toContain('Very-Particular-42')
+    expect(await commands()).toBe(before)
+  })
+
   test.each<[string, readonly string[], string]>([
     ['nobody who is there', ['--selector', 'app=none'], 'no VM is as asked for'],
     ['two ways at once', ['--limit', 'a', '--cluster', 'b'], '--limit names hosts, and so does what else is given'],
     ['an empty list', ['--limit', ' , '], '--limit names no host'],
   ])('is refused when it is %s', async (_, args, message) => {
+    const before = await commands()
     const { code, err } = await ask('run', 'patch', ...args, '--yes')
     expect(code).not.toBe(0)
     expect(err).toContain(message)
-    expect(await commands()).toBe(0)
+    expect(await commands()).toBe(before)
   })
 })
 

@@ -1,9 +1,17 @@
 import { describe, expect, test } from 'vitest'
+import { newRun, type Run } from '../../src/day2/index.ts'
+import { runEntry } from '../../src/day2/record.ts'
 import type { ControllerObjects } from '../../src/simulator/controller/index.ts'
 import { guest, hostOf, uuid } from './guest.ts'
 import { names, PATCH, startWorld, type World } from './world.ts'
 
 const old = (name: string) => guest(name, { adopted: true })
+
+/** A run under way with many bytes of variables. */
+function heavy(index: number, variables: Record<string, unknown>): Run {
+  const wish = { id: uuid(5_000 + index), verb: 'patch', template: PATCH, askedBy: 'ops', reason: '', hosts: [] }
+  return { ...newRun({ ...wish, variables }, 0), status: 'following' }
+}
 
 /** A verb beside the two that are always there, whose template is of another organization. */
 const REBOOT = {
@@ -67,6 +75,82 @@ describe('a person asks', () => {
     await world.settle()
     expect(world.details()).toEqual({ [hostOf('web-1')]: 'this bridge has no verb reboot' })
     expect(world.jobs()).toEqual([])
+  })
+
+  test('with variables: the job gets them, beside those of virtbridge, and the run says which they were', async () => {
+    await using world = await known()
+    await world.command({
+      schema: 2,
+      hosts: names('web-1'),
+      variables: { patch_reboot: 'never', packages: ['openssl'] },
+    })
+    await world.settle()
+    const [job] = world.launches()
+    expect(job?.extra_vars).toEqual({
+      patch_reboot: 'never',
+      packages: ['openssl'],
+      virtbridge_run_id: world.run().id,
+      virtbridge_expected_count: 1,
+      virtbridge_verb: 'patch',
+    })
+    expect(world.run()).toMatchObject({
+      schema: 3,
+      outcome: 'ok',
+      variables: { patch_reboot: 'never', packages: ['openssl'] },
+      variables_bytes: 47,
+    })
+  })
+
+  test('with variables that nobody may give: refused where it is launched too, whoever wrote the command', async () => {
+    await using world = await known()
+    await world.command({ schema: 2, hosts: names('web-1'), variables: { ansible_host: '10.9.9.9' } })
+    await world.settle()
+    expect(world.jobs()).toEqual([])
+    expect(world.details()[hostOf('web-1')]).toMatch(/^ansible_host is not for a run to say/)
+  })
+
+  test('with variables beyond what all runs under way may have: refused', async () => {
+    await using world = await known()
+    const variables = { note: 'x'.repeat(900_000) }
+    const full = Math.floor(67_108_864 / 900_011)
+    for (let index = 0; index < full; index += 1) world.ledger.apply(runEntry(heavy(index, variables)))
+    await world.command({ schema: 2, hosts: names('web-1'), variables })
+    await world.turn()
+    const last = world.runs().find(run => run.asked_by === 'ops' && run.hosts.length + run.left_out.length === 1)
+    expect(last).toMatchObject({ outcome: 'refused' })
+    expect(last?.left_out[0]?.reason).toBe('the runs under way have too many bytes of variables already')
+  })
+
+  test('for a dry run: the job only looks, it says so host by host, and what was done to the VM stays what it was', async () => {
+    await using world = await known()
+    await world.command({ hosts: names('web-1') })
+    await world.settle()
+    const before = world.ledger.verb('uid-web-1', 'patch')
+    await world.command({ schema: 2, hosts: names('web-1'), check: true })
+    await world.settle()
+    expect(world.launches().map(({ job_type }) => job_type)).toEqual(['run', 'check'])
+    expect(world.run(1)).toMatchObject({ schema: 3, check: true, outcome: 'ok' })
+    expect(world.details(world.run(1))[hostOf('web-1')]).toMatch(/^dry run: \d+ ok/)
+    expect(world.ledger.verb('uid-web-1', 'patch')).toEqual(before)
+  })
+
+  test('for a dry run of a template that does not prompt for the job type: refused with the mend, and nothing runs', async () => {
+    await using world = await known()
+    world.controller.setPrompt(PATCH, 'job_type', false)
+    await world.command({ schema: 2, hosts: names('web-1'), check: true })
+    await world.settle()
+    expect(world.jobs()).toEqual([])
+    expect(world.details()[hostOf('web-1')]).toMatch(/switch on "Prompt on launch" for Job type/)
+  })
+
+  test('for a dry run that came out as one in earnest: cancelled at once, an alarm, and its host is unknown', async () => {
+    await using world = await known({ outcome: () => ({ outcome: 'ok', ms: 60_000 }) })
+    world.controller.flipPromptAfterPreflight(PATCH, 'job_type')
+    await world.command({ schema: 2, hosts: names('web-1'), check: true })
+    await world.settle()
+    expect(world.jobs()).toMatchObject([{ job_type: 'run', status: 'canceled' }])
+    expect(world.said('alarm').join()).toMatch(/field job_type was ignored; job type is "run", not "check"/)
+    expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'unknown' })
   })
 
   test('twice with one id: it is done once, also after a restart', async () => {
@@ -167,7 +251,8 @@ describe('the stream of commands', () => {
   test.each([
     ['an id that is no UUID', { id: 'run-1' }],
     ['a verb that can be none', { verb: 'Re boot' }],
-    ['a schema of a later version', { schema: 2 }],
+    ['a schema of a later version', { schema: 3 }],
+    ['variables that are none', { schema: 2, variables: ['x'] }],
     ['hosts that are no list', { hosts: 'web-1' }],
     ['hosts that are no names', { hosts: [1] }],
     ['no name of who asks', { asked_by: 5 }],

@@ -1,6 +1,6 @@
 import { array, boolean, constant, constantFrom, integer, nat, oneof, record, type Arbitrary } from 'fast-check'
 import { marker } from '../../src/aap/index.ts'
-import type { RunHost, Verb } from '../../src/day2/index.ts'
+import type { Run, RunHost, Verb } from '../../src/day2/index.ts'
 import type { RequestFault } from '../../src/simulator/controller/faults.ts'
 import type { Job } from '../../src/simulator/controller/job-records.ts'
 import { isUnfinished } from '../../src/simulator/controller/records.ts'
@@ -16,10 +16,17 @@ const ADOPTED = 2
 
 export type Step =
   | { readonly do: 'ready' | 'stop' | 'delete' | 'recreate' | 'address'; readonly vm: number }
-  | { readonly do: 'command'; readonly vms: readonly number[]; readonly again: boolean }
+  | {
+      readonly do: 'command'
+      readonly vms: readonly number[]
+      readonly again: boolean
+      readonly verb: 'patch' | 'reboot'
+      readonly check: boolean
+      readonly note: string
+    }
   | { readonly do: 'fault'; readonly on: keyof typeof PLACES; readonly fault: RequestFault; readonly times: number }
   | { readonly do: 'race'; readonly vm: number; readonly how: 'recreate' | 'address' | 'stop' }
-  | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' }
+  | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' | 'job_type' }
   | { readonly do: 'widen' }
   | { readonly do: 'cancel'; readonly run: number }
   | { readonly do: 'operator'; readonly vms: readonly number[] | 'all'; readonly template: 'patch' | 'onboard' }
@@ -66,6 +73,9 @@ export const steps: Arbitrary<Step[]> = array(
         do: constant('command' as const),
         vms: array(nat(VMS), { minLength: 1, maxLength: 3 }),
         again: boolean(),
+        verb: constantFrom('patch' as const, 'reboot' as const),
+        check: boolean(),
+        note: constantFrom('', 'a', 'b'),
       }),
     },
     {
@@ -98,7 +108,7 @@ export const steps: Arbitrary<Step[]> = array(
       weight: 1,
       arbitrary: record({
         do: constant('flip' as const),
-        prompt: constantFrom('limit', 'variables', 'skip_tags'),
+        prompt: constantFrom('limit', 'variables', 'skip_tags', 'job_type'),
       }),
     },
     { weight: 1, arbitrary: record({ do: constant('widen' as const) }) },
@@ -171,6 +181,8 @@ export class Witness {
     const holders = new Map<string, number>()
     for (const [id, asked] of this.#asked) {
       const jobs = world.launches().filter(job => job.skip_tags.split(',').includes(marker(id)))
+      const run = world.ledger.runs.get(id)
+      for (const job of run?.external === undefined ? jobs : []) this.#checkWish(run, job)
       if (jobs.length > 1) this.#violated(`two jobs for one intent: ${jobs.map(job => job.id).join(', ')}`)
       for (const job of jobs) {
         const limit = job.limit.split(',')
@@ -188,10 +200,24 @@ export class Witness {
     }
   }
 
+  /** A job that is believed is of the kind that was asked for, with the variables that were asked for and no others. */
+  #checkWish(run: Run | undefined, job: Job): void {
+    if (run === undefined || run.astray !== '' || run.status !== 'finished' || run.outcome === 'unknown') return
+    if (job.job_type !== (run.check === true ? 'check' : 'run'))
+      this.#violated(
+        `job ${job.id} is of type ${job.job_type}, run ${run.id} asked for something else, and is believed`,
+      )
+    if (job.extra_vars['note'] !== run.variables?.['note'] || job.extra_vars['virtbridge_verb'] !== run.verb)
+      this.#violated(`job ${job.id} has other variables than run ${run.id} asked for, and is believed`)
+  }
+
   /** When everything has ended. */
   async atEnd(world: World): Promise<void> {
     this.see(world)
     this.#checkWidened(world)
+    for (const verb of world.ledger.verbs())
+      if (world.ledger.runs.get(verb.run)?.check === true)
+        this.#violated(`${verb.host} is said to be ${verb.verb} ${verb.status} by a run that only looked`)
     const events = await world.events()
     for (const [id, asked] of this.#asked) {
       const results = world.ledger.results(id).map(result => result.host)
@@ -238,6 +264,7 @@ export interface Tally {
   searched: number
   deaths: number
   leftOut: number
+  dry: number
   others: number
   cancelled: number
 }
@@ -246,7 +273,7 @@ export interface Tally {
 export async function play(
   schedule: readonly Step[],
   spoiled: Spoiled = {},
-  tally: Tally = { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0, others: 0, cancelled: 0 },
+  tally: Tally = { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0, others: 0, cancelled: 0, dry: 0 },
 ): Promise<readonly string[]> {
   const witness = new Witness()
   let url = ''
@@ -262,6 +289,7 @@ export async function play(
     policy: { coalesceMs: 1_000, maxHosts: 2, brake: { hosts: 50, perMs: 1_000 } },
     caps: { jobs: 3, hostsPerNode: 4 },
     onlooking: { everyMs: 1, verbs: VERBS, rulebooks: new Set() },
+    verbs: { reboot: { template: REBOOT, driver: 'bridge', os: ['linux'] } },
     outcome: host => (host.startsWith('web-2') ? 'failed' : host.startsWith('web-3') ? 'unreachable' : 'ok'),
     ...(spoiled.quiet === undefined ? {} : { patience: { quiet: spoiled.quiet } }),
     logOf: log => process.logOf(log),
@@ -316,6 +344,7 @@ export async function play(
   tally.launches += world.launches().filter(job => !isOthers(job)).length
   tally.others += world.runs().filter(run => run.external !== undefined).length
   tally.cancelled += world.runs().filter(run => run.cancel !== undefined).length
+  tally.dry += world.launches().filter(job => job.job_type === 'check').length
   tally.again += world.runs().filter(run => run.attempts > 1).length
   tally.leftOut += world.runs().filter(run => run.left_out.length > 0 && run.attempts > 0).length
   return witness.violations
@@ -326,7 +355,10 @@ async function act(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms)
     case 'command':
       return world.command({
         hosts: step.vms.map(each => hostOf(`web-${each + 1}`)),
+        verb: step.verb,
         ...(step.again ? { id: AGAIN } : {}),
+        ...(step.check ? { schema: 2, check: true } : {}),
+        ...(step.note === '' ? {} : { schema: 2, variables: { note: step.note } }),
       })
     case 'fault':
       return world.controller.faults.add(PLACES[step.on], step.fault, step.times)
@@ -362,13 +394,13 @@ async function act(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms)
 const AGAIN = '99999999-0000-4000-8000-000000000000'
 
 /** Somebody switches a prompt off right after a preflight, and on again when the launch was answered. */
-function flip(world: World, prompt: 'limit' | 'variables' | 'skip_tags'): void {
+function flip(world: World, prompt: 'limit' | 'variables' | 'skip_tags' | 'job_type'): void {
   const { controller } = world
   controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => {
-    for (const name of [ONBOARD, PATCH]) controller.setPrompt(name, prompt, false)
+    for (const name of [ONBOARD, PATCH, REBOOT]) controller.setPrompt(name, prompt, false)
   })
   controller.faults.afterwards(LAUNCH, () => {
-    for (const name of [ONBOARD, PATCH]) controller.setPrompt(name, prompt, true)
+    for (const name of [ONBOARD, PATCH, REBOOT]) controller.setPrompt(name, prompt, true)
   })
 }
 
@@ -378,7 +410,7 @@ function widen(world: World): void {
   flip(world, 'limit')
   const own = (limit: string): void => {
     for (const template of controller.store.templates.all())
-      if (template.name === ONBOARD || template.name === PATCH) template.limit = limit
+      if ([ONBOARD, PATCH, REBOOT].includes(template.name)) template.limit = limit
   }
   controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => own(''))
   controller.faults.afterwards(LAUNCH, () => own('virtbridge-no-default-limit'))
@@ -392,10 +424,13 @@ async function cancel(world: World, index: number): Promise<void> {
   await world.log.append([{ stream: 'commands', key: id, value }])
 }
 
+const REBOOT = 'Day2 | Reboot'
+
 /** What our templates do, by name. */
 const VERBS: ReadonlyMap<string, Verb> = new Map([
   [ONBOARD, 'onboard'],
   [PATCH, 'patch'],
+  [REBOOT, 'reboot'],
 ])
 
 /** Whether others launched a job. */

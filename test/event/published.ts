@@ -7,6 +7,7 @@ export type Kind = (typeof KINDS)[number]
 
 /** Keys that came to a schema later: events that are older do not have them. */
 export const CAME_LATER: ReadonlySet<string> = new Set([
+  'check',
   'trimmed',
   'application',
   'descent',

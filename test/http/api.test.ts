@@ -1,5 +1,8 @@
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseSelector } from '../../src/config/index.ts'
+import { variablesDigest } from '../../src/day2/index.ts'
+import { viewOfAll } from '../../src/inventory/view.ts'
 import { guest } from '../day2/guest.ts'
 import { bearer, type Desk, NOW, openDesk, TOKENS } from './desk.ts'
 
@@ -285,6 +288,92 @@ describe('runs', () => {
     expect(new Set(answers.map(answer => answer.json<{ id: string }>().id)).size).toBe(1)
     const [{ value } = { value: null }] = await own.log.page('commands', '0', 10)
     expect(value).toMatchObject({ verb: 'ssh_keys' })
+  })
+
+  test('may bring variables and be dry: the command says so, as a later version that older programs refuse', async () => {
+    await using own = await openDesk()
+    own.put(guest('web-1'))
+    const more = { variables: { patch_reboot: 'never' }, check: true }
+    expect((await own.post('/api/v1/runs', { ...RUN, ...more }, headers)).statusCode).toBe(202)
+    const [{ value } = { value: null }] = await own.log.page('commands', '0', 10)
+    expect(value).toMatchObject({ schema: 2, ...RUN, ...more })
+  })
+
+  test.each<[why: string, variables: object, detail: string]>([
+    ['who is reached', { ansible_host: '10.0.0.1' }, 'ansible_host is not for a run to say'],
+    ['a secret', { db_password: 'Very-Particular-42' }, 'db_password is, or holds, what looks like a secret'],
+    ['an expression', { motd: '{{ 1 + 1 }}' }, 'motd holds a template expression'],
+    ['more than a megabyte, nearly', { note: 'x'.repeat(1_000_000) }, 'variables of 1000011 bytes are too many'],
+  ])(
+    'with variables that say %s are refused: no value in the answer, in a log line or on the log',
+    async (_, variables, detail) => {
+      await using own = await openDesk()
+      own.put(guest('web-1'))
+      const answer = await own.post('/api/v1/runs', { ...RUN, variables }, headers)
+      expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([422, 'bad_variables'])
+      expect(answer.json<{ detail: string }>().detail).toContain(detail)
+      expect(`${answer.body} ${own.logged.join('')}`).not.toContain('Very-Particular-42')
+      expect(await own.log.page('commands', '0', 10)).toEqual([])
+    },
+  )
+
+  test('the same key with other variables, or in earnest in place of dry, is another wish', async () => {
+    await using own = await openDesk()
+    own.put(guest('web-1'))
+    const wish = { ...RUN, variables: { a: 1, b: 2 } }
+    const { id } = (await own.post('/api/v1/runs', wish, headers)).json<{ id: string }>()
+    const hosts = [{ host: 'web-1.shop.prod-1', key: '', uid: '', address: '' }]
+    own.run({ id, verb: 'patch', hosts, variables_digest: variablesDigest(wish.variables) })
+    const again = { ...RUN, variables: { b: 2, a: 1 } }
+    expect((await own.post('/api/v1/runs', again, headers)).statusCode).toBe(202)
+    for (const other of [RUN, { ...RUN, variables: { a: 1 } }, { ...wish, check: true }])
+      expect((await own.post('/api/v1/runs', other, headers)).json()).toMatchObject({ code: 'key_used' })
+  })
+
+  test('may say whom they are for by labels, a cluster and a namespace; what was said is on record', async () => {
+    await using own = await openDesk({ parseSelector })
+    const labels = { app: 'web' }
+    own.put(guest('web-1', { seen: { labels } }), guest('web-2', { seen: { labels } }), guest('db-1'))
+    const selection = { selector: 'app=web', cluster: 'prod-1', namespace: 'shop' }
+    const answer = await own.post('/api/v1/runs', { verb: 'patch', ...selection }, headers)
+    expect(answer.json()).toMatchObject({ hosts: ['web-1.shop.prod-1', 'web-2.shop.prod-1'] })
+    const [{ value } = { value: null }] = await own.log.page('commands', '0', 10)
+    expect(value).toMatchObject({ schema: 1, hosts: ['web-1.shop.prod-1', 'web-2.shop.prod-1'], selection })
+    const { id } = answer.json<{ id: string }>()
+    own.run({ id, verb: 'patch', selection, hosts: [] })
+    expect((await own.post('/api/v1/runs', { verb: 'patch', ...selection }, headers)).json()).toMatchObject({ id })
+    const other = await own.post('/api/v1/runs', { verb: 'patch', cluster: 'prod-1' }, headers)
+    expect(other.json()).toMatchObject({ code: 'key_used' })
+    const seen = await own.post('/api/v1/runs/preview', { verb: 'patch', selector: 'app in (web)' })
+    expect(seen.json<{ hosts: object[] }>().hosts).toHaveLength(2)
+  })
+
+  test('may say whom they are for by a view', async () => {
+    const view = { ...viewOfAll('dev', { builtin: true, labels: [], maxPerLabel: 10 }), clusters: ['dev-1'] }
+    await using own = await openDesk({}, [view])
+    own.put(guest('web-1'), guest('web-1', { cluster: 'dev-1', uid: 'u' }))
+    const answer = await own.post('/api/v1/runs', { verb: 'patch', view: 'dev' })
+    expect(answer.json()).toMatchObject({ hosts: ['web-1.shop.dev-1'] })
+    const hidden = await own.post('/api/v1/runs/preview', { verb: 'patch', view: 'dev' }, bearer(TOKENS.prod))
+    expect(hidden.json()).toMatchObject({ code: 'nobody' })
+  })
+
+  test.each<[why: string, whom: object, status: number, code: string]>([
+    ['nothing', {}, 400, 'bad_request'],
+    ['two things', { hosts: ['web-1.shop.prod-1'], cluster: 'prod-1' }, 400, 'bad_request'],
+    ['a view that is not there', { view: 'x' }, 404, 'no_view'],
+    ['a profile that is not there', { profile: 'x' }, 404, 'no_profile'],
+    ['labels that are none', { selector: 'a = = b' }, 422, 'bad_selector'],
+    ['nobody', { cluster: 'x' }, 422, 'nobody'],
+    ['more than one run has room for', { namespace: 'shop' }, 422, 'too_many_hosts'],
+  ])('that say %s of whom they are for are refused, and nothing is asked for', async (_, whom, status, code) => {
+    await using own = await openDesk({ parseSelector })
+    own.put(...Array.from({ length: 501 }, (_, index) => guest(`web-${index + 1}`)))
+    for (const path of ['/api/v1/runs', '/api/v1/runs/preview']) {
+      const answer = await own.post(path, { verb: 'patch', ...whom })
+      expect([answer.statusCode, answer.json<{ code: string }>().code]).toEqual([status, code])
+    }
+    expect(await own.log.page('commands', '0', 10)).toEqual([])
   })
 
   test('a key that was used for something else is refused, not answered with the other run', async () => {

@@ -102,6 +102,12 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['inventory/group', 'MAX_GROUP_NAME', 400, 'inventory/group-rule', 'and of bounded length'],
   ['config/file-changes', 'MAX_WAITS', 20, 'config/file-changes', 'that never comes to rest'],
   ['config/verb-schema', 'MAX_VERBS', 100, 'config/verb', 'more than a hundred verbs'],
+  // What a person may ask of a job.
+  ['day2/variables', 'MAX_VARIABLES', 200, 'day2/variables', 'are refused when they say'],
+  ['day2/variables', 'MAX_VARIABLES_BYTES', 1_000_000, 'day2/variables', 'are refused when they say'],
+  ['day2/variables', 'MAX_VARIABLE_DEPTH', 16, 'day2/variables', 'are refused when they say'],
+  ['day2/variables', 'MAX_KEPT_VARIABLES_BYTES', 4_096, 'day2/variables', 'variables are kept up to 4 KB'],
+  ['day2/variables', 'MAX_VARIABLES_UNDER_WAY_BYTES', 67_108_864, 'day2/commands', 'all runs under way may have'],
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
   ['inventory/group-set', 'MAX_SHARED_GROUPS', 10_000, 'inventory/group-set', 'ten thousand groups are shared'],
@@ -139,7 +145,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['http/routes/events', 'MAX_PAGE', 500, HERE, 'a page of events'],
   ['http/routes/fleet', 'PAGE', 500, 'http/api', 'VMs come in pages'],
   ['http/routes/fleet', 'MAX_PAGE', 5_000, HERE, 'a page of VMs'],
-  ['http/routes/runs', 'MAX_HOSTS', 500, 'http/api', 'too many hosts'],
+  ['http/whom', 'MAX_HOSTS', 500, 'http/api', 'too many hosts'],
   // What is asked of a controller.
   ['aap/limit', 'MAX_HOSTS', 500, 'aap/limit', '500 hosts are not too many'],
   ['aap/limit', 'MAX_LIMIT_BYTES', 61_440, 'aap/limit', 'one byte too many'],

@@ -1,15 +1,24 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { v5 as uuid5 } from 'uuid'
-import type { Run, RunCommand, VerbPolicy } from '../../day2/index.ts'
+import {
+  MAX_VARIABLES,
+  type Run,
+  type RunCommand,
+  type Selection,
+  type Variables,
+  variablesDigest,
+  variablesFault,
+  type VerbPolicy,
+} from '../../day2/index.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { isNarrow, type Scope, sees, seesKey } from '../scope.ts'
 import { shape } from '../shapes.ts'
 import { VERB, verbOf } from '../verb.ts'
+import { MAX_HOSTS, WHOM, WHOM_PROBLEMS, type Whom, whomOf } from '../whom.ts'
 
-/** Hosts of one command; more are asked for in several. */
-export const MAX_HOSTS = 500
 /** The namespace of run ids that come from an idempotency key. */
 const KEYS = 'b6a3d6f0-5d0e-5d0f-8c3e-0d8a4f4b9a11'
 
@@ -23,7 +32,8 @@ const START: Description = {
   },
   problems: {
     409: ['no_controller', 'other_driver', 'ledger_lost', 'key_used'],
-    422: ['unknown_verb', 'unknown_hosts'],
+    404: WHOM_PROBLEMS[404],
+    422: ['unknown_verb', 'bad_variables', ...WHOM_PROBLEMS[422]],
   },
 }
 const LIST: Description = {
@@ -42,16 +52,17 @@ const READ: Description = {
 const WISH = closed(
   {
     verb: VERB,
-    hosts: {
-      type: 'array',
-      minItems: 1,
-      maxItems: MAX_HOSTS,
-      uniqueItems: true,
-      items: { type: 'string', minLength: 1, maxLength: 512 },
-    },
+    ...WHOM,
     reason: { type: 'string', maxLength: 256, default: '' },
+    variables: {
+      type: 'object',
+      maxProperties: MAX_VARIABLES,
+      description:
+        'What the job gets as extra_vars: at most 1,000,000 bytes as JSON; no secret, no template expression, none of the names that decide who is reached',
+    },
+    check: { type: 'boolean', description: 'A dry run (job type Check): the template must prompt for the job type' },
   },
-  ['verb', 'hosts'],
+  ['verb'],
 )
 const HEADERS = {
   type: 'object',
@@ -64,11 +75,21 @@ const HEADERS = {
   },
 }
 
-interface Wish {
+interface Wish extends Whom {
   /** Or the name of its job template. */
   readonly verb: string
-  readonly hosts: readonly string[]
   readonly reason: string
+  readonly variables?: Variables
+  readonly check?: boolean
+}
+
+/** The same key is the same wish when all of this is the same. */
+interface Asked {
+  readonly verb: string
+  readonly hosts: readonly string[]
+  readonly selection?: Selection
+  readonly variables: Variables
+  readonly check: boolean
 }
 
 /** Runs: what was done, and the wish to do something, which becomes a command on the log. */
@@ -77,15 +98,19 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
   const wish = { schema: { querystring, body: WISH, headers: HEADERS }, config: { api: START } }
   app.post<{ Body: Wish }>('/api/v1/runs', wish, async (request, reply) => {
     const caller = requireRight(request, 'run')
-    const { hosts, reason } = request.body
-    request.told = { hosts: hosts.length }
+    const { reason, variables = {}, check = false } = request.body
     const { verb, driver } = verbOf(parts, request.body.verb)
+    const { hosts, selection } = whomOf(parts, request.body, caller.scope)
+    request.told = { hosts: hosts.length }
     refuseImpossible(parts, { verb, driver, hosts }, caller.scope)
+    refuseVariables(variables)
     const key = request.headers['idempotency-key']?.toString() ?? ''
     const id = key === '' ? parts.newId() : uuid5(JSON.stringify([caller.name, key]), KEYS)
-    refuseOtherWish(parts.ledger.runs.get(id), { verb, hosts })
+    const said = selection === undefined ? {} : { selection }
+    refuseOtherWish(parts.ledger.runs.get(id), { verb, hosts, variables, check, ...said })
+    const has = Object.keys(variables).length > 0
     const command: RunCommand = {
-      schema: 1,
+      schema: has || check ? 2 : 1,
       kind: 'run',
       id,
       verb,
@@ -93,6 +118,9 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
       asked_by: caller.name,
       reason,
       at: parts.now(),
+      ...(has ? { variables } : {}),
+      ...(check ? { check } : {}),
+      ...said,
     }
     if (!parts.ledger.runs.has(id)) await parts.log.append([{ stream: 'commands', key: id, value: command }])
     return reply.status(202).header('location', `/api/v1/runs/${id}`).send({ id, verb, hosts })
@@ -128,20 +156,35 @@ function seesRun(scope: Scope, { hosts, left_out }: Run): boolean {
 }
 
 /** The same key is the same wish: another one must not be answered with a run that does something else. */
-function refuseOtherWish(run: Run | undefined, wish: Pick<Wish, 'verb' | 'hosts'>): void {
+function refuseOtherWish(run: Run | undefined, wish: Asked): void {
   if (run === undefined) return
   const asked = new Set([...run.hosts, ...run.left_out].map(host => host.host))
-  if (run.verb === wish.verb && asked.size === wish.hosts.length && wish.hosts.every(host => asked.has(host))) return
+  // Whom a view or a label means may have changed since: what was said is the same.
+  const forSame =
+    wish.selection === undefined
+      ? asked.size === wish.hosts.length && wish.hosts.every(host => asked.has(host))
+      : isDeepStrictEqual(run.selection, wish.selection)
+  const same = run.verb === wish.verb && (run.variables_digest ?? '') === variablesDigest(wish.variables)
+  if (forSame && same && (run.check === true) === wish.check) return
   throw new Problem(409, 'key_used', `this idempotency key was used for run ${run.id}, which is another one`, {
     hint: 'use a key of its own for each wish',
     more: { run: run.id },
   })
 }
 
+/** Throws a Problem that names variables, and no value. */
+function refuseVariables(variables: Variables): void {
+  const fault = variablesFault(variables)
+  if (fault === '') return
+  throw new Problem(422, 'bad_variables', fault, {
+    hint: 'nothing was started; what every run of a template needs is better kept in the template or a profile, a secret in a credential',
+  })
+}
+
 /** Throws a Problem when nothing can come of the wish. A VM that may not be known of is as one that is not there. */
 function refuseImpossible(
   parts: AppParts,
-  { verb, driver, hosts }: Pick<Wish, 'verb' | 'hosts'> & Pick<VerbPolicy, 'driver'>,
+  { verb, driver, hosts }: Pick<Asked, 'verb' | 'hosts'> & Pick<VerbPolicy, 'driver'>,
   scope: Scope,
 ): void {
   if (!parts.controllerConfigured)

@@ -1,0 +1,108 @@
+import { meets, type Requirement } from '../cluster/label.ts'
+import type { Selection } from '../day2/index.ts'
+import { hostName, type VmRecord } from '../vm/index.ts'
+import { text } from './description.ts'
+import type { AppParts } from './parts.ts'
+import { Problem } from './problem.ts'
+import { type Scope, sees } from './scope.ts'
+
+/** Hosts of one wish; more are asked for in several. */
+export const MAX_HOSTS = 500
+
+/** Whom a wish is for, as a body says it: hosts by name, or those for whom all of the others hold. */
+export interface Whom extends Selection {
+  readonly hosts?: readonly string[]
+}
+
+/** The properties of a body that say it. */
+export const WHOM = {
+  hosts: {
+    type: 'array',
+    minItems: 1,
+    maxItems: MAX_HOSTS,
+    uniqueItems: true,
+    items: { type: 'string', minLength: 1, maxLength: 512 },
+    description: 'Hosts by name; else what follows, of which all that is said must hold',
+  },
+  view: text(253, 'The hosts of a view of the inventory'),
+  profile: text(253, 'The VMs of a profile, and of those below it'),
+  selector: text(4_096, 'The VMs with these labels, as kubectl takes them: app=web,tier in (a, b)'),
+  cluster: text(253, 'The VMs of a cluster'),
+  namespace: text(253, 'The VMs of a namespace'),
+}
+
+/** What may be wrong with whom a wish is for. */
+export const WHOM_PROBLEMS = {
+  404: ['no_view', 'no_profile'],
+  422: ['unknown_hosts', 'bad_selector', 'nobody', 'too_many_hosts'],
+} as const
+
+const WAYS = ['view', 'profile', 'selector', 'cluster', 'namespace'] as const
+
+type Parts = Pick<AppParts, 'fleet' | 'inventory' | 'parseSelector' | 'now'>
+
+/**
+ * The hosts that are meant, by name, and how they were said when not by their names. Never one that may not be known of. Throws a Problem
+ * when that is not clear, when it is nobody, or when it is too many.
+ */
+export function whomOf(
+  parts: Parts,
+  whom: Whom,
+  scope: Scope,
+): { readonly hosts: readonly string[]; readonly selection?: Selection } {
+  const said = WAYS.filter(way => whom[way] !== undefined)
+  if ((whom.hosts === undefined) === (said.length === 0))
+    throw new Problem(400, 'bad_request', 'a wish is for hosts by name, or for those whom a view, a profile, … says', {
+      hint: `give hosts, or some of ${WAYS.join(', ')}, and not both`,
+    })
+  if (whom.hosts !== undefined) return { hosts: whom.hosts }
+  const selection: Selection = Object.fromEntries(said.map(way => [way, whom[way]]))
+  const isMeant = meaning(parts, selection)
+  const hosts = [...parts.fleet.vms.values()].filter(record => sees(scope, record) && isMeant(record)).map(hostName)
+  if (hosts.length === 0)
+    throw new Problem(422, 'nobody', 'no VM is as asked for', { hint: 'GET /api/v1/vms lists them all' })
+  if (hosts.length > MAX_HOSTS)
+    throw new Problem(422, 'too_many_hosts', `${hosts.length} VMs are as asked for, ${MAX_HOSTS} are the most`, {
+      hint: 'narrow it by a namespace or a label; virtbridge run makes several runs of it',
+      more: { hosts: hosts.length },
+    })
+  return { hosts: hosts.sort(), selection }
+}
+
+function meaning({ inventory, parseSelector, now }: Parts, said: Selection): (record: VmRecord) => boolean {
+  const { view, profile, selector, cluster, namespace } = said
+  if (view !== undefined && !inventory.views.includes(view))
+    throw new Problem(404, 'no_view', `there is no view "${view}"`, {
+      hint: 'inventory.views names them',
+      more: { views: inventory.views },
+    })
+  if (profile !== undefined && !inventory.profiles.includes(profile))
+    throw new Problem(404, 'no_profile', `there is no profile "${profile}"`, {
+      hint: 'profiles of the configuration names them',
+      more: { profiles: inventory.profiles },
+    })
+  const requirements = selector === undefined ? [] : requirementsOf(parseSelector, selector)
+  const at = now()
+  return record =>
+    (cluster === undefined || record.cluster === cluster) &&
+    (namespace === undefined || record.namespace === namespace) &&
+    meets(record.seen.labels, requirements) &&
+    (profile === undefined || inventory.profileOf(record).chain.includes(profile)) &&
+    (view === undefined || inventory.takes(record, view, at))
+}
+
+function requirementsOf(parse: AppParts['parseSelector'], selector: string): readonly Requirement[] {
+  try {
+    if (parse === undefined) throw new Error('none is taken here')
+    return parse(selector)
+  } catch (error) {
+    throw new Problem(
+      422,
+      'bad_selector',
+      `the selector can not be read: ${error instanceof Error ? error.message : ''}`,
+      {
+        hint: 'as kubectl --selector takes it: env=prod, tier in (a, b), !legacy',
+      },
+    )
+  }
+}
