@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import { publishedRulebooks } from '../../build/rulebooks.ts'
 import { readObjectFiles } from '../../src/simulator/controller/index.ts'
 import { faultsOf, FOLDERS, launchOf, type Rule, ruleSets } from './rulebook-file.ts'
@@ -67,6 +68,17 @@ test('a rule whose limit is left out, is everybody, or is what a guest says, is 
   expect(faultsOf('eda-patch.yml', broken('{{ event.body.data.vm.name }}'))).toHaveLength(1)
   const careless = { ...good, condition: 'event.body.type == "io.virtbridge.vm.labels_changed.v1"' }
   expect(faultsOf('eda-patch.yml', careless)).toHaveLength(3)
+})
+
+test('each thing that people are told of has words in the play that tells it', () => {
+  const [play] = parse(readFileSync(join(ROOT, 'playbooks', 'rulebooks', 'notify.yml'), 'utf8')) as {
+    vars: { __notify_titles: Readonly<Record<string, string>> }
+  }[]
+  const told = launching.flatMap(({ rule }) => {
+    const { extra_vars: variables } = (launchOf(rule)?.['job_args'] ?? {}) as { extra_vars?: { notify_what?: string } }
+    return variables?.notify_what ?? []
+  })
+  expect([...new Set(told)].toSorted()).toEqual(Object.keys(play?.vars.__notify_titles ?? {}).toSorted())
 })
 
 test('no event makes both families do the same: the one launches verbs, the other only tells people', () => {

@@ -119,8 +119,15 @@ function inventoryOf({ store }: SimulatedController, job: Job, more: NonNullable
 function variablesOf({ store }: SimulatedController, job: Job): string {
   const user = store.users.get(job.created_by)?.username ?? ''
   const own = { awx_job_id: job.id, awx_job_template_name: job.name, awx_user_name: user }
-  const line = (value: unknown): string =>
-    typeof value === 'string' ? `!unsafe ${JSON.stringify(value)}` : JSON.stringify(value)
+  // Texts within a value are as unsafe as those that are one.
+  const line = (value: unknown): string => {
+    if (typeof value === 'string') return `!unsafe ${JSON.stringify(value)}`
+    if (Array.isArray(value)) return `[${value.map(line).join(', ')}]`
+    if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+    return `{${Object.entries(value)
+      .map(([key, inner]) => `${JSON.stringify(key)}: ${line(inner)}`)
+      .join(', ')}}`
+  }
   return Object.entries({ ...job.extra_vars, ...own })
     .map(([name, value]) => `${name}: ${line(value)}\n`)
     .join('')
