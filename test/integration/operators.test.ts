@@ -17,6 +17,7 @@ const SOON = { timeout: 20_000, interval: 50 }
 const PATCH_HOSTS = 'Operators | Patch hosts'
 const OWN = 'a-token-of-the-bridge'
 const ALICE = 'a-token-of-alice'
+const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
 const SECRET = 'operators-token-of-sixteen'
 const [web1, web2, db1] = ['web-1.shop.prod-1', 'web-2.shop.prod-1', 'db-1.shop.prod-1'] as const
 
@@ -37,12 +38,16 @@ beforeAll(async () => {
   }
   controller = stack.use(
     await startSimulatedController({
-      objects: loadObjects(readObjectFiles(new URL('../../deploy/aap/', import.meta.url))),
+      objects: loadObjects(readObjectFiles(DEPLOY)),
       tokens: { [OWN]: { user: 'virtbridge', description: 'virtbridge' }, [ALICE]: { user: 'alice' } },
       users: { alice: { roles: rolesOf('virtbridge operators') } },
       // What asks virtbridge is played here; what virtbridge launches goes as it is written.
       outcome: (host, _variables, template) =>
-        template.startsWith('Operators') ? 'hang' : host.startsWith('db') ? 'failed' : 'changed',
+        template.startsWith('Operators')
+          ? 'hang'
+          : host.startsWith('db') && template.endsWith('Patch')
+            ? 'failed'
+            : 'changed',
       timing: { pendingMs: 5, waitingMs: 5, playMs: 300, eventsDelayMs: 50, updateMs: 20 },
     }),
   )
@@ -59,7 +64,10 @@ beforeAll(async () => {
           ],
         },
         controller: { url: controller.url, token: { env: 'OWN' }, poll_seconds: 0.1, quiet_period_seconds: 5 },
-        verbs: { onboard: { driver: 'off' }, verify: {} },
+        verbs: {
+          onboard: { driver: 'off' },
+          ...Object.fromEntries(['snapshot', 'precheck', 'reboot', 'verify', 'restore'].map(name => [name, {}])),
+        },
         dispatch: { coalesce_seconds: 0.1, look_seconds: 0.2 },
       },
       { OWN, OPERATORS: SECRET },
@@ -72,6 +80,13 @@ beforeAll(async () => {
 })
 afterAll(() => stack.disposeAsync())
 
+interface Workflow {
+  readonly simplified_workflow_nodes: readonly {
+    readonly identifier: string
+    readonly unified_job_template: string
+    readonly extra_data?: Readonly<Record<string, unknown>>
+  }[]
+}
 interface Explained {
   readonly launch: { readonly possible: boolean }
 }
@@ -84,7 +99,7 @@ interface Entry {
 
 /** What a team of the shipped files may do: whoever is in it may do that and nothing else. */
 function rolesOf(team: string): { on: 'job_template' | 'inventory'; name: string; role: string }[] {
-  const documents = readObjectFiles(new URL('../../deploy/aap/', import.meta.url)) as { controller_roles?: Entry[] }[]
+  const documents = readObjectFiles(DEPLOY) as { controller_roles?: Entry[] }[]
   const held = documents.flatMap(document => document.controller_roles ?? []).filter(entry => entry.team === team)
   return held.flatMap(({ role = '', job_templates = [], inventories = [] }) => [
     ...job_templates.map(name => ({ on: 'job_template' as const, name, role })),
@@ -154,14 +169,25 @@ describe('an operator who has hosts patched', () => {
     await expect.poll(() => controller.store.jobs.must(played.job.id).status, SOON).toBe('failed')
   })
 
-  test('sees a dry run that starts nothing, asked for by the survey or by the job type', async () => {
+  test('says whom by a ring and what by variables, and may have it only looked at', async () => {
+    const played = await ask({
+      ask_ring: 'canary',
+      ask_reason: 'just looking',
+      ask_dry_run: 'yes',
+      patch_hosts_reboot: 'if_required',
+    })
+    expect(played.status, played.stdout).toBe(0)
+    expect(played.artifacts).toMatchObject({ ask_ok_hosts: [web2] })
+    const run = (await bridge.api.get(`/api/v1/runs/${String(played.artifacts['ask_run'])}`)) as Run
+    expect(run).toMatchObject({ check: true, variables: { patch_reboot: 'if_required' } })
+    expect(controller.store.jobs.must(run.job?.id ?? 0)).toMatchObject({ limit: web2, job_type: 'check' })
+  })
+
+  test('sees by the job type Check on whom it would launch, and starts nothing', async () => {
     const before = (await runs()).length
-    const bySurvey = await ask({ ask_hosts: web1, ask_reason: 'just looking', ask_dry_run: 'yes' })
-    const byType = await ask({ ask_hosts: web1, ask_reason: 'just looking' }, { launch: { job_type: 'check' } })
-    for (const played of [bySurvey, byType]) {
-      expect(played.status, played.stdout).toBe(0)
-      expect(plain(played)).toContain('patch would be launched now on 1 of 1')
-    }
+    const played = await ask({ ask_hosts: web1, ask_reason: 'just looking' }, { launch: { job_type: 'check' } })
+    expect(played.status, played.stdout).toBe(0)
+    expect(plain(played)).toContain('patch would be launched now on 1 of 1')
     expect((await runs()).length).toBe(before)
   })
 
@@ -224,6 +250,45 @@ describe('an operator who has hosts patched', () => {
     expect(plain(played)).toContain('virtbridge at http://127.0.0.1:9 does not answer')
   })
 })
+
+test('a workflow patches the ring step by step, and only the host that went wrong goes back, to the snapshot of that workflow', async () => {
+  const [workflow] = readObjectFiles(DEPLOY).flatMap(
+    document => (document as { controller_workflows?: Workflow[] }).controller_workflows ?? [],
+  )
+  const answers = { ask_hosts: `${web1},${db1}`, ask_reason: 'monthly patches' }
+  // As a controller does: what a step leaves is given to all that follow it, and what was answered wins.
+  let left: Record<string, unknown> = {}
+  const came: (readonly [string, unknown])[] = []
+  for (const { identifier, unified_job_template: template, extra_data } of workflow?.simplified_workflow_nodes ?? []) {
+    const played = await ask({ ...extra_data, ...left, ...answers }, { template })
+    left = { ...left, ...played.artifacts }
+    came.push([identifier, played.status])
+  }
+  expect(came).toEqual([
+    ['snapshot', 0],
+    ['precheck', 0],
+    ['patch', 2],
+    ['reboot', 0],
+    ['verify', 0],
+    ['restore', 0],
+    ['tell', 2],
+  ])
+  const done = (await runs()).slice(0, 6)
+  const limits = await Promise.all(
+    done.map(async ({ id }) => {
+      const run = (await bridge.api.get(`/api/v1/runs/${id}`)) as Run
+      return [run.verb, run.hosts.map(({ host }) => host).toSorted(), run.variables ?? {}]
+    }),
+  )
+  expect(limits.toReversed()).toEqual([
+    ['snapshot', [db1, web1], {}],
+    ['precheck', [db1, web1], {}],
+    ['patch', [db1, web1], { patch_reboot: 'never' }],
+    ['reboot', [web1], { reboot_policy: 'if_required' }],
+    ['verify', [web1], {}],
+    ['restore', [db1], { restore_run: (left['ask_runs'] as Record<string, string>)['snapshot'] }],
+  ])
+}, 180_000)
 
 test('what was done stands in the record of the host, with who asked for it', async () => {
   const { out } = await virtbridge(['explain', 'vm', web1], {
