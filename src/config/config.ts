@@ -52,8 +52,11 @@ export interface KafkaConfig {
 /** A secret never stands in the file: it comes from the environment or from a file of its own. */
 export type Secret = { readonly env: string } | { readonly file: string }
 
-/** `read`: inventory, VMs, events, runs. `run`: start runs. `admin`: confirm deletions, release the brake. */
-export const RIGHTS = ['read', 'run', 'admin'] as const
+/**
+ * `read`: inventory, VMs, events, runs. `run`: start runs. `admin`: confirm deletions, release the brake. `notify`: say that something has
+ * happened at the controller, and nothing else.
+ */
+export const RIGHTS = ['read', 'run', 'admin', 'notify'] as const
 export type Right = (typeof RIGHTS)[number]
 
 export interface TokenConfig {
@@ -242,5 +245,6 @@ export interface DispatchConfig {
   readonly max_hosts_per_cluster: number
   readonly max_hosts_per_node: number
   readonly look_seconds: number
+  readonly keep_runs: number
   readonly brake: { readonly hosts: number; readonly per_seconds: number }
 }

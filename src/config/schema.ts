@@ -123,6 +123,12 @@ export const CONFIG_SCHEMA = {
       max_hosts_per_cluster: whole(2000, 1, 100_000, 'VMs of one cluster that jobs run on at once.'),
       max_hosts_per_node: whole(100, 1, 100_000, 'VMs of one node that jobs run on at once.'),
       look_seconds: amount(5, 'How often jobs that others launched on the inventory are looked for.', 0.05),
+      keep_runs: whole(
+        1000,
+        10,
+        10_000,
+        'Runs that are kept with the results of their hosts after they ended, ours and those of others each; what became of hosts is told for log.audit_retention_days.',
+      ),
       brake: object('How much may start by itself, whatever the reason for the flood.', {
         hosts: whole(50, 1, 100_000, 'Hosts that may start by themselves within the window.'),
         per_seconds: amount(3600, 'The window.', 1),
@@ -179,11 +185,12 @@ function kafka(): Schema {
 function token(): Schema {
   const can = {
     type: 'array',
-    description: 'What it may do: read, run (start runs), admin (confirm deletions).',
+    description:
+      'What it may do: read, run (start runs), admin (confirm deletions), notify (say that the controller is worth a look, and nothing else).',
     minItems: 1,
     uniqueItems: true,
     default: ['read'],
-    items: { type: 'string', enum: ['read', 'run', 'admin'] },
+    items: { type: 'string', enum: ['read', 'run', 'admin', 'notify'] },
   }
   const properties = {
     name: { type: 'string', minLength: 1, description: 'Who has it; runs are recorded under this name.' },

@@ -15,6 +15,7 @@ import { inventoryRoutes } from './routes/inventory.ts'
 import { lossRoutes } from './routes/losses.ts'
 import { probeRoutes } from './routes/probes.ts'
 import { historyRoutes } from './routes/history.ts'
+import { notificationRoutes } from './routes/notifications.ts'
 import { runWishRoutes } from './routes/run-wishes.ts'
 import { runRoutes } from './routes/runs.ts'
 
@@ -54,6 +55,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   consumerRoutes(app, parts)
   runRoutes(app, parts)
   runWishRoutes(app, parts)
+  notificationRoutes(app, parts)
   historyRoutes(app, parts)
   lossRoutes(app, parts)
   documentRoutes(app, parts, catalogue)

@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { EVERYTHING, type Scope } from './scope.ts'
 
-export type Right = 'read' | 'run' | 'admin'
+export type Right = 'read' | 'run' | 'admin' | 'notify'
 
 /** What a token may. */
 export interface Grant {

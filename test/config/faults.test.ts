@@ -39,7 +39,7 @@ verbs: {patch: {driver: me}}
     'controller.url: is missing | ',
     'htpp: unknown key | known here: log, http, clusters, hubs, watch, inventory, profiles, controller, verbs, dispatch, telemetry',
     'http.listen: is not well formed | host:port, as 127.0.0.1:8080 or [::1]:8080',
-    'http.tokens.0.can.0: is none of the choices | one of read, run, admin',
+    'http.tokens.0.can.0: is none of the choices | one of read, run, admin, notify',
     'log.path: must NOT have fewer than 1 characters | ',
     'log.retention_days: must be >= 1 | ',
     'verbs.patch.driver: is none of the choices | one of bridge, eda, off',

@@ -38,6 +38,8 @@ export const TOKENS = {
   shop: 'shop-token-of-16-or-so',
   /** May know of the cluster `prod-1` alone. */
   prod: 'prod-token-of-16-or-so',
+  /** May do nothing but notify. */
+  notifier: 'notifier-token-of-16',
 }
 
 const PLANNED: Omit<Run, 'id'> = {
@@ -114,7 +116,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
   )
   const source = (
     name: string,
-    can: readonly ('read' | 'run' | 'admin')[],
+    can: readonly ('read' | 'run' | 'admin' | 'notify')[],
     views?: readonly string[],
     scope?: Scope,
   ): TokenSource => {
@@ -142,6 +144,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
         source('reader', ['read']),
         source('runner', ['read', 'run']),
         source('admin', ['read', 'run', 'admin']),
+        source('notifier', ['notify']),
         source('scoped', ['read'], ['web']),
         source('shop', ['read', 'run', 'admin'], undefined, { clusters: ['prod-1'], namespaces: ['shop'] }),
         source('prod', ['read', 'run', 'admin'], undefined, { clusters: ['prod-1'], namespaces: [] }),

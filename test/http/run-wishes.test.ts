@@ -75,17 +75,3 @@ describe('the end of a run', () => {
     expect(await commands(desk)).toEqual([])
   })
 })
-
-test('a notification of the controller makes it looked at, once a second at most, whatever it says', async () => {
-  await using desk = await openDesk()
-  const notify = async (body: unknown): Promise<unknown> =>
-    (await desk.post('/api/v1/controller/notifications', body, bearer(TOKENS.reader))).json()
-  expect(await notify({ id: 7, status: 'successful', hosts: { evil: {} } })).toEqual({ look: true })
-  expect(await notify({ id: 7 })).toEqual({ look: false })
-  desk.clock += 1_000
-  expect(await notify({})).toEqual({ look: true })
-  expect((await commands(desk)).map(command => Object.keys(command as object))).toEqual(
-    Array.from({ length: 2 }, () => ['schema', 'kind', 'id', 'at']),
-  )
-  expect((await desk.post('/api/v1/controller/notifications', {}, {})).statusCode).toBe(401)
-})

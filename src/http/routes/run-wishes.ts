@@ -1,15 +1,12 @@
 import type { FastifyInstance } from 'fastify'
-import { type CancelCommand, type LookCommand, type Run, whyNotNow } from '../../day2/index.ts'
+import { type CancelCommand, type Run, whyNotNow } from '../../day2/index.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
-import { type AppParts, requireCaller, requireRight } from '../parts.ts'
+import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { sees } from '../scope.ts'
 import { runFor } from './runs.ts'
 import { VERB, verbOf } from '../verb.ts'
 import { WHOM, WHOM_PROBLEMS, type Whom, whomOf } from '../whom.ts'
-
-/** Notifications of a controller that come in between are the same news. */
-const LOOK_EVERY_MS = 1_000
 
 const ID = { type: 'string' }
 const PREVIEW: Description = {
@@ -31,15 +28,8 @@ const CANCEL: Description = {
   answers: { 202: json('The wish is on record', closed({ id: ID, run: ID }), { location: 'The run' }) },
   problems: { 404: ['no_run'], 409: ['run_ended', 'not_ours'] },
 }
-const LOOK: Description = {
-  id: 'notify',
-  summary:
-    'Says that something has happened at the controller: it is looked at sooner, and nothing that is said is believed',
-  right: 'read',
-  answers: { 202: json('A look follows', closed({ look: { type: 'boolean' } })) },
-}
 
-/** What people wish of runs beside starting one: to see before what it would do, and to end it; and the hints of a controller. */
+/** What people wish of runs beside starting one: to see before what it would do, and to end it. */
 export function runWishRoutes(app: FastifyInstance, parts: AppParts): void {
   const querystring = query()
   const body = closed({ verb: VERB, ...WHOM }, ['verb'])
@@ -79,22 +69,6 @@ export function runWishRoutes(app: FastifyInstance, parts: AppParts): void {
       }
       await log.append([{ stream: 'commands', key: command.id, value: command }])
       return reply.status(202).header('location', `/api/v1/runs/${run.id}`).send({ id: command.id, run: run.id })
-    },
-  )
-  let looked = -Infinity
-  app.post(
-    '/api/v1/controller/notifications',
-    { schema: { querystring }, config: { api: LOOK } },
-    async (request, reply) => {
-      requireRight(request, 'read')
-      const { log, now, newId } = parts
-      const look = Math.abs(now() - looked) >= LOOK_EVERY_MS
-      if (look) {
-        looked = now()
-        const command: LookCommand = { schema: 1, kind: 'look', id: newId(), at: looked }
-        await log.append([{ stream: 'commands', key: command.id, value: command }])
-      }
-      return reply.status(202).send({ look })
     },
   )
 }

@@ -18,6 +18,20 @@ export type TemplateObject = Partial<Omit<JobSettings, 'inventory' | 'credential
   prompts?: { [name in Prompt]?: boolean }
   survey_enabled?: boolean
   survey?: SurveyQuestion[]
+  /** Names of notification templates. */
+  notification_templates_started?: string[]
+  notification_templates_success?: string[]
+  notification_templates_error?: string[]
+}
+
+/** A notification template of type webhook. In its address and headers `{{ name }}` stands for what is known when it is sent. */
+export type NotificationObject = {
+  name: string
+  notification_configuration: {
+    url: string
+    http_method?: string
+    headers?: { [name: string]: string }
+  }
 }
 
 export type InventoryObject = {
@@ -66,6 +80,7 @@ export type ControllerObjects = {
   inventories: InventoryObject[]
   inventory_sources: SourceObject[]
   templates: TemplateObject[]
+  notifications?: NotificationObject[]
   /** Rights of users that are no superusers. */
   roles?: RoleObject[]
 }

@@ -4,6 +4,7 @@ import { seedAccess } from './auth.ts'
 import { systemClock } from './clock.ts'
 import { fileDurable, forgetful } from './durable.ts'
 import { createFaults } from './faults.ts'
+import { createPost } from './notification.ts'
 import { fetchDocument } from './origin.ts'
 import { runOf } from './played.ts'
 import { awaitingFetch, step } from './scheduler.ts'
@@ -71,6 +72,8 @@ export type SimulatedController = AsyncDisposable & {
   endJob(id: number, ended: PlayedElsewhere): void
   setOrigin(source: string, origin: Origin): void
   setOutcome(outcome: OutcomeOf): void
+  /** Says what `{{ name }}` in an address or a header of a notification template stands for; until then it goes nowhere. */
+  setVariable(name: string, value: string): void
 }
 
 /**
@@ -89,12 +92,17 @@ export async function startSimulatedController(options: ControllerOptions): Prom
   const faults = createFaults()
   const origins = new Map(Object.entries(options.origins ?? {}))
   const base = options.prefix === 'controller' ? '/api/controller/v2/' : '/api/v2/'
+  const tell: World['tell'] = entry => options.onFeed?.({ at: new Date(clock.now()).toISOString(), ...entry })
+  const variables = new Map<string, string>()
+  const { templates, notifications = [] } = options.objects
+  const hold = (io: Promise<unknown>): void => clock.hold(io)
   const world: World = {
     store,
+    tell,
+    notify: createPost({ store, faults, templates, notifications, variables, tell, hold }),
     timing: { ...REAL_TIMING, ...options.timing },
     outcomeOf: options.outcome ?? ((): 'ok' => 'ok'),
     fetched: new Map(),
-    tell: entry => options.onFeed?.({ at: new Date(clock.now()).toISOString(), ...entry }),
   }
   const runner = createRunner(world, { clock, origins, save: () => durable.save(store) })
   const server = createControllerServer({ store, clock, faults, base, tell: world.tell, committed: runner.wake })
@@ -116,6 +124,7 @@ export async function startSimulatedController(options: ControllerOptions): Prom
     faults,
     ...mischief({ store, clock, faults }, runner.wake),
     setOrigin: (source, origin) => void origins.set(source, origin),
+    setVariable: (name, value) => void variables.set(name, value),
     setOutcome: outcome => void (world.outcomeOf = outcome),
     async [Symbol.asyncDispose]() {
       runner.stop()

@@ -20,6 +20,9 @@ export type RequestFault =
   /** Takes effect, and the answer is cut in the middle of its JSON. */
   | { kind: 'truncated' }
 
+/** What becomes of a notification: it never comes, it comes twice, or after the next one. */
+export type NotificationFault = 'lost' | 'doubled' | 'late'
+
 export type RequestMatch = { method?: string; path?: RegExp }
 
 type Rule = { match: RequestMatch; fault: RequestFault; left: number }
@@ -31,17 +34,26 @@ export type Faults = {
   add(match: RequestMatch, fault: RequestFault, times?: number): void
   /** Calls `act` once, right after the next matching request was answered: between a client's look and its leap. */
   afterwards(match: RequestMatch, act: () => void): void
+  /** The next `times` notifications suffer the fault, in the order in which faults were added. */
+  addNotification(fault: NotificationFault, times?: number): void
   clear(): void
   /** For the server: the fault of a request, used up by one. */
   take(method: string, path: string): RequestFault | undefined
   /** For the server: says that a request was answered. */
   answered(method: string, path: string): void
+  /** For who sends notifications: the fault of the next one, used up by it. */
+  takeNotification(): NotificationFault | undefined
 }
 
 export function createFaults(): Faults {
   let rules: Rule[] = []
   let watchers: Watcher[] = []
+  let notifications: NotificationFault[] = []
   return {
+    addNotification(fault, times = 1) {
+      for (let time = 0; time < times; time += 1) notifications.push(fault)
+    },
+    takeNotification: () => notifications.shift(),
     add(match, fault, times = 1) {
       rules.push({ match, fault, left: times })
     },
@@ -51,6 +63,7 @@ export function createFaults(): Faults {
     clear() {
       rules = []
       watchers = []
+      notifications = []
     },
     take(method, path) {
       const rule = rules.find(({ match }) => matches(match, method, path))

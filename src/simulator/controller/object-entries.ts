@@ -1,7 +1,7 @@
 import { PROMPTS } from './job-records.ts'
 import { shown } from './python-json.ts'
 import type { Prompt, SurveyQuestion } from './job-records.ts'
-import type { RoleObject, SourceObject, TemplateObject } from './authored.ts'
+import type { NotificationObject, RoleObject, SourceObject, TemplateObject } from './authored.ts'
 
 /** One entry of a variable file, as YAML gave it. */
 export type Entry = { [key: string]: unknown }
@@ -44,6 +44,20 @@ function surveyQuestions(spec: unknown): SurveyQuestion[] {
     max: typeof question['max'] === 'number' ? question['max'] : null,
     default: question['default'] ?? '',
   }))
+}
+
+/** An entry of `controller_notifications`, of type webhook. */
+export function notificationObject(entry: Entry): NotificationObject {
+  const to = isEntry(entry['notification_configuration']) ? entry['notification_configuration'] : {}
+  const headers = isEntry(to['headers']) ? to['headers'] : {}
+  return {
+    name: shown(entry['name']),
+    notification_configuration: {
+      url: shown(to['url'] ?? ''),
+      http_method: shown(to['http_method'] ?? 'POST'),
+      headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, shown(value)])),
+    },
+  }
 }
 
 /** An entry of `controller_inventory_sources`. */

@@ -1,13 +1,13 @@
 import { Fault } from '../../errors.ts'
-import { isEntry, roleObjects, sourceObject, templateObject } from './object-entries.ts'
+import { isEntry, notificationObject, roleObjects, sourceObject, templateObject } from './object-entries.ts'
 import type { Entry } from './object-entries.ts'
 import type { ControllerObjects, InventoryObject } from './authored.ts'
 
 /**
  * The objects in variable files of the collection infra.aap_configuration, merged in the order given.
  *
- * Read are organizations, credential types, credentials, projects, inventories, inventory sources, hosts, job templates and roles of users,
- * under their `controller_` and `aap_` names. Other variables, and keys the simulator has no use for, are ignored.
+ * Read are organizations, credential types, credentials, projects, inventories, inventory sources, hosts, job templates, notification templates
+ * and roles of users, under their `controller_` and `aap_` names. Other variables, and keys the simulator has no use for, are ignored.
  * Every reference to an object that is not there, and every entry without a name, is told at once in one `Fault`.
  */
 export function loadObjects(documents: readonly unknown[]): ControllerObjects {
@@ -22,6 +22,7 @@ export function loadObjects(documents: readonly unknown[]): ControllerObjects {
     inventories: read('controller_inventories') as InventoryObject[],
     inventory_sources: read('controller_inventory_sources').map(sourceObject),
     templates: read('controller_templates').map(templateObject),
+    notifications: read('controller_notifications', 'controller_notification_templates').map(notificationObject),
     roles: lists(documents, 'controller_roles', faults).flatMap(roleObjects),
   }
   // A controller's own installation makes these, so files refer to them without declaring them.
@@ -100,6 +101,9 @@ function danglingReferences(objects: ControllerObjects): string[] {
     check(owner, 'organization', template.organization, organizations)
     check(owner, 'project', template.project, projects)
     check(owner, 'inventory', template.inventory, inventories)
+    const { notification_templates_started: begun = [], notification_templates_success: done = [] } = template
+    for (const name of [...begun, ...done, ...(template.notification_templates_error ?? [])])
+      check(owner, 'notification template', name, objects.notifications ?? [])
     for (const credential of template.credentials ?? []) check(owner, 'credential', credential, objects.credentials)
   }
   const owners = { organization: organizations, inventory: inventories, job_template: objects.templates }

@@ -8,6 +8,7 @@ import type { Runnable } from './blocker.ts'
 import type { Job } from './job-records.ts'
 import type { InventoryUpdate } from './records.ts'
 import type { Fetched } from './origin.ts'
+import type { Occasion } from './notification.ts'
 import type { OutcomeOf } from './outcome.ts'
 import type { Store } from './store.ts'
 import type { Tell } from './route.ts'
@@ -22,6 +23,8 @@ export type World = {
   /** What sources answered and when, by the id of the update that asked. Not remembered over a restart: the update asks again. */
   fetched: Map<number, Fetched & { at: number }>
   tell: Tell
+  /** A job tells of itself to whom its template says. */
+  notify: (occasion: Occasion, job: Job) => void
 }
 
 type Transition = { at: number; apply: (at: number) => void }
@@ -120,6 +123,7 @@ function start(world: World, row: Runnable, at: number): void {
       hosts: row.run.results.map(({ host_name }) => host_name),
       text: `job ${row.id} "${row.name}" is running`,
     })
+    world.notify('started', row)
   } else {
     row.source_project_update = nextId(world.store, 'run')
   }
@@ -192,6 +196,7 @@ function processEvents(world: World, job: Job, at: number): void {
       text: `job ${job.id} "${job.name}" on ${host_name}: ${outcome}${message === '' ? '' : ` (${message})`}`,
     })
   }
+  world.notify(job.status === 'successful' ? 'success' : 'error', job)
 }
 
 function endOfUpdate(world: World, update: InventoryUpdate): Transition | undefined {
