@@ -2,13 +2,14 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { format } from 'prettier'
 import { CONFIG_SCHEMA } from '../src/config/schema.ts'
+import { RESULT_SCHEMA } from '../src/day2/index.ts'
 import { buildApp, type AppParts, OPENAPI_PATH } from '../src/http/index.ts'
 import { createLogger, createMetrics } from '../src/telemetry/index.ts'
 import { VERSION } from '../src/version.ts'
 import { configTable } from './config-table.ts'
 
 /**
- * Writes what is published of the schemas in `src`: `schemas/config-v1.json`, `schemas/openapi-v1.json`, and the table of
+ * Writes what is published of the schemas in `src`: `schemas/config-v1.json`, `schemas/result-v1.json`, `schemas/openapi-v1.json`, and the table of
  * `docs/configuration.md` between its two marks. `node build/schemas.ts` after each change of a schema or route; tests compare.
  */
 export async function publishedSchemas(root: string): Promise<ReadonlyMap<string, string>> {
@@ -20,6 +21,10 @@ export async function publishedSchemas(root: string): Promise<ReadonlyMap<string
     [
       join(root, 'schemas', 'config-v1.json'),
       await format(JSON.stringify(CONFIG_SCHEMA), { ...style, parser: 'json' }),
+    ],
+    [
+      join(root, 'schemas', 'result-v1.json'),
+      await format(JSON.stringify(RESULT_SCHEMA), { ...style, parser: 'json' }),
     ],
     [join(root, 'schemas', 'openapi-v1.json'), await format(await apiDocument(), { ...style, parser: 'json' })],
     [docs, await format(`${before}${table}${after}`, { ...style, parser: 'markdown' })],

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { type Controller, expiryWarning, openController } from './aap/index.ts'
+import { type Controller, openController } from './aap/index.ts'
 import { type Config, type ControllerConfig, readSecret } from './config/index.ts'
 import {
   type Caps,
@@ -16,9 +16,8 @@ import type { Check } from './http/index.ts'
 import { type Approach, waysTo } from './inventory/index.ts'
 import type { RoleParts, Surroundings } from './role.ts'
 import { approachesIn } from './views.ts'
+import { watchToken } from './token-watch.ts'
 import { pause } from './waiting.ts'
-
-const TOKEN_LOOK_MS = 43_200_000
 
 /** The role `dispatch`: what fleet, ledger and commands ask for is launched at the controller, and followed to its end. */
 export class DispatchRole {
@@ -44,7 +43,7 @@ export class DispatchRole {
 
   /** Works until the signal aborts; rejects only when the log is lost. */
   async run(): Promise<void> {
-    const { config, log, fleet, now, newId, signal } = this.#parts
+    const { config, log, fleet, now, newId, signal, logger } = this.#parts
     const settings = this.#settings
     await using controller = this.#controller
     const { ledger } = await loadLedger(log)
@@ -61,6 +60,7 @@ export class DispatchRole {
       onboard: onboardPolicy(config),
       verbs: verbPolicies(config),
       caps: capsOf(config),
+      keepRuns: config.dispatch.keep_runs,
       patience: { ...PATIENCE, quiet: settings.quiet_period_seconds * 1000 },
       onlooking: onlookingOf(config),
       waysTo: record => waysTo(record, this.#approaches),
@@ -70,18 +70,13 @@ export class DispatchRole {
       newId,
       report: (what, details) => this.#report(what, details),
     })
-    await Promise.all([dispatcher.run(signal), this.#watchToken(controller)])
-  }
-
-  /** Warns of a token that ends soon, at the start and twice a day. What can not be told now is asked again. */
-  async #watchToken(controller: Controller): Promise<void> {
-    const { now, signal, logger } = this.#parts
-    while (!signal.aborted) {
-      const expiry = await controller.tokenExpiry().catch(() => 'unknown' as const)
-      const warning = expiryWarning(expiry, now())
-      if (warning !== '') logger.warn({ what: 'token' }, warning)
-      await pause(TOKEN_LOOK_MS, signal)
-    }
+    const tokens = watchToken(controller, {
+      now,
+      signal,
+      rest: ms => pause(ms, signal),
+      warn: warning => logger.warn({ what: 'token' }, warning),
+    })
+    await Promise.all([dispatcher.run(signal), tokens])
   }
 
   /** How it is with the controller, for `/readyz`. */

@@ -29,6 +29,8 @@ export interface DispatcherOptions {
   /** What people may ask for, by verb. */
   readonly verbs: ReadonlyMap<Verb, VerbPolicy>
   readonly caps: Caps
+  /** Runs that are kept after they finished, ours and those of others each. */
+  readonly keepRuns?: number
   readonly patience: Patience
   /** How jobs that others launch are looked for; without it they are not. */
   readonly onlooking?: Onlooking
@@ -46,6 +48,8 @@ export interface DispatcherOptions {
 const KEEP_GONE_MS = 30 * 86_400_000
 const TIDY_EVERY_MS = 600_000
 const TIDIED_AT_ONCE = 500
+/** Runs, each with its results: fewer at each turn than come to an end in a minute, when fewer are to be kept than there are. */
+const FORGOTTEN_AT_ONCE = 100
 /** Between the beginnings of two turns, however much happens. */
 const REST_MS = 50
 
@@ -151,9 +155,9 @@ export class Dispatcher {
 
   /** Keeps the ledger bounded: runs beyond those that are kept, and now and then the verbs of VMs that are long gone. */
   async #tidy(): Promise<void> {
-    const { fleet, ledger } = this.#options
+    const { fleet, ledger, keepRuns } = this.#options
     const now = this.#options.now()
-    await this.#book.append(forgotten(ledger.expired(), ledger))
+    await this.#book.append(forgotten(ledger.expired(keepRuns).slice(0, FORGOTTEN_AT_ONCE), ledger))
     if (now - this.#tidied < TIDY_EVERY_MS) return
     this.#tidied = now
     let alive: ReadonlySet<string> | null = null

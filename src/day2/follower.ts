@@ -12,7 +12,7 @@ import type { FleetView } from '../fleet/index.ts'
 import type { Book } from './book.ts'
 import { failed } from './controller-side.ts'
 import { runHost } from './plan.ts'
-import { explainedBy } from './returned.ts'
+import { type Explained, explainedBy } from './returned.ts'
 import type { Outcomes } from './record.ts'
 import type { Run, RunHost } from './run.ts'
 import { afterPoll, type Patience } from './step.ts'
@@ -91,11 +91,11 @@ export class Follower {
   }
 
   /** The outcomes with what the play told of each host, and, of those that failed, their last failure. */
-  async #explained(run: Run, job: Answer, outcomes: Outcomes): Promise<Outcomes> {
-    if (typeof job !== 'object' || run.astray !== '') return outcomes
+  async #explained(run: Run, job: Answer, outcomes: Outcomes): Promise<Explained> {
+    if (typeof job !== 'object' || run.astray !== '') return { outcomes, misfit: '' }
     const bad = [...outcomes.values()].some(({ outcome }) => outcome === 'failed' || outcome === 'unreachable')
     const reasons = bad ? await this.#reasons(run) : new Map<string, FailureReason>()
-    return explainedBy(outcomes, reasons, job.artifacts)
+    return explainedBy(outcomes, reasons, job.artifacts, run)
   }
 
   /** None when they can not be read: an outcome does not wait for its reason. */
@@ -129,23 +129,24 @@ export class Follower {
     const alarm = uninvited.length === 0 ? '' : ranOnStrangers(uninvited)
     if (alarm !== '') book.report('alarm', { run: run.id, message: alarm })
     const said = typeof job === 'object' ? job.explanation : `the job is ${job}`
-    const outcomes = outcomesOf(run, asked, job, summaries)
-    await book.end(run, await this.#explained(run, job, outcomes), join(run.message, alarm, said))
+    const { outcomes, misfit } = await this.#explained(run, job, outcomesOf(run, asked, job, summaries))
+    await book.end(run, outcomes, join(run.message, alarm, said, misfit))
   }
 
   /** The end of a job that others launched: of a limit that could not be told apart its results say where it ran. */
   async #endExternal(run: Run, job: Answer, summaries: readonly HostSummary[]): Promise<void> {
     const { book, fleet } = this.#parts
     const hosts = run.external?.whole === true ? ranOn(summaries, fleet) : run.hosts
-    const outcomes = reconcile(
+    const known = reconcile(
       hosts.map(host => host.host),
       job === 'unanswered' ? 'forbidden' : job,
       summaries,
     )
     const said = typeof job === 'object' ? job.explanation : `the job is ${job}`
     const nowhere = typeof job !== 'object' || !job.ended ? 'unknown' : job.status === 'successful' ? 'ok' : 'failed'
-    const explained = run.verb === '' ? outcomes : await this.#explained(run, job, outcomes)
-    await book.end({ ...run, hosts }, explained, join(run.message, said), nowhere)
+    const { outcomes, misfit } =
+      run.verb === '' ? { outcomes: known, misfit: '' } : await this.#explained(run, job, known)
+    await book.end({ ...run, hosts }, outcomes, join(run.message, said, misfit), nowhere)
   }
 
   /** Tried again at each turn until the controller has heard it. */

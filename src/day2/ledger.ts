@@ -4,7 +4,7 @@ import { Holders } from './holders.ts'
 import type { HostResult, Run, Verb, VerbRecord } from './run.ts'
 import { LEDGER_SCHEMA } from './version.ts'
 
-/** Runs that are kept after they finished; older ones are only on the day-2 stream. */
+/** Runs that are kept after they finished, when nobody says otherwise; older ones are only on the day-2 stream. */
 export const KEPT_RUNS = 1_000
 /** Results of hosts that are kept of them. */
 export const KEPT_RESULTS = 100_000
@@ -116,11 +116,11 @@ export class Ledger implements LedgerView {
     return [...(this.#results.get(run)?.values() ?? [])]
   }
 
-  /** Finished runs beyond those that are kept, oldest first. Runs of others push out none of ours. */
-  expired(): readonly Run[] {
+  /** Finished runs beyond the `keep` newest, oldest first. Runs of others push out none of ours. */
+  expired(keep = KEPT_RUNS): readonly Run[] {
     const finished = [...this.#runs.values()].filter(run => run.status === 'finished')
     const [ours, others] = [finished.filter(run => !run.external), finished.filter(run => run.external)]
-    return [...this.#beyond(ours, KEPT_RUNS), ...this.#beyond(others, KEPT_RUNS)]
+    return [...this.#beyond(ours, keep), ...this.#beyond(others, keep)]
   }
 
   /** All but the newest, and beyond `KEPT_RESULTS` results of hosts even of those. */

@@ -122,7 +122,7 @@ export interface HostResult {
   readonly outcome: 'ok' | 'failed' | 'unreachable' | 'missing' | 'unknown' | 'refused'
   readonly detail: string
   readonly at: number
-  /** What the play itself told of the host (`set_stats`), as it told it: only data. At most 4 KB. */
+  /** What the play itself told of the host (`set_stats`), held against `schemas/result-v1.json`: only data. At most 4 KB. */
   readonly returned?: Readonly<Record<string, unknown>>
 }
 

@@ -74,6 +74,7 @@ test('everything but the clusters has a default', () => {
       max_hosts_per_cluster: 2000,
       max_hosts_per_node: 100,
       look_seconds: 5,
+      keep_runs: 1000,
       brake: { hosts: 50, per_seconds: 3600 },
     },
     telemetry: { log_level: 'info' },

@@ -153,6 +153,16 @@ describe('a person asks', () => {
     expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'unknown' })
   })
 
+  test('and the play tells what does not fit: the outcome stands, nothing of it is kept, and the run says so', async () => {
+    const artifacts = { virtbridge: { [hostOf('web-1')]: { verb: 'patch', outcome: 'splendid' } } }
+    await using world = await known({ outcome: () => ({ outcome: 'changed', artifacts }) })
+    await world.command({ hosts: names('web-1') })
+    await world.settle()
+    expect(world.run()).toMatchObject({ outcome: 'ok' })
+    expect(world.run().message).toMatch(/^what its play told does not fit: web-1\.shop\.prod-1: must have required/)
+    expect(world.ledger.results(world.run().id)[0]).not.toHaveProperty('returned')
+  })
+
   test('twice with one id: it is done once, also after a restart', async () => {
     await using world = await known()
     await world.command({ id: uuid(4_002), hosts: names('web-1') })

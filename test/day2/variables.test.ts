@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { newRun, withoutLarge } from '../../src/day2/run.ts'
 import {
@@ -11,7 +11,7 @@ import {
 } from '../../src/day2/variables.ts'
 import { uuid } from './guest.ts'
 
-const KEY = `-----BEGIN OPENSSH ${'PRIVATE'} KEY-----`
+const KEY = '-----BEGIN OPENSSH PRIVATE KEY-----'
 const VALUE = 'Very-Particular-42'
 
 function deep(levels: number): unknown {
@@ -73,12 +73,13 @@ describe('variables of a run', () => {
   })
 
   test('whatever they are, are judged without a fault of our own, and what may pass holds no expression', () => {
-    fc.assert(
-      fc.property(fc.dictionary(fc.string({ maxLength: 12 }), fc.jsonValue()), variables => {
-        const fault = variablesFault(variables)
-        if (fault === '') expect(JSON.stringify(variables)).not.toMatch(/\{\{|\{%/)
-      }),
-    )
+    const hides = (variables: Record<string, unknown>): boolean =>
+      variablesFault(variables) === '' && /\{\{|\{%/.test(JSON.stringify(variables))
+    expect(() =>
+      fc.assert(
+        fc.property(fc.dictionary(fc.string({ maxLength: 12 }), fc.jsonValue()), variables => !hides(variables)),
+      ),
+    ).not.toThrow()
   })
 })
 

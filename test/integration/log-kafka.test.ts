@@ -1,14 +1,25 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type Admin, type EachMessagePayload, Kafka, logLevel } from 'kafkajs'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
+import { followHistory, History, Ledger, newRun } from '../../src/day2/index.ts'
+import { finished } from '../../src/day2/record.ts'
 import { runProgram } from '../../src/cli/program.ts'
-import { type LogHealth, type Position, RECORDS_VERSION, type Stored, type Stream } from '../../src/log/index.ts'
+import {
+  type Entry,
+  type LogHealth,
+  type Position,
+  RECORDS_VERSION,
+  type Stored,
+  type Stream,
+} from '../../src/log/index.ts'
 import { createTopics, openKafkaLog } from '../../src/log/kafka/index.ts'
 import { OUTBOX_BYTES } from '../../src/log/kafka/outbox.ts'
+import { guest, meant, uuid } from '../day2/guest.ts'
 import { all, conformance, latest } from '../log/conformance.ts'
 import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
 import { versions } from '../log/versions.ts'
@@ -178,6 +189,41 @@ test('a topic that is not as it has to be is a fault that names it and the comma
   await using log = await openIn(folder.path, kafka.brokers)
   expect(log.health().writable).toBe(true)
 })
+
+test('the index of what was done is made anew from Kafka, every result once, and goes on where it stood', async () => {
+  await using folder = await temporaryFolder()
+  await using log = await openIn(folder.path, kafka.brokers)
+  const file = join(folder.path, 'history.db')
+  const say = (from: number, to: number): Promise<unknown> =>
+    Promise.all(Array.from({ length: to - from }, (_, index) => log.append(resultsOf(from + index))))
+  const indexed = async (results: number): Promise<readonly string[]> => {
+    using history = new History(file)
+    const stop = new AbortController()
+    const parts = { log, now: () => Date.now(), keepMs: 1e12, signal: stop.signal, tell: () => undefined }
+    const following = followHistory(history, parts)
+    await vi.waitFor(() => expect(history.rows({ limit: 1_000 })).toHaveLength(results), 20_000)
+    stop.abort()
+    await following
+    return history.rows({ limit: 1_000 }).map(({ run, host, outcome }) => `${run} ${host} ${outcome}`)
+  }
+  await say(0, 40)
+  const first = await indexed(120)
+  await say(40, 60)
+  const grown = await indexed(180)
+  expect(grown).toEqual(expect.arrayContaining([...first]))
+  await rm(file)
+  expect((await indexed(180)).toSorted()).toEqual(grown.toSorted())
+})
+
+/** The entries of a run on three hosts that has ended: two results and one that was left out. */
+function resultsOf(number: number): readonly Entry[] {
+  const hosts = ['web-1', 'web-2', 'web-3'].map(name => meant(guest(name)))
+  const wish = { id: uuid(number), verb: 'patch', template: 'T', askedBy: 'ops', reason: '', hosts }
+  const outcomes = new Map(
+    hosts.map(({ host }, index) => [host, { outcome: index === 0 ? 'failed' : 'ok', detail: 'd' } as const]),
+  )
+  return finished(newRun(wish, Date.now()), outcomes, '', { ledger: new Ledger(), now: Date.now() }).entries
+}
 
 test('brokers that do not answer are a fault that names them', async () => {
   const connection = { ...connectionTo(['127.0.0.1:1']), connectTimeoutMs: 200 }
