@@ -3,6 +3,7 @@ import { createTopics } from '../../src/log/kafka/index.ts'
 import { connectionTo, planOf } from '../../test/log/kafka/place.ts'
 import { startKafka } from '../../test/servers/kafka.ts'
 import { startKubeApiserver } from '../../test/servers/kube-apiserver.ts'
+import { shippedToken } from '../../test/support/shipped-rights.ts'
 import { VirtController } from '../../test/support/virt.ts'
 import type { Measure } from '../bench.ts'
 import { ended, read, startSubject, synced, temporary } from './processes.ts'
@@ -30,7 +31,7 @@ export async function* changes(engine: Engine, { perSecond, count: many } = PACE
     folder,
     url: api.url,
     ca: api.ca,
-    token: api.adminToken,
+    token: await shippedToken(api),
     clusters: 1,
     resources: ['vm', 'vmi'],
     ...(engine === 'Kafka' ? { kafka: await broker(stack) } : {}),

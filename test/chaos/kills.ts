@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { pause } from '../../src/waiting.ts'
 import type { KubeApiserver } from '../servers/kube-apiserver.ts'
+import { shippedToken } from '../support/shipped-rights.ts'
 import type { Herd } from './herd.ts'
 import { disagreement } from './judge.ts'
 import { startWatcher } from './watcher.ts'
@@ -23,7 +24,8 @@ export async function killAgainAndAgain(options: {
   readonly random: () => number
 }): Promise<readonly string[]> {
   const { api, herd, folder, kills, random } = options
-  const work = JSON.stringify({ folder, url: api.url, ca: api.ca, token: api.adminToken })
+  const token = await shippedToken(api)
+  const work = JSON.stringify({ folder, url: api.url, ca: api.ca, token })
   const forever = new AbortController().signal
   for (let kill = 0; kill < kills; kill += 1) {
     const env = { ...process.env, NODE_NO_WARNINGS: '1' }
@@ -40,18 +42,19 @@ export async function killAgainAndAgain(options: {
     folder,
     url: api.url,
     ca: api.ca,
-    token: () => Promise.resolve(api.adminToken),
+    token: () => Promise.resolve(token),
   })
   return await disagreement(watcher.log, api.client)
 }
 
 /** A cluster is adopted, so that what comes after is news. */
 export async function adopt(api: KubeApiserver, folder: string): Promise<void> {
+  const token = await shippedToken(api)
   await using watcher = await startWatcher({
     folder,
     url: api.url,
     ca: api.ca,
-    token: () => Promise.resolve(api.adminToken),
+    token: () => Promise.resolve(token),
   })
   await expect.poll(() => watcher.watch.record.status, { timeout: 30_000, interval: 20 }).toBe('synced')
 }

@@ -8,6 +8,7 @@ import { pause } from '../../src/waiting.ts'
 import { randomOf } from '../laws/chaos.ts'
 import { startKubeApiserver } from '../servers/kube-apiserver.ts'
 import { temporaryFolder } from '../support/bridge.ts'
+import { shippedToken } from '../support/shipped-rights.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import { calm, FAULTS } from './faults.ts'
 import { Herd } from './herd.ts'
@@ -78,7 +79,7 @@ const between = {
   http: stack.use(await KubeProxy.before(api)),
 }
 const herd = await Herd.make(api.client, 'chaos', 8, random)
-const token = api.adminToken
+const token = await shippedToken(api)
 const direct = { url: api.url, ca: api.ca }
 const ways = [
   { url: `https://127.0.0.1:${between.tcp.port}`, ca: api.ca },

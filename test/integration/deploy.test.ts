@@ -1,6 +1,6 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { parse, parseAllDocuments } from 'yaml'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseConfig } from '../../src/config/index.ts'
@@ -323,17 +323,21 @@ describe('what delivers the rights to managed clusters', () => {
   })
 })
 
-test('no bridge of a test is cluster-admin', async () => {
-  const own = join(import.meta.dirname)
-  const files = (await readdir(own)).filter(file => file.endsWith('.test.ts'))
+test('no bridge of a test, of the chaos or of a benchmark is cluster-admin', async () => {
+  const root = join(import.meta.dirname, '..', '..')
+  const files = await Promise.all(['test', 'bench'].map(async of => await readdir(join(root, of), { recursive: true })))
+  const paths = ['test', 'bench'].flatMap((of, n) => (files[n] ?? []).map(file => join(root, of, file)))
+  const sources = paths.filter(path => path.endsWith('.ts') && path !== import.meta.filename)
   const wrong: string[] = []
-  for (const file of files) {
-    const text = await readFile(join(own, file), 'utf8')
+  for (const path of sources) {
+    const text = await readFile(path, 'utf8')
     // What another program reads as an admin stands in a file of that name, which no bridge is given.
-    const admin = /\.kubeconfig\((?!'admin')[^)]*\.adminToken|withToken\([^)]*adminToken|kubeconfig: ['"`]admin/.test(
-      text,
-    )
-    if (admin && /startBridge\(|startService\(|new ClusterWatch\(/.test(text)) wrong.push(file)
+    const admin =
+      /\.kubeconfig\((?!'admin')[^)]*\.adminToken|withToken\([^)]*adminToken|kubeconfig: ['"`]admin|token: [^,\n]*\.adminToken/.test(
+        text,
+      )
+    const bridge = /startBridge\(|startService\(|new ClusterWatch\(|startWatcher\(|startSubject\(|new Prey\(/.test(text)
+    if (admin && bridge) wrong.push(relative(root, path))
   }
   expect(wrong).toEqual([])
 })

@@ -8,29 +8,12 @@ import { startWorld } from '../kube/world.ts'
 import { randomOf } from '../laws/chaos.ts'
 import type { KubeApiserver } from '../servers/kube-apiserver.ts'
 import { temporaryFolder } from '../support/bridge.ts'
+import { shippedToken } from '../support/shipped-rights.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 
 const PATIENT = { timeout: 30_000, interval: 50 }
-const ROLE = '/apis/rbac.authorization.k8s.io/v1/clusterroles/watch-faults'
-const BINDING = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/watch-faults'
-
-/** Lets the account in that the watcher behind the HTTP proxy has. */
-async function allow(api: KubeApiserver): Promise<void> {
-  const metadata = { name: 'watch-faults' }
-  const apiVersion = 'rbac.authorization.k8s.io/v1'
-  const rules = [
-    { apiGroups: ['kubevirt.io'], resources: ['*'], verbs: ['get', 'list', 'watch'] },
-    { apiGroups: [''], resources: ['namespaces'], verbs: ['get'] },
-  ]
-  await api.client.apply(ROLE, { apiVersion, kind: 'ClusterRole', metadata, rules })
-  await api.client.apply(BINDING, {
-    apiVersion,
-    kind: 'ClusterRoleBinding',
-    metadata,
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'watch-faults' },
-    subjects: [{ kind: 'User', name: 'watcher', apiGroup: 'rbac.authorization.k8s.io' }],
-  })
-}
+/** The binding that is shipped: by it the account of both watchers may read. */
+const BINDING = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/virtbridge'
 
 /**
  * What may go wrong between the bridge and a real API server, one after the other, for two watchers: one through a proxy that carries
@@ -44,7 +27,8 @@ export function describeFaults(apiOf: () => KubeApiserver): void {
     let herd: Herd
     let tcp: TcpProxy
     let http: KubeProxy
-    let token = 'watcher-token'
+    let token = ''
+    let valid = ''
     let overTcp: Watcher
     let overHttp: Watcher
     let folders: readonly string[] = []
@@ -62,14 +46,14 @@ export function describeFaults(apiOf: () => KubeApiserver): void {
       folders = [stack.use(await temporaryFolder()).path, stack.use(await temporaryFolder()).path]
       tcp = stack.use(await TcpProxy.before(Number(new URL(api.url).port)))
       http = stack.use(await KubeProxy.before(api))
-      api.addUser({ token, name: 'watcher' })
-      await allow(api)
+      valid = await shippedToken(api)
+      token = valid
       herd = await Herd.make(api.client, 'faults', 6, randomOf(7))
       overTcp = await startWatcher({
         folder: folders[0] ?? '',
         url: `https://127.0.0.1:${tcp.port}`,
         ca: api.ca,
-        token: () => Promise.resolve(api.adminToken),
+        token: () => Promise.resolve(valid),
         requestTimeoutMs: 1_000,
         reflect: { stallMs: 1_000 },
       })
@@ -128,7 +112,7 @@ export function describeFaults(apiOf: () => KubeApiserver): void {
       http.cut()
       await expect.poll(() => cause(overHttp), PATIENT).toBe('unauthorized')
       await happen(3)
-      token = 'watcher-token'
+      token = valid
       expect(await agree()).toEqual([])
     })
 
@@ -143,7 +127,7 @@ export function describeFaults(apiOf: () => KubeApiserver): void {
         }, PATIENT)
         .toBe('forbidden')
       await happen(3)
-      await allow(api)
+      await shippedToken(api)
       expect(await agree()).toEqual([])
     })
 

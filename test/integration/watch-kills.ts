@@ -8,6 +8,7 @@ import { randomOf } from '../laws/chaos.ts'
 import { installCrds } from '../servers/crds.ts'
 import type { KubeApiserver } from '../servers/kube-apiserver.ts'
 import { temporaryFolder } from '../support/bridge.ts'
+import { shippedToken } from '../support/shipped-rights.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 import { VirtController } from '../support/virt.ts'
 
@@ -43,8 +44,9 @@ export function describeAbsence(apiOf: () => KubeApiserver): void {
     const api = apiOf()
     const virt = new VirtController(api.client)
     await using folder = await temporaryFolder()
+    const token = await shippedToken(api)
     const watching = (): Promise<Watcher> =>
-      startWatcher({ folder: folder.path, url: api.url, ca: api.ca, token: () => Promise.resolve(api.adminToken) })
+      startWatcher({ folder: folder.path, url: api.url, ca: api.ca, token: () => Promise.resolve(token) })
     const vms = Array.from({ length: 1_000 }, (_, n) => {
       return { namespace: `many-${n % 50}`, name: `vm-${Math.floor(n / 50)}`, uid: '' }
     })
@@ -83,13 +85,17 @@ export function describeRemoval(apiOf: () => KubeApiserver): void {
   test('a definition that is removed (404) and comes back empty is no deletion: what is known is held, and a person is asked', async () => {
     const api = apiOf()
     const definition = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/virtualmachines.kubevirt.io'
+    const virt = new VirtController(api.client)
+    await virt.createNamespace('removed')
+    for (const name of ['a', 'b', 'c']) await virt.createVm('removed', name)
     await using folder = await temporaryFolder()
     await using proxy = await TcpProxy.before(Number(new URL(api.url).port))
+    const token = await shippedToken(api)
     await using watcher = await startWatcher({
       folder: folder.path,
       url: `https://127.0.0.1:${proxy.port}`,
       ca: api.ca,
-      token: () => Promise.resolve(api.adminToken),
+      token: () => Promise.resolve(token),
     })
     await expect.poll(() => watcher.watch.record.status, PATIENT).toBe('synced')
     const known = watcher.watch.record.vms

@@ -7,6 +7,7 @@ import { startWatcher } from '../chaos/watcher.ts'
 import { randomOf } from '../laws/chaos.ts'
 import { type KubeApiserver, startKubeApiserver } from '../servers/kube-apiserver.ts'
 import { temporaryFolder } from '../support/bridge.ts'
+import { shippedToken } from '../support/shipped-rights.ts'
 
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
 const KILLS = Number(process.env['KILLS'] ?? 200)
@@ -31,11 +32,12 @@ test('a log that takes nothing for so long that the API server drops the watch: 
   await using folder = await temporaryFolder()
   const herd = await Herd.make(api.client, 'slow', 3, randomOf(SEED))
   let gate: Promise<void> = Promise.resolve()
+  const token = await shippedToken(api)
   await using watcher = await startWatcher({
     folder: folder.path,
     url: api.url,
     ca: api.ca,
-    token: () => Promise.resolve(api.adminToken),
+    token: () => Promise.resolve(token),
     through: log => slow(log, () => gate),
   })
   await expect.poll(() => watcher.watch.record.status, PATIENT).toBe('synced')
