@@ -2,10 +2,10 @@ import { defineConfig } from 'vitest/config'
 
 /** Tests of several parts together, over HTTP and with a log on disk: too slow for the quick loop. */
 const PARTS = [
-  'test/aap/{ambiguity,exchanges,follow,inventory,jobs-on,launch,lookup,protocol,redaction,token-expiry,trust}.test.ts',
+  'test/aap/{ambiguity,exchanges,follow,inventory,jobs-on,launch,lookup,protocol,redaction,session-pace,token-expiry,trust}.test.ts',
   'test/cli/**/*.test.ts',
   'test/cluster/{clock,keep,life,watch}.test.ts',
-  'test/day2/{bell,cancel,commands,dispatcher,external-run,history,lost-answer,lost-ledger,model,off-record,paused}.test.ts',
+  'test/day2/{bell,cancel,commands,dispatcher,external-run,history,lost-answer,lost-ledger,model,off-record,paused,preflight-age}.test.ts',
   'test/http/**/*.test.ts',
   'test/kube/**/*.test.ts',
   'test/laws/**/*.test.ts',
