@@ -86,7 +86,8 @@ export function describeRemoval(apiOf: () => KubeApiserver): void {
     const api = apiOf()
     const definition = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/virtualmachines.kubevirt.io'
     const virt = new VirtController(api.client)
-    await virt.createNamespace('removed')
+    const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'removed' } }
+    await api.client.apply('/api/v1/namespaces/removed', namespace)
     for (const name of ['a', 'b', 'c']) await virt.createVm('removed', name)
     await using folder = await temporaryFolder()
     await using proxy = await TcpProxy.before(Number(new URL(api.url).port))
