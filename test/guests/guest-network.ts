@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Recipe } from '../servers/cache.ts'
 import { guestRoot, type GuestRoot } from '../servers/guest-root.ts'
 import { run, runToEnd, type RunOptions, type RunResult } from '../servers/run.ts'
@@ -19,6 +20,10 @@ export interface GuestNetwork extends AsyncDisposable {
   readonly key: string
   /** Runs a program inside. */
   run(program: string, args: readonly string[], options?: RunOptions): Promise<RunResult>
+  /** What a shell in the guest at that address says. */
+  shell(address: string, script: string): Promise<RunResult>
+  /** Starts something in a guest that goes on by itself until the guest ends, and waits until it is ready; for 5 minutes at most. */
+  serve(guest: Guest, script: string, ready: () => Promise<boolean>): Promise<void>
   /** Boots a guest from a copy of the Debian root of its own, or of another root; it ends with the network, at the latest. */
   boot(uuid: string, recipe?: Recipe): Promise<Guest>
 }
@@ -53,6 +58,16 @@ export async function startGuestNetwork(): Promise<GuestNetwork> {
   const network: GuestNetwork = {
     key,
     run: (program, args, options) => runToEnd('nsenter', [...enter, program, ...args], options),
+    shell: (address, script) => network.run('ssh', ['-i', key, ...ANYBODY, `root@${address}`, script]),
+    async serve({ address }, script, ready) {
+      const { status, stderr } = await network.shell(address, script)
+      if (status !== 0) throw new Error(`not started: ${stderr}`)
+      const deadline = performance.now() + 300_000
+      while (!(await ready())) {
+        if (performance.now() > deadline) throw new Error(`not ready in time: ${script}`)
+        await sleep(100)
+      }
+    },
     async boot(uuid, recipe) {
       const address = `127.0.1.${++guests}`
       const root = owned.use(await guestRoot(recipe === undefined ? {} : { recipe }))
@@ -69,6 +84,8 @@ export async function startGuestNetwork(): Promise<GuestNetwork> {
   return network
 }
 
+/** Host keys are new with each boot from a root, and nobody is asked anything. */
+const ANYBODY = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'BatchMode=yes']
 /** What ends is started again: a guest that shuts down to reboot comes back. */
 const power = 'while :; do "$@"; sleep 0.2; done'
 const isolate = ['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', 'chroot']
@@ -95,10 +112,9 @@ async function prepare({ path }: GuestRoot, uuid: string, publicKey: string): Pr
 }
 
 async function answers(network: GuestNetwork, address: string, logFolder: string): Promise<void> {
-  const options = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'BatchMode=yes']
   const deadline = performance.now() + 15_000
   for (;;) {
-    const { status, stderr } = await network.run('ssh', ['-i', network.key, ...options, `root@${address}`, 'true'])
+    const { status, stderr } = await network.shell(address, 'true')
     if (status === 0) return
     if (performance.now() < deadline) continue
     throw new Error(`no ssh to ${address}: ${stderr}${await readFile(join(logFolder, 'log'), 'utf8')}`)

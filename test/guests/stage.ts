@@ -21,7 +21,9 @@ export interface Asked {
   readonly vars?: Record<string, unknown>
   readonly tags?: readonly string[]
   readonly check?: boolean
-  /** What the inventory says of hosts beside what every host has. */
+  /** A folder with programs that the machine of Ansible has beside its own. */
+  readonly programs?: string
+  /** What the inventory says of hosts beside what every host has. A host without a guest has an address that nobody has. */
   readonly hostvars?: Record<string, Record<string, unknown>>
 }
 
@@ -90,6 +92,7 @@ export class Stage implements AsyncDisposable {
       ANSIBLE_SSH_ARGS: '-o UserKnownHostsFile=/dev/null -o ControlMaster=no',
       ANSIBLE_PIPELINING: '1',
       PYTHONDONTWRITEBYTECODE: '1',
+      PATH: [asked.programs, this.#env['PATH']].filter(Boolean).join(':'),
     }
     const ended = await this.network.run('ansible-playbook', args, { cwd: this.#folder, env })
     return { ...ended, recap: recapOf(ended.stdout), result: resultOf(ended.stdout) }
@@ -97,8 +100,7 @@ export class Stage implements AsyncDisposable {
 
   /** What a shell in the guest says, from where its daemons are reached too. */
   async inside(host: string, script: string): Promise<RunResult> {
-    const options = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'BatchMode=yes']
-    return this.network.run('ssh', ['-i', this.network.key, ...options, `root@${this.guest(host).address}`, script])
+    return this.network.shell(this.guest(host).address, script)
   }
 
   /** The version of a package; empty when it is not installed. */
@@ -120,17 +122,18 @@ export class Stage implements AsyncDisposable {
   }
 
   #inventory(hostvars: Record<string, Record<string, unknown>>): unknown {
-    const hosts = Object.entries(this.#uuids).map(([host, uuid]) => [
+    const names = new Set([...Object.keys(this.#uuids), ...Object.keys(hostvars)])
+    const hosts = [...names].map(host => [
       host,
       {
-        ansible_host: this.guest(host).address,
+        ansible_host: this.#guests[host]?.address ?? '192.0.2.1',
         ansible_user: 'root',
         ansible_python_interpreter: '/usr/bin/python3',
         kubevirt_cluster: 'prod-1',
         kubevirt_namespace: 'shop',
         kubevirt_name: { __ansible_unsafe: HOSTILE },
         kubevirt_uid: '0b5a5c1e-6f0e-4d5e-9a39-0f3f0a1b2c3d',
-        kubevirt_firmware_uuid: uuid,
+        kubevirt_firmware_uuid: this.#uuids[host] ?? '',
         ...hostvars[host],
       },
     ])
