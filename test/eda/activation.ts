@@ -9,6 +9,8 @@ export interface ActivationOptions {
   readonly version: RulebookVersion
   /** Paths below `rulebooks`: all of them run in one process, each as it is written. */
   readonly rulebooks: readonly string[]
+  /** Rulebooks that are not of this repository, beside those. */
+  readonly others?: readonly string[]
   /** `host:port` */
   readonly broker: string
   readonly controller: string
@@ -37,7 +39,8 @@ export class Activation implements AsyncDisposable {
   /** Starts it, and resolves when every rulebook reads its topic. */
   async start(): Promise<void> {
     const { version, rulebooks, folder, controller, token } = this.#options
-    const texts = await Promise.all(rulebooks.map(name => readFile(join(ROOT, 'rulebooks', name), 'utf8')))
+    const ours = await Promise.all(rulebooks.map(name => readFile(join(ROOT, 'rulebooks', name), 'utf8')))
+    const texts = [...ours, ...(this.#options.others ?? [])]
     const file = join(folder, 'rulebooks.yml')
     // Lists of rule sets: one after the other they are one list.
     await writeFile(file, texts.map(text => text.replace(/^---\n/, '')).join('\n'))

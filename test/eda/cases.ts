@@ -101,7 +101,27 @@ export function verbCases(): readonly Case[] {
       launches: [],
     })),
   )
-  return [...fired, ...twice, ...late, ...noNews, ...nobody, ...restCases()]
+  return [...fired, ...twice, ...late, ...noNews, ...nobody, ...againCases(), ...restCases()]
+}
+
+/** The same guest again, by another event. */
+function againCases(): readonly Case[] {
+  const guest = new Guest().look({ labels: asking('onboard') })
+  const first = guest.told('reachable')
+  const second = another(first, { host: first.data.host }, { uid: guest.uid })
+  const label = (value: string): Record<string, string> => ({ 'virtbridge.io/patch': value })
+  const patient = new Guest().look().look({ labels: label('CHG-1') })
+  const asked = patient.told('labels_changed')
+  return [
+    { title: 'Day2 | Onboard: it comes', event: first, launches: ['Day2 | Onboard'] },
+    { title: 'nothing: it was away for a moment, and comes again', event: second, launches: [] },
+    { title: 'Day2 | Patch: it is asked for', event: asked, launches: ['Day2 | Patch'] },
+    {
+      title: 'Day2 | Patch: it is asked for again, by another value',
+      event: patient.look({ labels: label('CHG-2') }).told('labels_changed'),
+      launches: ['Day2 | Patch'],
+    },
+  ]
 }
 
 function restCases(): readonly Case[] {

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
@@ -155,6 +155,19 @@ function templatesOf(controller: SimulatedController, event: Event): readonly st
   return launchesOf(controller, event).map(({ template }) => template)
 }
 
+/** The rulebook that patches, as somebody might change it: for another label, and without the line of the limit. */
+async function careless(variant: string): Promise<string> {
+  const text = await readFile(join(import.meta.dirname, '..', '..', 'rulebooks', variant, 'eda-patch.yml'), 'utf8')
+  const changed = text
+    .replaceAll('virtbridge.io/patch', 'virtbridge.io/careless')
+    .replace(/^ +limit: .*\n/m, '')
+    .replace('name: Patch guests on demand', 'name: Patch without care')
+    .replaceAll('virtbridge_patch', 'virtbridge_careless')
+    .replace('virtbridge-eda-patch', 'virtbridge-careless')
+  expect(changed).not.toMatch(/^ +limit:/m)
+  return changed
+}
+
 const VARIANTS = [
   { variant: 'base', version: '1.1.7', labels: 0 },
   // Its own, and "Activated by Event-Driven Ansible".
@@ -173,7 +186,11 @@ describe.each(VARIANTS)(
       'people are told of what went wrong': troubleCases(),
       'hostile text of a guest changes neither what is launched, nor on whom, nor with what': hostileCases(),
     }
-    const cases = Object.values(groups).flat()
+    const hurried = new Guest()
+      .look()
+      .look({ labels: { 'virtbridge.io/careless': 'now' } })
+      .told('labels_changed')
+    const cases = [...Object.values(groups).flat(), { title: 'a careless rulebook', event: hurried, launches: [] }]
     let controller: SimulatedController
     let activation: Activation
     beforeAll(async () => {
@@ -183,6 +200,7 @@ describe.each(VARIANTS)(
       activation = new Activation({
         version,
         rulebooks: NAMES.map(name => `${variant}/${name}.yml`),
+        others: [await careless(variant)],
         broker: kafka.brokers[0] ?? '',
         controller: controller.url,
         token: TOKEN,
@@ -200,6 +218,12 @@ describe.each(VARIANTS)(
       const was = some.map(one => ({ title: one.title, launched: told(launchesOf(controller, one.event)) }))
       const meant = some.map(one => ({ title: one.title, launched: expected(one, labels) }))
       expect(was).toEqual(meant)
+    })
+
+    test('a rulebook of the same kind whose limit was left out launches on nobody', () => {
+      expect(launchesOf(controller, hurried)).toMatchObject([
+        { template: 'Day2 | Patch', limit: 'virtbridge-no-default-limit' },
+      ])
     })
 
     test('a restart loses nothing: what is told around it is launched, when it was killed too', async () => {
