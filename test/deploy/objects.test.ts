@@ -219,3 +219,71 @@ describe('the templates that people launch', () => {
     for (const { variable } of templates.flatMap(surveyOf)) expect(text).toMatch(new RegExp(`\\b${variable}\\b`))
   })
 })
+
+describe('the objects of Event-Driven Ansible', () => {
+  const activations = listed('eda_rulebook_activations')
+  const rulebook = (name: unknown): string => readFileSync(join(ROOT, 'rulebooks', String(name)), 'utf8')
+
+  test('activate each rulebook of one generation, and none that starts a verb', () => {
+    const [generation = ''] = String(activations[0]?.['rulebook']).split('/')
+    const there = readdirSync(join(ROOT, 'rulebooks', generation)).map(file => `${generation}/${file}`)
+    expect(activations.map(each => String(each['rulebook'])).toSorted()).toEqual(there.toSorted())
+    for (const each of activations)
+      expect(each['enabled'], each.name).toBe(!/eda-/.test(String(each['rulebook'])))
+  })
+
+  test('give them every variable that they want', () => {
+    const [type] = listed('eda_credential_types') as unknown as { injectors: { extra_vars: Record<string, string> } }[]
+    const given = [...Object.keys(type?.injectors.extra_vars ?? {}), 'aap_organization']
+    for (const each of activations) {
+      const wanted = [...rulebook(each['rulebook']).matchAll(/\{\{ ([a-z]+_[a-z_]+)/g)].map(([, name = '']) => name)
+      expect(wanted.filter(name => !given.includes(name)), each.name).toEqual([])
+    }
+  })
+
+  test('launch only templates that are there, by an account that may', () => {
+    const may = holders('user', 'virtbridge-rulebooks', 'execute')
+    for (const each of activations) {
+      const launched = [...rulebook(each['rulebook']).matchAll(/run_job_template:\n\s+name: (.+)/g)].map(([, name]) => name)
+      expect(launched.length).toBeGreaterThan(0)
+      expect(launched.filter(name => name === undefined || !may.includes(name))).toEqual([])
+    }
+    expect(may.filter(name => !templates.some(template => template.name === name))).toEqual([])
+  })
+
+  test('name each other rightly', () => {
+    const names = (variable: string): readonly string[] => listed(variable).map(({ name }) => name)
+    for (const each of activations) {
+      expect(names('eda_projects')).toContain(each['project'])
+      expect(names('eda_decision_environments')).toContain(each['decision_environment'])
+      for (const name of each['eda_credentials'] as string[]) expect(names('eda_credentials')).toContain(name)
+    }
+  })
+})
+
+describe('environments', () => {
+  const text = (path: string): string => readFileSync(join(ROOT, path), 'utf8')
+  const inPlays = new Set(
+    readdirSync(join(ROOT, 'playbooks'), { recursive: true, encoding: 'utf8' })
+      .filter(name => name.endsWith('.yml') && name.includes('tasks'))
+      .flatMap(name => [...text(join('playbooks', name)).matchAll(/^\s+(?:name: )?([a-z_]+\.[a-z_]+)\.[a-z_]+:?$/gm)])
+      .map(([, collection = '']) => collection)
+      .filter(collection => collection !== 'ansible.builtin'),
+  )
+  /** Used when they are there, and else done without. */
+  const optional = ['redhat.rhel_system_roles', 'freeipa.ansible_freeipa']
+
+  test('of jobs have each collection that plays need, which the requirements of the project tell of', () => {
+    const { collections } = parse(text('deploy/execution-environment/requirements.yml')) as { collections: Entry[] }
+    const had = collections.map(({ name }) => name)
+    expect([...inPlays].filter(name => !had.includes(name) && !optional.includes(name))).toEqual([])
+    for (const name of [...had, ...inPlays]) expect(text('collections/requirements.yml')).toContain(name)
+    for (const name of had) expect(text('test/servers/bundle.ts')).toContain(`'${name.replace('.', '/')}'`)
+  })
+
+  test('are those that templates name', () => {
+    const known = listed('controller_execution_environments').map(({ name }) => name)
+    const named = templates.flatMap(({ execution_environment: own }) => (typeof own === 'string' ? [own] : []))
+    expect(new Set(named)).toEqual(new Set(known))
+  })
+})
