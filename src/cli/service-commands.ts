@@ -21,6 +21,7 @@ interface DemoArguments {
   readonly port: string
   readonly speed: string
   readonly kafka: string | boolean
+  readonly eda: string | boolean
 }
 
 /** The commands that run a bridge, or look at what one would run on: `serve`, `demo`, `check`. */
@@ -52,13 +53,25 @@ export function serviceCommands(program: Command, context: ProgramContext, setCo
     .option('--port <port>', 'where virtbridge listens, if it is free', '8080')
     .option('--speed <factor>', '2 is twice as fast', '1')
     .option('--kafka [brokers]', 'keep the log on these brokers (host:port, separated by commas), not in a file', '')
+    .option('--eda [file]', 'leave onboarding to a rulebook; the story begins when this file is there', '')
     .action(async (options: DemoArguments) => {
       if (options.kafka === true) program.error(`error: ${NO_BROKERS}`, { exitCode: EXIT.usage })
+      if (options.eda === true) program.error(`error: ${NO_RULEBOOK}`, { exitCode: EXIT.usage })
       const [{ runDemo }, { createLogger }] = await Promise.all([import('../demo/demo.ts'), telemetry()])
-      const logger = createLogger({ level: 'warn', people: true })
+      // What the demo asks of its own bridge is no news to who watches it.
+      const logger = createLogger({ level: 'warn', people: true, unaudited: true })
       const { dir, fresh = false, exitWhenDone = false } = options
       const kafka = typeof options.kafka === 'string' && options.kafka !== '' ? options.kafka.split(',') : []
-      const settings = { dir, fresh, exitWhenDone, kafka, port: Number(options.port), speed: Number(options.speed) }
+      const eda = typeof options.eda === 'string' ? options.eda : ''
+      const settings = {
+        dir,
+        fresh,
+        exitWhenDone,
+        kafka,
+        eda,
+        port: Number(options.port),
+        speed: Number(options.speed),
+      }
       await runDemo(settings, { env, logger, now, newId, terminal, signal })
     })
   program
@@ -85,5 +98,7 @@ export function serviceCommands(program: Command, context: ProgramContext, setCo
     })
 }
 
+const NO_RULEBOOK =
+  '--eda wants a file that says that a rulebook reads the events, which somebody else runs; only in a checkout, npm run demo -- --eda runs one'
 const NO_BROKERS =
   '--kafka wants the brokers of a Kafka, as in --kafka 127.0.0.1:9092; only in a checkout, npm run demo -- --kafka starts one of its own'

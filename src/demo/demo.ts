@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { relative } from 'node:path'
 import { openApi, type Api } from '../cli/api.ts'
 import { describe } from '../cli/events.ts'
@@ -7,10 +8,13 @@ import type { Event } from '../event/index.ts'
 import { createTopics } from '../log/kafka/index.ts'
 import { connectionOf, topicsOf } from '../open-log.ts'
 import { startService, type Surroundings } from '../service.ts'
-import { until } from '../waiting.ts'
+import { pause, until } from '../waiting.ts'
 import { openPlace } from './place.ts'
 import { FAILED, inventoryHosts, ONBOARDED, PATCHED, verbStatus, waitFor } from './progress.ts'
 import { startWorld, type World } from './world.ts'
+
+/** How often it is looked whether a rulebook reads, in ms. */
+const LOOK_MS = 100
 
 export interface DemoOptions {
   readonly dir: string
@@ -20,6 +24,8 @@ export interface DemoOptions {
   readonly speed: number
   /** Brokers that the log is kept on; none keeps it in a file. */
   readonly kafka: readonly string[]
+  /** Onboarding is left to a rulebook: the story begins when this file is there. Empty: the bridge onboards. */
+  readonly eda: string
 }
 
 /**
@@ -41,7 +47,7 @@ export async function runDemo(
         : 'a hub, two clusters and a controller, simulated over HTTP; virtbridge between them',
     ),
   )
-  await using world = await startWorld(place, options)
+  await using world = await startWorld(place, { ...options, eda: options.eda !== '' })
   const config = loadConfig(world.configFile)
   const { kafka } = config.log
   if (kafka !== undefined) {
@@ -57,7 +63,7 @@ export async function runDemo(
   const told = Promise.all(
     ['cluster', 'vm', 'day2'].map(stream => tellEvents(api, { stream, known: place.known }, terminal, stop)),
   )
-  const played = play(world, api, { terminal, signal: stop, dir: options.dir })
+  const played = play(world, api, { terminal, signal: stop, dir: options.dir, eda: options.eda })
   try {
     await Promise.race([
       service.ended,
@@ -74,7 +80,7 @@ export async function runDemo(
 async function play(
   world: World,
   api: Api,
-  scene: { terminal: Terminal; signal: AbortSignal; dir: string },
+  scene: { terminal: Terminal; signal: AbortSignal; dir: string; eda: string },
 ): Promise<void> {
   const { terminal, signal } = scene
   const say = (text: string): void => terminal.out(headline(terminal, text))
@@ -85,14 +91,29 @@ async function play(
     `the inventory is open with ${hosts.length} hosts; those that were there before are adopted, so nothing starts on them by itself`,
   )
   terminal.out(tryLines(world, scene.dir))
+  if (scene.eda !== '') await rulebookReads(scene.eda, say, signal)
   const told = world.fleet.story.play({ signal, tell: act => say(act.tell) })
   await waitFor(`${ONBOARDED} is onboarded`, async () => (await verbStatus(api, ONBOARDED, 'onboard')) === 'ok', signal)
-  if (!signal.aborted) say(`${ONBOARDED} is onboarded: news, reachable, the right guest, launched once`)
+  if (!signal.aborted) say(await onboardedLine(api, scene.eda !== ''))
   await waitFor(`${FAILED} fails`, async () => (await verbStatus(api, FAILED, 'onboard')) === 'failed', signal)
   if (!signal.aborted) say(`${FAILED} failed to onboard, and that is on record: virtbridge explain ${FAILED}`)
   if (!signal.aborted) await patch(api, say, signal)
   await told
   if (!signal.aborted) say('the story is told; the clusters live on until Ctrl-C')
+}
+
+/** The story begins when a rulebook reads what it is about. */
+async function rulebookReads(file: string, say: (text: string) => void, signal: AbortSignal): Promise<void> {
+  say('onboarding is left to a rulebook (driver: eda); waiting until one reads the events')
+  while (!existsSync(file) && !signal.aborted) await pause(LOOK_MS, signal)
+}
+
+/** What is told of the guest that was onboarded, and by whom. */
+async function onboardedLine(api: Api, eda: boolean): Promise<string> {
+  if (!eda) return `${ONBOARDED} is onboarded: news, reachable, the right guest, launched once`
+  const { runs } = (await api.get('/api/v1/runs')) as { runs: readonly { verb: string; asked_by: string }[] }
+  const by = runs.find(({ verb }) => verb === 'onboard')?.asked_by ?? 'nobody'
+  return `${ONBOARDED} is onboarded: its event went over Kafka to a rulebook, and the job that launched, by ${by}, is on record here`
 }
 
 async function patch(api: Api, say: (text: string) => void, signal: AbortSignal): Promise<void> {

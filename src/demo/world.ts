@@ -20,14 +20,24 @@ export interface World extends AsyncDisposable {
   readonly tokens: { readonly operator: { readonly path: string; readonly value: string } }
 }
 
+/** What somebody needs to run rulebooks beside a demo. */
+export interface ForRulebooks {
+  readonly controller: string
+  readonly token_file: string
+}
+
 /** The account of the bridge at the controller (deploy/aap/roles.yml). */
 const ACCOUNT = 'virtbridge'
+/** The account of rulebooks. */
+const RULEBOOKS = 'virtbridge-rulebooks'
 const OBJECTS = new URL('../../deploy/aap/', import.meta.url)
 
 interface WorldOptions {
   readonly port: number
   readonly speed: number
   readonly kafka: readonly string[]
+  /** Onboarding is left to a rulebook, which reads topics with the prefix that they usually have. */
+  readonly eda: boolean
 }
 
 /** Starts hub, clusters and controller, or goes on with those in the folder, and writes the bridge's configuration. */
@@ -36,16 +46,20 @@ export async function startWorld(place: Place, options: WorldOptions): Promise<W
   const operator = secretFile(place, 'token')
   const aap = secretFile(place, 'token-aap')
   const own = secretFile(place, 'token-controller')
+  const rulebooks = secretFile(place, 'token-rulebooks')
   const port = await rememberedPort(place, 'http', options.port)
   const bridgeUrl = `http://127.0.0.1:${port}`
   const fleet = stack.use(await startSimulatedFleet({ dir: place.fleetDir, speed: options.speed }))
   const controller = stack.use(
     await startSimulatedController({
       // As this project ships them: the demo's controller is set up as a real one would be.
-      objects: loadObjects(readObjectFiles(OBJECTS)),
+      objects: loadObjects(objects(options.eda)),
       dir: place.controllerDir,
       port: await rememberedPort(place, 'controller', 0),
-      tokens: { [own.value]: { user: ACCOUNT, scope: 'write', description: 'virtbridge' } },
+      tokens: {
+        [own.value]: { user: ACCOUNT, scope: 'write', description: 'virtbridge' },
+        [rulebooks.value]: { user: RULEBOOKS, scope: 'write', description: 'rulebooks' },
+      },
       origins: { virtbridge: { url: `${bridgeUrl}/api/v1/inventory`, token: aap.value } },
       outcome: (_host, variables) =>
         labelOf(variables) === OUTCOME_FAILED
@@ -54,7 +68,9 @@ export async function startWorld(place: Place, options: WorldOptions): Promise<W
     }),
   )
   writeFileSync(join(place.dir, 'bridge', 'hub.kubeconfig'), kubeconfig(fleet), { mode: 0o600 })
-  writeFileSync(place.configFile, config(fleet, controller, { port, kafka: kafkaOf(place, options.kafka) }))
+  const told: ForRulebooks = { controller: controller.url, token_file: rulebooks.path }
+  writeFileSync(join(place.dir, 'bridge', 'rulebooks.json'), JSON.stringify(told))
+  writeFileSync(place.configFile, config(fleet, controller, { port, ...logOf(place, options) }))
   const owned = stack.move()
   return {
     fleet,
@@ -83,18 +99,31 @@ function kubeconfig(fleet: SimulatedFleet): string {
   })
 }
 
-/** Topics of this demo alone, which `--fresh` leaves behind and forgets. */
-function kafkaOf(place: Place, brokers: readonly string[]): object {
-  if (brokers.length === 0) return {}
+/** As a site sets them up, but for one thing: where rulebooks launch, nobody else asks the controller to look for new hosts first. */
+function objects(eda: boolean): readonly unknown[] {
+  const files = readObjectFiles(OBJECTS) as readonly { controller_inventory_sources?: readonly object[] }[]
+  if (!eda) return files
+  return files.map(file => {
+    const { controller_inventory_sources: sources } = file
+    if (sources === undefined) return file
+    return { ...file, controller_inventory_sources: sources.map(source => ({ ...source, update_on_launch: true })) }
+  })
+}
+
+/** Topics of this demo alone, which `--fresh` leaves behind and forgets; those that rulebooks read have their usual names. */
+function logOf(place: Place, { kafka: brokers, eda }: WorldOptions): { kafka: object; verbs: object } {
+  const verbs = eda ? { verbs: { onboard: { driver: 'eda' } } } : {}
+  if (brokers.length === 0) return { kafka: {}, verbs }
   const name = secretFile(place, 'topics').value.slice(0, 8)
-  return { kafka: { brokers, topic_prefix: `virtbridge-demo-${name}`, partitions: 3, replicas: 1 } }
+  const prefix = eda ? 'virtbridge' : `virtbridge-demo-${name}`
+  return { kafka: { kafka: { brokers, topic_prefix: prefix, partitions: 3, replicas: 1 } }, verbs }
 }
 
 /** Nothing in it is special to the demo but short times, so that there is something to see. */
 function config(
   fleet: SimulatedFleet,
   controller: SimulatedController,
-  { port, kafka }: { port: number; kafka: object },
+  { port, kafka, verbs }: { port: number; kafka: object; verbs: object },
 ): string {
   return stringify({
     log: { path: 'virtbridge.db', validate_events: true, ...kafka },
@@ -127,6 +156,7 @@ function config(
       quiet_period_seconds: 10,
       poll_seconds: 0.5,
     },
+    ...verbs,
     dispatch: { coalesce_seconds: 2 },
     telemetry: { log_level: 'warn' },
   })

@@ -46,3 +46,21 @@ test('a line is JSON with its level in words and its time, lines below the level
 test('for people it goes to stderr, so that stdout is the answer of the command alone', () => {
   expect(logged(true, `logger.info({ cluster: 'prod-1' }, 'told')`).text).toBe('')
 })
+
+test('what is always written for the record is not, where nobody wants it; what is severe is', () => {
+  const { lines } = logged(
+    false,
+    `for (const unaudited of [false, true]) {
+       const one = createLogger({ level: 'warn', people: false, unaudited })
+       const audit = one.child({ unaudited }, { level: 'info' })
+       audit.info('asked')
+       audit.error('failed')
+     }`,
+  )
+  // Two loggers, each of which writes when it likes.
+  expect(lines.map(({ unaudited, msg }) => `${String(unaudited)} ${String(msg)}`).sort()).toEqual([
+    'false asked',
+    'false failed',
+    'true failed',
+  ])
+})

@@ -11,13 +11,16 @@ export interface Act {
   ops: readonly Op[]
 }
 
+/** By this label a guest asks the rulebooks to be onboarded, where they drive it (docs/eda.md); to virtbridge it says nothing. */
+const ASKS = { 'virtbridge.io/onboard': 'true' }
+
 /** The guest that is news and gets onboarded. */
 export const NEW_GUEST: Sketch & { cluster: ClusterName } = {
   cluster: 'prod-1',
   namespace: 'shop',
   name: 'rhel9-orders',
   os: 'rhel9',
-  labels: { tier: 'app', environment: 'prod' },
+  labels: { tier: 'app', environment: 'prod', ...ASKS },
 }
 
 /** The guest that is news and whose onboarding fails. */
@@ -26,7 +29,7 @@ export const FAILING_GUEST: Sketch & { cluster: ClusterName } = {
   namespace: 'shop',
   name: 'debian-cache',
   os: 'debian12',
-  labels: { tier: 'cache', environment: 'dev', [OUTCOME_LABEL]: OUTCOME_FAILED },
+  labels: { tier: 'cache', environment: 'dev', [OUTCOME_LABEL]: OUTCOME_FAILED, ...ASKS },
 }
 
 /** The guest that is deleted and made again under the same name. */
