@@ -155,6 +155,7 @@ export interface Snapshot extends KubeObject {
     readyToUse?: boolean
     sourceUID?: string
     creationTime?: string
+    sourceIndications?: readonly { indication: string; message: string }[]
     error?: { time: string; message: string }
     conditions?: readonly Condition[]
   }
@@ -162,7 +163,11 @@ export interface Snapshot extends KubeObject {
 
 /** A VirtualMachineRestore: it has no phase. */
 export interface Restore extends KubeObject {
-  spec: { target: { name: string; kind?: string }; virtualMachineSnapshotName: string }
+  spec: {
+    target: { name: string; kind?: string }
+    virtualMachineSnapshotName: string
+    targetReadinessPolicy?: string
+  }
   status?: { complete?: boolean; restoreTime?: string; conditions?: readonly Condition[] }
 }
 

@@ -3,8 +3,8 @@ import type { KubeObject } from '../kube/object.ts'
 import { CLAIMS, CLONES, RESTORES, SNAPSHOTS, VMS } from '../kube/resource.ts'
 import { VM_FINALIZER } from './boot.ts'
 import { FAILS_ANNOTATION } from './migration.ts'
-import type { Clone, Restore, Snapshot, Vm, VolumeSpec } from './objects.ts'
-import { hasCondition } from './objects.ts'
+import type { Clone, Restore, Snapshot, Vm, Vmi, VolumeSpec } from './objects.ts'
+import { hasCondition, runStrategyOf } from './objects.ts'
 import type { Step, View, Write } from './view.ts'
 import { paced } from './view.ts'
 
@@ -18,6 +18,7 @@ export const STORAGE_PACE = { bind: 300, snapshot: 1200, ready: 600, restore: 15
  * a DataVolume template without a claim     | its claim is created, then bound
  * a snapshot, new                           | InProgress
  * a snapshot in progress                    | Succeeded, and only then ready to use; or Failed, when its annotation says so
+ * a restore that is to stop a VM that runs  | the VM is made to stop, and stays so (targetReadinessPolicy StopTarget)
  * a restore, while the VM is down           | its disks are new claims of new names, the VM's spec names them, complete
  * a restore that is to fail                 | Failure
  * a clone                                   | a VM of the target's name is created; Succeeded
@@ -48,7 +49,11 @@ function nextOfClaims(view: View, vm: Vm): Step | null {
 function claim(vm: Vm, name: string): Write {
   const owner = { apiVersion: vm.apiVersion, kind: vm.kind, name: vm.metadata.name, uid: vm.metadata.uid }
   const metadata = { name, namespace: vm.metadata.namespace ?? '', ownerReferences: [owner] }
-  return { kind: 'create', resource: CLAIMS, draft: { metadata, spec: { accessModes: ['ReadWriteMany'] } } }
+  return {
+    kind: 'create',
+    resource: CLAIMS,
+    draft: { metadata, spec: { accessModes: ['ReadWriteMany'], resources: { requests: { storage: '30Gi' } } } },
+  }
 }
 
 function nextOfSnapshots(view: View, now: number): Step | null {
@@ -59,8 +64,15 @@ function nextOfSnapshots(view: View, now: number): Step | null {
     const writes = [update(SNAPSHOTS, { ...open, status: { ...open.status, ...status } })]
     return { stage: `snapshot ${uid} ${word}`, delayMs: paced(view, `${name} ${word}`, ms), writes }
   }
-  if (open.status?.phase === undefined)
-    return step('begin', 0, { phase: 'InProgress', readyToUse: false, sourceUID: view.vm.metadata.uid })
+  if (open.status?.phase === undefined) {
+    const sourceIndications = indicationsOf(view.vmi)
+    return step('begin', 0, {
+      phase: 'InProgress',
+      readyToUse: false,
+      sourceUID: view.vm.metadata.uid,
+      sourceIndications,
+    })
+  }
   const why = open.metadata.annotations?.[FAILS_ANNOTATION]
   if (why !== undefined) {
     const conditions = [condition('Failure', why)]
@@ -88,8 +100,14 @@ function nextOfRestores(view: View, vm: Vm, now: number): Step | null {
     const status = { complete: false, conditions: [condition('Failure', why)] }
     return { stage: `restore ${uid} fail`, delayMs, writes: [update(RESTORES, { ...open, status })] }
   }
-  // It waits for the guest to go down (targetReadinessPolicy WaitEventually).
-  if (view.vmi !== null) return null
+  if (view.vmi !== null) {
+    // Without that policy it waits for the guest to go down (WaitEventually).
+    if (open.spec.targetReadinessPolicy !== 'StopTarget' || runStrategyOf(vm) === 'Halted') return null
+    const { running: _older, ...spec } = vm.spec
+    const halted = vm.spec.running === undefined ? { ...spec, runStrategy: 'Halted' } : { ...spec, running: false }
+    const writes = [{ kind: 'update', resource: VMS, object: { ...vm, spec: halted }, part: 'main' } as const]
+    return { stage: `restore ${uid} stop`, delayMs: 0, writes }
+  }
   const status: Restore['status'] = {
     complete: true,
     restoreTime: kubeTime(now),
@@ -98,6 +116,13 @@ function nextOfRestores(view: View, vm: Vm, now: number): Step | null {
   const restored = withNewDisks(vm, uid)
   const writes = [{ kind: 'update', resource: VMS, object: restored, part: 'main' } as const]
   return { stage: `restore ${uid}`, delayMs, writes: [...writes, update(RESTORES, { ...open, status })] }
+}
+
+/** How consistent a snapshot is: of what runs, whether the agent held the file systems still. */
+function indicationsOf(vmi: Vmi | null): readonly { indication: string; message: string }[] {
+  if (vmi === null) return []
+  const agent = hasCondition(vmi.status?.conditions, 'AgentConnected') ? 'GuestAgent' : 'NoGuestAgent'
+  return ['Online', agent].map(indication => ({ indication, message: '' }))
 }
 
 /** KubeVirt gives restored disks names of their own, and notes on the VM which restore it was. */

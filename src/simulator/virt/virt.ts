@@ -129,8 +129,8 @@ function playedIn(store: Store): readonly Resource[] {
   return all.filter(resource => store.resources.includes(resource))
 }
 
-/** VM and VMI have one name; all else says whom it means. */
-function nameKey(object: KubeObject): string {
+/** Whom an object is about, as `namespace/name`: VM and VMI have one name; all else says whom it means. */
+export function nameKey(object: KubeObject): string {
   return `${refOf(object).namespace}/${nameOf(object)}`
 }
 

@@ -1,0 +1,173 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { faultOf, type Played } from '../guests/stage.ts'
+import { playLocally } from '../support/local-play.ts'
+import { startDocuments, startNetBox, type NetBox } from '../support/record-servers.ts'
+
+const TOKEN = 'token-of-netbox'
+const web = 'web-1.shop.prod-1'
+const db = 'db-1.shop.prod-1'
+const HOSTS: Record<string, Record<string, unknown>> = {
+  [web]: hostvars('web-1', 'uid-of-web', '10.1.2.1'),
+  [db]: hostvars('db-1', 'uid-of-db', '10.1.2.9'),
+}
+let netbox: NetBox
+let documents: Awaited<ReturnType<typeof startDocuments>>
+
+beforeAll(async () => {
+  netbox = await startNetBox(TOKEN)
+  documents = await startDocuments(TOKEN)
+})
+afterAll(async () => {
+  await netbox[Symbol.asyncDispose]()
+  await documents[Symbol.asyncDispose]()
+})
+
+/** A play on some hosts, with the credential for NetBox and none for a cluster. */
+function play(
+  verb: string,
+  hosts: readonly string[],
+  vars: Record<string, unknown> = {},
+  check = false,
+): Promise<Played> {
+  const env = { NETBOX_API: netbox.url, NETBOX_TOKEN: TOKEN, CMDB_AUTHORIZATION: `Token ${TOKEN}` }
+  const chosen = Object.fromEntries(hosts.map(host => [host, HOSTS[host] ?? {}]))
+  return playLocally(verb, { hosts: chosen, vars, check, env })
+}
+
+describe('ipam', { timeout: 300_000 }, () => {
+  test('in check mode says that it would reserve an address, and does not', async () => {
+    const ended = await play('ipam', [web], { ipam_state: 'reserved', ipam_prefix: '10.1.2.0/30' }, true)
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[web]).toMatchObject({ outcome: 'ok', check: true, changed: true, addresses: [] })
+    expect(netbox.rows('ip-addresses')).toEqual([])
+  })
+
+  test('reserves an address for each guest, the second time none', async () => {
+    const vars = { ipam_state: 'reserved', ipam_prefix: '10.1.2.0/30' }
+    const first = await play('ipam', [web], vars)
+    expect(faultOf(first)).toBe('')
+    expect(first.result[web]).toMatchObject({ ipam: 'reserved', addresses: ['10.1.2.1/30'], changed: true })
+    expect(first.stdout).not.toContain(TOKEN)
+    const again = await play('ipam', [web, db], vars)
+    expect(again.result[web]).toMatchObject({ addresses: ['10.1.2.1/30'], changed: false })
+    expect(again.result[db]).toMatchObject({ addresses: ['10.1.2.2/30'], changed: true })
+    expect(again.recap[web]).toMatchObject({ changed: 0 })
+  })
+
+  test('assigns the address that a guest has, the second time changes nothing', async () => {
+    const first = await play('ipam', [web], { ipam_dns_name: 'web-1.example.com' })
+    expect(faultOf(first)).toBe('')
+    expect(netbox.rows('ip-addresses')[0]).toMatchObject({
+      address: '10.1.2.1/30',
+      status: 'active',
+      description: web,
+      dns_name: 'web-1.example.com',
+      custom_fields: { virtbridge_vm_uid: 'uid-of-web' },
+    })
+    const again = await play('ipam', [web], { ipam_dns_name: 'web-1.example.com' })
+    expect(again.recap[web]).toMatchObject({ changed: 0 })
+    expect(again.result[web]).toMatchObject({ ipam: 'assigned', changed: false })
+  })
+
+  test('refuses a full prefix, an address of another guest, and one of nobody that it knows', async () => {
+    netbox.rows('ip-addresses').push(row(1, { address: '10.1.2.9/30', status: 'active', description: 'printer' }))
+    const nobody = await play('ipam', [db])
+    expect(messageOf(nobody, db)).toMatch(/10\.1\.2\.9 is in NetBox already .*printer.*ipam_adopt/)
+    const others = await play('ipam', [db], { ipam_address: '10.1.2.1', ipam_adopt: true })
+    expect(messageOf(others, db)).toMatch(/belongs to the VM with the uid uid-of-web/)
+    const mine = netbox.rows('ip-addresses').find(each => each.custom_fields['virtbridge_vm_uid'] === 'uid-of-db')
+    if (mine !== undefined) mine.custom_fields['virtbridge_vm_uid'] = 'uid-of-somebody'
+    const full = await play('ipam', [db], { ipam_state: 'reserved', ipam_prefix: '10.1.2.0/30' })
+    expect(messageOf(full, db)).toMatch(/has no address left/)
+    expect(netbox.rows('ip-addresses')).toHaveLength(3)
+  })
+
+  test('releases what the guest has, and nothing else', async () => {
+    const ended = await play('ipam', [web], { ipam_state: 'released' })
+    expect(ended.result[web]).toMatchObject({ ipam: 'released', addresses: ['10.1.2.1/30'], changed: true })
+    expect(netbox.rows('ip-addresses').map(({ address }) => address)).toEqual(['10.1.2.2/30', '10.1.2.9/30'])
+    const again = await play('ipam', [web], { ipam_state: 'released' })
+    expect(again.result[web]).toMatchObject({ addresses: [], changed: false })
+  })
+
+  test('says what is wrong with the field, the token, the server, and with a VM that nobody can be asked about', async () => {
+    const field = await play('ipam', [web], { ipam_field: 'no_such_field' })
+    expect(messageOf(field, web)).toMatch(/NetBox answered 400 .*Unknown field name 'no_such_field'/)
+    const hosts = { [web]: HOSTS[web] ?? {} }
+    const token = await playLocally('ipam', { hosts, env: { NETBOX_API: netbox.url, NETBOX_TOKEN: 'old' } })
+    expect(messageOf(token, web)).toBe('NetBox does not know the token of this job: renew its credential.')
+    const away = await play('ipam', [web], { ipam_url: 'http://127.0.0.1:9', rest_retries: 1, rest_delay: 1 })
+    expect(messageOf(away, web)).toMatch(/NetBox does not answer at http:\/\/127\.0\.0\.1:9: .*refused/)
+    const unknown = await play('ipam', [web], { guard_require_identity: true })
+    expect(messageOf(unknown, web)).toMatch(
+      /no access to the cluster prod-1, so that nobody knows whether the VM is still/,
+    )
+  })
+})
+
+describe('cmdb', { timeout: 300_000 }, () => {
+  test('notes a guest in NetBox, the second time changes nothing, and retires and removes it', async () => {
+    const vars = { cmdb_record: { owner: 'shop-team' } }
+    const first = await play('cmdb', [web], vars)
+    expect(faultOf(first)).toBe('')
+    const fields = { virtbridge_vm_uid: 'uid-of-web', owner: 'shop-team' }
+    expect(netbox.rows('virtual-machines')).toMatchObject([
+      { name: web, cluster: 3, status: 'active', custom_fields: fields },
+    ])
+    const again = await play('cmdb', [web], vars)
+    expect(again.recap[web]).toMatchObject({ changed: 0 })
+    const retired = await play('cmdb', [web], { ...vars, cmdb_state: 'retired' })
+    expect(retired.result[web]).toMatchObject({ cmdb: 'retired', changed: true })
+    expect(netbox.rows('virtual-machines')).toMatchObject([{ status: 'decommissioning' }])
+    const gone = await play('cmdb', [web], { cmdb_state: 'absent' })
+    expect(gone.result[web]).toMatchObject({ cmdb: 'absent', changed: true })
+    expect(netbox.rows('virtual-machines')).toEqual([])
+  })
+
+  test('refuses a record of another guest in NetBox, and takes one of nobody when it is told to', async () => {
+    const rows = netbox.rows('virtual-machines')
+    rows.push(row(2, { name: db, status: 'active', custom_fields: { virtbridge_vm_uid: 'uid-of-another' } }))
+    const taken = await play('cmdb', [db], { cmdb_adopt: true })
+    expect(messageOf(taken, db)).toMatch(/of the VM with the uid uid-of-another: retire or remove that one first/)
+    const [first] = rows
+    if (first !== undefined) first.custom_fields = { virtbridge_vm_uid: null }
+    expect(messageOf(await play('cmdb', [db]), db)).toMatch(/of no guest of virtbridge.*cmdb_adopt/)
+    expect(faultOf(await play('cmdb', [db], { cmdb_adopt: true }))).toBe('')
+    expect(rows).toMatchObject([{ id: 2, custom_fields: { virtbridge_vm_uid: 'uid-of-db' } }])
+  })
+
+  test('keeps a document of each guest, and leaves alone that of others', async () => {
+    const vars = { cmdb_kind: 'http', cmdb_url: `${documents.url}/records` }
+    const first = await play('cmdb', [web], vars)
+    expect(faultOf(first)).toBe('')
+    expect(documents.documents.get('/records/uid-of-web')).toMatchObject({
+      managed_by: 'virtbridge',
+      host: web,
+      uid: 'uid-of-web',
+    })
+    expect((await play('cmdb', [web], vars)).recap[web]).toMatchObject({ changed: 0 })
+    expect((await play('cmdb', [web], { ...vars, cmdb_state: 'retired' }, true)).result[web]).toMatchObject({
+      changed: true,
+    })
+    expect(documents.documents.get('/records/uid-of-web')).toMatchObject({ state: 'active' })
+    documents.documents.set('/records/uid-of-db', { managed_by: 'somebody' })
+    expect(messageOf(await play('cmdb', [db], { ...vars, cmdb_state: 'absent' }), db)).toMatch(
+      /managed by somebody, not by virtbridge/,
+    )
+    expect((await play('cmdb', [web], { ...vars, cmdb_state: 'absent' })).result[web]).toMatchObject({ changed: true })
+    expect([...documents.documents.keys()]).toEqual(['/records/uid-of-db'])
+  })
+})
+
+function hostvars(name: string, uid: string, address: string): Record<string, unknown> {
+  const vm = { kubevirt_cluster: 'prod-1', kubevirt_namespace: 'shop', kubevirt_name: { __ansible_unsafe: name } }
+  return { ...vm, kubevirt_uid: uid, kubevirt_address: address, kubevirt_os: { family: 'linux', id: 'debian' } }
+}
+
+function row(id: number, fields: Record<string, unknown>): { id: number; custom_fields: Record<string, unknown> } {
+  return { id, custom_fields: { virtbridge_vm_uid: null }, ...fields }
+}
+
+function messageOf(played: Played, host: string): string {
+  return (played.result[host] as { message: string }).message
+}
