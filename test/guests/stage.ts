@@ -23,6 +23,8 @@ export interface Asked {
   readonly check?: boolean
   /** A folder with programs that the machine of Ansible has beside its own. */
   readonly programs?: string
+  /** A folder with collections beside those of the bundle. */
+  readonly collections?: string
   /** What the inventory says of hosts beside what every host has. A host without a guest has an address that nobody has. */
   readonly hostvars?: Record<string, Record<string, unknown>>
 }
@@ -93,6 +95,7 @@ export class Stage implements AsyncDisposable {
       ANSIBLE_PIPELINING: '1',
       PYTHONDONTWRITEBYTECODE: '1',
       PATH: [asked.programs, this.#env['PATH']].filter(Boolean).join(':'),
+      ANSIBLE_COLLECTIONS_PATH: [asked.collections, this.#env['ANSIBLE_COLLECTIONS_PATH']].filter(Boolean).join(':'),
     }
     const ended = await this.network.run('ansible-playbook', args, { cwd: this.#folder, env })
     return { ...ended, recap: recapOf(ended.stdout), result: resultOf(ended.stdout) }

@@ -23,6 +23,7 @@ const DEBIAN = [
   'usr/lib/python3/dist-packages/apt',
   'srv/debian',
 ]
+const DATABASE = { 'etc/rpm/macros': '%_dbpath /var/lib/rpm\n' }
 const FOLDER_OF_REPOSITORIES: Readonly<Record<string, string>> = { redhat: 'etc/yum.repos.d', suse: 'etc/zypp/repos.d' }
 
 /** Debian packages the real dnf, with the plugin that says whether a reboot is needed. */
@@ -58,7 +59,7 @@ export function familyRecipe(family: Family): Recipe {
     why: `a Debian root with ${family.packages[0]}, which says that it is of the family ${family.name} (10 MB to download, 500 MB on disk)`,
     takes: '20 seconds',
     tools: guestRecipe.tools,
-    inputs: [...guestRecipe.inputs, ...DEBIAN, JSON.stringify(family)],
+    inputs: [...guestRecipe.inputs, ...DEBIAN, JSON.stringify([family, DATABASE])],
     async build(into, { say }) {
       const source = await provision(guestRecipe, { say })
       await run('cp', ['--archive', '--reflink=auto', `${source}/.`, into])
@@ -69,7 +70,10 @@ export function familyRecipe(family: Family): Recipe {
       const flags = ['--quiet', '--yes', '--no-install-recommends']
       await run('chroot', [into, 'apt-get', 'install', ...flags, ...family.packages])
       for (const path of DEBIAN) await rm(join(into, path), { recursive: true, force: true })
-      for (const [path, text] of Object.entries(family.release)) await writeFile(join(into, path), text)
+      // Debian keeps that of each user by itself.
+      await mkdir(join(into, 'etc/rpm'), { recursive: true })
+      for (const [path, text] of Object.entries({ ...family.release, ...DATABASE }))
+        await writeFile(join(into, path), text)
       await mkdir(join(into, FOLDER_OF_REPOSITORIES[family.name] ?? ''), { recursive: true })
     },
   }
