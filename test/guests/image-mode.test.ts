@@ -1,0 +1,95 @@
+import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { familyRecipe, redhat } from '../servers/family-root.ts'
+import { faultOf, Stage } from './stage.ts'
+
+const host = 'edge-1.shop.prod-1'
+const name = 'registry.example.com/rhel9:latest'
+let stage: Stage
+let root: string
+
+/** Not real are bootc and rpm-ostree, nor the file system that they keep: which of their commands run when, and what is made of their answers, is. */
+beforeAll(async () => {
+  stage = await Stage.set({ [host]: '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b' }, familyRecipe(redhat))
+  root = stage.guest(host).root
+  for (const tool of ['bootc', 'rpm-ostree']) {
+    await cp(join(import.meta.dirname, 'stand-ins/image.py'), join(root, 'usr/bin', tool))
+    await chmod(join(root, 'usr/bin', tool), 0o755)
+  }
+  await mkdir(join(root, 'sysroot'))
+  // /usr of an image has no room, and needs none.
+  const df =
+    '#!/bin/sh\n/usr/bin/df.real "$@" | case "$*" in *" /usr"*) sed "s/^\\([^ ]* *[0-9]* *[0-9]*\\) *[0-9]*/\\1 0/" ;; *) cat ;; esac\n'
+  await cp(join(root, 'usr/bin/df'), join(root, 'usr/bin/df.real'))
+  await writeFile(join(root, 'usr/bin/df'), df)
+})
+afterAll(() => stage[Symbol.asyncDispose]())
+
+describe.each(['bootc', 'rpm-ostree'])('a guest in image mode by %s', tool => {
+  beforeAll(async () => {
+    await writeFile(join(root, 'run/ostree-booted'), '')
+    await image({ tools: [tool], name, booted: 'sha256:old', registry: 'sha256:new' })
+  })
+
+  test('is told by its image in check mode, is updated for its next boot, and is not updated twice', async () => {
+    const tried = await stage.play('patch', { limit: [host], check: true })
+    expect(faultOf(tried)).toBe('')
+    expect(tried.result[host]).toMatchObject({ changed: true, packages: [], reboot: 'not_needed' })
+    expect(await callsOf(tool)).not.toContainEqual([tool, 'upgrade'])
+
+    const first = await stage.play('patch', { limit: [host] })
+    expect(faultOf(first)).toBe('')
+    expect(first.result[host]).toMatchObject({
+      changed: true,
+      packages: [{ name, from: 'sha256:old', to: 'sha256:new' }],
+      reboot: 'needed',
+    })
+    expect((await callsOf(tool)).map(call => call.slice(1).join(' ')).filter(each => each !== 'status --json')).toEqual(
+      ['upgrade --check', 'upgrade'],
+    )
+
+    const again = await stage.play('patch', { limit: [host] })
+    expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
+    expect(again.result[host]).toMatchObject({ changed: false, reboot: 'needed' })
+    expect(await callsOf(tool)).not.toContainEqual([tool, 'upgrade'])
+  })
+
+  test('boots what was staged, when it is rebooted as needed', async () => {
+    const ended = await stage.play('reboot', {
+      limit: [host],
+      vars: { reboot_policy: 'if_required', reboot_timeout: 60 },
+    })
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[host]).toMatchObject({ reboot: 'done' })
+    await writeFile(join(root, 'run/ostree-booted'), '')
+    const after = await stage.play('precheck', { limit: [host] })
+    expect(faultOf(after)).toBe('')
+    expect(after.result[host]).toMatchObject({ updates: [], updates_count: 0 })
+    expect(JSON.parse(await readFile(join(root, 'var/lib/image.json'), 'utf8'))).toMatchObject({ booted: 'sha256:new' })
+  })
+})
+
+test('a choice of packages is refused before anything is fetched', async () => {
+  await image({ tools: ['bootc'], name, booted: 'sha256:old', registry: 'sha256:new' })
+  await callsOf('bootc')
+  const ended = await stage.play('patch', { limit: [host], vars: { patch_exclude: ['kernel'] } })
+  expect(ended.result[host]).toMatchObject({
+    outcome: 'failed',
+    message: expect.stringContaining('in image mode') as string,
+  })
+  expect(await callsOf('bootc')).not.toContainEqual(['bootc', 'upgrade'])
+})
+
+function image(is: object): Promise<void> {
+  return writeFile(join(root, 'var/lib/image.json'), JSON.stringify(is))
+}
+
+/** How a tool was called since this was asked last, in order. */
+async function callsOf(tool: string): Promise<readonly (readonly string[])[]> {
+  const file = join(root, 'var/log/image-calls.jsonl')
+  const text = await readFile(file, 'utf8').catch(() => '')
+  await rm(file, { force: true })
+  const calls = text.split('\n').filter(Boolean)
+  return calls.map(line => JSON.parse(line) as string[]).filter(([called]) => called === tool)
+}
