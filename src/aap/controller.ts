@@ -1,4 +1,5 @@
 import { cancel } from './cancel.ts'
+import { course, type Course } from './course.ts'
 import { discover, type Discovery } from './discovery.ts'
 import { failureReasons, type FailureReason } from './failure-reason.ts'
 import { hosts, type ControllerHost } from './host.ts'
@@ -36,6 +37,7 @@ export interface Controller extends AsyncDisposable {
   jobsOn(inventory: Pick<Inventory, 'id'>, after: number | null): Promise<JobsOn>
   hostSummaries(ref: Pick<JobRef, 'url'>): Promise<HostSummary[]>
   failureReasons(ref: Pick<JobRef, 'url'>): Promise<Map<string, FailureReason>>
+  course(ref: Pick<JobRef, 'url'>, after: number): Promise<Course>
   cancel(ref: Pick<JobRef, 'url'>): Promise<'cancelled' | 'not_cancellable'>
 }
 
@@ -62,6 +64,7 @@ export function openController(options: ControllerOptions): Controller {
     jobsOn: async (inventory, after) => jobsOn(session, await base(), inventory.id, after),
     hostSummaries: ref => hostSummaries(session, ref),
     failureReasons: ref => failureReasons(session, ref),
+    course: (ref, after) => course(session, ref, after),
     cancel: ref => cancel(session, ref),
     [Symbol.asyncDispose]: () => session[Symbol.asyncDispose](),
   }

@@ -18,5 +18,6 @@ export { originalOf, type Followed, type Job, type JobRef, type Marked } from '.
 export { LOOK_PAGE, type JobsOn } from './jobs-on.ts'
 export type { HostSummary } from './summary.ts'
 export type { FailureReason } from './failure-reason.ts'
+export type { Course, CourseEvent } from './course.ts'
 export { reconcile, strangers, type HostOutcome } from './reconcile.ts'
 export { rightGuest, type ExpectedGuest, type StaleGuest } from './right-guest.ts'

@@ -2,6 +2,7 @@ import type { HostResult, Run } from '../day2/index.ts'
 import { Fault } from '../errors.ts'
 import { pause } from '../waiting.ts'
 import type { Api } from './api.ts'
+import { courseLines, type Shown as Course } from './course.ts'
 import { hostsOf, type Selection } from './selection.ts'
 import { paint, table, type Terminal } from './terminal.ts'
 
@@ -20,7 +21,11 @@ export interface RunOptions extends Selection {
 
 interface Shown extends Run {
   readonly results: readonly HostResult[]
+  readonly progress?: Course | null
 }
+
+/** How often the bridge is told that somebody watches, in looks. */
+const WATCH_LOOKS = 40
 
 const LOOK_EVERY_MS = 500
 /** How long a command may wait to be taken in by the dispatcher, in looks. */
@@ -115,9 +120,19 @@ async function startOne(
 /** Waits until the run has ended, telling each change of its status. */
 async function followRun(api: Api, id: string, terminal: Terminal, signal: AbortSignal): Promise<Shown> {
   let said = ''
+  let course: Course | null = null
+  let watched = -Infinity
   for (let look = 0; !signal.aborted; look += 1) {
     const run = await lookAt(api, id, look < TAKE_IN_LOOKS)
     if (run?.status === 'finished') return run
+    // Nobody else reads how it goes: it costs the controller requests.
+    if (terminal.interactive && run?.status === 'following' && look - watched >= WATCH_LOOKS) {
+      watched = look
+      await api.post(`/api/v1/runs/${encodeURIComponent(id)}/watch`, {})
+    }
+    const told = run?.progress ?? null
+    if (told !== null) for (const line of courseLines(course, told, terminal)) terminal.err(line)
+    course = told ?? course
     const now = run === null ? 'waits for the dispatcher' : standing(run)
     if (now !== said) terminal.err(paint(terminal, 'dim', `  ${now}`))
     said = now

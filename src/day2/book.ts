@@ -85,6 +85,8 @@ export class Book {
   /** The end of a run, in one append. `nowhere`: what it comes to when it was about no host. */
   async end(run: Run, outcomes: Outcomes, message: string, nowhere: RunOutcome = 'refused'): Promise<void> {
     const end = finished(run, outcomes, message, { ledger: this.ledger, now: this.#now(), nowhere })
+    if (this.ledger.progress(run.id) !== undefined)
+      await this.append([{ stream: 'state.runs', key: `progress/${run.id}`, value: null }])
     // Only a job of others may be about more hosts than one append takes; the run itself is last, and events keep their ids.
     for (let from = 0; from < end.entries.length; from += END_RECORDS)
       await this.append(end.entries.slice(from, from + END_RECORDS))

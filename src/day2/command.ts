@@ -2,7 +2,7 @@ import type { Selection, Verb } from './run.ts'
 import type { Variables } from './variables.ts'
 
 /** A wish of a person, on the stream `commands`. */
-export type Command = RunCommand | CancelCommand | LookCommand | ConfirmCommand | ConfirmLossCommand
+export type Command = RunCommand | CancelCommand | WatchCommand | LookCommand | ConfirmCommand | ConfirmLossCommand
 
 export interface RunCommand {
   /** 2 when it has variables or is a dry run: a program of before would launch it without the one, or in earnest. */
@@ -28,6 +28,15 @@ export interface CancelCommand {
   readonly id: string
   readonly run: string
   readonly asked_by: string
+  readonly at: number
+}
+
+/** Somebody watches a run, for a minute from now on: how its job goes is looked at host by host. */
+export interface WatchCommand {
+  readonly schema: 1
+  readonly kind: 'watch'
+  readonly id: string
+  readonly run: string
   readonly at: number
 }
 

@@ -15,6 +15,7 @@ import { Onlooker, type Onlooking } from './onlooker.ts'
 import { plan, type Policy, SHARES, type VerbPolicy, whyNotOnboard } from './plan.ts'
 import { buried, forgotten, planned } from './record.ts'
 import { newRun, SELF, type Verb, WAITS } from './run.ts'
+import { Spectator } from './spectator.ts'
 import { type Patience, standsStill } from './step.ts'
 import { Wishes } from './wishes.ts'
 
@@ -64,6 +65,7 @@ export class Dispatcher {
   readonly #follower: Follower
   readonly #onlooker: Onlooker | null
   readonly #wishes: Wishes
+  readonly #spectator: Spectator
   readonly #waitingSince = new Map<string, number>()
   /** Runs that were moved on since the last look at everything. */
   readonly #stepped = new Set<string>()
@@ -76,7 +78,8 @@ export class Dispatcher {
     this.#options = options
     this.#book = new Book(options)
     const lookup = new Lookup(options.controller, options.place, options)
-    const parts = { ...options, lookup, book: this.#book }
+    this.#spectator = new Spectator({ ...options, book: this.#book })
+    const parts = { ...options, lookup, book: this.#book, spectator: this.#spectator }
     this.#launcher = new Launcher(parts)
     this.#wishes = new Wishes(parts)
     this.#onlooker =
@@ -125,6 +128,8 @@ export class Dispatcher {
       this.#book.onRecord(this.#follower.turn(followed)),
     ])
     if (!polls) return look && this.turn(signal)
+    const following = this.#options.ledger.active().filter(run => run.status === 'following')
+    await this.#book.onRecord(this.#spectator.turn(following))
     await this.#tellStuck()
     await this.#tidy()
     return true

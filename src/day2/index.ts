@@ -17,6 +17,7 @@ export { type Policy, plan, type VerbPolicy, whyNotNow, whyNotOnboard } from './
 export type * from './command.ts'
 export { MAX_VARIABLES, MAX_VARIABLES_BYTES, type Variables, variablesDigest, variablesFault } from './variables.ts'
 export * from './run.ts'
+export type { HostProgress, Progress } from './progress.ts'
 export { RESULT_SCHEMA } from './result-schema.ts'
 export { COMMAND_SCHEMA, LEDGER_SCHEMA, refuseNewerCommands } from './version.ts'
 export type { Onlooking } from './onlooker.ts'

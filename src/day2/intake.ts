@@ -6,7 +6,7 @@ import { type Caps, fitting, NO_LOAD, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
 import { admit, type VerbPolicy } from './plan.ts'
 import { finished, planned } from './record.ts'
-import type { CancelCommand, RunCommand } from './command.ts'
+import type { CancelCommand, RunCommand, WatchCommand } from './command.ts'
 import { MAX_VARIABLES_UNDER_WAY_BYTES, variablesFault } from './variables.ts'
 import { newRun, type Run, type RunHost, VERB_PATTERN } from './run.ts'
 
@@ -40,6 +40,13 @@ export function readCancel(value: unknown): CancelCommand | null {
   const { kind, schema, run, asked_by } = value as Record<string, unknown>
   const readable = kind === 'cancel' && schema === 1 && typeof run === 'string' && typeof asked_by === 'string'
   return readable ? (value as CancelCommand) : null
+}
+
+/** What a value of the stream of commands says of who watches a run; null when it says nothing of it, or can not be read. */
+export function readWatch(value: unknown): WatchCommand | null {
+  const { kind, schema, run, at } = value as Record<string, unknown>
+  const readable = kind === 'watch' && schema === 1 && typeof run === 'string' && typeof at === 'number'
+  return readable ? (value as WatchCommand) : null
 }
 
 /** The run as its end is asked for; or, in one phrase, why there is nothing to end. The first who asked is remembered. Pure. */

@@ -1,6 +1,7 @@
 import { type EventLog, type Loss, type Position, refuseNewer, START, type Stored } from '../log/index.ts'
 import { type Baseline, BASELINE_KEY, lostLedger, whyNoLaunch } from './baseline.ts'
 import { Holders } from './holders.ts'
+import type { Progress } from './progress.ts'
 import type { HostResult, Run, Verb, VerbRecord } from './run.ts'
 import { LEDGER_SCHEMA } from './version.ts'
 
@@ -23,7 +24,7 @@ export interface SeenJobs {
   readonly after: number
 }
 
-type Value = Run | HostResult | VerbRecord | CommandPosition | SeenJobs | Baseline
+type Value = Progress | Run | HostResult | VerbRecord | CommandPosition | SeenJobs | Baseline
 
 /** What the ledger says, for deciding and for answering. */
 export interface LedgerView {
@@ -40,6 +41,8 @@ export interface LedgerView {
   verbsOf(uid: string): readonly VerbRecord[]
   verbs(): Iterable<VerbRecord>
   results(run: string): readonly HostResult[]
+  /** How far the job of a run is; undefined when nobody watched it, or it has ended. */
+  progress(run: string): Progress | undefined
   readonly commands: Position
   /** Why nothing may be launched at all, in one sentence; empty when the ledger is whole, or a person has confirmed that it is gone. */
   readonly lost: string
@@ -55,6 +58,7 @@ export class Ledger implements LedgerView {
   /** Names of verbs that anything was ever done by, sorted: few, so that a VM without one needs no room. */
   #verbNames: readonly string[] = []
   readonly #results = new Map<string, Map<string, HostResult>>()
+  readonly #progress = new Map<string, Progress>()
   readonly #holders = new Holders()
   readonly #jobs = new Map<number, string>()
   readonly #losses: () => readonly Loss[]
@@ -116,6 +120,10 @@ export class Ledger implements LedgerView {
     return [...(this.#results.get(run)?.values() ?? [])]
   }
 
+  progress(run: string): Progress | undefined {
+    return this.#progress.get(run)
+  }
+
   /** Finished runs beyond the `keep` newest, oldest first. Runs of others push out none of ours. */
   expired(keep = KEPT_RUNS): readonly Run[] {
     const finished = [...this.#runs.values()].filter(run => run.status === 'finished')
@@ -149,6 +157,7 @@ export class Ledger implements LedgerView {
     if (kind === BASELINE_KEY) this.#baseline = (value as Baseline | null)?.at ?? 0
     else if (kind === 'position') this.#commands = (value as CommandPosition | null)?.position ?? START
     else if (kind === 'seen') this.#seenJobs = (value as SeenJobs | null)?.after ?? null
+    else if (kind === 'progress') set(this.#progress, id, value as Progress | null)
     else if (kind === 'vm') this.#applyVerb(id, rest, value as VerbRecord | null)
     else if (kind === 'run' && more.length === 0) this.#applyRun(id, value as Run | null)
     else if (kind === 'run') this.#applyResult(id, rest, value as HostResult | null)

@@ -3,9 +3,10 @@ import type { Entry, EventLog } from '../log/index.ts'
 import type { Book } from './book.ts'
 import type { Caps } from './caps.ts'
 import type { RunCommand } from './command.ts'
-import { cancelled, readCancel, readCommand, runOf } from './intake.ts'
+import { cancelled, readCancel, readCommand, readWatch, runOf } from './intake.ts'
 import type { VerbPolicy } from './plan.ts'
 import { runEntry } from './record.ts'
+import type { Spectator } from './spectator.ts'
 import type { Verb } from './run.ts'
 
 /** Commands taken in at one go. */
@@ -17,6 +18,7 @@ interface Parts {
   readonly book: Book
   readonly verbs: ReadonlyMap<Verb, VerbPolicy>
   readonly caps: Caps
+  readonly spectator: Spectator
   readonly now: () => number
 }
 
@@ -40,6 +42,8 @@ export class Wishes {
         key: 'position/commands',
         value: { schema: 1, kind: 'position', position: entry.position },
       }
+      const watched = readWatch(entry.value)
+      if (watched !== null) this.#parts.spectator.watch(watched.run, watched.at)
       const command = readCommand(entry.value)
       look ||= isLook(entry.value)
       const unread = typeof command === 'string'

@@ -302,3 +302,19 @@ describe('the stream of commands', () => {
     expect(world.runs()).toHaveLength(101)
   })
 })
+
+test('runs beyond those that are to be kept are forgotten a hundred at a turn, the oldest first', async () => {
+  await using world = await startWorld({ keepRuns: 10 })
+  const wish = { verb: 'patch', template: PATCH, askedBy: 'ops', reason: '', hosts: [] }
+  for (let number = 0; number < 250; number += 1) {
+    const run = newRun({ ...wish, id: uuid(number) }, number)
+    world.ledger.apply(runEntry({ ...run, status: 'finished', finished_at: number }))
+  }
+  const left: number[] = []
+  for (let turn = 0; turn < 4; turn += 1) {
+    await world.turn()
+    left.push(world.ledger.runs.size)
+  }
+  expect(left).toEqual([150, 50, 10, 10])
+  expect(Math.min(...world.runs().map(run => run.finished_at))).toBe(240)
+})

@@ -64,6 +64,7 @@ export interface WorldOptions {
   readonly onlooking?: Onlooking
   readonly pollMs?: number
   readonly caps?: Partial<Caps>
+  readonly keepRuns?: number
   readonly outcome?: OutcomeOf
   readonly requestTimeoutMs?: number
   /** Changes what the controller is loaded with. */
@@ -214,7 +215,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
 
   /** A dispatcher on what the log says now. */
   async begin(wrap: Pick<WorldOptions, 'logOf' | 'controllerOf'>): Promise<void> {
-    const { policy, patchDriver, verbs = {}, patience, onlooking, caps, approach } = this.#options
+    const { policy, patchDriver, verbs = {}, patience, onlooking, caps, keepRuns, approach } = this.#options
     const log = wrap.logOf?.(this.log) ?? this.log
     const { ledger } = await loadLedger(log)
     this.ledger = ledger
@@ -232,6 +233,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
       ]),
       caps: { jobs: 100, jobsPerTemplate: 100, hostsPerCluster: 10_000, hostsPerNode: 10_000, ...caps },
       patience: { ...PATIENCE, ...patience },
+      ...(keepRuns === undefined ? {} : { keepRuns }),
       ...(onlooking === undefined ? {} : { onlooking }),
       ...(approach === undefined ? {} : { waysTo: record => waysTo(record, [USUAL_APPROACH, approach]) }),
       pollMs: this.#options.pollMs ?? 1,

@@ -75,3 +75,50 @@ describe('the end of a run', () => {
     expect(await commands(desk)).toEqual([])
   })
 })
+
+describe('who watches a run', () => {
+  test('says so once in a while: a command for each, and none of a run that has ended or that is not there', async () => {
+    let now = NOW
+    await using desk = await openDesk({ now: () => now })
+    desk.run({ id: uuid(1), status: 'following' })
+    desk.run({ id: uuid(2), status: 'finished' })
+    const say = async (id: string) =>
+      (await desk.post(`/api/v1/runs/${id}/watch`, {}, bearer(TOKENS.reader))).statusCode
+    expect([await say(uuid(1)), await say(uuid(1)), await say(uuid(2)), await say(uuid(3))]).toEqual([
+      202, 202, 202, 404,
+    ])
+    now += 20_000
+    expect(await say(uuid(1))).toBe(202)
+    const commands = (await desk.log.page('commands', '0', 10)).map(entry => entry.value)
+    expect(commands).toMatchObject([
+      { kind: 'watch', run: uuid(1), at: NOW },
+      { kind: 'watch', run: uuid(1), at: NOW + 20_000 },
+    ])
+  })
+
+  test('is remembered of so many runs and no more', async () => {
+    await using desk = await openDesk({ limits: { token: { burst: 5_000, perSecond: 5_000 } } })
+    for (let number = 0; number <= 1_000; number += 1) desk.run({ id: uuid(number), status: 'following' })
+    const say = (number: number) => desk.post(`/api/v1/runs/${uuid(number)}/watch`, {}, bearer(TOKENS.reader))
+    for (let number = 0; number <= 1_000; number += 1) await say(number)
+    await say(1_000)
+    await say(0)
+    let count = 0
+    for (let page = await desk.log.page('commands', '0', 500); page.length > 0;) {
+      count += page.length
+      page = await desk.log.page('commands', page.at(-1)?.position ?? '', 500)
+    }
+    expect(count).toBe(1_002)
+  })
+
+  test('reads how far it is host by host, and nothing once nobody watches', async () => {
+    await using desk = await openDesk()
+    desk.run({ id: uuid(1), status: 'following' })
+    const read = async () => (await desk.get(`/api/v1/runs/${uuid(1)}`)).json<{ progress: object | null }>().progress
+    expect(await read()).toBeNull()
+    const hosts = [{ host: 'web-1.shop.prod-1', state: 'runs', done: 3, changed: 1, task: 'Update' }]
+    const value = { schema: 1, kind: 'progress', run: uuid(1), at: NOW, task: 'Reboot', after: 9, hosts }
+    desk.ledger.apply({ key: `progress/${uuid(1)}`, value })
+    expect(await read()).toEqual({ at: NOW, task: 'Reboot', hosts })
+  })
+})

@@ -102,7 +102,12 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['inventory/group', 'MAX_GROUP_NAME', 400, 'inventory/group-rule', 'and of bounded length'],
   ['config/file-changes', 'MAX_WAITS', 20, 'config/file-changes', 'that never comes to rest'],
   ['config/verb-schema', 'MAX_VERBS', 100, 'config/verb', 'more than a hundred verbs'],
-  // What a person may ask of a job.
+  // What a person may ask of a job, and see of it.
+  ['day2/dispatcher', 'FORGOTTEN_AT_ONCE', 100, 'day2/commands', 'are forgotten a hundred at a turn'],
+  ['day2/spectator', 'MAX_WATCHED', 20, 'day2/progress', 'costs at most two requests a turn'],
+  ['day2/spectator', 'MAX_LOOKS', 2, 'day2/progress', 'costs at most two requests a turn'],
+  ['day2/progress', 'MAX_TASK', 80, 'day2/progress', 'eighty characters are kept'],
+  ['http/routes/run-watch', 'MAX_SAID', 1_000, 'http/run-wishes', 'remembered of so many runs'],
   ['day2/variables', 'MAX_VARIABLES', 200, 'day2/variables', 'are refused when they say'],
   ['day2/variables', 'MAX_VARIABLES_BYTES', 1_000_000, 'day2/variables', 'are refused when they say'],
   ['day2/variables', 'MAX_VARIABLE_DEPTH', 16, 'day2/variables', 'are refused when they say'],

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { FastifyInstance } from 'fastify'
 import { v5 as uuid5 } from 'uuid'
 import {
+  type LedgerView,
   MAX_VARIABLES,
   type Run,
   type RunCommand,
@@ -135,7 +136,7 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
   app.get<{ Params: { id: string } }>('/api/v1/runs/:id', one, request => {
     const { scope } = requireRight(request, 'read')
     const run = runFor(parts, request.params.id, scope)
-    return { ...run, results: parts.ledger.results(run.id) }
+    return { ...run, results: parts.ledger.results(run.id), progress: progressOf(parts.ledger, run.id) }
   })
 }
 
@@ -146,6 +147,14 @@ export function runFor(parts: Pick<AppParts, 'ledger'>, id: string, scope: Scope
   throw new Problem(404, 'no_run', `no run has the id ${id}`, {
     hint: 'it may not have been taken in yet; GET /api/v1/runs lists them',
   })
+}
+
+/** How far the job of a run is, as its readers get it; null when it is not watched, or has ended. */
+function progressOf(ledger: Pick<LedgerView, 'progress'>, run: string): object | null {
+  const progress = ledger.progress(run)
+  if (progress === undefined) return null
+  const { at, task, hosts } = progress
+  return { at, task, hosts }
 }
 
 /** A run is told of to who may know of every VM of it. */

@@ -26,26 +26,31 @@ const OF_OUTCOME = {
   unreachable: { event: 'runner_on_unreachable', event_display: 'Host Unreachable', failed: true, changed: false },
 } as const
 
-/** The events of a job, made from its results whenever they are asked for. None until the controller has taken them in. */
-export function jobEvents(job: Job): JobEvent[] {
-  const results = job.event_processing_finished ? (job.run?.results ?? []) : []
-  if (results.length === 0) return []
-  const changed = results.some(({ outcome }) => outcome === 'changed')
-  const plain = { failed: false, changed: false, host: null, host_name: '', task: '', stdout: '' }
+/**
+ * The events of a job, made from its results whenever they are asked for: all of them once the controller has taken them in; while it
+ * runs those of hosts where it is done.
+ */
+export function jobEvents(job: Job, now = 0): JobEvent[] {
+  const all = [...(job.run?.results ?? [])].sort((a, b) => (a.at ?? 0) - (b.at ?? 0))
+  const over = job.event_processing_finished
+  const results = over ? all : job.status === 'running' ? all.filter(({ at }) => at !== undefined && at <= now) : []
+  if (all.length === 0 || (!over && job.status !== 'running')) return []
   const play = { playbook: job.playbook, play: 'all', play_pattern: 'all', pattern: 'all', name: 'all' }
   return [
-    { ...plain, event: 'playbook_on_start', event_display: 'Playbook Started', event_data: { playbook: job.playbook } },
-    { ...plain, event: 'playbook_on_play_start', event_display: 'Play Started (all)', event_data: play },
+    { ...PLAIN, event: 'playbook_on_start', event_display: 'Playbook Started', event_data: { playbook: job.playbook } },
+    { ...PLAIN, event: 'playbook_on_play_start', event_display: 'Play Started (all)', event_data: play },
     ...results.map(result => hostEvent(job, result)),
-    {
-      ...plain,
-      event: 'playbook_on_stats',
-      event_display: 'Playbook Complete',
-      changed,
-      event_data: stats(job, results),
-    },
+    ...(over ? [recap(job, results)] : []),
     // Ids are the job's own: no two jobs share one, and none is ever used again.
   ].map((event, index) => ({ ...event, id: job.id * 100_000 + index + 1, counter: index + 1 }))
+}
+
+const PLAIN = { failed: false, changed: false, host: null, host_name: '', task: '', stdout: '' }
+
+function recap(job: Job, results: readonly HostResult[]): Omit<JobEvent, 'id' | 'counter'> {
+  const changed = results.some(({ outcome }) => outcome === 'changed')
+  const event_data = stats(job, results)
+  return { ...PLAIN, event: 'playbook_on_stats', event_display: 'Playbook Complete', changed, event_data }
 }
 
 function hostEvent(job: Job, { host, host_name, outcome, message }: HostResult): Omit<JobEvent, 'id' | 'counter'> {

@@ -74,6 +74,8 @@ export type HostResult = {
   host_name: string
   outcome: 'ok' | 'changed' | 'failed' | 'unreachable'
   message: string
+  /** When it is done there. */
+  at?: number
 }
 
 /**

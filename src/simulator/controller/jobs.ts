@@ -148,7 +148,7 @@ function getEvents(call: Call): Reply {
   const job = readableJob(call)
   return listReply(call, {
     model: 'JobEvent',
-    rows: jobEvents(job),
+    rows: jobEvents(job, call.now),
     columns: eventColumns,
     render: event => renderEvent(call, job, event, jobSummary(call, job)),
   })

@@ -89,7 +89,13 @@ function run(
     longest = Math.max(longest, outcome === 'hang' ? Infinity : ms)
     Object.assign(artifacts, brought)
     if (outcome !== 'hang') {
-      results.push({ host: host.id, host_name: host.name, outcome, message: message ?? MESSAGES[outcome] })
+      results.push({
+        host: host.id,
+        host_name: host.name,
+        outcome,
+        message: message ?? MESSAGES[outcome],
+        at: now + ms,
+      })
     }
   }
   const failed = results.some(({ outcome }) => outcome === 'failed' || outcome === 'unreachable')
