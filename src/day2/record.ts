@@ -140,6 +140,7 @@ function verbAfter(run: Run, host: RunHost, result: HostResult, ledger: LedgerVi
   const record = { ...verbRecord(run, verb, host, at), status, detail }
   const last = ledger.verb(host.uid, verb)
   if (status !== 'refused') {
+    if (isOlder(run, last, ledger)) return []
     // Others may launch two at once on a VM: what ends first is no news of what still runs.
     const another = last !== undefined && last.run !== run.id && last.status === 'running'
     return [another ? verbEntry(last, record) : verbEntry(record)]
@@ -147,6 +148,20 @@ function verbAfter(run: Run, host: RunHost, result: HostResult, ledger: LedgerVi
   if (last?.run !== run.id) return []
   const ran = lastThatRan(last)
   return [verbEntry(ran ?? { ...record, refusals: last.refusals + (run.asked_by === SELF ? 1 : 0) })]
+}
+
+/** Runs of others that were first seen within this time were seen by the same look. */
+const SAME_LOOK_MS = 60_000
+
+/**
+ * Whether a job of others began before the one that spoke last of this VM. Those that ran while nobody looked end in any order here, and
+ * the ids of jobs tell theirs; only within one look, as a controller that is set up anew counts from the beginning.
+ */
+function isOlder(run: Run, last: VerbRecord | undefined, ledger: LedgerView): boolean {
+  const other = last === undefined || last.run === run.id ? undefined : ledger.runs.get(last.run)
+  if (run.external === undefined || other?.external === undefined || other.job === null || run.job === null)
+    return false
+  return other.job.id > run.job.id && Math.abs(other.created_at - run.created_at) < SAME_LOOK_MS
 }
 
 /** What to go back to when nothing runs after all. */

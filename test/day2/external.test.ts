@@ -102,6 +102,55 @@ describe('a job is of others', () => {
   })
 })
 
+describe('a job of break glass', () => {
+  const runOf = (more: Partial<Job>): Run =>
+    externalRun(job(more), { fleet, verbs: new Map([['Fix', 'patch']]), reason: 'launched from the controller' }, NOW)
+
+  test.each([
+    ['Break glass | Patch', 'patch'],
+    ['Break glass | Ssh Keys', 'ssh_keys'],
+    ['Fix', 'patch'],
+    ['Break glass', ''],
+    ['Break glass | ', ''],
+    ['Break glass | patch it all', ''],
+    ['Nightly Break glass | Patch', ''],
+  ])('from the template %j does %j', (name, verb) => {
+    expect(runOf({ name }).verb).toBe(verb)
+  })
+
+  test('is on record with why it was done, as plain text', () => {
+    expect(runOf({}).reason).toBe('launched from the controller')
+    expect(runOf({ breakGlass: 'the bridge\u0007 is down' }).reason).toBe('break glass: the bridge  is down')
+    expect(runOf({ breakGlass: 'x'.repeat(1_000) }).reason).toHaveLength(256)
+  })
+
+  test('that ran while nobody looked does not speak over one that ran after it, in whatever order they are told', () => {
+    for (const order of [
+      [7, 8],
+      [8, 7],
+    ]) {
+      const ledger = new Ledger()
+      for (const id of order) {
+        const run = runOf({ id, name: 'Break glass | Patch' })
+        const outcome = id === 8 ? ('ok' as const) : ('failed' as const)
+        const end = finished(run, new Map([[one ?? '', { outcome, detail: '' }]]), '', { ledger, now: NOW })
+        for (const entry of end.entries) if (entry.stream === 'state.runs') ledger.apply(entry)
+      }
+      expect(ledger.verb('uid-web-1', 'patch')?.status, order.join()).toBe('ok')
+    }
+  })
+
+  test('that only looked is a dry run, which did nothing to its VM', () => {
+    expect([runOf({}).check, runOf({ check: true }).check]).toEqual([undefined, true])
+    const run = runOf({ check: true })
+    const { entries } = finished(run, new Map([[run.hosts[0]?.host ?? '', { outcome: 'ok', detail: '' }]]), '', {
+      ledger: new Ledger(),
+      now: NOW,
+    })
+    expect(entries.filter(({ key }) => key.startsWith('vm/'))).toEqual([])
+  })
+})
+
 describe('the next look begins', () => {
   const at = (seconds: number): string => new Date(NOW + seconds * 1000).toISOString()
   test.each<[string, readonly (readonly [number, number])[], boolean, number]>([
