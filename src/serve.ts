@@ -13,7 +13,7 @@ import {
 import { onboardPolicy, verbPolicies } from './dispatch.ts'
 import { CurrentInventory } from './current-inventory.ts'
 import { Fault, messageOf } from './errors.ts'
-import { buildApp, type Check, ConsumerRegister, createAuthenticator } from './http/index.ts'
+import { buildApp, type Check, ConsumerRegister, createAuthenticator, limitsFrom } from './http/index.ts'
 import { stalenessOf, type StaleLimits, type VerbStatus } from './inventory/index.ts'
 import type { EventStream, Stored } from './log/index.ts'
 import { DAY_MS } from './open-log.ts'
@@ -59,12 +59,15 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
       const rival = current.cache.rivalOf(record)
       const named = rival === '' || told(rival) ? rival : 'another VM'
       const staleness = stalenessOf(fleet.clusters.get(record.cluster), limits, now())
-      return explain(record, { host, fleet, ledger, policy, staleness, rival: named }, now())
+      const profile = current.cache.profileWhy(record)
+      return explain(record, { host, fleet, ledger, policy, staleness, rival: named, profile }, now())
     },
     verbs: verbPolicies(config),
     parseSelector,
     history,
     consumers,
+    limits: limitsFrom(config.http.limits),
+    trustedProxies: config.http.trusted_proxies,
     controllerConfigured: config.controller !== undefined,
     expected,
     checks,

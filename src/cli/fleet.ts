@@ -1,6 +1,7 @@
 import type { ClusterRecord } from '../cluster/index.ts'
 import type { Explanation } from '../day2/index.ts'
 import type { Api } from './api.ts'
+import { profileLines } from './profile-lines.ts'
 import { paint, table, type Terminal } from './terminal.ts'
 
 interface VmSummary {
@@ -82,6 +83,7 @@ export async function printExplanation(api: Api, host: string, json: boolean, te
     `enabled         ${mark(found.inventory.enabled)}: ${found.inventory.because}`,
     `launch now      ${mark(found.launch.possible)}: ${found.launch.because}`,
     `onboard by self ${mark(found.onboard.due)}: ${found.onboard.because}`,
+    ...(found.profile === null ? [] : profileLines(found.profile)),
     ...found.verbs.map(
       verb =>
         `${verb.verb.padEnd(15)} ${verb.status}${verb.detail === '' ? '' : `: ${verb.detail}`} (run ${verb.run}, by ${verb.asked_by}, ${new Date(verb.at).toISOString()})`,

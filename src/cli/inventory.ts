@@ -1,6 +1,7 @@
 import { Fault } from '../errors.ts'
 import type { Why } from '../inventory/index.ts'
 import type { Api } from './api.ts'
+import { profileLines } from './profile-lines.ts'
 import { paint, type Terminal } from './terminal.ts'
 
 /** The inventory document as it is; of one host its variables, none of one that is not there, as the script protocol of Ansible asks. */
@@ -51,18 +52,6 @@ function linesOf(why: Why, terminal: Terminal): readonly string[] {
   }
   if (why.closed.length > 0) lines.push(`closed          nobody gets it now, because of ${why.closed.join(', ')}`)
   return lines
-}
-
-function profileLines({ chain, because, variables }: NonNullable<Why['profile']>): readonly string[] {
-  const [name = 'none', ...above] = [...chain].reverse()
-  return [
-    `profile         ${[name, ...above].join(', below ')}`,
-    ...because.map(reason => `                ${reason}`),
-    ...variables.map(({ name: variable, from, over }) => {
-      const instead = over.length === 0 ? '' : `, not of ${over.join(', ')}`
-      return `variable        ${variable}: of ${from}${instead}`
-    }),
-  ]
 }
 
 function pathOf(view: string): string {

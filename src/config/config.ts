@@ -3,7 +3,7 @@ import type { KubevirtCoreConfig } from './kubevirt-core-schema.ts'
 /** The configuration after validation, with every default filled in. Durations are in the unit their key names. */
 export interface Config {
   readonly log: LogConfig
-  readonly http: { readonly listen: string; readonly tokens: readonly TokenConfig[] }
+  readonly http: HttpConfig
   readonly clusters: readonly ClusterConfig[]
   readonly hubs: readonly HubConfig[]
   readonly watch: WatchConfig
@@ -58,6 +58,21 @@ export type Secret = { readonly env: string } | { readonly file: string }
  */
 export const RIGHTS = ['read', 'run', 'admin', 'notify'] as const
 export type Right = (typeof RIGHTS)[number]
+
+export interface HttpConfig {
+  readonly listen: string
+  readonly tokens: readonly TokenConfig[]
+  /** Addresses and ranges. */
+  readonly trusted_proxies: readonly string[]
+  readonly limits: {
+    readonly token_requests_per_second: number
+    readonly token_burst: number
+    readonly stranger_requests_per_second: number
+    readonly stranger_burst: number
+    readonly large_answers: number
+    readonly large_answers_per_token: number
+  }
+}
 
 export interface TokenConfig {
   readonly name: string

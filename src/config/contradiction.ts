@@ -1,3 +1,4 @@
+import ipaddr from 'ipaddr.js'
 import { messageOf } from '../errors.ts'
 import type { Config, HubConfig, KafkaConfig } from './config.ts'
 import type { ConfigFault } from './fault.ts'
@@ -10,6 +11,7 @@ export function contradictions(config: Config): readonly ConfigFault[] {
   return [
     ...clusterFaults(config),
     ...httpFaults(config.http),
+    ...proxyFaults(config.http),
     ...timeFaults(config),
     ...twice(entries('inventory.views', config.inventory.views), 'the name is its place in the URL'),
     ...twice(entries('inventory.networks', config.inventory.networks), 'each has its own'),
@@ -81,6 +83,26 @@ function httpFaults({ listen, tokens }: Config['http']): readonly ConfigFault[] 
       message: `listening on ${host} without a token would show the fleet to everybody`,
       hint: 'add a token, or listen on 127.0.0.1',
     })
+  }
+  return faults
+}
+
+function proxyFaults({ trusted_proxies: proxies, limits }: Config['http']): readonly ConfigFault[] {
+  const faults: ConfigFault[] = []
+  for (const [index, proxy] of proxies.entries()) {
+    const path = `http.trusted_proxies.${index}`
+    const isRange = ipaddr.isValidCIDR(proxy)
+    if (!isRange && !ipaddr.isValid(proxy)) {
+      const message = `"${proxy}" is no address and no range of addresses`
+      faults.push({ path, message, hint: 'as 10.128.0.7 or 10.128.0.0/14' })
+    } else if (isRange && ipaddr.parseCIDR(proxy)[1] === 0) {
+      const message = `${proxy} is everybody, so that who asks could say to be anybody`
+      faults.push({ path, message, hint: 'name the proxies, or the network that they alone are in' })
+    }
+  }
+  if (limits.large_answers_per_token > limits.large_answers) {
+    const message = `there are ${limits.large_answers} in all`
+    faults.push({ path: 'http.limits.large_answers_per_token', message, hint: 'at most http.limits.large_answers' })
   }
   return faults
 }

@@ -14,6 +14,7 @@ import {
   whole,
 } from './schema-part.ts'
 import { verbs } from './verb-schema.ts'
+import { httpLimits } from './http-schema.ts'
 import { profile } from './profile-schema.ts'
 import { network, view } from './view-schema.ts'
 
@@ -59,6 +60,7 @@ export const CONFIG_SCHEMA = {
         100,
         token(),
       ),
+      ...httpLimits(),
     }),
     clusters: list('Clusters that are watched directly.', 1000, cluster()),
     hubs: list('Hubs of Open Cluster Management (ACM), whose managed clusters are watched.', 20, hub()),

@@ -1,5 +1,5 @@
 import type { FleetView } from '../fleet/index.ts'
-import { isReady, type Staleness, unreachableReason } from '../inventory/index.ts'
+import { isReady, type ProfileWhy, type Staleness, unreachableReason } from '../inventory/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import type { LedgerView } from './ledger.ts'
 import { type Policy, whyNotNow, whyNotOnboard } from './plan.ts'
@@ -20,6 +20,8 @@ export interface Explanation {
   readonly inventory: { readonly enabled: boolean; readonly because: string }
   readonly launch: { readonly possible: boolean; readonly because: string }
   readonly onboard: { readonly due: boolean; readonly because: string }
+  /** Which profile it has, and why; null where no profiles are configured. */
+  readonly profile: ProfileWhy | null
   readonly verbs: readonly VerbRecord[]
   readonly waiting: readonly { readonly fact: string; readonly until: string }[]
   readonly last_event: string
@@ -36,10 +38,11 @@ export function explain(
     staleness: Staleness
     /** The host with a better claim to its address; empty when there is none. */
     rival?: string
+    profile?: ProfileWhy | null
   },
   now: number,
 ): Explanation {
-  const { fleet, ledger, policy, staleness, rival = '' } = world
+  const { fleet, ledger, policy, staleness, rival = '', profile = null } = world
   const cluster = fleet.clusters.get(record.cluster)
   const disabled = unreachableReason(record, staleness, rival !== '')
   const notNow = whyNotNow(record, { clusters: fleet.clusters, ledger })
@@ -57,6 +60,7 @@ export function explain(
       because: notNow || (rival === '' ? 'ready, and no run holds it' : `${rival} has the better claim to its address`),
     },
     onboard: { due: notOnboarded === '', because: notOnboarded || 'it is news, and reachable' },
+    profile,
     verbs: ledger.verbsOf(record.uid),
     waiting: record.waiting.map(waiting => ({ fact: waiting.fact, until: new Date(waiting.due).toISOString() })),
     last_event: record.last_event,

@@ -16,7 +16,6 @@ import { lossRoutes } from './routes/losses.ts'
 import { probeRoutes } from './routes/probes.ts'
 import { historyRoutes } from './routes/history.ts'
 import { notificationRoutes } from './routes/notifications.ts'
-import { runWatchRoute } from './routes/run-watch.ts'
 import { runWishRoutes } from './routes/run-wishes.ts'
 import { runRoutes } from './routes/runs.ts'
 
@@ -26,6 +25,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   const limits = { ...LIMITS, ...parts.limits }
   const app = Fastify({
     logger: false,
+    trustProxy: [...(parts.trustedProxies ?? [])],
     ...serverOptions(limits),
     return503OnClosing: false,
     forceCloseConnections: true,
@@ -56,7 +56,6 @@ export function buildApp(parts: AppParts): FastifyInstance {
   consumerRoutes(app, parts)
   runRoutes(app, parts)
   runWishRoutes(app, parts)
-  runWatchRoute(app, parts)
   notificationRoutes(app, parts)
   historyRoutes(app, parts)
   lossRoutes(app, parts)

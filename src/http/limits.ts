@@ -55,6 +55,23 @@ export const LIMITS: HttpLimits = {
   stalledFollowerMs: 600_000,
 }
 
+/** The usual limits, but for what configuration says. */
+export function limitsFrom(said: {
+  readonly token_requests_per_second: number
+  readonly token_burst: number
+  readonly stranger_requests_per_second: number
+  readonly stranger_burst: number
+  readonly large_answers: number
+  readonly large_answers_per_token: number
+}): HttpLimits {
+  return {
+    ...LIMITS,
+    token: { burst: said.token_burst, perSecond: said.token_requests_per_second },
+    stranger: { burst: said.stranger_burst, perSecond: said.stranger_requests_per_second },
+    large: { ...LIMITS.large, all: said.large_answers, each: said.large_answers_per_token },
+  }
+}
+
 /** How often late requests are looked for. */
 const LOOK_MS = 5_000
 

@@ -36,6 +36,8 @@ export interface AppParts {
   readonly metrics: Metrics
   /** How much is taken from clients, where it is not as usual. */
   readonly limits?: Partial<HttpLimits>
+  /** Addresses and ranges of proxies whose word counts for who asks; left out: nobody's. */
+  readonly trustedProxies?: readonly string[]
   readonly logger: Logger
   readonly version: string
   readonly now: () => number

@@ -24,7 +24,19 @@ test('everything but the clusters has a default', () => {
       max_size_takes_audit: false,
       validate_events: false,
     },
-    http: { listen: '127.0.0.1:8080', tokens: [] },
+    http: {
+      listen: '127.0.0.1:8080',
+      tokens: [],
+      trusted_proxies: [],
+      limits: {
+        token_requests_per_second: 200,
+        token_burst: 1_000,
+        stranger_requests_per_second: 10,
+        stranger_burst: 100,
+        large_answers: 32,
+        large_answers_per_token: 8,
+      },
+    },
     clusters: [
       { name: 'a', kubeconfig: '/etc/v/k', context: '', in_cluster: false, allow_exec: false, cluster_sets: [] },
     ],

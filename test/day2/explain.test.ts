@@ -39,6 +39,7 @@ describe('a VM is explained from what is recorded', () => {
       inventory: { enabled: true, because: 'it runs, its agent answers and it has an address' },
       launch: { possible: true, because: 'ready, and no run holds it' },
       onboard: { due: true, because: 'it is news, and reachable' },
+      profile: null,
       verbs: [],
       waiting: [],
       last_event: 'event-of-uid-web-1',

@@ -8,6 +8,7 @@ export const EXPLANATION = {
   inventory: { enabled: true, because: '' },
   launch: { possible: true, because: '' },
   onboard: { due: true, because: '' },
+  profile: null,
   verbs: [],
   waiting: [],
   last_event: '',

@@ -111,6 +111,29 @@ describe('a turnstile', () => {
 })
 
 describe('who comes too often', () => {
+  test('from behind a proxy that is trusted is from whom the proxy says; of others the header is not read', async () => {
+    await using desk = await openDesk({
+      limits: { stranger: { burst: 1, perSecond: 0.1 } },
+      trustedProxies: ['10.0.0.0/8', '192.0.2.1'],
+    })
+    const status = async (from: string, forwarded?: string): Promise<number> => {
+      const headers = forwarded === undefined ? {} : { 'x-forwarded-for': forwarded }
+      return (await desk.app.inject({ url: '/api/v1/vms', remoteAddress: from, headers })).statusCode
+    }
+    expect([await status('10.1.2.3', '198.51.100.7'), await status('10.1.2.3', '198.51.100.7')]).toEqual([401, 429])
+    // Another behind the same proxies, also when he says to come from the first.
+    expect(await status('192.0.2.1', '198.51.100.7, 198.51.100.8, 10.9.9.9')).toBe(401)
+    expect([await status('203.0.113.1', '198.51.100.9'), await status('203.0.113.1', '198.51.100.10')]).toEqual([
+      401, 429,
+    ])
+    const lines = desk.logged.map(line => JSON.parse(line) as Record<string, unknown>)
+    expect(lines.flatMap(line => (line['audit'] === 'request' ? [line['from']] : []))).toEqual([
+      '198.51.100.7',
+      '198.51.100.8',
+      '203.0.113.1',
+    ])
+  })
+
   test('with a token is told when to come back; others, strangers and probes are let through', async () => {
     await using desk = await openDesk({ limits: { token: { burst: 2, perSecond: 1 } } })
     const asked = [await desk.get('/api/v1/vms'), await desk.get('/api/v1/vms'), await desk.get('/api/v1/vms')]
