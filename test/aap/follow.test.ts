@@ -232,6 +232,55 @@ describe('why a host failed', () => {
   })
 })
 
+describe('how a job goes', () => {
+  const told = (changes: object) => ({
+    id: 1,
+    event: 'runner_on_ok',
+    host_name: '',
+    task: 'Update',
+    changed: false,
+    event_data: {},
+    ...changes,
+  })
+
+  test('is asked for from where it was read to, by one request, and a failure that the play ignores is none', async () => {
+    const events = [
+      told({ id: 1, counter: 8, event: 'playbook_on_task_start' }),
+      told({ id: 2, counter: 9, host_name: 'vm1', changed: true }),
+      told({ id: 3, counter: 10, host_name: 'vm2', event: 'runner_on_failed', event_data: { ignore_errors: true } }),
+      told({ id: 4, counter: 11, host_name: 'vm3', event: 'runner_on_failed', task: 'x\u001b[31m\ny' }),
+      told({ id: 5, counter: 12, host_name: 'vm4', event: 'runner_on_unreachable' }),
+    ]
+    answer(
+      '/api/v2/jobs/38/job_events/',
+      { ...listOf(...events), next: '/api/v2/jobs/38/job_events/?page=2' },
+      {
+        counter__gt: '7',
+        event__in: 'playbook_on_task_start,runner_on_ok,runner_on_failed,runner_on_unreachable,runner_on_skipped',
+        order_by: 'counter',
+        page_size: '200',
+      },
+    )
+    await using controller = controllerFor()
+    const { events: read, after, more } = await controller.course({ url: '/api/v2/jobs/38/' }, 7)
+    expect([after, more]).toEqual([12, true])
+    expect(read.map(({ kind, host, changed }) => [kind, host, changed])).toEqual([
+      ['task', '', false],
+      ['ok', 'vm1', true],
+      ['ok', 'vm2', false],
+      ['failed', 'vm3', false],
+      ['unreachable', 'vm4', false],
+    ])
+    expect(read[3]?.task).not.toMatch(/[\n\u001b]/)
+  })
+
+  test('is nothing new when there is none: the next question begins where this one did', async () => {
+    answer('/api/v2/jobs/38/job_events/', listOf())
+    await using controller = controllerFor()
+    expect(await controller.course({ url: '/api/v2/jobs/38/' }, 7)).toEqual({ events: [], after: 7, more: false })
+  })
+})
+
 describe('a marker', () => {
   test('is found with the launch it was given to', async () => {
     replayDiscovery()

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import type { Finding } from '../../src/check.ts'
+import { loadObjects, readObjectFiles, startSimulatedController } from '../../src/simulator/controller/index.ts'
 import { onPlural } from '../../src/simulator/kube/faults.ts'
 import { VIEW } from '../../src/simulator/kube/access.ts'
 import { HUB_RESOURCES } from '../../src/simulator/kube/resource.ts'
@@ -65,6 +66,42 @@ test('a cluster that is proven to have no KubeVirt is a warning, as the inventor
   const outcome = await check({ clusters: [{ name: 'bare', kubeconfig: file, context: 'bare' }] })
   expect(outcome).toMatchObject({ code: 0 })
   expect(outcome.out).toContain('warn  cluster bare: KubeVirt is not installed there, so it has no VMs')
+})
+
+test('the template of each configured verb is looked at, whoever launches it: what a rulebook does not need is not asked of its own', async () => {
+  const token = 'a-token-of-the-controller'
+  await using controller = await startSimulatedController({
+    objects: loadObjects(readObjectFiles(new URL('../../deploy/aap/', import.meta.url))),
+    tokens: { [token]: { user: 'virtbridge', scope: 'write', description: 'virtbridge' } },
+  })
+  controller.setPrompt('Day2 | Verify', 'skip_tags', false)
+  controller.setPrompt('Day2 | Precheck', 'skip_tags', false)
+  controller.setPrompt('Day2 | Configure', 'limit', false)
+  const outcome = await check({
+    controller: { url: controller.url, token: { file: await fileIn(folder, 'aap-token', token) } },
+    verbs: {
+      reboot: {},
+      our_own: {},
+      precheck: {},
+      verify: { driver: 'eda' },
+      configure: { driver: 'eda' },
+      ssh_keys: { driver: 'off' },
+    },
+  })
+  const of = (verb: string): readonly string[] => outcome.out.split('\n').filter(line => line.includes(`(${verb})`))
+  expect(outcome.code).toBe(3)
+  expect(of('patch')).toEqual(['ok    job template "Day2 | Patch" (patch): prompts for limit, variables and skip tags'])
+  expect(of('reboot')).toEqual([
+    expect.stringMatching(/^ok .*"Day2 \| Reboot" \(reboot\): prompts for limit, variables and/),
+  ])
+  expect(of('our_own')).toEqual([
+    expect.stringMatching(/^FAIL .*"Day2 \| Our Own" \(our_own\): .*knows no job template/),
+  ])
+  expect(of('precheck')).toEqual([expect.stringMatching(/^FAIL .*does not prompt for skip tags/)])
+  expect(of('verify')).toEqual([expect.stringMatching(/^ok .*prompts for limit and variables; a rulebook launches it/)])
+  expect(of('configure')).toEqual([expect.stringMatching(/^FAIL .*does not prompt for a limit/)])
+  expect(outcome.out).toContain('ok    verb ssh_keys: its driver is off: nobody launches it')
+  expect(outcome.out).not.toContain(token)
 })
 
 test('for programs it is one JSON array, with the same exit code', async () => {

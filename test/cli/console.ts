@@ -27,7 +27,12 @@ export async function virtbridge(
 }
 
 /** Starts a command line that goes on until it is disposed. */
-export function start(args: readonly string[], env: Record<string, string> = {}, yes = false): Running {
+export function start(
+  args: readonly string[],
+  env: Record<string, string> = {},
+  yes = false,
+  interactive = false,
+): Running {
   const [lines, errors, stop] = [[] as string[], [] as string[], new AbortController()]
   const done = runProgram(args, {
     env,
@@ -38,7 +43,7 @@ export function start(args: readonly string[], env: Record<string, string> = {},
       out: text => void lines.push(text),
       err: text => void errors.push(text),
       colours: false,
-      interactive: false,
+      interactive,
       ask: () => Promise.resolve(yes),
     },
   })

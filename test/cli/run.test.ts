@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { History } from '../../src/day2/index.ts'
 import { hostEvent } from '../../src/day2/event.ts'
 import { newRun } from '../../src/day2/run.ts'
@@ -6,7 +6,7 @@ import { viewOfAll } from '../../src/inventory/view.ts'
 import { guest, hostOf, meant, uuid } from '../day2/guest.ts'
 import { type Desk, NOW, openDesk, TOKENS } from '../http/desk.ts'
 import { fileIn, temporaryFolder } from '../support/bridge.ts'
-import { type Outcome, virtbridge } from './console.ts'
+import { type Outcome, start, virtbridge } from './console.ts'
 
 const history = new History(null)
 let desk: Desk
@@ -156,3 +156,38 @@ test('explain takes a host with and without the word vm, and no two of them', as
   expect(worded.out).toBe(plain.out)
   expect((await ask('explain', hostOf('web-1'), hostOf('web-2'))).code).toBe(2)
 })
+
+test.each([
+  ['a terminal', true],
+  ['a program', false],
+])('how a job goes is told to %s: %s', async (_, interactive) => {
+  await using running = start(
+    ['run', 'patch', '--limit', hostOf('db-1'), '--yes', '--key', String(interactive)],
+    env,
+    true,
+    interactive,
+  )
+  await vi.waitFor(() => expect(running.errors.join('\n')).toMatch(/^run /), WAIT)
+  const id = running.errors[0]?.slice('run '.length) ?? ''
+  const host = meant(guest('db-1'))
+  desk.run({ id, status: 'following', job: { id: 14, url: '' }, hosts: [host] })
+  const hosts = [{ host: host.host, state: 'runs', done: 3, changed: 1, task: 'Update' }]
+  const value = { schema: 1, kind: 'progress', run: id, at: NOW, task: '', after: 9, hosts }
+  if (interactive) desk.ledger.apply({ key: `progress/${id}`, value })
+  const told = (): string => running.errors.join('\n')
+  await vi.waitFor(
+    () => expect(told()).toContain(interactive ? 'db-1.shop.prod-1: 3 done, 1 changed: Update' : 'job 14'),
+    WAIT,
+  )
+  desk.run({ id, status: 'finished', outcome: 'ok', hosts: [host] })
+  expect(await running.done).toBe(0)
+  const watched = (await desk.log.page('commands', '0', 200)).filter(({ value }) => isWatch(value, id))
+  expect(watched).toHaveLength(interactive ? 1 : 0)
+})
+
+const WAIT = { timeout: 20_000, interval: 50 }
+
+function isWatch(value: unknown, run: string): boolean {
+  const command = value as { kind?: string; run?: string }
+  return command.kind === 'watch' && command.run === run
+}
