@@ -16,6 +16,7 @@ import { lossRoutes } from './routes/losses.ts'
 import { probeRoutes } from './routes/probes.ts'
 import { historyRoutes } from './routes/history.ts'
 import { notificationRoutes } from './routes/notifications.ts'
+import { runWatchRoute } from './routes/run-watch.ts'
 import { runWishRoutes } from './routes/run-wishes.ts'
 import { runRoutes } from './routes/runs.ts'
 
@@ -56,6 +57,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   consumerRoutes(app, parts)
   runRoutes(app, parts)
   runWishRoutes(app, parts)
+  runWatchRoute(app, parts)
   notificationRoutes(app, parts)
   historyRoutes(app, parts)
   lossRoutes(app, parts)

@@ -127,6 +127,24 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
       variables: { type: 'object', description: 'What its job gets; of a run that has ended up to 4 KB' },
       check: { ...FLAG, description: 'A dry run' },
       selection: { type: 'object', description: 'How its hosts were said, when not by name' },
+      progress: {
+        type: ['object', 'null'],
+        description: 'How far its job is, while it runs and somebody watches it',
+        required: ['at', 'task', 'hosts'],
+        properties: {
+          at: INSTANT,
+          task: { ...STRING, description: 'The task that the play is at; empty when that is not known' },
+          hosts: listOf(
+            closed({
+              host: STRING,
+              state: { enum: ['waits', 'runs', 'failed', 'unreachable'] },
+              done: COUNT,
+              changed: COUNT,
+              task: { ...STRING, description: 'The last one that is done there' },
+            }),
+          ),
+        },
+      },
     },
     [...Object.keys(RUN), 'hosts', 'left_out', 'results'],
   ),
