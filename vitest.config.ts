@@ -5,6 +5,7 @@ const PARTS = [
   'test/aap/{ambiguity,exchanges,follow,inventory,jobs-on,launch,lookup,protocol,redaction,session-pace,token-expiry,trust}.test.ts',
   'test/cli/**/*.test.ts',
   'test/cluster/{clock,keep,life,watch}.test.ts',
+  'test/deploy/check.test.ts',
   'test/day2/{bell,cancel,commands,dispatcher,external-run,history,lost-answer,lost-ledger,model,off-record,paused,progress,preflight-age}.test.ts',
   'test/http/**/*.test.ts',
   'test/kube/**/*.test.ts',
