@@ -18,7 +18,7 @@ export interface Case {
 type VmEvent = Event<VmEventData>
 type Look = Parameters<Story['look']>[2]
 
-const ASKING = { onboard: 'true', configure: '2026-11-21', patch: 'CHG-1042' } as const
+const ASKING = { onboard: 'true', configure: '2026-11-21', patch: 'CHG-1042', offboard: 'CHG-1043' } as const
 type Asked = keyof typeof ASKING
 
 /** Labels that ask for these verbs. */
@@ -40,6 +40,11 @@ export class Guest {
       boot === null ? null : aVmi({ key, uid: `boot-${this.uid}`, owner: this.uid, ...boot })
     this.#story.look(part, running, how).wait(HOLDS.unreachable)
     return this
+  }
+
+  /** It is asked to stop, and does. */
+  stop(labels: Record<string, string> = {}): this {
+    return this.look({ labels, status: 'Stopped', runStrategy: 'Halted' }, null)
   }
 
   gone(how: Look = {}): this {

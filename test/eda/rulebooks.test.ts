@@ -87,7 +87,7 @@ test('no event makes both families do the same: the one launches verbs, the othe
     return [...new Set(rules.map(rule => String(launchOf(rule)?.['name'])))].toSorted()
   }
   expect(launched('bridge-')).toEqual(['Rulebooks | Notify'])
-  expect(launched('eda-')).toEqual(['Day2 | Configure', 'Day2 | Onboard', 'Day2 | Patch'])
+  expect(launched('eda-')).toEqual(['Day2 | Configure', 'Day2 | Offboard', 'Day2 | Onboard', 'Day2 | Patch'])
   expect(new Set(all.map(({ file }) => file.split('-')[0]))).toEqual(new Set(['bridge', 'eda']))
 })
 

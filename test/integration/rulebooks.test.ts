@@ -22,8 +22,16 @@ import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 allowInvalidEvents()
 
 const TOKEN = 'rulebook-token'
-const NAMES = ['eda-onboard', 'eda-configure', 'eda-patch', 'bridge-runs', 'bridge-guests', 'bridge-clusters']
-const SOON = { timeout: 90_000, interval: 50 }
+const NAMES = [
+  'eda-onboard',
+  'eda-configure',
+  'eda-patch',
+  'eda-offboard',
+  'bridge-runs',
+  'bridge-guests',
+  'bridge-clusters',
+]
+const SOON = { timeout: 200_000, interval: 50 }
 
 let kafka: KafkaServer
 let log: EventLog
@@ -96,6 +104,7 @@ function sentinels(): readonly { event: Event; launches: readonly string[] }[] {
   const notify = ['Rulebooks | Notify']
   return [
     { event: asked, launches: ['Day2 | Configure', 'Day2 | Onboard', 'Day2 | Patch'] },
+    { event: stopped(), launches: ['Day2 | Offboard'] },
     { event: sampleOf('import_failed'), launches: notify },
     { event: fresh('day2.records_lost', {}), launches: notify },
     { event: fresh('cluster.detached', {}), launches: notify },
@@ -115,7 +124,9 @@ function expected({ event, launches }: Case, labels: number): readonly string[] 
     const [kind, verb = ''] = template.toLowerCase().split(' | ')
     if (kind === 'day2') {
       const run = { virtbridge_run_id: `eda-${event.id}`, virtbridge_expected_count: 1, virtbridge_verb: verb }
-      return { template, limit: host, variables: run, labels }
+      const gone = { offboard_since: `${event.time.slice(0, 19)}Z`, offboard_fact: fact, offboard_grace: 0 }
+      const variables = verb === 'offboard' ? { ...run, ...gone } : run
+      return { template, limit: host, variables, labels }
     }
     const [what, severity] = TOLD_AS[`${about}.${fact}`] ?? []
     const variables = { notify_what: what, notify_severity: severity, notify_event: event }
@@ -140,6 +151,12 @@ const TOLD_AS: Readonly<Record<string, readonly [string, string]>> = {
   'cluster.detached': ['cluster_detached', 'warning'],
 }
 
+/** A guest that is to be off-boarded, and stops. */
+function stopped(): Event {
+  const labels = asking('offboard')
+  return new Guest().look({ labels }).stop(labels).told('stopped')
+}
+
 /** One event for each rulebook that starts verbs, and one for people. */
 function awaited(): readonly Event[] {
   const labelled = (verb: 'onboard' | 'configure' | 'patch'): Event =>
@@ -147,9 +164,11 @@ function awaited(): readonly Event[] {
       .look({ labels: {} })
       .look({ labels: asking(verb) })
       .told('labels_changed')
-  return [labelled('onboard'), labelled('configure'), labelled('patch'), sampleOf('import_failed')]
+  return [labelled('onboard'), labelled('configure'), labelled('patch'), stopped(), sampleOf('import_failed')]
 }
-const AWAITED = ['Day2 | Onboard', 'Day2 | Configure', 'Day2 | Patch', 'Rulebooks | Notify'].map(name => [name])
+const AWAITED = ['Day2 | Onboard', 'Day2 | Configure', 'Day2 | Patch', 'Day2 | Offboard', 'Rulebooks | Notify'].map(
+  name => [name],
+)
 
 function templatesOf(controller: SimulatedController, event: Event): readonly string[] {
   return launchesOf(controller, event).map(({ template }) => template)
@@ -178,7 +197,7 @@ const VARIANTS = [
 
 describe.each(VARIANTS)(
   'rulebooks/$variant on ansible-rulebook $version',
-  { timeout: 240_000 },
+  { timeout: 400_000 },
   ({ variant, version, labels }) => {
     const groups = {
       'each rule does what it is for, once, and on nothing else': verbCases(),
@@ -208,7 +227,7 @@ describe.each(VARIANTS)(
       })
       await activation.start()
       await tell(controller, cases)
-    }, 300_000)
+    }, 400_000)
     afterAll(async () => {
       await activation[Symbol.asyncDispose]()
       await controller[Symbol.asyncDispose]()
