@@ -1,12 +1,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DATA_VOLUMES, type Resource } from '../../src/simulator/kube/resource.ts'
 import { AGENT_ANNOTATION } from '../../src/simulator/virt/guest.ts'
 import type { Played } from '../guests/stage.ts'
 import { startKubeApiserver, type KubeApiserver } from '../servers/kube-apiserver.ts'
 import type { KubeObject } from '../servers/kube-client.ts'
 import { playLocally } from '../support/local-play.ts'
-import { PlayedVirt } from '../support/played-virt.ts'
+import { EXPORTS, PlayedVirt } from '../support/played-virt.ts'
 import { shipped } from '../support/shipped-rights.ts'
 
 const RBAC = '/apis/rbac.authorization.k8s.io/v1'
@@ -31,6 +32,10 @@ export interface AskedOfCluster {
 /** A real API server with VMs on it, the simulator as virt-controller, and plays with exactly the rights that are shipped. */
 export class ClusterPlays implements AsyncDisposable {
   readonly api: KubeApiserver
+  /** What a test may write into; gone with the rest. */
+  get folder(): string {
+    return this.#folder
+  }
   readonly virt: PlayedVirt
   readonly #folder: string
   readonly #env: Readonly<Record<string, string>>
@@ -63,7 +68,7 @@ export class ClusterPlays implements AsyncDisposable {
     const kubeconfig = join(folder, 'kubeconfig')
     await writeFile(kubeconfig, api.kubeconfig('prod-1', token), { mode: 0o600 })
     const disks = parts.includes('repave')
-    if (disks) await defineDataVolumes(api)
+    if (disks) for (const resource of [DATA_VOLUMES, EXPORTS]) await define(api, resource)
     const virt = new PlayedVirt(api.client, { namespace: NAMESPACE, speed: 20, disks })
     return new ClusterPlays({ api, virt, folder, env: { K8S_AUTH_KUBECONFIG: kubeconfig } })
   }
@@ -194,23 +199,23 @@ function vmOf(name: string, run: HowToRun): unknown {
   }
 }
 
-/** The importer's definition is not among the fixtures; no schema is checked here. */
-async function defineDataVolumes(api: KubeApiserver): Promise<void> {
+/** A kind that the fixtures have no definition of; no schema is checked of it. */
+async function define(api: KubeApiserver, { group, version, plural, kind }: Resource): Promise<void> {
   const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
   await api.client.create('/apis/apiextensions.k8s.io/v1/customresourcedefinitions', {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
-    metadata: { name: 'datavolumes.cdi.kubevirt.io' },
+    metadata: { name: `${plural}.${group}` },
     spec: {
-      group: 'cdi.kubevirt.io',
-      names: { kind: 'DataVolume', listKind: 'DataVolumeList', plural: 'datavolumes', singular: 'datavolume' },
+      group,
+      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
       scope: 'Namespaced',
-      versions: [{ name: 'v1beta1', served: true, storage: true, schema, subresources: { status: {} } }],
+      versions: [{ name: version, served: true, storage: true, schema, subresources: { status: {} } }],
     },
   })
   const deadline = performance.now() + 30_000
-  while ((await api.client.request('GET', '/apis/cdi.kubevirt.io/v1beta1/datavolumes')).status !== 200) {
-    if (performance.now() > deadline) throw new Error('DataVolumes are not served after 30 s')
+  while ((await api.client.request('GET', `/apis/${group}/${version}/${plural}`)).status !== 200) {
+    if (performance.now() > deadline) throw new Error(`${plural} are not served after 30 s`)
     await new Promise(resolve => setTimeout(resolve, 50))
   }
 }

@@ -19,6 +19,7 @@ const overlays = [
   'managed-rbac',
   'managed-account-rbac',
   'services-rbac',
+  'day2-rbac',
 ]
 const kubevirt = '/apis/kubevirt.io/v1'
 
@@ -37,6 +38,7 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'virtbridge-kubectl-'))
   await writeFile(join(home, 'kubeconfig'), api.kubeconfig('test', api.adminToken), { mode: 0o600 })
   await kubectl('create', 'namespace', 'virtbridge')
+  await kubectl('create', 'namespace', 'virtbridge-day2')
 })
 afterAll(async () => {
   await api[Symbol.asyncDispose]()

@@ -15,7 +15,7 @@ let documents: Awaited<ReturnType<typeof startDocuments>>
 
 beforeAll(async () => {
   netbox = await startNetBox(TOKEN)
-  documents = await startDocuments(TOKEN)
+  documents = await startDocuments(`Token ${TOKEN}`)
 })
 afterAll(async () => {
   await netbox[Symbol.asyncDispose]()

@@ -20,12 +20,19 @@ import type { KubeClient } from '../servers/kube-client.ts'
 
 const PLAYED = [VMS, VMIS, MIGRATIONS, SNAPSHOTS, RESTORES, CLAIMS]
 const LOOK_MS = 100
+/** What the importer and the exporter of disks serve; the fixtures have no definitions of them. */
+export const EXPORTS: Resource = {
+  ...DATA_VOLUMES,
+  group: 'export.kubevirt.io',
+  plural: 'virtualmachineexports',
+  kind: 'VirtualMachineExport',
+}
 
 /** Whose VMs, and how many times faster than KubeVirt. */
 export interface PlayedVirtOptions {
   readonly namespace: string
   readonly speed: number
-  /** Plays the importer of disks too: the cluster serves DataVolumes. */
+  /** Plays the importer and the exporter of disks too: the cluster serves DataVolumes and VirtualMachineExports. */
   readonly disks?: boolean
 }
 
@@ -66,7 +73,7 @@ export class PlayedVirt implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    if (this.#options.disks === true) await this.#import()
+    if (this.#options.disks === true) await Promise.all([this.#import(), this.#export()])
     const lists = await Promise.all(PLAYED.map(async resource => [resource, await this.#list(resource)] as const))
     const objects = new Map(lists)
     const of = (resource: Resource): readonly Simulated[] => objects.get(resource) ?? []
@@ -91,6 +98,17 @@ export class PlayedVirt implements AsyncDisposable {
       if (phase === 'Succeeded' || this.#held?.test(`import ${name}`) === true) continue
       const status = { phase: 'Succeeded', progress: '100.0%' }
       await this.#client.patch(`${this.#path(DATA_VOLUMES)}/${name}/status`, { status })
+    }
+  }
+
+  /** What is to be exported is served at once, at an address that nobody answers at. */
+  async #export(): Promise<void> {
+    for (const asked of await this.#list(EXPORTS)) {
+      const { name } = asked.metadata
+      if (asked.status !== undefined || this.#held?.test(`export ${name}`) === true) continue
+      const formats = ['raw', 'gzip'].map(format => ({ format, url: `https://192.0.2.1/${name}/disk.${format}` }))
+      const links = { external: { cert: 'authority of exports', volumes: [{ name: 'rootdisk', formats }] } }
+      await this.#client.patch(`${this.#path(EXPORTS)}/${name}/status`, { status: { phase: 'Ready', links } })
     }
   }
 

@@ -54,7 +54,7 @@ export async function startNetBox(token: string): Promise<NetBox> {
     tables.get(path)?.push(row)
     return { status: 201, body: shown(row) }
   }
-  const server = await serve(token, asked => {
+  const server = await serve(`Token ${token}`, asked => {
     if (asked.path === '/api/ipam/prefixes/')
       return page(asked.query.get('prefix') === '10.1.2.0/30' ? [{ id: 7 }] : [])
     if (asked.path === '/api/virtualization/clusters/')
@@ -119,7 +119,7 @@ export async function startDocuments(
   authorization: string,
 ): Promise<RecordServer & { readonly documents: Map<string, Record<string, unknown>> }> {
   const documents = new Map<string, Record<string, unknown>>()
-  const server = await serve(authorization.replace(/^Token /, ''), ({ method, path, headers, body }) => {
+  const server = await serve(authorization, ({ method, path, headers, body }) => {
     const there = documents.get(path)
     const etag = there === undefined ? undefined : `"${JSON.stringify(there).length}"`
     if (method === 'GET')
@@ -135,7 +135,18 @@ export async function startDocuments(
   return { ...server, documents, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() }
 }
 
-async function serve(token: string, answer: (asked: Asked) => Answer): Promise<RecordServer> {
+/** Plays Foreman, as far as one host is taken out of it: a host by its name, and whose it is. `authorization` is the only one it knows. */
+export async function startForeman(authorization: string, owners: Map<string, string>): Promise<RecordServer> {
+  return serve(authorization, ({ method, path }) => {
+    const name = path.split('/')[3] ?? ''
+    const named = owners.get(name)
+    if (method === 'GET' && named === undefined) return { status: 404, body: { error: { message: 'not found' } } }
+    if (method === 'DELETE') owners.clear()
+    return { status: 200, body: { id: 9, name, parameters: [{ name: 'virtbridge_uid', value: named ?? '' }] } }
+  })
+}
+
+async function serve(authorization: string, answer: (asked: Asked) => Answer): Promise<RecordServer> {
   const asked: string[] = []
   const server = createServer((request, response) => {
     const chunks: Buffer[] = []
@@ -146,7 +157,7 @@ async function serve(token: string, answer: (asked: Asked) => Answer): Promise<R
       const body = (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>
       const { method = 'GET', headers } = request
       asked.push(`${method} ${url.pathname}`)
-      const known = headers.authorization === `Token ${token}`
+      const known = headers.authorization === authorization
       const asking = { method, path: url.pathname, query: url.searchParams, headers, body }
       const said = known ? answer(asking) : { status: 401, body: { detail: 'Invalid token' } }
       response.writeHead(said.status, {
