@@ -48,7 +48,7 @@ beforeAll(async () => {
           : host.startsWith('db') && template.endsWith('Patch')
             ? 'failed'
             : 'changed',
-      timing: { pendingMs: 5, waitingMs: 5, playMs: 300, eventsDelayMs: 50, updateMs: 20 },
+      timing: { pendingMs: 5, waitingMs: 5, playMs: 300, eventsDelayMs: 50, updateMs: 20, tickMs: 50 },
     }),
   )
   bridge = stack.use(
