@@ -80,8 +80,10 @@ test('the package is built, passes the import of an automation hub, is installed
   const [archive = ''] = await readdir(out)
   expect(archive).toMatch(/^virtbridge-fleet-\d+\.\d+\.\d+\.tar\.gz$/)
   const packed = (await run('tar', ['tzf', join(out, archive)])).split('\n')
+  const eda = ['event_source/events.py', 'event_filter/select.py', 'event_filter/unwrap.py']
   for (const file of ['README.md', 'CHANGELOG.rst', 'LICENSE', 'meta/runtime.yml', 'plugins/inventory/vms.py'])
     expect(packed).toContain(file)
+  for (const file of eda) expect(packed).toContain(`extensions/eda/plugins/${file}`)
   expect(packed.filter(file => /pycache|\.pyc$|output|changelogs\/fragments|\.yamllint/.test(file))).toEqual([])
 
   const told = await hold('python', '-m', 'galaxy_importer.main', join(out, archive))
