@@ -161,9 +161,20 @@ describe('preclean', () => {
 })
 
 async function certificate(name: string, days: number): Promise<void> {
-  const file = join(root, 'etc/ssl', `${name}.pem`)
+  const file = `/etc/ssl/${name}.pem`
   const ends = ['-days', String(days), '-subj', `/CN=${name}`, '-keyout', '/dev/null', '-out', file]
-  await run('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', ...ends])
+  await run('chroot', [
+    root,
+    'openssl',
+    'req',
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:P-256',
+    '-nodes',
+    ...ends,
+  ])
 }
 
 async function text(path: string): Promise<string> {
