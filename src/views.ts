@@ -132,7 +132,16 @@ function connectionIn({ linux, windows }: ViewConfig['connection']): Connection 
 }
 
 function pathIn(path: ViewConfig['connection']['linux']): Connection['linux'] {
-  const { via, port, user, service_ports, node_domain, virtctl } = path
+  const { via, dns_name, port, user, service_ports, node_domain, virtctl } = path
   const { kubeconfig, context } = virtctl
-  return { via, port, user, servicePorts: service_ports, nodeDomain: node_domain, virtctl: { kubeconfig, context } }
+  const dnsName = dns_name === '' ? null : parseHostFormat(dns_name)
+  return {
+    via,
+    dnsName,
+    port,
+    user,
+    servicePorts: service_ports,
+    nodeDomain: node_domain,
+    virtctl: { kubeconfig, context },
+  }
 }

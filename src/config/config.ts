@@ -207,6 +207,8 @@ export interface ConnectionConfig {
 
 interface PathConfig {
   readonly via: 'address' | 'service' | 'port_forward'
+  /** `parseHostFormat` reads it; empty: its address. */
+  readonly dns_name: string
   /** 0: the usual one. */
   readonly port: number
   readonly user: string

@@ -10,12 +10,18 @@ export function connectionFaults(
   { watch }: Config,
 ): readonly ConfigFault[] {
   const faults = windowsFaults(windows, `${path}.windows`)
-  for (const [os, { via }] of [['linux', linux] as const, ['windows', windows] as const]) {
+  for (const [os, { via, dns_name }] of [['linux', linux] as const, ['windows', windows] as const]) {
+    if (dns_name !== '') faults.push(...dnsNameFaults(dns_name, via, `${path}.${os}.dns_name`))
     if (via !== 'service' || watch.services) continue
     const message = 'Services are not watched, so no host would have an address'
     faults.push({ path: `${path}.${os}.via`, message, hint: 'turn watch.services on' })
   }
   return faults
+}
+
+function dnsNameFaults(format: string, via: string, path: string): readonly ConfigFault[] {
+  if (via === 'address') return formatFaults(format, path)
+  return [{ path, message: `via: ${via} goes by no name of the guest`, hint: 'leave it out' }]
 }
 
 /** What is wrong with the format of a view's host names. */

@@ -46,6 +46,13 @@ function path(): Schema {
       'address',
       'address: at its own. service: at a node port or load balancer that leads to it (needs watch.services). port_forward: by virtctl port-forward, through the API server of its cluster; ssh alone.',
     ),
+    dns_name: {
+      type: 'string',
+      maxLength: 200,
+      default: '',
+      description:
+        'With via: address, the DNS name that the guest is connected to by instead of its address, as {name}.{namespace}.vm.example.com: so that its certificate can be checked. Empty takes the address.',
+    },
     port: whole(0, 0, 65_535, 'The port of the guest; 0 is the usual one of the connection.'),
     user: {
       type: 'string',

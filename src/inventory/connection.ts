@@ -12,6 +12,8 @@ export interface Connection {
 /** The way to a guest, whatever it talks. */
 export interface LinuxConnection {
   readonly via: 'address' | 'service' | 'port_forward'
+  /** The name in DNS that it is connected to by, instead of its address; null: its address. */
+  readonly dnsName: readonly HostNamePart[] | null
   /** 0: the usual one. */
   readonly port: number
   /** Empty leaves it to Ansible. */
@@ -35,6 +37,7 @@ export interface WindowsConnection extends LinuxConnection {
 
 const DIRECT: LinuxConnection = {
   via: 'address',
+  dnsName: null,
   port: 0,
   user: '',
   servicePorts: [],
@@ -90,7 +93,8 @@ export function endpointOf(
     const found = findService(record, portsOf(connection), connection.nodeDomain)
     return found ?? { ...NOWHERE, because: 'no service' }
   }
-  return { host: address, port, via: address === '' ? '' : 'address', because: '' }
+  const named = address === '' || connection.dnsName === null ? '' : hostNamer(connection.dnsName)(record)
+  return { host: isName(named) ? named : address, port, via: address === '' ? '' : 'address', because: '' }
 }
 
 /**

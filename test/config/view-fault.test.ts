@@ -57,6 +57,12 @@ describe('a fault of a view is told with its place', () => {
       `connection: {windows: {scheme: http, transport: "${transport}"}}`,
       ['connection.windows.scheme: http would show passwords, or what is done, to everybody on the way'],
     ]),
+    ['connection: {linux: {dns_name: "{name}.vm.example.com"}}', []],
+    ['connection: {windows: {dns_name: "{host}.example.com"}}', ['connection.windows.dns_name: there is no {host}']],
+    [
+      'connection: {linux: {via: port_forward, dns_name: "{name}.vm.example.com"}}',
+      ['connection.linux.dns_name: via: port_forward goes by no name of the guest'],
+    ],
     ['connection: {windows: {scheme: http, transport: kerberos}}', []],
     ['connection: {windows: {kerberos_name: "{name}.AD.example.com"}}', []],
     ['connection: {windows: {kerberos_name: "{host}"}}', ['connection.windows.kerberos_name: there is no {host}']],

@@ -11,7 +11,7 @@ import {
   createAuthenticator,
   type TokenSource,
 } from '../../src/http/index.ts'
-import { InventoryCache, type View } from '../../src/inventory/index.ts'
+import { InventoryCache, KUBEVIRT_CORE_DEFAULTS, kubevirtCoreRendering, type View } from '../../src/inventory/index.ts'
 import { type EventLog, openSqliteLog, type Position } from '../../src/log/index.ts'
 import { createMetrics } from '../../src/telemetry/index.ts'
 import { inert } from '../../src/telemetry/inert.ts'
@@ -41,6 +41,9 @@ export const TOKENS = {
   /** May do nothing but notify. */
   notifier: 'notifier-token-of-16',
 }
+
+/** The formats that any view may be asked for in. */
+const FORMATS = new Map([['kubevirt.core', kubevirtCoreRendering(KUBEVIRT_CORE_DEFAULTS)]])
 
 const PLANNED: Omit<Run, 'id'> = {
   schema: 1,
@@ -112,7 +115,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
   const limits = { staleAfterMs: 60_000, disableAfterMs: 3_600_000 }
   const verbsOf = (): { onboard: string; patch: string } => ({ onboard: '', patch: '' })
   const inventory = stack.use(
-    new InventoryCache({ fleet, expected: ['prod-1'], limits, labelGroups: [], views, verbsOf, now }),
+    new InventoryCache({ fleet, expected: ['prod-1'], limits, labelGroups: [], views, formats: FORMATS, verbsOf, now }),
   )
   const source = (
     name: string,

@@ -9,3 +9,17 @@ test('a VM is told without what is kept for a format of the inventory', async ()
   const { seen } = (await desk.get('/api/v1/vms/web-1.shop.prod-1')).json<{ seen: object }>()
   expect(seen).toEqual(record.seen)
 })
+
+test('the variables of one host are told in a format that is there, and of another that there is none', async () => {
+  await using desk = await openDesk()
+  const record = guest('web-1')
+  const portraits = { vm: '{"annotations":{"note":"x"},"labels":{},"status":{"printableStatus":"Running"}}', vmi: '' }
+  desk.cluster('prod-1')
+  desk.put({ ...record, seen: { ...record.seen, portraits } })
+  const of = (query: string) => desk.get(`/api/v1/inventory/hosts/web-1.shop.prod-1${query}`)
+  const [own, core, other] = [await of(''), await of('?format=kubevirt.core'), await of('?format=foreman')]
+  expect(own.json()).toMatchObject({ kubevirt_name: 'web-1' })
+  expect(core.json()).toMatchObject({ vm_annotations: { note: 'x' }, vm_uid: 'uid-web-1' })
+  expect(core.json()).not.toHaveProperty('kubevirt_name')
+  expect([other.statusCode, other.json<{ code: string }>().code]).toEqual([404, 'no_format'])
+})

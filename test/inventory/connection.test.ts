@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { approachOf, type Connection, hostVars } from '../../src/inventory/index.ts'
+import { approachOf, type Connection, hostVars, waysTo } from '../../src/inventory/index.ts'
 import { USUAL_CONNECTION } from '../../src/inventory/connection.ts'
 import type { LabelVariable } from '../../src/inventory/label-variable.ts'
 import { proxyArguments } from '../../src/inventory/proxy-command.ts'
@@ -102,6 +102,36 @@ test.each<[what: string, vm: GuestWish, wish: Wish, expected: object]>([
   ['one that does not run is nowhere', { seen: { phase: '' } }, { linux: { via: 'port_forward' } }, {}],
 ])('%s', (_what, vm, wish, expected) => {
   expect(connection(guest('web-7', vm), wish)).toEqual(expected)
+})
+
+describe('by its name in DNS', () => {
+  const dnsName = [{ field: 'name' as const }, '.', { field: 'namespace' as const }, '.vm.example.com']
+
+  test.each<[what: string, vm: GuestWish, wish: Wish, expected: object]>([
+    ['ssh', LINUX, { linux: { dnsName } }, { ansible_host: 'web-7.shop.vm.example.com' }],
+    [
+      'winrm, whose certificate is checked by it',
+      WINDOWS,
+      { windows: { type: 'winrm', dnsName } },
+      { ansible_host: 'web-7.shop.vm.example.com', ansible_connection: 'winrm', ansible_port: 5986 },
+    ],
+    ['a guest without an address is nowhere', { address: '', told: { address: '' } }, { linux: { dnsName } }, {}],
+    ['one that does not run is nowhere', { seen: { phase: '' } }, { linux: { dnsName } }, {}],
+    ['a name that is none leaves its address', LINUX, { linux: { dnsName: ['-', { field: 'name' }] } }, HOST],
+  ])('%s', (_what, vm, wish, expected) => {
+    expect(connection(guest('web-7', vm), wish)).toEqual(expected)
+  })
+
+  test('its address is told all the same, and the name is what leads to it', () => {
+    const approach = approachOf({ connection: { ...USUAL_CONNECTION, linux: { ...USUAL_CONNECTION.linux, dnsName } } })
+    expect(hostVars(guest('web-7'), STANDING, 'standard', approach)).toMatchObject({
+      ansible_host: 'web-7.shop.vm.example.com',
+      kubevirt_address: '10.1.0.7',
+      kubevirt_via: 'address',
+      kubevirt_enabled: true,
+    })
+    expect(waysTo(guest('web-7'), [approach])).toEqual([{ ansible_host: 'web-7.shop.vm.example.com' }])
+  })
 })
 
 describe('a Service that leads to the guest', () => {

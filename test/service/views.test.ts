@@ -85,9 +85,15 @@ test('every key of a view counts: with another value the view is another one', (
     'addresses: {prefer: [{family: ipv6}]}',
     'addresses: {otherwise: none}',
     'addresses: {pod_network: never}',
-    ...['via: service', 'port: 7', 'user: x', 'service_ports: [7]', 'node_domain: x', 'virtctl: {context: x}'].flatMap(
-      one => [`connection: {linux: {${one}}}`, `connection: {windows: {${one}}}`],
-    ),
+    ...[
+      'via: service',
+      'dns_name: "{name}.x"',
+      'port: 7',
+      'user: x',
+      'service_ports: [7]',
+      'node_domain: x',
+      'virtctl: {context: x}',
+    ].flatMap(one => [`connection: {linux: {${one}}}`, `connection: {windows: {${one}}}`]),
     'connection: {windows: {type: winrm}}',
     'connection: {windows: {transport: ntlm}}',
     'connection: {windows: {scheme: http, transport: ntlm}}',

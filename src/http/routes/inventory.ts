@@ -36,7 +36,7 @@ const HOST: Description = {
   summary: 'The variables of one host',
   right: 'read',
   answers: { 200: json('Its variables', shape('HostVars')) },
-  problems: { 404: ['no_view', 'not_listed'], ...CLOSED },
+  problems: { 404: ['no_view', 'no_format', 'not_listed'], ...CLOSED },
 }
 
 interface Ask {
@@ -70,13 +70,17 @@ export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
   app.get<Ask>('/api/v1/inventory/:view', { schema, config: { api: { id: 'readView', ...LIST } } }, list)
   app.get<Ask>(
     '/api/v1/inventory/hosts/:host',
-    { schema: { querystring: query({ view: text(63, 'A view') }) }, config: { api: HOST } },
+    {
+      schema: { querystring: query({ view: text(63, 'A view'), format: text(63, 'A format') }) },
+      config: { api: HOST },
+    },
     async (ask, reply) => {
       const parts = asNow(all)
-      const { view = '' } = ask.query
+      const { view = '', format = '' } = ask.query
       const { host = '' } = ask.params
       ask.told = { view, host }
-      const sight = { view, within: authorize(parts, ask, view).within }
+      const { within } = authorize(parts, ask, view)
+      const sight = { view, format: formatOf(parts, format), within }
       await parts.inventory.prepareHosts(sight)
       const closed = parts.inventory.closed(parts.now(), sight)
       if (closed !== null) throw closedProblem({ kind: 'closed', ...closed })
