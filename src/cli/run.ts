@@ -166,7 +166,8 @@ export function renderRun(run: Shown, terminal: Terminal): string {
   const reason = run.reason === '' ? '' : `\nreason: ${run.reason}`
   const message = run.message === '' ? '' : `\n${run.message}`
   const rows = run.results.map(result => [result.host, result.outcome, result.detail])
-  return `${head}${reason}${job}${message}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
+  const variables = run.variables === undefined ? '' : `\nvariables ${JSON.stringify(run.variables)}`
+  return `${head}${reason}${job}${variables}${message}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
 }
 
 /** The latest runs, newest first. */

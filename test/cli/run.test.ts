@@ -151,6 +151,13 @@ test.each(['runs', 'run'])('a run is cancelled by its id: %s cancel', async comm
   expect(last?.value).toMatchObject({ kind: 'cancel', run: uuid(7), asked_by: 'admin' })
 })
 
+test('a run is shown with its variables, and that it only looked', async () => {
+  desk.run({ id: uuid(8), status: 'finished', outcome: 'ok', check: true, variables: { patch_reboot: 'never' } })
+  const { out } = await ask('runs', 'show', uuid(8))
+  expect(out).toMatch(/^patch dry run \(Day2 \| Patch\) by admin: ok\n/)
+  expect(out).toContain('\nvariables {"patch_reboot":"never"}\n')
+})
+
 test('explain takes a host with and without the word vm, and no two of them', async () => {
   const [plain, worded] = [await ask('explain', hostOf('web-1')), await ask('explain', 'vm', hostOf('web-1'))]
   expect(worded.out).toBe(plain.out)

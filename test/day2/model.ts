@@ -28,7 +28,7 @@ export type Step =
   | { readonly do: 'race'; readonly vm: number; readonly how: 'recreate' | 'address' | 'stop' }
   | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' | 'job_type' }
   | { readonly do: 'widen' }
-  | { readonly do: 'cancel'; readonly run: number }
+  | { readonly do: 'cancel' | 'watch'; readonly run: number }
   | { readonly do: 'operator'; readonly vms: readonly number[] | 'all'; readonly template: 'patch' | 'onboard' }
   | { readonly do: 'crash'; readonly awaits: number }
   | { readonly do: 'source'; readonly broken: boolean }
@@ -113,6 +113,7 @@ export const steps: Arbitrary<Step[]> = array(
     },
     { weight: 1, arbitrary: record({ do: constant('widen' as const) }) },
     { weight: 1, arbitrary: record({ do: constant('cancel' as const), run: nat(5) }) },
+    { weight: 1, arbitrary: record({ do: constant('watch' as const), run: nat(5) }) },
     {
       weight: 2,
       arbitrary: record({
@@ -215,6 +216,8 @@ export class Witness {
   async atEnd(world: World): Promise<void> {
     this.see(world)
     this.#checkWidened(world)
+    for (const id of this.#asked.keys())
+      if (world.ledger.progress(id) !== undefined) this.#violated(`run ${id} has ended, and is said to be under way`)
     for (const verb of world.ledger.verbs())
       if (world.ledger.runs.get(verb.run)?.check === true)
         this.#violated(`${verb.host} is said to be ${verb.verb} ${verb.status} by a run that only looked`)
@@ -370,6 +373,8 @@ async function act(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms)
       return widen(world)
     case 'cancel':
       return cancel(world, step.run)
+    case 'watch':
+      return watch(world, step.run)
     case 'operator': {
       const names = step.vms === 'all' ? ['all'] : step.vms.map(each => hostOf(`web-${each + 1}`))
       // It may meet a fault that was meant for the bridge.
@@ -425,6 +430,13 @@ async function cancel(world: World, index: number): Promise<void> {
 }
 
 const REBOOT = 'Day2 | Reboot'
+
+/** A person watches how some run goes, or none. */
+async function watch(world: World, index: number): Promise<void> {
+  const id = crypto.randomUUID()
+  const value = { schema: 1, kind: 'watch', id, run: world.runs()[index]?.id ?? AGAIN, at: world.clock.now() }
+  await world.log.append([{ stream: 'commands', key: id, value }])
+}
 
 /** What our templates do, by name. */
 const VERBS: ReadonlyMap<string, Verb> = new Map([

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { LEDGER_SCHEMA } from '../../src/day2/index.ts'
+import { COMMAND_SCHEMA, LEDGER_SCHEMA } from '../../src/day2/index.ts'
 import type { Event } from '../../src/event/index.ts'
 import { EVENT_STREAMS, type Entry, type EventLog, STATE_STREAMS, type Stored } from '../../src/log/index.ts'
 import { VMIS, VMS } from '../../src/simulator/kube/resource.ts'
@@ -79,6 +79,7 @@ export function versions(name: string, engine: VersionedEngine): void {
 
 /** The schema of such a record that this program knows. */
 export function known({ stream }: Pick<Entry, 'stream'>): number {
+  if (stream === 'commands') return COMMAND_SCHEMA
   return stream === 'state.runs' ? LEDGER_SCHEMA : 1
 }
 
