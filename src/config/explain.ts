@@ -54,7 +54,7 @@ function plainFault(path: string, error: ErrorObject): ConfigFault {
       return {
         path: join(path, String(error.params['propertyName'])),
         message: 'can not stand here',
-        hint: `a name of a ${path === 'verbs' ? 'verb' : 'group'}: a lower-case letter, then letters, digits and underscores`,
+        hint: `a name of a ${whose(path)}: a lower-case letter, then letters, digits and underscores`,
       }
     case 'anyOf':
       return { path, message: 'is none of what may stand here', hint: 'a number from 1 to 65535, or a name of a port' }
@@ -69,6 +69,12 @@ function plainFault(path: string, error: ErrorObject): ConfigFault {
     default:
       return { path, message: error.message ?? 'is wrong', hint: '' }
   }
+}
+
+/** What has its names at this path. */
+function whose(path: string): string {
+  if (path === 'verbs') return 'verb'
+  return path.endsWith('.variables') ? 'variable' : 'group'
 }
 
 const PATTERN_HINTS = new Map([

@@ -83,6 +83,12 @@ describe('a fault of a profile is told with its place', () => {
     expect(faultsOf(profiles)).toEqual(faults)
   })
 
+  test('a name that is none is told as that of a variable', () => {
+    expect(() => parseConfig(source('[{name: a, variables: {Big: 1}}]'), '/v')).toThrow(
+      /a name of a variable: a lower-case/,
+    )
+  })
+
   test('a secret is not told with the fault', () => {
     expect(() => parseConfig(source('[{name: a, variables: {password: hunter2}}]'), '/v')).toThrow(/^(?![^]*hunter2)/)
   })
