@@ -47,7 +47,7 @@ async function build(guest: Guest, { name, version, files = {} }: Rpm): Promise<
   const fields = { Name: name, Version: version, Release: '1', Summary: 'made by a test', License: 'none' }
   const spec = [
     ...Object.entries(fields).map(([key, value]) => `${key}: ${value}`),
-    'BuildArch: noarch\n%description\nmade by a test\n%install',
+    'BuildArch: noarch\nAutoReqProv: no\n%description\nmade by a test\n%install',
     `mkdir -p %{buildroot} && cp -a /${source}/. %{buildroot}/`,
     '%files',
     ...Object.keys(all).map(
