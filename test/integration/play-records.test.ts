@@ -91,17 +91,19 @@ describe('ipam', { timeout: 300_000 }, () => {
   })
 
   test('says what is wrong with the field, the token, the server, and with a VM that nobody can be asked about', async () => {
-    const field = await play('ipam', [web], { ipam_field: 'no_such_field' })
-    expect(messageOf(field, web)).toMatch(/NetBox answered 400 .*Unknown field name 'no_such_field'/)
-    const hosts = { [web]: HOSTS[web] ?? {} }
-    const token = await playLocally('ipam', { hosts, env: { NETBOX_API: netbox.url, NETBOX_TOKEN: 'old' } })
+    const hosts = {
+      field: { ...HOSTS[web], ipam_field: 'no_such_field' },
+      away: { ...HOSTS[web], ipam_url: 'http://127.0.0.1:9', rest_retries: 1, rest_delay: 1 },
+      unknown: { ...HOSTS[web], guard_require_identity: true },
+    }
+    const env = { NETBOX_API: netbox.url, NETBOX_TOKEN: TOKEN }
+    const ended = await playLocally('ipam', { hosts, env })
+    expect(messageOf(ended, 'field')).toMatch(/NetBox answered 400 .*Unknown field name 'no_such_field'/)
+    expect(messageOf(ended, 'away')).toMatch(/NetBox does not answer at http:\/\/127\.0\.0\.1:9: .*refused/)
+    expect(messageOf(ended, 'unknown')).toMatch(/no access to the cluster prod-1, so that nobody knows whether/)
+    const one = { [web]: HOSTS[web] ?? {} }
+    const token = await playLocally('ipam', { hosts: one, env: { ...env, NETBOX_TOKEN: 'old' } })
     expect(messageOf(token, web)).toBe('NetBox does not know the token of this job: renew its credential.')
-    const away = await play('ipam', [web], { ipam_url: 'http://127.0.0.1:9', rest_retries: 1, rest_delay: 1 })
-    expect(messageOf(away, web)).toMatch(/NetBox does not answer at http:\/\/127\.0\.0\.1:9: .*refused/)
-    const unknown = await play('ipam', [web], { guard_require_identity: true })
-    expect(messageOf(unknown, web)).toMatch(
-      /no access to the cluster prod-1, so that nobody knows whether the VM is still/,
-    )
   })
 })
 
