@@ -129,11 +129,12 @@ describe('a run that stands still is told of once', () => {
 })
 
 test('why a host failed and what its play told of it stand with its outcome', async () => {
+  const told = { verb: 'patch', outcome: 'ok', check: false, message: '', reboot: 'not_needed', packages_count: 3 }
   await using world = await known({
-    outcome: host => ({
+    outcome: (host, _variables, _template, { extra_vars }) => ({
       outcome: host.startsWith('web-1') ? 'failed' : 'ok',
       message: 'no space left on device',
-      artifacts: { virtbridge: { [host]: { verb: 'patch', reboot: 'not_needed', packages_count: 3 } } },
+      artifacts: { virtbridge: { [host]: { ...told, run_id: extra_vars['virtbridge_run_id'] } } },
     }),
   })
   world.controller.faults.add({ method: 'GET', path: /\/job_events\// }, { kind: 'server-error' })
@@ -149,5 +150,5 @@ test('why a host failed and what its play told of it stand with its outcome', as
     [hostOf('web-2'), 'ok'],
   ])
   expect(results[0]?.detail).toContain('no space left on device')
-  expect(results[1]?.returned).toEqual({ verb: 'patch', reboot: 'not_needed', packages_count: 3 })
+  expect(results[1]?.returned).toEqual({ ...told, run_id: world.run(1).id })
 })
