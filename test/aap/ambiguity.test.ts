@@ -64,7 +64,7 @@ describe('a launch whose answer was lost is ambiguous, and was posted once', () 
 
   test.each(cases)('when %s', async (_, answer, reason) => {
     await using server = await faultyServer(answer)
-    await using controller = controllerAt(server.url, 150)
+    await using controller = controllerAt(server.url, 1_000)
     const launched = await controller.launch(launchable, request)
     expect(launched).toMatchObject({ kind: 'ambiguous', reason: expect.stringMatching(reason) as string })
     expect(server.received).toEqual([`POST ${launchable.launchUrl}`])
