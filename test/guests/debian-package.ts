@@ -6,8 +6,11 @@ import type { Guest } from './guest-network.ts'
 
 const repository = 'srv/packages'
 
-/** Makes a package of ours, puts it into a repository of files inside the guest, and the repository among the guest's sources. */
-export async function publishPackage(guest: Guest, name: string, version: string): Promise<void> {
+/**
+ * Makes a package of ours, puts it into a repository of files inside the guest, and the repository among the guest's sources. `postinst` is a
+ * script that runs in the guest when it is installed.
+ */
+export async function publishPackage(guest: Guest, name: string, version: string, postinst = ''): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'virtbridge-deb-'))
   try {
     await mkdir(join(folder, 'DEBIAN'), { recursive: true })
@@ -18,6 +21,7 @@ export async function publishPackage(guest: Guest, name: string, version: string
     )
     await writeFile(join(folder, 'DEBIAN/control'), `${control.join('\n')}\n`)
     await writeFile(join(folder, 'usr/share', name, 'version'), `${version}\n`)
+    if (postinst !== '') await writeFile(join(folder, 'DEBIAN/postinst'), postinst, { mode: 0o755 })
     await mkdir(join(guest.root, repository), { recursive: true })
     await run('dpkg-deb', [
       '--build',
