@@ -44,7 +44,12 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const around = { fleet, expected, limits, verbsOf, now, ...viewWarnings(logger, metrics) }
   const current = stack.use(new CurrentInventory(config, around))
   const history = stack.use(openHistory(config, logger))
-  const consumers = new ConsumerRegister({ log, now, logger })
+  const consumers = new ConsumerRegister({
+    log,
+    now,
+    logger,
+    onGap: ({ token, stream }) => metrics.consumerGaps.inc({ token, stream }),
+  })
   await consumers.load()
   let authenticate = authenticatorOf(config, parts)
   const policy: Policy | null = config.controller === undefined ? null : onboardPolicy(config)

@@ -28,6 +28,8 @@ export interface RegisterParts {
   readonly log: EventLog
   readonly now: () => number
   readonly logger: Logger
+  /** Told of each consumer that missed events. */
+  readonly onGap?: (consumer: Consumer) => void
 }
 
 /** Who opens one: where a new one begins, and what its token may know of. */
@@ -179,6 +181,7 @@ export class ConsumerRegister {
       { ...about, since: new Date(next.gap?.since ?? 0).toISOString() },
       'a consumer of events was too slow: events that it had not acknowledged are past their retention, and gone',
     )
+    this.#parts.onGap?.(next)
     // It is told when it comes back.
     delivery?.end('gap')
   }

@@ -18,6 +18,7 @@ export interface Metrics extends ReadMetrics {
   readonly logReadable: Gauge
   readonly logLosses: Gauge
   readonly deadLetters: Counter<'stream' | 'cause'>
+  readonly consumerGaps: Counter<'token' | 'stream'>
 }
 
 export function createMetrics(): Metrics {
@@ -77,6 +78,12 @@ export function createMetrics(): Metrics {
       name: 'virtbridge_dead_letters_total',
       help: 'Records since the start that could not be stored',
       labelNames: ['stream', 'cause'],
+      registers,
+    }),
+    consumerGaps: new Counter({
+      name: 'virtbridge_consumer_gaps_total',
+      help: 'Times since the start that events were past their retention before a named consumer had acknowledged them',
+      labelNames: ['token', 'stream'],
       registers,
     }),
   }

@@ -245,6 +245,7 @@ describe('what nobody acknowledges', () => {
     await desk.consumers.look()
     expect(await consumers()).toMatchObject([{ gap: { reason: 'retention', found_at: NOW } }])
     expect(desk.logged.join('')).toContain('past their retention, and gone')
+    expect(desk.gaps).toEqual(['eda'])
 
     const back = await begun(await connect())
     expect(back.told).toMatchObject([{ new: false, gap: { reason: 'retention' } }])

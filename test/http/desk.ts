@@ -79,6 +79,8 @@ export interface Desk extends AsyncDisposable {
   readonly fleet: Fleet
   readonly ledger: Ledger
   readonly consumers: ConsumerRegister
+  /** Consumers that missed events, as they were told of. */
+  readonly gaps: readonly string[]
   /** What it logged, a JSON line each. */
   readonly logged: string[]
   /** What it thinks the time is. */
@@ -127,7 +129,8 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
   }
   const hooks = { streamWrite: inert }
   const logger = pino({ level: 'debug', hooks }, { write: (line: string) => void logged.push(line) })
-  const consumers = new ConsumerRegister({ log, now, logger })
+  const gaps: string[] = []
+  const consumers = new ConsumerRegister({ log, now, logger, onGap: ({ name }) => void gaps.push(name) })
   await consumers.load()
   const app = buildApp({
     log,
@@ -174,6 +177,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
     fleet,
     ledger,
     consumers,
+    gaps,
     logged,
     tokens,
     put: (...records: readonly VmRecord[]) =>
