@@ -3,7 +3,10 @@ import { InventoryCache, type InventoryOptions } from './inventory/index.ts'
 import { inventoryParts, type OnFailure } from './views.ts'
 
 /** What an inventory is made from beside the configuration. */
-export interface InventorySurroundings extends Omit<InventoryOptions, 'labelGroups' | 'views' | 'networks' | 'profiles'> {
+export interface InventorySurroundings extends Omit<
+  InventoryOptions,
+  'labelGroups' | 'views' | 'networks' | 'profiles'
+> {
   readonly onFailure: OnFailure
 }
 

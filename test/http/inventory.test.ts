@@ -173,6 +173,7 @@ const BODIES: Readonly<Record<string, object>> = {
   '/api/v1/runs': { verb: 'patch', hosts: [WEB] },
   '/api/v1/runs/preview': { verb: 'patch', hosts: [WEB] },
   '/api/v1/clusters/:name/confirm-deletions': { digest: 'x' },
+  '/api/v1/consumers/:name/position': { position: '1' },
 }
 
 describe('why', () => {

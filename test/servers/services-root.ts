@@ -34,7 +34,10 @@ export const servicesRecipe: Recipe = {
     say(`apt-get install ${packages.join(' ')} from ${mirror}`)
     await writeFile(join(into, 'etc/apt/sources.list'), `deb ${mirror} ${suite} main\n`)
     await inside(into, 'apt-get --quiet update')
-    await inside(into, `apt-get --quiet --yes -o Dpkg::Options::=--force-unsafe-io install --no-install-recommends ${packages.join(' ')}`)
+    await inside(
+      into,
+      `apt-get --quiet --yes -o Dpkg::Options::=--force-unsafe-io install --no-install-recommends ${packages.join(' ')}`,
+    )
     await inside(into, 'apt-get clean')
     await mkdir(join(into, 'etc/puppet'), { recursive: true })
     await writeFile(join(into, 'etc/puppet/puppet.conf'), puppetConf)
