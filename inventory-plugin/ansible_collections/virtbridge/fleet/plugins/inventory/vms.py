@@ -145,46 +145,42 @@ EXAMPLES = r"""
 # which is how a credential of the Ansible Automation Platform hands it over.
 plugin: virtbridge.fleet.vms
 
----
 # prod.virtbridge.yml: one view, with the token in a file, and never fewer than 100 hosts.
-plugin: virtbridge.fleet.vms
-url: https://virtbridge.example.com
-token_file: /run/secrets/virtbridge-token
-ca_cert: /etc/pki/tls/certs/internal-ca.pem
-view: prod
-min_hosts: 100
+#   plugin: virtbridge.fleet.vms
+#   url: https://virtbridge.example.com
+#   token_file: /run/secrets/virtbridge-token
+#   ca_cert: /etc/pki/tls/certs/internal-ca.pem
+#   view: prod
+#   min_hosts: 100
 
----
 # Groups and variables of one's own, all of them free of templates. The bridge makes groups too.
-plugin: virtbridge.fleet.vms
-url: https://virtbridge.example.com
-filters:
-  clusters: [prod-1, prod-2]
-  selector: tier in (web, db), !legacy
-keyed_groups:
-  - key: kubevirt_instancetype
-    prefix: size
-groups:
-  rhel: kubevirt_os.id == 'rhel'
-compose:
-  ansible_user: "'cloud-user'"
-strict: true
+#   plugin: virtbridge.fleet.vms
+#   url: https://virtbridge.example.com
+#   filters:
+#     clusters: [prod-1, prod-2]
+#     selector: tier in (web, db), !legacy
+#   keyed_groups:
+#     - key: kubevirt_instancetype
+#       prefix: size
+#   groups:
+#     rhel: kubevirt_os.id == 'rhel'
+#   compose:
+#     ansible_user: "'cloud-user'"
+#   strict: true
 
----
 # With the names, groups and variables that kubevirt.core.kubevirt gives.
-plugin: virtbridge.fleet.vms
-url: https://virtbridge.example.com
-format: kubevirt.core
+#   plugin: virtbridge.fleet.vms
+#   url: https://virtbridge.example.com
+#   format: kubevirt.core
 
----
 # Read once in ten minutes, and not believed when more than a fifth of the hosts is gone.
-plugin: virtbridge.fleet.vms
-url: https://virtbridge.example.com
-cache: true
-cache_plugin: ansible.builtin.jsonfile
-cache_connection: /tmp/virtbridge-cache
-cache_timeout: 600
-max_shrink: 20
+#   plugin: virtbridge.fleet.vms
+#   url: https://virtbridge.example.com
+#   cache: true
+#   cache_plugin: ansible.builtin.jsonfile
+#   cache_connection: /tmp/virtbridge-cache
+#   cache_timeout: 600
+#   max_shrink: 20
 """
 
 import gc

@@ -30,8 +30,8 @@ description:
     started anew, on whatever machine, goes on where it was.
   - An event is acknowledged some seconds after ansible-rulebook has taken it (O(acknowledge_after)), or when its rule engine says that it has it
     (O(feedback)). What was not acknowledged comes again after a restart, with the same id. None is lost.
-  - Goes on by itself after a restart of the bridge or a fault of the network. Ends, with the reason, when that is of no use - the token is not valid, or another
-    activation reads as the same consumer.
+  - Goes on by itself after a restart of the bridge or a fault of the network. Ends, with the reason, when that is of no use - the token is
+    not valid, or another activation reads as the same consumer.
   - The event stands under C(event.body) as with C(ansible.eda.kafka), so that a rulebook needs no other change.
   - When the bridge had to remove events before they were acknowledged, C(event.virtbridge.gap) comes first and the log has an error.
 options:
@@ -333,7 +333,7 @@ class Unacknowledged:
         self._events[key] = (position, at, self._connection)
 
     def due(self, before):
-        """The keys at the front that were handed on up to then, and the position of the last; None when there are none."""
+        """The keys at the front that were handed on up to then, and the position of the last; no keys when there are none."""
         keys = []
         position = connection = None
         for key, (place, at, came_on) in self._events.items():
@@ -342,7 +342,7 @@ class Unacknowledged:
                 break
             keys.append(key)
             position, connection = place, came_on
-        return (keys, position) if keys else None
+        return keys, position
 
     def remove(self, keys):
         for key in keys:
@@ -482,10 +482,9 @@ class Reader:
             await asyncio.sleep(TICK)
             # With feedback each event was safe before the next one was taken.
             after = 0 if self._options.feedback_queue is not None else self._options.acknowledge_after
-            due = self._waiting.due(self._now() - after)
-            if due is None:
+            keys, position = self._waiting.due(self._now() - after)
+            if not keys:
                 continue
-            keys, position = due
             try:
                 if await self._acknowledge(position):
                     self._waiting.remove(keys)

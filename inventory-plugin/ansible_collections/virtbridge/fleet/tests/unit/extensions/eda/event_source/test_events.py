@@ -100,10 +100,10 @@ class FramesTest(unittest.TestCase):
 class UnacknowledgedTest(unittest.TestCase):
     def test_those_at_the_front_that_had_their_time_are_due(self):
         waiting = events.Unacknowledged()
-        self.assertIsNone(waiting.due(100))
+        self.assertEqual(waiting.due(100), ([], None))
         for number in range(1, 5):
             waiting.add(f"id-{number}", str(number), number * 10)
-        self.assertIsNone(waiting.due(9))
+        self.assertEqual(waiting.due(9), ([], None))
         self.assertEqual(waiting.due(25), (["id-1", "id-2"], "2"))
         waiting.remove(["id-1", "id-2"])
         self.assertEqual((len(waiting), waiting.due(100)), (2, (["id-3", "id-4"], "4")))
@@ -115,7 +115,7 @@ class UnacknowledgedTest(unittest.TestCase):
         waiting.connected()
         self.assertTrue(waiting.known("a", "k9"))
         self.assertFalse(waiting.known("c", "k9"))
-        self.assertEqual(waiting.due(15), None)
+        self.assertEqual(waiting.due(15), ([], None))
         # b by where it stood on the connection before; then a, by where it stands on this one.
         self.assertEqual(waiting.due(20), (["b"], "k2"))
         waiting.remove(["b"])
