@@ -72,7 +72,7 @@ const ASKED: readonly (readonly [string, string, () => VmEvent])[] = [
 ]
 
 /** What each rule of the driver eda does, and what it leaves alone. `names`: how many bad names of hosts are tried on each. */
-export function verbCases(names = NO_LIMITS.length): readonly Case[] {
+export function verbCases(names: number = NO_LIMITS.length): readonly Case[] {
   const fired = ASKED.map(([why, template, make]) => ({
     title: `${template}: ${why}`,
     event: make(),
@@ -240,7 +240,7 @@ export function troubleCases(): readonly Case[] {
 }
 
 /** Hostile text in everything that a guest, or who may write to its objects, has a say in. `texts`: how many are tried. */
-export function hostileCases(texts = HOSTILE.length): readonly Case[] {
+export function hostileCases(texts: number = HOSTILE.length): readonly Case[] {
   return HOSTILE.slice(0, texts).flatMap(text => {
     const said = { reason: text, message: text, transition: { from: text, to: text } }
     const os = { family: 'linux', id: text, name: text, version: text }
