@@ -19,7 +19,8 @@ const SOURCE = join(
   ROOT,
   'inventory-plugin/ansible_collections/virtbridge/fleet/extensions/eda/plugins/event_source/events.py',
 )
-const SOON = { timeout: 20_000, interval: 50 }
+// A pause before it tries again grows to half a minute.
+const SOON = { timeout: 60_000, interval: 50 }
 const started = samples().get('vm.started')
 if (started === undefined) throw new Error('there is no sample of a start')
 
