@@ -1,3 +1,4 @@
+import { awxCollectionRecipe } from './awx-collection.ts'
 import type { Recipe } from './cache.ts'
 import { collectionToolsRecipe } from './collection-tools.ts'
 import { kafkaRecipe } from './kafka-jars.ts'
@@ -16,6 +17,7 @@ export const recipes: readonly Recipe[] = [
   ansibleRecipe,
   ...OLDER_CORES.map(olderCoreRecipe),
   kubevirtCoreRecipe,
+  awxCollectionRecipe,
   collectionToolsRecipe,
   rulebookRecipe,
   olderRulebookRecipe,
