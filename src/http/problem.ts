@@ -44,6 +44,7 @@ export const TITLES: Readonly<Record<string, string>> = {
   shrunk: 'Much shorter than before',
   too_many_followers: 'Too many readers follow',
   too_many_consumers: 'Too many consumers',
+  stream_only: 'It is a stream',
   no_consumer: 'No such consumer',
   position_ahead: 'The log has not come so far',
   closing: 'The service is closing',

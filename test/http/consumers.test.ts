@@ -298,6 +298,13 @@ describe('the number of consumers', () => {
       )
   }
 
+  test('is a stream: who takes none is told where pages are, and makes none', async () => {
+    const url = '/api/v1/consumers/pages/events'
+    const answer = await desk.get(url, { ...bearer(reader), accept: 'application/json' })
+    expect([answer.statusCode, answer.json()]).toMatchObject([406, { code: 'stream_only' }])
+    expect((await desk.get('/api/v1/consumers', bearer(reader))).json()).toEqual({ consumers: [] })
+  })
+
   test('is bounded for each token and in all', async () => {
     await made('reader', 0, MAX_CONSUMERS_EACH)
     const refused = await connect()

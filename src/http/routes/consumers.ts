@@ -31,7 +31,7 @@ const FOLLOW: Description = {
       content: { 'text/event-stream': { type: 'string' } },
     },
   },
-  problems: { 409: ['too_many_consumers'] },
+  problems: { 406: ['stream_only'], 409: ['too_many_consumers'] },
 }
 const ACKNOWLEDGE: Description = {
   id: 'acknowledge',
@@ -111,6 +111,10 @@ async function follow(parts: AppParts, request: FastifyRequest<Asked>, reply: Fa
   const { caller, name } = nameOf(request)
   // HEAD asks for headers alone: a stream would hold its connection for nothing.
   if (request.method === 'HEAD') return reply.type('text/event-stream').send()
+  if (!takesStream(request.headers.accept))
+    throw new Problem(406, 'stream_only', 'events of a consumer come as a stream alone', {
+      hint: 'ask with Accept: text/event-stream; GET /api/v1/events has pages of JSON',
+    })
   const opened = await parts.consumers.open(name, { from: request.query.from, scope: caller.scope })
   if (opened === null) throw tooMany(parts, name)
   const { consumer, delivery, made } = opened
@@ -139,6 +143,10 @@ async function follow(parts: AppParts, request: FastifyRequest<Asked>, reply: Fa
     await parts.consumers.close(name, delivery)
   }
   return reply
+}
+
+function takesStream(accept = '*/*'): boolean {
+  return ['text/event-stream', 'text/*', '*/*'].some(type => accept.includes(type))
 }
 
 async function* asShown(parts: AppParts, { scope }: Caller, entries: AsyncIterable<Stored>): AsyncIterable<Stored> {

@@ -153,7 +153,7 @@ class EventTest(unittest.TestCase):
 class MainTest(unittest.TestCase):
     def test_wrong_options_end_it_at_once(self):
         with self.assertRaisesRegex(ValueError, "must start with https"):
-            asyncio.run(events.main(None, {"consumer": "x"}))
+            asyncio.run(events.main(None, {"consumer": "x", "url": "ftp://bridge"}))
 
 
 if __name__ == "__main__":
