@@ -70,7 +70,10 @@ export default defineConfig({
           globalSetup: ['test/servers/setup-guests.ts'],
           testTimeout: 300_000,
           hookTimeout: 600_000,
-          fileParallelism: false,
+          // As of the servers above; each file keeps one core busy.
+          retry: 1,
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
         },
       },
       {
