@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultOf } from '../guests/stage.ts'
 import { startForeman, startNetBox, type NetBox } from '../support/record-servers.ts'
@@ -64,12 +65,14 @@ describe('repave', { timeout: 300_000 }, () => {
     expect(again.recap[web]).toMatchObject({ changed: 0, failed: 0 })
   })
 
-  test('gives the old disk back', async () => {
+  test('gives the old disk back, whatever else of the VM is written meanwhile', async () => {
+    const others = writeAllTheTime('web-1')
     const ended = await plays.play('repave', {
       on: ['web-1'],
       run: 'run-2',
       vars: { ...vars, repave_state: 'rolled_back' },
     })
+    expect(await others.stop()).toBeGreaterThan(20)
     expect(faultOf(ended)).toBe('')
     expect(ended.result[web]).toMatchObject({
       outcome: 'ok',
@@ -230,4 +233,24 @@ function disksOf(vm: VmOfCluster): readonly string[] {
 
 function justNow(): string {
   return `${new Date().toISOString().slice(0, 19)}Z`
+}
+
+/** Somebody who writes what is no business of a play, five times a second; `stop` tells how often it was. */
+function writeAllTheTime(name: string): { stop(): Promise<number> } {
+  let over = false
+  const write = async (): Promise<number> => {
+    let written = 0
+    while (!over) {
+      await plays.api.client.patch(vms(name), { metadata: { annotations: { 'example.com/beat': String(written++) } } })
+      await sleep(200)
+    }
+    return written
+  }
+  const ended = write()
+  return {
+    stop() {
+      over = true
+      return ended
+    },
+  }
 }
