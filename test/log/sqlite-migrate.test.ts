@@ -88,6 +88,17 @@ test('a log of 0.1.0 is migrated: every entry, tombstone, position and time is a
   expect(await everything(log)).toHaveLength(25)
 })
 
+test('a log of schema 2 is migrated: every entry, tombstone, position and time is as it was, and positions go on', async () => {
+  await using folder = await temporaryFolder()
+  await using older = await temporaryFolder()
+  const before = inSchema1(old(older.path, 1))
+  const file = old(folder.path, 2)
+  await using log = await open(file)
+  expect(await everything(log)).toEqual(before)
+  expect(await log.append([{ stream: 'events.vm', key: 'k', value: {} }])).toBe('35')
+  expect(schemaOf(file)).toBe(SCHEMA_VERSION)
+})
+
 test('what a killed 0.1.0 left in its write-ahead log is migrated too', async () => {
   await using folder = await temporaryFolder()
   await using crashed = await temporaryFolder()

@@ -57,8 +57,7 @@ function take(db: DatabaseSync, step: Step): Partial<Tended> {
       return {}
     case 'tombstones':
       db.prepare(
-        'DELETE FROM state WHERE value IS NULL AND (stream, key) IN ' +
-          `(SELECT stream, key FROM state WHERE value IS NULL AND at < ?1 ORDER BY at LIMIT ${STEP_ROWS})`,
+        `DELETE FROM state WHERE id IN (SELECT id FROM state WHERE value IS NULL AND at < ?1 ORDER BY at LIMIT ${STEP_ROWS})`,
       ).run(step.before)
       return {}
     case 'size':
