@@ -109,6 +109,15 @@ describe('the templates that virtbridge launches', () => {
     expect(template['survey_spec']).toBeUndefined()
   })
 
+  test('log in to Linux and to Windows, each by its own credential, and have no two of one type, which a controller refuses', () => {
+    const types = new Map(listed('controller_credentials').map(each => [each.name, each['credential_type']]))
+    for (const { name, credentials } of templates) {
+      const own = (credentials ?? []) as string[]
+      expect(new Set(own.map(each => types.get(each))).size, name).toBe(own.length)
+      expect(own.includes('virtbridge Windows guests'), name).toBe(own.includes('virtbridge guests'))
+    }
+  })
+
   test('are all that the bridge may launch; it sees those of break glass, and holds no other role', () => {
     expect(holders('user', 'virtbridge', 'execute').toSorted()).toEqual(
       named('Day2 | ')
