@@ -6,6 +6,8 @@ import type { Spoiled } from './mortal-process.ts'
 /** Few by default, as the whole unit suite is quick; `FC_RUNS=2000` for the long form, `FC_SEED` to see one again. */
 const RUNS = Number(process.env['FC_RUNS'] ?? 30)
 const SEED = Number(process.env['FC_SEED'] ?? Date.now() % 0x7fffffff)
+/** How many schedules of which seed reach all that is rare, whatever the seed of the day leaves out. */
+const KNOWN = [30, 34] as const
 const TIMEOUT = { timeout: 3_600_000 }
 
 /** What a number of schedules found, as fast-check tells it; empty when they found nothing. */
@@ -23,11 +25,13 @@ test(
   TIMEOUT,
   async () => {
     const tally = { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0, others: 0, cancelled: 0, dry: 0 }
-    expect(await found(RUNS, SEED, {}, tally)).toBe('')
-    console.log(`model of the dispatcher: ${RUNS} schedules, seed ${SEED}, reached ${JSON.stringify(tally)}`)
-    // A model that reaches nothing proves nothing; what is rare is not among few schedules.
+    for (const [runs, seed] of [[RUNS, SEED], KNOWN] as const) {
+      expect(await found(runs, seed, {}, tally)).toBe('')
+      console.log(`model of the dispatcher: ${runs} schedules, seed ${seed}, reached so far ${JSON.stringify(tally)}`)
+    }
+    // A model that reaches nothing proves nothing.
     const { launches, searched, deaths, others, cancelled, dry } = tally
-    expect(Math.min(launches, deaths, ...(RUNS < 300 ? [] : [searched, others, cancelled, dry]))).toBeGreaterThan(0)
+    expect(Math.min(launches, searched, deaths, others, cancelled, dry)).toBeGreaterThan(0)
   },
 )
 
