@@ -13,13 +13,13 @@ import { run } from '../servers/run.ts'
 import { type Clusters, startClusters } from '../service/clusters.ts'
 import { type Bridge, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { type Played, playNewest } from '../support/player.ts'
+import { rolesOf, SHIPPED_OBJECTS } from '../support/shipped-team.ts'
 import { publishPackage } from './debian-package.ts'
 import { Stage } from './stage.ts'
 
 const SOON = { timeout: 30_000, interval: 50 }
 const WEB = 'web-1.shop.prod-1'
 const UUID = '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b'
-const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
 const OWN = 'a-token-of-the-bridge'
 const BOB = 'a-token-of-bob'
 
@@ -40,7 +40,7 @@ beforeAll(async () => {
   clusters.worlds['prod-1']?.store.patch(VMS, { namespace: 'shop', name: 'web-1' }, firmware)
   controller = stack.use(
     await startSimulatedController({
-      objects: loadObjects(readObjectFiles(DEPLOY)),
+      objects: loadObjects(readObjectFiles(SHIPPED_OBJECTS)),
       tokens: { [OWN]: { user: 'virtbridge', description: 'virtbridge' }, [BOB]: { user: 'bob' } },
       users: { bob: { roles: rolesOf('virtbridge break glass') } },
       outcome: () => 'hang',
@@ -53,23 +53,6 @@ beforeAll(async () => {
   await publishPackage(stage.guest(WEB), 'virtbridge-tool', '1.1')
 })
 afterAll(() => stack.disposeAsync())
-
-interface Entry {
-  readonly team?: string
-  readonly role?: string
-  readonly job_templates?: readonly string[]
-  readonly inventories?: readonly string[]
-}
-
-/** What a team of the shipped files may do. */
-function rolesOf(team: string): { on: 'job_template' | 'inventory'; name: string; role: string }[] {
-  const documents = readObjectFiles(DEPLOY) as { controller_roles?: Entry[] }[]
-  const held = documents.flatMap(document => document.controller_roles ?? []).filter(entry => entry.team === team)
-  return held.flatMap(({ role = '', job_templates = [], inventories = [] }) => [
-    ...job_templates.map(name => ({ on: 'job_template' as const, name, role })),
-    ...inventories.map(name => ({ on: 'inventory' as const, name, role })),
-  ])
-}
 
 /** A bridge on the log of the one before it, when there was one. */
 function openBridge(): Promise<Bridge> {

@@ -12,12 +12,12 @@ import { ansible, type PythonEnvironment } from '../servers/python-environment.t
 import { type Clusters, startClusters } from '../service/clusters.ts'
 import { type Bridge, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { type Played, play, playNewest, usualAnswers } from '../support/player.ts'
+import { rolesOf, SHIPPED_OBJECTS } from '../support/shipped-team.ts'
 
 const SOON = { timeout: 20_000, interval: 50 }
 const PATCH_HOSTS = 'Operators | Patch hosts'
 const OWN = 'a-token-of-the-bridge'
 const ALICE = 'a-token-of-alice'
-const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
 const SECRET = 'operators-token-of-sixteen'
 const [web1, web2, db1] = ['web-1.shop.prod-1', 'web-2.shop.prod-1', 'db-1.shop.prod-1'] as const
 
@@ -38,7 +38,7 @@ beforeAll(async () => {
   }
   controller = stack.use(
     await startSimulatedController({
-      objects: loadObjects(readObjectFiles(DEPLOY)),
+      objects: loadObjects(readObjectFiles(SHIPPED_OBJECTS)),
       tokens: { [OWN]: { user: 'virtbridge', description: 'virtbridge' }, [ALICE]: { user: 'alice' } },
       users: { alice: { roles: rolesOf('virtbridge operators') } },
       // What asks virtbridge is played here; what virtbridge launches goes as it is written.
@@ -90,23 +90,6 @@ interface Workflow {
 interface Explained {
   readonly launch: { readonly possible: boolean }
 }
-interface Entry {
-  readonly team?: string
-  readonly role?: string
-  readonly job_templates?: readonly string[]
-  readonly inventories?: readonly string[]
-}
-
-/** What a team of the shipped files may do: whoever is in it may do that and nothing else. */
-function rolesOf(team: string): { on: 'job_template' | 'inventory'; name: string; role: string }[] {
-  const documents = readObjectFiles(DEPLOY) as { controller_roles?: Entry[] }[]
-  const held = documents.flatMap(document => document.controller_roles ?? []).filter(entry => entry.team === team)
-  return held.flatMap(({ role = '', job_templates = [], inventories = [] }) => [
-    ...job_templates.map(name => ({ on: 'job_template' as const, name, role })),
-    ...inventories.map(name => ({ on: 'inventory' as const, name, role })),
-  ])
-}
-
 /** Alice answers the survey of a template. */
 async function launch(template: string, answers: Record<string, unknown>, more: object = {}): Promise<Response> {
   const { id } = controller.store.templates.find(({ name }) => name === template) ?? { id: 0 }
@@ -252,7 +235,7 @@ describe('an operator who has hosts patched', () => {
 })
 
 test('a workflow patches the ring step by step, and only the host that went wrong goes back, to the snapshot of that workflow', async () => {
-  const [workflow] = readObjectFiles(DEPLOY).flatMap(
+  const [workflow] = readObjectFiles(SHIPPED_OBJECTS).flatMap(
     document => (document as { controller_workflows?: Workflow[] }).controller_workflows ?? [],
   )
   const answers = { ask_hosts: `${web1},${db1}`, ask_reason: 'monthly patches' }
