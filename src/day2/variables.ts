@@ -38,9 +38,8 @@ export function variablesFault(variables: Variables): string {
   const names = Object.keys(variables)
   if (names.length > MAX_VARIABLES) return `${names.length} variables are too many, ${MAX_VARIABLES} are the most`
   for (const name of names) {
-    if (!NAME.test(name)) return `${shown(name)} is no name of a variable`
-    if (RESERVED.test(name) || MAGIC.has(name))
-      return `${name} is not for a run to say: it decides who is reached and how`
+    const fault = nameFault(name)
+    if (fault !== '') return fault
   }
   for (const [name, value] of Object.entries(variables)) {
     const fault = valueFault(name, value, 1)
@@ -50,6 +49,19 @@ export function variablesFault(variables: Variables): string {
   return bytes > MAX_VARIABLES_BYTES
     ? `variables of ${bytes} bytes are too many, ${MAX_VARIABLES_BYTES} is the most`
     : ''
+}
+
+/** Why a run may not say a variable of this name, whatever its value; empty when it may. Pure. */
+export function nameFault(name: string): string {
+  if (!NAME.test(name)) return `${shown(name)} is no name of a variable`
+  return RESERVED.test(name) || MAGIC.has(name)
+    ? `${name} is not for a run to say: it decides who is reached and how`
+    : ''
+}
+
+/** Whether Ansible might take a text for an expression. */
+export function isTemplate(text: string): boolean {
+  return TEMPLATE.test(text)
 }
 
 function valueFault(name: string, value: unknown, depth: number): string {

@@ -58,6 +58,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['cluster/book', 'APPEND_LIMIT', 400, 'cluster/watch', 'a thousand VMs are read in appends of bounded size'],
   ['cluster/plans', 'PLANS_PAGE', 50, 'cluster/life', 'plans are read 50 a page'],
   ['cluster/scope', 'SCOPE_PAGE', 200, 'cluster/scope', 'page by page, 200 VMs at a time'],
+  ['config/annotation', 'MAX_NAMED', 32, 'config/annotation', '32 different annotations may be named'],
   ['vm/portrait', 'MAX_PORTRAIT', 24_576, 'vm/portrait', 'is no longer than its bound'],
   ['vm/portrait', 'MAX_TEXT', 4_096, 'vm/portrait', 'is no longer than its bound'],
   ['vm/portrait', 'MAX_DEPTH', 12, 'vm/portrait', 'of anything at all is bounded and can be read again'],
@@ -113,6 +114,9 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['day2/variables', 'MAX_VARIABLE_DEPTH', 16, 'day2/variables', 'are refused when they say'],
   ['day2/variables', 'MAX_KEPT_VARIABLES_BYTES', 4_096, 'day2/variables', 'variables are kept up to 4 KB'],
   ['day2/variables', 'MAX_VARIABLES_UNDER_WAY_BYTES', 67_108_864, 'day2/commands', 'all runs under way may have'],
+  ['day2/secrets', 'MAX_SECRETS', 16, 'day2/sealed', 'the reason tells the name alone'],
+  ['day2/secrets', 'MAX_SECRET_BYTES', 4_096, 'day2/sealed', 'the reason tells the name alone'],
+  ['day2/sealed', 'MAX_SEALED_BYTES', 6_144, 'day2/sealed', 'that are longer than sealed ones can be are refused'],
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
   ['inventory/group-set', 'MAX_SHARED_GROUPS', 10_000, 'inventory/group-set', 'ten thousand groups are shared'],
@@ -232,7 +236,7 @@ describe('Everything is bounded.', () => {
       }
     }
     const read = async (): Promise<void> => {
-      for await (const line of jsonLines(endless())) expect(line).toBeUndefined()
+      for await (const lines of jsonLines(endless())) expect(lines.next().done).toBe(true)
     }
     await expect(read()).rejects.toMatchObject({ kind: 'invalid' })
     expect(sent).toBeLessThanOrEqual(6_291_456)
