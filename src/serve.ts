@@ -36,7 +36,13 @@ export interface ServeRole extends AsyncDisposable {
 export async function startServe(parts: RoleParts, checks: () => readonly Check[]): Promise<ServeRole> {
   const { config, log, fleet, metrics, now, newId, logger, signal } = parts
   await using stack = new AsyncDisposableStack()
-  const { ledger, position } = await loadLedger(log)
+  const consumers = new ConsumerRegister({
+    log,
+    now,
+    logger,
+    onGap: ({ token, stream }) => metrics.consumerGaps.inc({ token, stream }),
+  })
+  const { ledger, position } = await loadLedger(log, entry => consumers.restore(entry))
   await refuseNewerCommands(log, ledger.commands)
   const limits = limitsOf(config)
   const expected = [...config.clusters, ...config.hubs].map(cluster => cluster.name)
@@ -44,13 +50,6 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const around = { fleet, expected, limits, verbsOf, now, ...viewWarnings(logger, metrics) }
   const current = stack.use(new CurrentInventory(config, around))
   const history = stack.use(openHistory(config, logger))
-  const consumers = new ConsumerRegister({
-    log,
-    now,
-    logger,
-    onGap: ({ token, stream }) => metrics.consumerGaps.inc({ token, stream }),
-  })
-  await consumers.load()
   let authenticate = authenticatorOf(config, parts)
   const policy: Policy | null = config.controller === undefined ? null : onboardPolicy(config)
   const app = buildApp({

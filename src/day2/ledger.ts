@@ -191,13 +191,20 @@ function set<T>(map: Map<string, T>, key: string, value: T | null): void {
   else map.set(key, value)
 }
 
-/** Reads the ledger as it is now; resolves with it and the position to follow it from. */
-export async function loadLedger(log: EventLog): Promise<{ ledger: Ledger; position: Position }> {
+/**
+ * Reads the ledger as it is now; resolves with it and the position to follow it from. `beside` is given each entry too, as more than the
+ * ledger stands on that stream.
+ */
+export async function loadLedger(
+  log: EventLog,
+  beside: (entry: Stored) => void = () => undefined,
+): Promise<{ ledger: Ledger; position: Position }> {
   const ledger = new Ledger(() => log.losses())
   const position = log.end('state.runs')
   for await (const entry of log.latest('state.runs')) {
     refuseNewer(entry, LEDGER_SCHEMA)
     ledger.apply(entry)
+    beside(entry)
   }
   return { ledger, position }
 }

@@ -1,4 +1,4 @@
-import { type EventLog, type Position, refuseNewer, START } from '../log/index.ts'
+import { type EventLog, type Position, refuseNewer, START, type Stored } from '../log/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import { pause } from '../waiting.ts'
 import {
@@ -54,13 +54,11 @@ export class ConsumerRegister {
     this.#parts = parts
   }
 
-  /** Reads what is known. Throws a Fault `log_newer` for a record of a later version. */
-  async load(): Promise<void> {
-    for await (const entry of this.#parts.log.latest('state.runs')) {
-      if (!isConsumerKey(entry.key) || entry.value === null) continue
-      refuseNewer(entry, CONSUMER_SCHEMA)
-      this.#known.set(entry.key, entry.value as Consumer)
-    }
+  /** Takes in what stands on `state.runs`, before anything else is asked of it. Throws a Fault `log_newer` for a record of a later version. */
+  restore(entry: Stored): void {
+    if (!isConsumerKey(entry.key) || entry.value === null) return
+    refuseNewer(entry, CONSUMER_SCHEMA)
+    this.#known.set(entry.key, entry.value as Consumer)
   }
 
   /** Those of a token, in the order of their names. */

@@ -2,10 +2,11 @@ import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { loadLedger } from '../../src/day2/index.ts'
 import { FORGET_AFTER_MS } from '../../src/http/consumer.ts'
 import { ConsumerRegister, MAX_CONSUMERS, MAX_CONSUMERS_EACH } from '../../src/http/consumer-register.ts'
 import { MAX_UNACKNOWLEDGED } from '../../src/http/delivery.ts'
-import type { Entry } from '../../src/log/index.ts'
+import type { Entry, Stored } from '../../src/log/index.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { bearer, type Desk, NOW, openDesk, TOKENS } from './desk.ts'
 import { startStreamProcess, STREAM_TOKEN } from './stream-process.ts'
@@ -340,10 +341,12 @@ test('what a consumer acknowledged is known after a restart, and a record of a l
   const { log, logged } = desk
   const parts = { log, now: () => NOW, logger: { warn: () => logged.length } as never }
   const restarted = new ConsumerRegister(parts)
-  await restarted.load()
+  await loadLedger(log, entry => restarted.restore(entry))
   expect(restarted.of('reader')).toMatchObject([{ name: 'eda', position: one.ids[1], connected: false }])
-  await log.append([{ stream: 'state.runs', key: 'consumer/a/events.vm/b', value: { schema: 99, kind: 'consumer' } }])
-  await expect(new ConsumerRegister(parts).load()).rejects.toMatchObject({ code: 'log_newer' })
+  const value = { schema: 99, kind: 'consumer' }
+  const newer = { stream: 'state.runs', key: 'consumer/a/events.vm/b', value, position: '1', at: NOW } as Stored
+  const older = new ConsumerRegister(parts)
+  expect(() => older.restore(newer)).toThrow(expect.objectContaining({ code: 'log_newer' }))
 })
 
 test('a bridge that is killed between an event and the next acknowledgement loses no event and no acknowledgement', async () => {

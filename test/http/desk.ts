@@ -2,7 +2,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import { expect } from 'vitest'
 import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
-import { Ledger, type Run, type VerbPolicy } from '../../src/day2/index.ts'
+import { Ledger, loadLedger, type Run, type VerbPolicy } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import {
   type AppParts,
@@ -131,7 +131,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
   const logger = pino({ level: 'debug', hooks }, { write: (line: string) => void logged.push(line) })
   const gaps: string[] = []
   const consumers = new ConsumerRegister({ log, now, logger, onGap: ({ name }) => void gaps.push(name) })
-  await consumers.load()
+  await loadLedger(log, entry => consumers.restore(entry))
   const app = buildApp({
     log,
     fleet,

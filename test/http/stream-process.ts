@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { pino } from 'pino'
-import { Ledger } from '../../src/day2/index.ts'
+import { Ledger, loadLedger } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import { buildApp, ConsumerRegister, createAuthenticator } from '../../src/http/index.ts'
 import { InventoryCache } from '../../src/inventory/index.ts'
@@ -58,7 +58,7 @@ async function main(file: string, port: number): Promise<void> {
   const verbsOf = (): { onboard: string; patch: string } => ({ onboard: '', patch: '' })
   const inventory = new InventoryCache({ fleet, expected: [], limits, labelGroups: [], verbsOf, now })
   const consumers = new ConsumerRegister({ log, now, logger })
-  await consumers.load()
+  await loadLedger(log, entry => consumers.restore(entry))
   const app = buildApp({
     log,
     fleet,

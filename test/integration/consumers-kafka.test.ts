@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { pino } from 'pino'
 import { ConsumerRegister } from '../../src/http/index.ts'
 import type { Delivery } from '../../src/http/delivery.ts'
+import { loadLedger } from '../../src/day2/index.ts'
 import { type Entry, type EventLog, isAfter, type Stored } from '../../src/log/index.ts'
 import { allowInvalidEvents } from '../event/seen.ts'
 import { openIn, planOf } from '../log/kafka/place.ts'
@@ -27,7 +28,7 @@ afterAll(() => stack.disposeAsync())
 async function open(): Promise<{ log: EventLog; register: ConsumerRegister }> {
   const log = await openIn(folder, kafka.brokers, { topics: planOf('virtbridge', 1, 3) })
   const register = new ConsumerRegister({ log, now: Date.now, logger: pino({ level: 'silent' }) })
-  await register.load()
+  await loadLedger(log, entry => register.restore(entry))
   return { log, register }
 }
 
