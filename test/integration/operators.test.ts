@@ -90,6 +90,7 @@ interface Workflow {
 interface Explained {
   readonly launch: { readonly possible: boolean }
 }
+
 /** Alice answers the survey of a template. */
 async function launch(template: string, answers: Record<string, unknown>, more: object = {}): Promise<Response> {
   const { id } = controller.store.templates.find(({ name }) => name === template) ?? { id: 0 }
