@@ -1,5 +1,5 @@
-import { type ClusterRecord, ClusterWatch, type HubWord, ImportBoard, type Portraits, USUAL } from './cluster/index.ts'
-import type { Config } from './config/index.ts'
+import { type ClusterRecord, ClusterWatch, type Extras, type HubWord, ImportBoard, USUAL } from './cluster/index.ts'
+import { annotationsNamed, type Config } from './config/index.ts'
 import type { Confirmations } from './confirmations.ts'
 import { FleetContests } from './contests.ts'
 import { Budget, type Connection, KubeClient } from './kube/index.ts'
@@ -103,7 +103,7 @@ export class RunningClusters {
       guests: this.guests,
       imports: this.imports,
       contests: this.#contests,
-      ...portraitsOf(config),
+      extras: extrasOf(config),
       resources: config.watch.services ? [...USUAL, 'service'] : USUAL,
     })
     this.#running.set(name, { records: known.records, watch, stop, done: this.#finish(name, watch, client) })
@@ -144,10 +144,13 @@ export class RunningClusters {
 }
 
 /** What inventories show of objects beyond their records. */
-function portraitsOf({ inventory }: Config): { portraits?: Portraits } {
+function extrasOf(config: Config): Extras {
+  const { inventory } = config
+  const annotations = annotationsNamed(config)
   const views = inventory.views.filter(({ format }) => format === 'kubevirt.core')
-  if (views.length === 0 && inventory.formats.length === 0) return {}
-  return { portraits: views.some(({ kubevirt_core }) => kubevirt_core.timestamps) ? 'volatile' : 'stable' }
+  if (views.length === 0 && inventory.formats.length === 0) return { annotations }
+  const timed = views.some(({ kubevirt_core }) => kubevirt_core.timestamps)
+  return { annotations, portraits: timed ? 'volatile' : 'stable' }
 }
 
 function holdsOf({ watch }: Config): { stopped: number; reachable: number; unreachable: number; address: number } {

@@ -20,6 +20,6 @@ export { type Selection, type SelectionChange, type SelectionRule } from './sele
 export { ImportBoard } from './imports.ts'
 export type { ContestBoard } from './contest-board.ts'
 export { watchPlans } from './plans.ts'
-export { type Of, type Portraits, USUAL } from './resources.ts'
+export { type Extras, type Of, USUAL } from './resources.ts'
 export { leavingEntries } from './scope.ts'
 export { ClusterWatch, type WatchOptions } from './watch.ts'

@@ -1,5 +1,6 @@
 import { type Observed, PATHS, type Resource } from '../kube/index.ts'
 import {
+  annotationsOf,
   type ClaimPart,
   type Deed,
   type DiskPart,
@@ -82,13 +83,27 @@ export const USUAL: readonly Of[] = ALL.filter(of => RESOURCES[of].optIn !== tru
 /** How much of an object is kept beside its part: what stays until there is news, or every instant and resourceVersion too. */
 export type Portraits = 'stable' | 'volatile'
 
-/** The resource, of VMs and VMIs with the portrait of each object in its part. */
-export function portraying<O extends Of>(of: O, portraits: Portraits): Watched<Parts[O]> {
+/** What inventories show of objects beside their parts; left out: nothing. */
+export interface Extras {
+  /** Of each VM and VMI. */
+  readonly portraits?: Portraits
+  /** Keys of annotations of VMs. */
+  readonly annotations?: readonly string[]
+}
+
+/** The resource, of VMs and VMIs with what inventories show of each object in its part. */
+export function watched<O extends Of>(of: O, extras: Extras): Watched<Parts[O]> {
   const resource: Watched<Parts[O]> = RESOURCES[of]
   if (of !== 'vm' && of !== 'vmi') return resource
-  const { project } = resource
-  const volatile = portraits === 'volatile'
-  return { ...resource, project: object => ({ ...project(object), portrait: portray(of, object, volatile) }) }
+  const { portraits, annotations = [] } = extras
+  const keys = of === 'vm' ? annotations : []
+  if (portraits === undefined && keys.length === 0) return resource
+  const project = (object: unknown): Parts[O] => ({
+    ...resource.project(object),
+    ...(keys.length === 0 ? {} : { annotations: annotationsOf(object, keys) }),
+    ...(portraits === undefined ? {} : { portrait: portray(of, object, portraits === 'volatile') }),
+  })
+  return { ...resource, project }
 }
 
 /** What the reflector of one resource said. */

@@ -11,7 +11,7 @@ import type { ImportBoard } from './imports.ts'
 import { Inbox } from './inbox.ts'
 import { LiveChanges } from './live.ts'
 import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
-import { type Inbound, type Of, portraying, type Portraits, RESOURCES, USUAL } from './resources.ts'
+import { type Extras, type Inbound, type Of, RESOURCES, USUAL, watched } from './resources.ts'
 
 /** What a cluster's watch works with. Time and waiting come in as arguments. */
 export interface WatchOptions extends ChronicleOptions {
@@ -30,7 +30,7 @@ export interface WatchOptions extends ChronicleOptions {
   /** The resources to reflect; the usual ones when left out. */
   readonly resources?: readonly Of[]
   /** What an inventory needs of the objects beside the record; nothing when left out. */
-  readonly portraits?: Portraits
+  readonly extras?: Extras
   /** What all clusters of this bridge share: their guests, and what plans say of imports. */
   readonly guests?: GuestIndex
   readonly imports?: ImportBoard
@@ -146,8 +146,7 @@ export class ClusterWatch {
   async #reflect(of: Of, signal: AbortSignal): Promise<void> {
     const verify = async (inner: AbortSignal): Promise<void> => void (await this.#identity.verify(inner))
     const asks = of === 'vm' ? { asks: this.#vms } : {}
-    const { portraits } = this.#options
-    const resource = (portraits === undefined ? RESOURCES[of] : portraying(of, portraits)) as Resource<unknown>
+    const resource = watched(of, this.#options.extras ?? {}) as Resource<unknown>
     const options = { ...this.#options.reflect, ...asks, signal, verify }
     for await (const observed of reflect(this.#options.client, resource, options))
       await this.#inbox.put({ of, observed } as Inbound, signal)

@@ -132,6 +132,7 @@ export interface InventoryConfig {
   readonly stale_after_seconds: number
   readonly disable_stale_after_seconds: number
   readonly label_groups: readonly string[]
+  readonly annotations: readonly string[]
   readonly formats: readonly 'kubevirt.core'[]
   readonly views: readonly ViewConfig[]
   readonly networks: readonly NetworkConfig[]
@@ -174,7 +175,7 @@ export interface ViewConfig {
   readonly exclude: string
   readonly addresses: AddressesConfig
   readonly connection: ConnectionConfig
-  readonly variables: readonly { readonly label: string; readonly variable: string }[]
+  readonly variables: readonly { readonly label?: string; readonly annotation?: string; readonly variable: string }[]
   readonly on_stale: 'disable' | 'fail'
   readonly max_shrink: number
 }

@@ -1,3 +1,4 @@
+import { annotationsNamed } from './annotation.ts'
 import type { Config, ViewConfig } from './config.ts'
 
 /** What differs between two configurations, by the paths of keys. */
@@ -35,6 +36,17 @@ export function reloaded(running: Config, next: Config): Config {
 
 /** Views that need more of a VM than is watched since the start: they are closed until the next one. */
 function unwatched(started: Config, after: Config): readonly string[] {
+  return [...unwatchedFormats(started, after), ...unwatchedAnnotations(started, after)]
+}
+
+function unwatchedAnnotations(started: Config, after: Config): readonly string[] {
+  const kept = new Set(annotationsNamed(started))
+  const lacks = ({ variables }: ViewConfig): boolean =>
+    variables.some(({ annotation }) => annotation !== undefined && !kept.has(annotation))
+  return after.inventory.views.filter(lacks).map(({ name }) => `inventory.views.${name}.variables`)
+}
+
+function unwatchedFormats(started: Config, after: Config): readonly string[] {
   const asCore = ({ inventory }: Config): readonly ViewConfig[] =>
     inventory.views.filter(({ format }) => format === 'kubevirt.core')
   const timed = (config: Config): readonly ViewConfig[] =>

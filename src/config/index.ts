@@ -1,4 +1,5 @@
 export * from './config.ts'
+export { annotationsNamed } from './annotation.ts'
 export { ConfigError, type ConfigFault, loadConfig, parseConfig } from './load.ts'
 export { type ConfigDifference, differenceOf, reloaded } from './difference.ts'
 export { fileChanges, type LookAt } from './file-changes.ts'

@@ -18,6 +18,13 @@ export function selector(description: string): Schema {
   return { ...optionalText(description), maxLength: 4096 }
 }
 
+/** The key of an annotation, as Kubernetes has them. */
+export function annotation(description = ''): Schema {
+  const word = '[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?'
+  const pattern = `^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?${word}$`
+  return { type: 'string', pattern, maxLength: 317, ...(description === '' ? {} : { description }) }
+}
+
 /** A choice among values; all when it is left out. Written down and empty it would take nothing, so it can not be. */
 export function some(description: string, item: Schema): Schema {
   return { type: 'array', description, minItems: 1, maxItems: 1000, items: { type: 'string', ...item } }

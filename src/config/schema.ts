@@ -16,6 +16,7 @@ import {
 import { verbs } from './verb-schema.ts'
 import { httpLimits } from './http-schema.ts'
 import { profile } from './profile-schema.ts'
+import { annotation } from './match-schema.ts'
 import { network, view } from './view-schema.ts'
 
 /**
@@ -91,6 +92,14 @@ export const CONFIG_SCHEMA = {
         type: 'string',
         minLength: 1,
       }),
+      annotations: {
+        ...list(
+          'Annotations of VMs that hosts have as kubevirt_annotations, by their keys. The watch keeps them from its next start on, 256 characters of each. One that may hold user data or a password is empty.',
+          20,
+          annotation(),
+        ),
+        uniqueItems: true,
+      },
       formats: {
         ...list(
           'Formats beside our own that any view, and the whole inventory, may be asked for in: ?format=kubevirt.core, with the defaults of kubevirt_core. The watch keeps more of each VM for it, from its next start on.',

@@ -1,4 +1,5 @@
 import ipaddr from 'ipaddr.js'
+import { annotationFaults, variableFaults } from './annotation.ts'
 import type { Config, TokenConfig, ViewConfig } from './config.ts'
 import { connectionFaults, hostNameFaults } from './connection-fault.ts'
 import type { ConfigFault } from './fault.ts'
@@ -17,6 +18,7 @@ export function viewFaults(config: Config): readonly ConfigFault[] {
   return [
     ...views.flatMap((view, index) => faultsOf(view, `inventory.views.${index}`, config)),
     ...views.flatMap((view, index) => kubevirtCoreFaults(view, `inventory.views.${index}.kubevirt_core`, config)),
+    ...annotationFaults(config),
     ...networks.flatMap(({ cidrs }, index) => cidrFaults(cidrs, `inventory.networks.${index}.cidrs`)),
     ...config.http.tokens.flatMap((token, index) => tokenFaults(token, `http.tokens.${index}`, views)),
   ]
@@ -65,6 +67,7 @@ function faultsOf(view: ViewConfig, path: string, config: Config): readonly Conf
     ...groupFaults(view.groups, `${path}.groups`),
     ...preferenceFaults(view, `${path}.addresses.prefer`),
     ...connectionFaults(view.connection, `${path}.connection`, config),
+    ...variableFaults(view.variables, `${path}.variables`),
   ]
 }
 

@@ -1,6 +1,6 @@
 import { connection } from './connection-schema.ts'
 import { kubevirtCore } from './kubevirt-core-schema.ts'
-import { matching, selector, some } from './match-schema.ts'
+import { annotation, matching, selector, some } from './match-schema.ts'
 import { choice, list, name, object, part, type Schema, whole } from './schema-part.ts'
 
 /** What the name of a group may be. */
@@ -65,7 +65,7 @@ export function view(): Schema {
     addresses: addresses(),
     connection: connection(),
     variables: list(
-      'Variables of the connection that labels of VMs may give. No other label, annotation or word of a guest becomes one.',
+      'Variables of the connection that labels or annotations of VMs may give, the last that does. No other label, annotation or word of a guest becomes one. An annotation is kept by the watch from its next start on; until then the view is closed (503).',
       20,
       variable(),
     ),
@@ -179,11 +179,12 @@ function addresses(): Schema {
 function variable(): Schema {
   const properties = {
     label: { type: 'string', minLength: 1, maxLength: 317, description: 'The key of a label of the VM.' },
+    annotation: annotation('Or the key of an annotation of the VM.'),
     variable: {
       type: 'string',
       enum: ['ansible_user', 'ansible_port', 'ansible_connection', 'ansible_shell_type'],
       description: 'The variable that its value becomes, where it is a valid one.',
     },
   }
-  return part('One variable.', properties, ['label', 'variable'])
+  return part('One variable, of a label or of an annotation.', properties, ['variable'])
 }

@@ -38,6 +38,7 @@ export const HOST_VARIABLES: Readonly<Record<string, VariableType>> = {
   kubevirt_reachable: 'bool',
   kubevirt_reachable_reason: TEXT,
   kubevirt_labels: 'map<string, string>',
+  kubevirt_annotations: 'map<string, string>',
   kubevirt_adopted: 'bool',
   kubevirt_application: TEXT,
   kubevirt_descent: { fields: { kind: TEXT, from: TEXT, by: TEXT, run: TEXT } },

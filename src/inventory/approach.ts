@@ -3,7 +3,7 @@ import { meets, type Requirement } from '../cluster/label.ts'
 import { looksReachable, isRunning, type VmRecord } from '../vm/index.ts'
 import { ANY_ADDRESS, type AddressChoice, addressOf, type ChooseAddress, chooserOf } from './address.ts'
 import { type Connection, connectionOf, type Endpoint, endpointOf, USUAL_CONNECTION } from './connection.ts'
-import type { LabelVariable } from './label-variable.ts'
+import type { GivenVariable } from './given-variable.ts'
 import type { Staleness } from './stale.ts'
 
 /** How a view reaches its hosts. */
@@ -14,7 +14,7 @@ export interface Approach {
   readonly connection: Connection
   /** Who meets all of these is disabled; empty: nobody. */
   readonly excluded: readonly Requirement[]
-  readonly variables: readonly LabelVariable[]
+  readonly variables: readonly GivenVariable[]
 }
 
 /** What is said of one; what is left out is as everywhere. */
@@ -22,7 +22,7 @@ export interface ApproachWish {
   readonly addresses?: AddressChoice
   readonly connection?: Connection
   readonly excluded?: readonly Requirement[]
-  readonly variables?: readonly LabelVariable[]
+  readonly variables?: readonly GivenVariable[]
 }
 
 /** The approach that is said. */

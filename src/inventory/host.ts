@@ -1,7 +1,7 @@
 import type { VmRecord } from '../vm/index.ts'
 import { type Approach, reachOf, type Sight, USUAL_APPROACH } from './approach.ts'
 import { connectionOf, connectionVars, type Endpoint } from './connection.ts'
-import { labelVars } from './label-variable.ts'
+import { givenVars } from './given-variable.ts'
 import { type GuestProfile, NO_PROFILE } from './profile.ts'
 import { isInert, safe } from './safe.ts'
 import type { Staleness } from './stale.ts'
@@ -32,7 +32,7 @@ export interface Standing extends Sight {
 
 /**
  * The hostvars of one VM. Byte-stable between changes: no resourceVersion, no clock. `ansible_*` is computed here from validated
- * addresses and names, or given by a label that an administrator listed; never copied from the guest or from anything else that users
+ * addresses and names, or given by a label or an annotation that an administrator listed; never copied from the guest or from anything else that users
  * write. An address that is another's by better right is not told.
  */
 export function hostVars(
@@ -46,7 +46,7 @@ export function hostVars(
   const told = { staleness, reason, address, endpoint, clusterSets }
   const connection = connectionVars(record, connectionOf(record, approach.connection), endpoint)
   const { variables } = approach
-  const host = variables.length === 0 ? connection : { ...connection, ...labelVars(record, variables) }
+  const host = variables.length === 0 ? connection : { ...connection, ...givenVars(record, variables) }
   // First, so that none of them ever counts for one of ours.
   const given = { ...guestProfile.variables, ...host }
   if (profile === 'slim') return { ...given, ...slim(record, told) }
@@ -113,7 +113,8 @@ function standard(record: VmRecord, { staleness, reason, address, endpoint, clus
     kubevirt_agent_connected: seen.agent_connected,
     kubevirt_reachable: reason === '',
     kubevirt_reachable_reason: reason,
-    kubevirt_labels: labels(seen.labels),
+    kubevirt_labels: texts(seen.labels),
+    kubevirt_annotations: texts(seen.annotations ?? {}),
     kubevirt_adopted: record.adopted,
     kubevirt_application: safe(seen.application ?? ''),
     kubevirt_descent: {
@@ -152,7 +153,7 @@ function full({ hub, cluster_uid, seen }: VmRecord): HostVars {
 }
 
 /** Keys can not be marked, so those that Kubernetes would never allow are left out. */
-function labels(of: VmRecord['seen']['labels']): HostVars {
+function texts(of: Readonly<Record<string, string>>): HostVars {
   const entries = Object.entries(of).filter(([key]) => isInert(key))
   return Object.fromEntries(entries.map(([key, value]) => [key, safe(value)]))
 }

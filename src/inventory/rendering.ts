@@ -2,6 +2,7 @@ import type { VmRecord } from '../vm/index.ts'
 import { type Approach, USUAL_APPROACH } from './approach.ts'
 import { builtinGroups, labelGroup, type Membership } from './group.ts'
 import { applyRule, contextOf, type GroupRule, sourceOf } from './group-rule.ts'
+import { areKnown } from './given-variable.ts'
 import { CANONICAL, hostNamer, type HostNamePart } from './host-name.ts'
 import { hostVars, type HostVars, type Profile, type Standing } from './host.ts'
 
@@ -74,6 +75,8 @@ export function ownRendering(profile: Profile, groups: ViewGroups, way: OwnWay =
     },
     sources: [...labels, ...rules.map(sourceOf)],
     maxPerSource: maxPerLabel,
+    // What can not be read any more will never be known.
+    isWhole: record => (record.out_of_scope ?? '') !== '' || areKnown(record, approach.variables),
     whyNot: (record, standing, source) => {
       const rule = rules.find(one => sourceOf(one) === source)
       if (rule === undefined) return ''

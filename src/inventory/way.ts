@@ -1,7 +1,7 @@
 import type { VmRecord } from '../vm/index.ts'
 import { type Approach, reachOf, USUAL_APPROACH } from './approach.ts'
 import { connectionOf, connectionVars } from './connection.ts'
-import { labelVars } from './label-variable.ts'
+import { givenVars } from './given-variable.ts'
 
 /** Variables of the connection that lead to a guest, by name: who has all of them as they are here reaches it. */
 export type Way = Readonly<Record<string, string | number>>
@@ -22,7 +22,7 @@ export function waysTo(record: VmRecord, approaches: readonly Approach[] = [USUA
     const { reason, endpoint } = reachOf(record, { staleness: 'fresh' }, approach)
     if (reason !== '' || endpoint.host === '') return []
     const connection = connectionOf(record, approach.connection)
-    const vars = { ...connectionVars(record, connection, endpoint), ...labelVars(record, approach.variables) }
+    const vars = { ...connectionVars(record, connection, endpoint), ...givenVars(record, approach.variables) }
     return [Object.fromEntries(LEADING[connection.via].flatMap(name => (name in vars ? [[name, vars[name]]] : [])))]
   })
   return [...new Map(ways.map(way => [JSON.stringify(way), way as Way])).values()]

@@ -22,16 +22,20 @@ export function assemble(
 ): Seen {
   // What is of the VM is known either way: only its boot is not.
   if (vmi === 'unknown' && before !== null)
-    return { ...before, ...fromVm(vm, before, trouble), ...portraits(vm, before.portraits?.vmi) }
+    return { ...before, ...fromVm(vm, before, trouble), ...shown(vm, before.portraits?.vmi) }
   const own = vmi === 'unknown' || vmi?.owner !== vm.uid ? null : vmi
   // A boot keeps its disk whatever the VM's spec says by now: that holds from the next one on.
   const root = own?.phase === 'Running' ? own.rootClaim : vm.rootClaim
   const claim = (root === '' ? '' : claimOf(root)) || (before?.claim ?? '')
-  return { ...fromVm(vm, before, trouble), ...fromVmi(vm, own, before), claim, ...portraits(vm, own?.portrait) }
+  return { ...fromVm(vm, before, trouble), ...fromVmi(vm, own, before), claim, ...shown(vm, own?.portrait) }
 }
 
-function portraits({ portrait }: VmPart, vmi = ''): Pick<Seen, 'portraits'> {
-  return portrait === undefined ? {} : { portraits: { vm: portrait, vmi } }
+/** What is there for inventories alone. */
+function shown({ annotations, portrait }: VmPart, vmi = ''): Pick<Seen, 'annotations' | 'portraits'> {
+  return {
+    ...(annotations === undefined ? {} : { annotations }),
+    ...(portrait === undefined ? {} : { portraits: { vm: portrait, vmi } }),
+  }
 }
 
 type OfVm = Pick<
@@ -47,7 +51,7 @@ type OfVm = Pick<
   | 'restart_required'
   | 'application'
 >
-type OfVmi = Omit<Seen, keyof OfVm | 'claim' | 'portraits'>
+type OfVmi = Omit<Seen, keyof OfVm | 'claim' | 'annotations' | 'portraits'>
 
 /** Statuses in which a VM waits for a disk that can not be made, and says nothing of it. */
 const PATIENT = new Set(['Provisioning', 'WaitingForVolumeBinding', 'Starting'])

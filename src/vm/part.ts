@@ -1,3 +1,5 @@
+import type { Annotations } from './annotations.ts'
+
 /**
  * What is kept of the objects of a VM: the few fields that facts, inventory and day 2 need. The raw object (with its cloud-init
  * user data) dies in the reflector that read it.
@@ -36,6 +38,8 @@ export interface VmPart {
   /** Labels of its template that selectors of Services go by: `kubevirt.io/domain`, `kubevirt.io/vm`. Empty when it has none. */
   readonly domain: string
   readonly vmLabel: string
+  /** Where configuration names any. */
+  readonly annotations?: Annotations
   /** What `portray` makes of it, where an inventory shows more of it than all else here. */
   readonly portrait?: string
 }

@@ -86,6 +86,11 @@ const SECRET = /"spec"\s*:|user-?data|cloud-?init|cloud-?config|passw(?:or)?d|--
 // oxlint-disable-next-line no-control-regex -- control characters are what it removes
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g
 
+/** True of an annotation that may hold the whole object, user data, a key or a password: it is never kept. */
+export function isPrivate(key: string, value: string): boolean {
+  return WHOLE_OBJECT.test(key) || SECRET.test(value)
+}
+
 /** An object as the API sends it → its portrait. `volatile`: with its resourceVersion and every instant. Never throws. */
 export function portray(kind: 'vm' | 'vmi', object: unknown, volatile: boolean): string {
   const { metadata, status } = dict(object)
@@ -152,8 +157,7 @@ function pieceOf(of: Piece['of'], key: string, value: unknown): Piece {
 
 function annotationPieces(annotations: Json, left: string[]): readonly Piece[] {
   return Object.entries(texts(annotations)).flatMap(([key, value]) => {
-    if (value.length <= MAX_TEXT && !WHOLE_OBJECT.test(key) && !SECRET.test(value))
-      return [pieceOf('annotations', key, value)]
+    if (value.length <= MAX_TEXT && !isPrivate(key, value)) return [pieceOf('annotations', key, value)]
     left.push(`annotations.${key}`)
     return []
   })

@@ -1,4 +1,5 @@
 import type { Origin, VmFact } from '../event/index.ts'
+import type { Annotations } from './annotations.ts'
 import type { Rival } from './contest.ts'
 import type { DeedKind } from './deed.ts'
 import type { Address, Descent, GuestOs } from './part.ts'
@@ -104,6 +105,8 @@ export interface Seen {
   readonly claim?: string
   /** The Argo CD application that manages it. */
   readonly application?: string
+  /** Those that configuration named when the VM was last read. No fact follows from them. */
+  readonly annotations?: Annotations
   /** What `portray` made of the VM and of its VMI (empty without one), where an inventory shows it. No fact follows from it. */
   readonly portraits?: { readonly vm: string; readonly vmi: string }
 }

@@ -220,3 +220,20 @@ describe('live deletions', () => {
     expect([folding.told, bursts(folding)]).toEqual([['deleted vm-0'], [false]])
   })
 })
+
+test('an annotation that was named is stored when it changes, and no fact is told of it', () => {
+  const folding = new Folding(false).take(
+    listed('vm', aVm('a', { annotations: { owner: 'x' } })),
+    listed('vmi', aVmi('a')),
+  )
+  folding.fold.adopt()
+  folding.take(watching('vm'), watching('vmi'))
+  folding.told.splice(0)
+  const changed = aVm('a', { annotations: { owner: 'y' } })
+  folding.take(live('changed', 'vm', changed))
+  expect(folding.told).toEqual([])
+  expect([...folding.records.values()].map(({ seen }) => seen.annotations)).toEqual([{ owner: 'y' }])
+  // A watch that is told to keep no more of them says nothing of them.
+  folding.take(live('changed', 'vm', aVm('a')))
+  expect([...folding.records.values()].map(({ seen }) => seen.annotations)).toEqual([undefined])
+})

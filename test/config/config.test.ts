@@ -56,6 +56,7 @@ test('everything but the clusters has a default', () => {
       stale_after_seconds: 60,
       disable_stale_after_seconds: 3600,
       label_groups: [],
+      annotations: [],
       formats: [],
       views: [],
       networks: [],

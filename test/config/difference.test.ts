@@ -50,6 +50,20 @@ test.each<[what: string, before: string, after: string, now: readonly string[], 
     ['inventory.views.a'],
     ['inventory.views.a.kubevirt_core.timestamps'],
   ],
+  [
+    'annotations that are not watched',
+    'inventory: {annotations: [a], views: [{name: a}]}',
+    'inventory: {annotations: [a, b], views: [{name: a, variables: [{annotation: b, variable: ansible_user}]}]}',
+    ['inventory.views.a'],
+    ['inventory.annotations', 'inventory.views.a.variables'],
+  ],
+  [
+    'an annotation that is watched already',
+    'inventory: {annotations: [a], views: [{name: a}]}',
+    'inventory: {annotations: [a], views: [{name: a, variables: [{annotation: a, variable: ansible_user}]}]}',
+    ['inventory.views.a'],
+    [],
+  ],
 ])('%s', (_what, before, after, now, later) => {
   expect(differenceOf(config(before), config(after))).toEqual({ now, later })
 })

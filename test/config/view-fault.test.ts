@@ -69,6 +69,17 @@ describe('a fault of a view is told with its place', () => {
     ['variables: [{label: a, variable: ansible_ssh_common_args}]', ['variables.0.variable: is none of the choices']],
     ['variables: [{label: a, variable: ansible_host}]', ['variables.0.variable: is none of the choices']],
     [
+      'variables: [{annotation: example.com/a, variable: ansible_host}]',
+      ['variables.0.variable: is none of the choices'],
+    ],
+    ['variables: [{annotation: example.com/a, variable: ansible_user}]', []],
+    ['variables: [{annotation: "{{ a }}", variable: ansible_user}]', ['variables.0.annotation: is not well formed']],
+    ['variables: [{variable: ansible_user}]', ['variables.0: nothing gives it']],
+    [
+      'variables: [{label: a, annotation: a, variable: ansible_user}]',
+      ['variables.0: either a label or an annotation gives it'],
+    ],
+    [
       'groups: {expressions: [{name: a, expression: "kubevirt_nam == 1"}]}',
       ['groups.expressions.0.expression: Unknown variable: kubevirt_nam'],
     ],

@@ -3,7 +3,7 @@ import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { approachOf, type Connection, hostVars, waysTo } from '../../src/inventory/index.ts'
 import { USUAL_CONNECTION } from '../../src/inventory/connection.ts'
-import type { LabelVariable } from '../../src/inventory/label-variable.ts'
+import type { GivenVariable } from '../../src/inventory/given-variable.ts'
 import { proxyArguments } from '../../src/inventory/proxy-command.ts'
 import type { VmRecord } from '../../src/vm/index.ts'
 import { guest, type GuestWish } from '../day2/guest.ts'
@@ -13,7 +13,7 @@ const STANDING = { staleness: 'fresh', verbs: { onboard: '', patch: '' } } as co
 interface Wish {
   readonly linux?: Partial<Connection['linux']>
   readonly windows?: Partial<Connection['windows']>
-  readonly variables?: readonly LabelVariable[]
+  readonly variables?: readonly GivenVariable[]
 }
 
 /** The `ansible_*` variables of a host. */
@@ -338,7 +338,7 @@ test('a name for Kerberos that is none is left out', () => {
   })
 })
 
-describe('variables of the connection from labels', () => {
+describe('variables of the connection from labels and annotations', () => {
   const labels = {
     'example.com/login': 'core',
     'example.com/port': '2222',
@@ -352,7 +352,7 @@ describe('variables of the connection from labels', () => {
 
   test('only those that an administrator listed, and only with a value that fits', () => {
     expect(connection(record)).toEqual(HOST)
-    const listed = (label: string, variable: string): LabelVariable => ({ label, variable })
+    const listed = (label: string, variable: string): GivenVariable => ({ label, variable })
     const variables = [listed('example.com/login', 'ansible_user'), listed('example.com/port', 'ansible_port')]
     expect(connection(record, { variables, linux: { user: 'automation' } })).toEqual({
       ...HOST,
@@ -368,5 +368,30 @@ describe('variables of the connection from labels', () => {
       listed('toString', 'ansible_user'),
     ]
     expect(connection(record, { variables: odd })).toEqual(HOST)
+  })
+
+  test('of an annotation as of a label: no other gives any, and none that says what it may not', () => {
+    const annotations = {
+      login: 'core',
+      ansible_port: '22',
+      bad: '-oProxyCommand=id',
+      args: '-oProxyCommand=id',
+      gone: '',
+    }
+    const noted = guest('web-7', { seen: { annotations } })
+    const listed = (annotation: string, variable: string): GivenVariable => ({ annotation, variable })
+    expect(connection(noted)).toEqual(HOST)
+    expect(connection(noted, { variables: [listed('login', 'ansible_user')] })).toEqual({
+      ...HOST,
+      ansible_user: 'core',
+    })
+    const odd = [
+      listed('bad', 'ansible_user'),
+      listed('args', 'ansible_ssh_common_args'),
+      listed('gone', 'ansible_user'),
+      listed('none', 'ansible_user'),
+      listed('toString', 'ansible_user'),
+    ]
+    expect(connection(noted, { variables: odd })).toEqual(HOST)
   })
 })

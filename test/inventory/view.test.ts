@@ -142,8 +142,8 @@ test('what happens outside of a view, or to what its profile does not tell, chan
 
 test.each([
   ['slim', 12],
-  ['standard', 29],
-  ['full', 42],
+  ['standard', 30],
+  ['full', 43],
 ] as const)('the profile %s tells %d variables, each profile all that a smaller one does', (profile, count) => {
   const windows = guest('web-1', { family: 'windows' })
   using cache = cacheOf(fleetWith(windows), [view('v', { profile }), view('f', { profile: 'full' })])

@@ -11,7 +11,7 @@ import { startClusters } from '../service/clusters.ts'
 import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 import { stringify } from 'yaml'
 
-const SOON = { timeout: 8_000, interval: 20 }
+const SOON = { timeout: 40_000, interval: 20 }
 const EVIL = '{{ lookup("pipe", "id") }}'
 const HOST = 'evil.shop.prod-1'
 const SECRETS = {
@@ -22,6 +22,9 @@ const SECRETS = {
   bearer: 'api-token-never-to-be-seen-anywhere',
   kubeconfig: 'kube-token-never-to-be-seen-anywhere',
 }
+
+/** Annotations that an administrator named, one of them without a thought. */
+const ANNOTATIONS = ['kubectl.kubernetes.io/last-applied-configuration', 'evil', 'ansible_ssh_common_args']
 
 /** Views that show and use all that they can of a VM. */
 const VIEWS = [
@@ -39,7 +42,10 @@ const VIEWS = [
       ],
     },
     connection: { linux: { via: 'port_forward', virtctl: { context: '{cluster}' } } },
-    variables: [{ label: 'evil', variable: 'ansible_user' }],
+    variables: [
+      { label: 'evil', variable: 'ansible_user' },
+      { annotation: 'evil', variable: 'ansible_user' },
+    ],
   },
   { name: 'as-core', format: 'kubevirt.core', kubevirt_core: { use_service: false, create_groups: true } },
 ] as const
@@ -76,7 +82,7 @@ beforeAll(async () => {
       tokens: [{ name: 'test', token: { file: 'api-token' }, can: ['read', 'run', 'admin'] }],
     },
     watch: SHORT_HOLDS,
-    inventory: { label_groups: ['evil', 'app'], views: VIEWS },
+    inventory: { label_groups: ['evil', 'app'], annotations: ANNOTATIONS, views: VIEWS },
     clusters: clusters.config,
   })
   const service = stack.use(
@@ -129,7 +135,7 @@ beforeAll(async () => {
   for (const name of readdirSync(folder).filter(name => name.startsWith('virtbridge.db')))
     outputs.set(name, readFileSync(join(folder, name), 'latin1'))
   told = { inventory: JSON.parse(outputs.get('/api/v1/inventory') ?? '') as Told['inventory'], outputs }
-})
+}, 60_000)
 afterAll(() => stack.disposeAsync())
 
 /** A VM whose owner and whose guest put hostile text wherever they can, and that holds secrets wherever KubeVirt allows. */
@@ -142,6 +148,7 @@ function plantEvil(store: Store): void {
       annotations: {
         'kubectl.kubernetes.io/last-applied-configuration': SECRETS.annotation,
         ansible_ssh_common_args: '-o ProxyCommand=id',
+        evil: EVIL,
       },
     },
     spec: {
@@ -217,6 +224,11 @@ describe('Guest-supplied text is data.', () => {
     const vars = told.inventory._meta.hostvars[HOST] ?? {}
     expect(bare(vars)).toEqual([])
     expect(JSON.stringify(vars)).toContain('__ansible_unsafe')
+    expect(vars['kubevirt_annotations']).toEqual({
+      ansible_ssh_common_args: '-o ProxyCommand=id',
+      evil: { __ansible_unsafe: EVIL },
+      'kubectl.kubernetes.io/last-applied-configuration': '',
+    })
   })
 
   test('it becomes no connection variable: the address is one that the platform knows', () => {
