@@ -16,6 +16,11 @@ const PARTS = [
   'test/simulator/**/*.test.ts',
   'test/watch/**/*.test.ts',
 ]
+/**
+ * How long a test, and what it waits for, may take: no measure of anything, as the machine may be busy with whatever else. A test that is
+ * about time says so itself.
+ */
+const PATIENCE = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } } }
 /** Every event that a test appends to a log is held against its published schema. */
 const SETUP = ['test/setup.ts']
 const REAL = ['test/integration/**', 'test/guests/**', 'test/long/**']
@@ -30,6 +35,7 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
+          ...PATIENCE,
           setupFiles: SETUP,
           include: ['test/**/*.test.ts'],
           exclude: [...REAL, ...PARTS],
@@ -39,9 +45,9 @@ export default defineConfig({
       {
         test: {
           name: 'parts',
+          ...PATIENCE,
           setupFiles: SETUP,
           include: PARTS,
-          testTimeout: 30_000,
           // More than there are cores: many of these tests wait for a clock or a socket.
           maxWorkers: 4,
           // One after the other: groups with different worker counts cannot run together.
@@ -51,13 +57,12 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
+          ...PATIENCE,
           setupFiles: SETUP,
           include: ['test/integration/**/*.test.ts'],
           // Servers of others on a machine that may be busy: one second look, which the report names (see docs/testing.md).
           retry: 1,
           globalSetup: ['test/servers/setup.ts'],
-          testTimeout: 90_000,
-          hookTimeout: 120_000,
           maxWorkers: 2,
           sequence: { groupOrder: 2 },
         },
@@ -65,10 +70,10 @@ export default defineConfig({
       {
         test: {
           name: 'guests',
+          ...PATIENCE,
           setupFiles: SETUP,
           include: ['test/guests/**/*.test.ts'],
           globalSetup: ['test/servers/setup-guests.ts'],
-          testTimeout: 300_000,
           hookTimeout: 600_000,
           // As of the servers above; each file keeps one core busy.
           retry: 1,
@@ -79,6 +84,7 @@ export default defineConfig({
       {
         test: {
           name: 'long',
+          ...PATIENCE,
           setupFiles: SETUP,
           include: ['test/long/**/*.test.ts'],
           testTimeout: 3_600_000,

@@ -56,5 +56,5 @@ export async function adopt(api: KubeApiserver, folder: string): Promise<void> {
     ca: api.ca,
     token: () => Promise.resolve(token),
   })
-  await expect.poll(() => watcher.watch.record.status, { timeout: 30_000, interval: 20 }).toBe('synced')
+  await expect.poll(() => watcher.watch.record.status, { timeout: 60_000, interval: 20 }).toBe('synced')
 }

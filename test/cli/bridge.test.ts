@@ -4,7 +4,7 @@ import { type Bridge, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { kubeconfigIn, startWorld, TOKEN, type World } from '../kube/world.ts'
 import { type Outcome, start, virtbridge } from './console.ts'
 
-const SOON = { timeout: 10_000, interval: 10 }
+const SOON = { timeout: 60_000, interval: 10 }
 const HOST = 'web-1.shop.prod-1'
 
 let stack: AsyncDisposableStack

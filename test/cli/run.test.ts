@@ -192,7 +192,7 @@ test.each([
   expect(watched).toHaveLength(interactive ? 1 : 0)
 })
 
-const WAIT = { timeout: 20_000, interval: 50 }
+const WAIT = { timeout: 60_000, interval: 50 }
 
 function isWatch(value: unknown, run: string): boolean {
   const command = value as { kind?: string; run?: string }

@@ -106,7 +106,10 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     () => (over = true),
   )
   // What was stored as synced is not so now: a test that waits for it means this life.
-  await vi.waitUntil(() => over || watch.record.status !== 'synced' || watch.record !== before.cluster, { interval: 1 })
+  await vi.waitUntil(() => over || watch.record.status !== 'synced' || watch.record !== before.cluster, {
+    timeout: 60_000,
+    interval: 1,
+  })
   const events = async <T extends object>(stream: Stream): Promise<readonly Event<T>[]> =>
     (await all(log, stream)).map(stored => stored.value as Event<T>)
   return {

@@ -5,7 +5,7 @@ import { fileChanges } from '../../src/config/index.ts'
 import { pause } from '../../src/waiting.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 
-const SOON = { timeout: 10_000, interval: 5 }
+const SOON = { timeout: 60_000, interval: 5 }
 /** Long enough that no test that waits for it would pass. */
 const NEVER_MS = 600_000
 

@@ -48,7 +48,7 @@ describe('patch', () => {
     const hold = `python3 -c "import fcntl,time; f=open('/var/lib/dpkg/lock-frontend','w'); fcntl.lockf(f, fcntl.LOCK_EX); open('/run/held','w'); time.sleep(600)"`
     const holder = stage.inside(web, hold)
     const held = join(stage.guest(web).root, 'run/held')
-    await expect.poll(() => existsSync(held), { timeout: 30_000 }).toBe(true)
+    await expect.poll(() => existsSync(held), { timeout: 60_000 }).toBe(true)
     const refused = await stage.play('patch', { limit: [web], vars: { patch_lock_timeout: 1 } })
     await stage.inside(web, "pkill -f 'fcntl' || true")
     await holder
@@ -68,7 +68,7 @@ describe('patch', () => {
     expect(cut.result).toMatchObject({ [db]: { outcome: 'ok', packages: [{ name: tool, to: '1.4' }] } })
     expect(cut.result).not.toHaveProperty([web])
 
-    await expect.poll(async () => (await stage.inside(web, 'true')).status, { timeout: 30_000 }).toBe(0)
+    await expect.poll(async () => (await stage.inside(web, 'true')).status, { timeout: 60_000 }).toBe(0)
     expect((await stage.inside(web, 'dpkg --audit')).stdout).toContain(tool)
     const mended = await stage.play('patch', { limit: [web] })
     expect(faultOf(mended)).toBe('')

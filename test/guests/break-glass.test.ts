@@ -17,7 +17,7 @@ import { rolesOf, SHIPPED_OBJECTS } from '../support/shipped-team.ts'
 import { publishPackage } from './debian-package.ts'
 import { Stage } from './stage.ts'
 
-const SOON = { timeout: 30_000, interval: 50 }
+const SOON = { timeout: 60_000, interval: 50 }
 const WEB = 'web-1.shop.prod-1'
 const UUID = '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b'
 const OWN = 'a-token-of-the-bridge'

@@ -34,7 +34,7 @@ test('a body in pieces is the pieces in a row, for everybody who asks at once', 
   const bodies = await Promise.all([1, 2, 3].map(async () => bodyOf(await open('/'))))
   for (const body of bodies) expect(body.equals(Buffer.concat(PIECES))).toBe(true)
   expect(await bodyOf(await open('/nothing'))).toHaveLength(0)
-}, 30_000)
+})
 
 test('who leaves in the middle, or reads nothing for a while, holds up nobody', async () => {
   const [leaving, slow] = [await open('/'), await open('/')]
@@ -42,4 +42,4 @@ test('who leaves in the middle, or reads nothing for a while, holds up nobody', 
   leaving.destroy()
   expect(await bodyOf(await open('/'))).toHaveLength(LENGTH)
   expect(await bodyOf(slow)).toHaveLength(LENGTH)
-}, 30_000)
+})

@@ -99,7 +99,7 @@ describe('whatever is asked', () => {
       }),
       { numRuns: 400 },
     )
-  }, 120_000)
+  })
 
   test('as a body of any JSON is taken or refused', async () => {
     await fc.assert(
@@ -113,7 +113,7 @@ describe('whatever is asked', () => {
       ),
       { numRuns: 100 },
     )
-  }, 60_000)
+  })
 
   test('over a socket, however it is broken, ends in an answer or in none, soon, and others are answered', async () => {
     const valid = `GET /api/v1/inventory?why=x HTTP/1.1\r\nhost: x\r\nauthorization: Bearer ${TOKENS.reader}\r\nconnection: close\r\n\r\n`
@@ -147,7 +147,7 @@ describe('whatever is asked', () => {
     )
     expect((await fetch(`${url}/livez`)).status).toBe(200)
     expect(desk.logged.filter(line => line.includes('"level":50'))).toEqual([])
-  }, 120_000)
+  })
 })
 
 test('whatever a label selector holds, it is read or refused with what is wrong, and not for long', () => {

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
 import { bearer, type Desk, openDesk, TOKENS } from './desk.ts'
 
-const SOON = { timeout: 10_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const WHERE = '/api/v1/controller/notifications'
 
 async function looks(desk: Desk): Promise<readonly unknown[]> {

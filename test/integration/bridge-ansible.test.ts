@@ -38,7 +38,7 @@ beforeAll(async () => {
     await startBridge(folder.path, { clusters: [{ name: 'prod-1', kubeconfig: 'kubeconfig', context: 'prod-1' }] }),
   )
   await vi.waitUntil(async () => (await bridge.api.get('/api/v1/inventory').catch(() => null)) !== null, {
-    timeout: 20_000,
+    timeout: 60_000,
   })
 })
 afterAll(() => stack.disposeAsync())

@@ -13,7 +13,7 @@ import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { startClusters } from '../service/clusters.ts'
 import { startBridge, temporaryFolder } from '../support/bridge.ts'
 
-const SOON = { timeout: 30_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const SEED = Number(process.env['SEED'] ?? Date.now() % 1_000_000)
 const MB = 1024 * 1024
 
@@ -185,7 +185,7 @@ test('a send that fails in part loses the next record with an ordinary idempoten
   for (const stream of ['events.vm', 'events.day2']) {
     const led = async (): Promise<number> =>
       (await admin.fetchTopicOffsets(`${small}.${stream}`).catch(() => [])).length
-    await expect.poll(led, { timeout: 20_000 }).toBe(3)
+    await expect.poll(led, { timeout: 60_000 }).toBe(3)
   }
   await producer.connect()
   const value = 'x'.repeat(2_000)

@@ -182,7 +182,7 @@ describe('the rights as shipped', () => {
   }
 
   async function prove(token: string, rules: Rule[]): Promise<void> {
-    await expect.poll(() => status(token, 'GET', `${kubevirt}/virtualmachines`), { timeout: 10_000 }).toBe(200)
+    await expect.poll(() => status(token, 'GET', `${kubevirt}/virtualmachines`), { timeout: 60_000 }).toBe(200)
     for (const [method, path] of allowed)
       expect([method, path, await status(token, method, path)]).toEqual([method, path, 200])
     for (const path of absent) expect([path, await status(token, 'GET', path)]).toEqual([path, 404])
@@ -220,7 +220,7 @@ describe('the rights as shipped', () => {
 
     await kubectl('apply', '--server-side', '-k', join(folder, 'hub-rbac'))
     const clusters = '/apis/cluster.open-cluster-management.io/v1/managedclusters'
-    await expect.poll(() => status(token, 'GET', clusters), { timeout: 10_000 }).toBe(200)
+    await expect.poll(() => status(token, 'GET', clusters), { timeout: 60_000 }).toBe(200)
     expect(await status(token, 'GET', `${clusters}?watch=1&timeoutSeconds=1`)).toBe(200)
     expect(await status(token, 'POST', clusters, {})).toBe(403)
     for (const path of [
@@ -234,7 +234,7 @@ describe('the rights as shipped', () => {
     expect(await status(token, 'GET', secret('virtbridge-reader'))).toBe(403)
     await kubectl('apply', '--server-side', '-k', join(folder, 'hub-secrets-rbac'))
     for (const name of ['virtbridge-reader', 'virtbridge-kubeconfig'])
-      await expect.poll(() => status(token, 'GET', secret(name)), { timeout: 10_000 }).toBe(404)
+      await expect.poll(() => status(token, 'GET', secret(name)), { timeout: 60_000 }).toBe(404)
     expect(await status(token, 'GET', secret('pull-secret'))).toBe(403)
     expect(await status(token, 'GET', '/api/v1/namespaces/prod-1/secrets')).toBe(403)
     expect(await status(token, 'PUT', secret('virtbridge-reader'), {})).toBe(403)

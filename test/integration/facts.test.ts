@@ -12,7 +12,7 @@ const CRDS = [
   'virtualmachinesnapshots.snapshot.kubevirt.io',
   'virtualmachinerestores.snapshot.kubevirt.io',
 ]
-const PATIENT = { timeout: 20_000, interval: 50 }
+const PATIENT = { timeout: 60_000, interval: 50 }
 const SNAPSHOTS = '/apis/snapshot.kubevirt.io/v1beta1/namespaces/deeds/virtualmachinesnapshots'
 const RESTORES = '/apis/snapshot.kubevirt.io/v1beta1/namespaces/deeds/virtualmachinerestores'
 const MIGRATIONS = '/apis/kubevirt.io/v1/namespaces/deeds/virtualmachineinstancemigrations'

@@ -7,7 +7,7 @@ import { type Bridge, fileIn, startBridge, temporaryFolder } from '../support/br
 import { shippedToken } from '../support/shipped-rights.ts'
 import { VirtController } from '../support/virt.ts'
 
-const PATIENT = { timeout: 20_000, interval: 50 }
+const PATIENT = { timeout: 60_000, interval: 50 }
 const OCM = '/apis/cluster.open-cluster-management.io'
 const AGENT = { namespace: 'open-cluster-management-agent-addon', name: 'virtbridge-reader' }
 

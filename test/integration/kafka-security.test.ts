@@ -20,7 +20,7 @@ import { fileIn, temporaryFolder } from '../support/bridge.ts'
 
 const MECHANISMS = ['plain', 'scram-sha-256', 'scram-sha-512'] as const
 const PASSWORD = USERS.app
-const SOON = { timeout: 20_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 
 let kafka: KafkaServer
 let folder: Awaited<ReturnType<typeof temporaryFolder>>

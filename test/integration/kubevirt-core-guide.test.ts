@@ -78,7 +78,7 @@ test('the guide from kubevirt.core, followed step by step, ends where it says', 
   const all = await runToEnd(join(bin, 'python'), [compare, '--all', 'old.json', 'new.json'], { cwd: path })
   expect(all.status).toBe(1)
   expect(all.stdout).toContain('variable vm_resource_version: ')
-}, 180_000)
+})
 
 test('the guide says of each option of the plugin where it goes', async () => {
   const { bin, env } = await kubevirtCore()

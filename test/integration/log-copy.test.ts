@@ -16,7 +16,7 @@ import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { type Bridge, fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
-const SOON = { timeout: 30_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const MORE_EVENTS = 40_000
 
 let kafka: KafkaServer
@@ -121,7 +121,7 @@ test('a log is carried to Kafka, killed in the middle and gone on; a bridge does
   const reading = { connection: connectionTo(kafka.brokers), prefix, partitions: 3 }
   const copied = async (): Promise<number> =>
     moveOf(await glimpse(reading, 1, found => found.latest('state.runs', MOVE_KEY)))?.entries ?? 0
-  await expect.poll(copied, { timeout: 30_000, interval: 1 }).toBeGreaterThan(0)
+  await expect.poll(copied, { timeout: 60_000, interval: 1 }).toBeGreaterThan(0)
   child.kill('SIGKILL')
   await left
   const half = await copied()
@@ -176,4 +176,4 @@ test('a log is carried to Kafka, killed in the middle and gone on; a bridge does
   expect(now['state.runs']).toEqual(expected['state.runs'])
   expect(now['events.day2']).toEqual(expected['events.day2'])
   expect(now['commands']).toEqual(expected['commands'])
-}, 120_000)
+})

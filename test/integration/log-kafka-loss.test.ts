@@ -15,7 +15,7 @@ const TOPIC = 2
 /** Of a compacted topic. Altering one setting this way takes back the others. */
 const SETTINGS = topicSpecs(planOf('x', 1)).find(({ topic }) => topic === 'x.state.fleet')?.settings ?? []
 
-const SOON = { timeout: 15_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 
 let kafka: KafkaServer
 let admin: Admin

@@ -117,14 +117,14 @@ test('what somebody else wrote into a topic and is no entry is passed over by al
   await producer.send({ topic: topic('state.fleet'), messages })
   await producer.disconnect()
   await write(1)
-  await expect.poll(() => heard, { timeout: 10_000 }).toEqual([{ n: 0 }, { n: 1 }])
+  await expect.poll(() => heard, { timeout: 60_000 }).toEqual([{ n: 0 }, { n: 1 }])
   expect((await all(log, 'events.vm')).map(({ value }) => value)).toEqual([{ n: 0 }, { n: 1 }])
   const states = async (): Promise<unknown> => (await latest(log, 'state.fleet')).map(({ key, value }) => [key, value])
   expect(await states()).toEqual([['c/n/vm', { n: 1 }]])
   await log.append([{ stream: 'state.fleet', key: 'c/n/other', value: { n: 2 } }])
   expect(await states()).toContainEqual(['c/n/other', { n: 2 }])
   const passed = (texts.length + 1) * 3 + some.length * 2
-  await expect.poll(() => log.health().notice, { timeout: 10_000 }).toContain(`${passed} records that are no entry`)
+  await expect.poll(() => log.health().notice, { timeout: 60_000 }).toContain(`${passed} records that are no entry`)
   expect(log.health()).toMatchObject({ writable: true, readable: true, reason: '' })
   expect(notices.filter(notice => notice !== '')).toHaveLength(1)
   stop.abort()
@@ -156,7 +156,7 @@ test('events carry the headers of CloudEvents, none of them null, and an ordinar
   const heard: EachMessagePayload[] = []
   await consumer.subscribe({ topics: [`${basename(folder.path)}.events.vm`], fromBeginning: true })
   await consumer.run({ eachMessage: message => Promise.resolve(void heard.push(message)) })
-  await expect.poll(() => heard.length, { timeout: 10_000 }).toBe(1)
+  await expect.poll(() => heard.length, { timeout: 60_000 }).toBe(1)
   await consumer.disconnect()
   const { key, value, headers } = heard[0]?.message ?? {}
   expect(key?.toString()).toBe('prod-1/shop/wéb-1')

@@ -10,7 +10,7 @@ import { connectionTo, planOf } from '../log/kafka/place.ts'
 import { type Clusters, startClusters } from '../service/clusters.ts'
 import { type Bridge, startBridge, temporaryFolder } from '../support/bridge.ts'
 
-const SOON = { timeout: 20_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 
 /** The brokers, when they run, and who may delete there. */
 export interface Brokers {

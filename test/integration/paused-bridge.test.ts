@@ -20,7 +20,7 @@ import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 const MAIN = join(import.meta.dirname, '..', '..', 'src', 'main.ts')
 const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
 const TOKEN = 'a-token-of-the-test'
-const SOON = { timeout: 30_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const QUIET_S = 4
 /** How long a proof is good for with that quiet period, and more. */
 const TOO_LONG_MS = 1_000

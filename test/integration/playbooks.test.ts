@@ -33,7 +33,7 @@ describe('plays and roles are clean', { timeout: 600_000 }, () => {
   })
 })
 
-describe('environments are understood by ansible-builder', { timeout: 60_000 }, () => {
+describe('environments are understood by ansible-builder', { timeout: 300_000 }, () => {
   test.each([
     ['execution', ['requirements.yml', 'requirements.txt', 'bindep.txt']],
     ['decision', ['requirements.yml', 'virtbridge/galaxy.yml']],
@@ -48,7 +48,7 @@ describe('environments are understood by ansible-builder', { timeout: 60_000 }, 
   })
 })
 
-describe('every play is understood', { timeout: 180_000 }, () => {
+describe('every play is understood', { timeout: 300_000 }, () => {
   test.each([...OLDER_CORES, '2.19'] as const)('by ansible-core %s', async version => {
     const environment = version === '2.19' ? await ansible() : await olderAnsible(version)
     expect(

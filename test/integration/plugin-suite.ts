@@ -56,7 +56,7 @@ export function pluginSuite(version: string, environmentOf: () => Promise<Python
         folder,
         cases().flatMap(({ readings }) => readings),
       )
-    }, 180_000)
+    })
     afterAll(() => stack.disposeAsync())
 
     test.each(titles.map((title, index) => [title, index] as const))('%s', (_, index) => {

@@ -73,7 +73,7 @@ test('a user has the rights of RBAC and no more, and none once shut out', async 
   const as = (token: string, path: string): Promise<number> =>
     api.client.request('GET', path, { token }).then(a => a.status)
 
-  await expect.poll(() => as('reader-token', vms), { timeout: 10_000 }).toBe(200)
+  await expect.poll(() => as('reader-token', vms), { timeout: 60_000 }).toBe(200)
   expect(await as('reader-token', '/api/v1/secrets')).toBe(403)
   expect(await as('nobody', vms)).toBe(401)
 
@@ -99,7 +99,7 @@ test('a restart, gentle or not, keeps the URL, the certificate and the data', as
     await api.restart(signal)
     expect(api.pid()).not.toBe(before)
     await using fresh = new KubeClient({ url: api.url, ca: api.ca, token: api.adminToken })
-    await expect.poll(() => fresh.request('GET', `${path}/web-1`).then(a => a.status), { timeout: 10_000 }).toBe(200)
+    await expect.poll(() => fresh.request('GET', `${path}/web-1`).then(a => a.status), { timeout: 60_000 }).toBe(200)
   }
 })
 
@@ -155,7 +155,7 @@ test('nothing is left when the process that started a server is killed', async (
           () => 'answers',
           () => 'gone',
         ),
-      { timeout: 10_000 },
+      { timeout: 60_000 },
     )
     .toBe('gone')
 })

@@ -42,7 +42,7 @@ describe('a real kube-apiserver keeps the protocol that the simulator is held to
         using watch = await talk.watch('/apis/kubevirt.io/v1/virtualmachines?timeoutSeconds=1')
         return watch.code
       }
-      await vi.waitUntil(async () => (await watched()) === 200, { timeout: 20_000 })
+      await vi.waitUntil(async () => (await watched()) === 200, { timeout: 60_000 })
     },
   }))
 })

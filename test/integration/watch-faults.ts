@@ -11,7 +11,7 @@ import { temporaryFolder } from '../support/bridge.ts'
 import { shippedToken } from '../support/shipped-rights.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
 
-const PATIENT = { timeout: 30_000, interval: 50 }
+const PATIENT = { timeout: 60_000, interval: 50 }
 /** The binding that is shipped: by it the account of both watchers may read. */
 const BINDING = '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/virtbridge'
 

@@ -13,7 +13,7 @@ import { TcpProxy } from '../support/tcp-proxy.ts'
 import { VirtController } from '../support/virt.ts'
 
 const KILLS = 10
-const PATIENT = { timeout: 30_000, interval: 50 }
+const PATIENT = { timeout: 60_000, interval: 50 }
 
 /** What no crash and no absence may lose. */
 export function describeKills(apiOf: () => KubeApiserver): void {
@@ -54,7 +54,7 @@ export function describeAbsence(apiOf: () => KubeApiserver): void {
     let before = 0
     {
       await using watcher = await watching()
-      await expect.poll(() => watcher.watch.record.status, { timeout: 30_000 }).toBe('synced')
+      await expect.poll(() => watcher.watch.record.status, { timeout: 60_000 }).toBe('synced')
       before = (await all(watcher.log, 'events.vm')).length
     }
     await each(vms.slice(0, 50), vm => virt.delete(vm))
@@ -75,7 +75,7 @@ export function describeAbsence(apiOf: () => KubeApiserver): void {
       return counts
     }
     await expect
-      .poll(facts, { timeout: 30_000, interval: 100 })
+      .poll(facts, { timeout: 60_000, interval: 100 })
       .toEqual({ 'deleted sync gap': 60, 'created sync gap': 60, 'labels_changed sync gap': 100 })
   })
 }

@@ -116,7 +116,7 @@ test('whatever happens to the fleet and whoever reads meanwhile: each document i
     }),
     { numRuns: 150 },
   )
-}, 60_000)
+})
 
 function naiveOf(fleet: Fleet, name: string): string {
   const view = VIEWS.find(one => one.name === name)

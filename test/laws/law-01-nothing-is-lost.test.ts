@@ -9,7 +9,7 @@ import type { EventLog } from '../../src/log/index.ts'
 import type { VmRecord } from '../../src/vm/index.ts'
 import { believed, happen, mortal, randomOf, trouble, truth } from './chaos.ts'
 
-const PATIENT = { timeout: 10_000, interval: 10 }
+const PATIENT = { timeout: 60_000, interval: 10 }
 const TURNS = 12
 
 /** Waits until the events say the truth, or the bridge is dead. */

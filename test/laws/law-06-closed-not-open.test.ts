@@ -6,7 +6,7 @@ import { guest } from '../day2/guest.ts'
 import { startClusters } from '../service/clusters.ts'
 import { type Bridge, SHORT_HOLDS, startBridge, temporaryFolder } from '../support/bridge.ts'
 
-const SOON = { timeout: 10_000, interval: 10 }
+const SOON = { timeout: 60_000, interval: 10 }
 
 interface Answer {
   readonly status: number

@@ -6,7 +6,7 @@ import { virtbridge } from '../cli/console.ts'
 import { type Clusters, startClusters } from '../service/clusters.ts'
 import { type Bridge, SHORT_HOLDS, startBridge, temporaryFolder } from '../support/bridge.ts'
 
-const SOON = { timeout: 8_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 
 /** What is made of a VM, and what must be told of it: on the inventory, and on launching. */
 const STATES: readonly {

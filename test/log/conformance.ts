@@ -33,7 +33,7 @@ export interface Retention {
   readonly auditRetentionMs: number
 }
 
-const SOON = { timeout: 5_000, interval: 5 }
+const SOON = { timeout: 60_000, interval: 5 }
 
 /** What every engine of the log promises, whatever is under it. */
 export function conformance(name: string, engine: Engine): void {

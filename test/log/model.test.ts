@@ -87,7 +87,7 @@ test('whatever is appended, followed, read and opened again in whatever order, t
           }
         }
         expect(found).toEqual(expected)
-        await expect.poll(() => heard.length, { timeout: 5_000, interval: 1 }).toBe(model.events.length)
+        await expect.poll(() => heard.length, { timeout: 60_000, interval: 1 }).toBe(model.events.length)
         expect(heard.map(({ key, value }) => ({ key, value }))).toEqual(model.events)
       } finally {
         await run.close()

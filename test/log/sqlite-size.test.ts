@@ -9,7 +9,7 @@ import { all } from './conformance.ts'
 
 const YEAR_MS = 31_536_000_000
 const MB = 1_048_576
-const SOON = { timeout: 20_000, interval: 10 }
+const SOON = { timeout: 60_000, interval: 10 }
 
 function open(folder: string, more: Partial<SqliteLogOptions> = {}): Promise<EventLog> {
   const file = join(folder, 'virtbridge.db')

@@ -15,7 +15,7 @@ import { temporaryFolder } from '../support/bridge.ts'
 import { all, conformance, type Retention } from './conformance.ts'
 
 const YEAR_MS = 31_536_000_000
-const SOON = { timeout: 10_000, interval: 10 }
+const SOON = { timeout: 60_000, interval: 10 }
 const APPENDER = join(import.meta.dirname, 'appender.ts')
 
 function open(

@@ -26,7 +26,7 @@ export const V1 = JSON.parse(
   readFileSync(new URL('../fixtures/records/v1.json', import.meta.url), 'utf8'),
 ) as readonly (Entry & { readonly value: object })[]
 
-const SOON = { timeout: 15_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 
 /** What old and new programs promise each other on one log, whichever engine. */
 export function versions(name: string, engine: VersionedEngine): void {

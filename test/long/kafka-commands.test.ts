@@ -78,7 +78,7 @@ test('topics that are made wrong are a fault at the start that prints commands, 
   // Replicas are copied after the command is done.
   await expect
     .poll(() => openLog(config, {}).then(log => log[Symbol.asyncDispose](), String), {
-      timeout: 30_000,
+      timeout: 60_000,
     })
     .toBeUndefined()
 })

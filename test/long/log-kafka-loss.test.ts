@@ -7,7 +7,7 @@ import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
 import { startKafka } from '../servers/kafka.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 
-const SOON = { timeout: 20_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const ROUNDS = 6
 
 /** A start finds out first whether topics are as they have to be, which a broker that has just died may answer no more. */

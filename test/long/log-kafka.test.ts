@@ -30,7 +30,7 @@ beforeAll(async () => {
   })
   admin = client.admin()
   await admin.connect()
-}, 120_000)
+}, 300_000)
 afterAll(async () => {
   await admin.disconnect()
   await proxy[Symbol.asyncDispose]()

@@ -13,7 +13,7 @@ import { startClusters } from './clusters.ts'
 allowInvalidEvents()
 
 const TOKEN = 'test-token-of-sixteen-and-more'
-const SOON = { timeout: 10_000, interval: 10 }
+const SOON = { timeout: 60_000, interval: 10 }
 
 /** What a bridge said whose clock stands before 1970: every event of it is one that its schema does not allow. */
 async function lifeBefore1970(folder: string, validate_events: boolean) {

@@ -10,7 +10,7 @@ import { type Bridge, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { type Clusters, startClusters } from './clusters.ts'
 
 /** A machine may be busy: what is waited for here takes milliseconds on a quiet one. */
-const SOON = { timeout: 25_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const WEB = 'web-1.shop.prod-1'
 const TOKEN = 'a-token-of-the-bridge'
 const NOTIFY = 'notify-token-of-sixteen'
@@ -62,7 +62,7 @@ beforeAll(async () => {
     headers: { authorization: `Bearer ${TOKEN}` },
   })
   await vi.waitUntil(() => controller.store.hosts.find(({ name }) => name === WEB) !== undefined, SOON)
-}, 60_000)
+})
 afterAll(() => stack.disposeAsync())
 
 async function explained(): Promise<{ launch: { possible: boolean } } | null> {

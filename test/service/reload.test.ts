@@ -8,7 +8,7 @@ import { startService } from '../../src/service.ts'
 import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 import { startClusters } from './clusters.ts'
 
-const SOON = { timeout: 15_000, interval: 10 }
+const SOON = { timeout: 60_000, interval: 10 }
 const TOKENS = { ADMIN: 'admin-token-of-sixteen', TEAM: 'team-token-of-sixteen-x' }
 
 type Settings = Record<string, unknown>

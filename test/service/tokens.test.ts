@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { startClusters } from './clusters.ts'
 
-const SOON = { timeout: 20_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const VALUES = { part: 'part-of-the-fleet-alone', ended: 'ended-a-long-time-ago', hashed: 'known-by-its-hash-alone' }
 
 test('what the configuration says of a token counts: its part of the fleet, its end, its hash, and a new value beside the old', async () => {

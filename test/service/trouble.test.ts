@@ -5,7 +5,7 @@ import type { World } from '../kube/world.ts'
 import { type Bridge, fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { type Clusters, startClusters } from './clusters.ts'
 
-const SOON = { timeout: 10_000, interval: 10 }
+const SOON = { timeout: 60_000, interval: 10 }
 
 interface Check {
   readonly name: string

@@ -26,4 +26,4 @@ test('whatever a text holds, a line is JSON, and no terminal obeys what is read 
       expect(OBEYED.test(read.text)).toBe(false)
     }),
   )
-}, 30_000)
+})

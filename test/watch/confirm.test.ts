@@ -8,7 +8,7 @@ import { startWorld, TOKEN, type World } from '../kube/world.ts'
 import { kubeconfig } from '../service/clusters.ts'
 import { type Bridge, fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
 
-const PATIENT = { timeout: 10_000, interval: 20 }
+const PATIENT = { timeout: 60_000, interval: 20 }
 const NAMES = Array.from({ length: 6 }, (_, index) => `vm-${index}`)
 
 interface Place {
@@ -168,4 +168,4 @@ test('deletions of a burst are told at once, wait for a person over a restart, a
   await expect.poll(() => confirmed(bridge), PATIENT).toEqual([told])
   expect(await standing(bridge)).toMatchObject({ burst: null })
   expect(await ask()).toMatchObject({ code: 1, err: expect.stringContaining('waits for nothing') as string })
-}, 90_000)
+})

@@ -8,7 +8,7 @@ import { guest } from '../day2/guest.ts'
 import { startClusters } from '../service/clusters.ts'
 import { startBridge, temporaryFolder } from '../support/bridge.ts'
 
-const SOON = { timeout: 15_000, interval: 20 }
+const SOON = { timeout: 60_000, interval: 20 }
 const NOW = Date.UTC(2026, 10, 21)
 const CONFIG = parseConfig(
   'clusters: [{ name: prod-1, kubeconfig: k }, { name: dev-1, kubeconfig: k }]\ninventory: { networks: [{ name: office, cidrs: [10.1.0.0/16] }] }\n',

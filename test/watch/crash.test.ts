@@ -14,7 +14,7 @@ import { WatchRole } from '../../src/watch.ts'
 import { all, dying, openLog } from '../cluster/bridge.ts'
 import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 
-const PATIENT = { timeout: 10_000, interval: 20 }
+const PATIENT = { timeout: 60_000, interval: 20 }
 const TOKEN = { name: 't', token: { env: 'T' } }
 
 function tells(fact: string): (entries: readonly Entry[]) => boolean {

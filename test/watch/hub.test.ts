@@ -118,7 +118,7 @@ test('an outage of the hub changes nothing about clusters that are reached witho
   await expect.poll(() => bridge.facts('web-1.shop.dev-1'), PATIENT).toContain('labels_changed')
   expect((await told(bridge)).slice(before)).toEqual([])
   await at.world.hub.server.up()
-  await expect.poll(() => statuses(bridge), { timeout: 20_000, interval: 20 }).toEqual(BOTH)
+  await expect.poll(() => statuses(bridge), { timeout: 60_000, interval: 20 }).toEqual(BOTH)
 })
 
 describe('names and identities', () => {

@@ -10,7 +10,7 @@ import { virtbridge } from '../cli/console.ts'
 import { type Bridge, fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
 
 /** How long things may take. */
-export const PATIENT = { timeout: 10_000, interval: 20 }
+export const PATIENT = { timeout: 60_000, interval: 20 }
 /** All of them, watched. */
 export const BOTH = { hub1: 'synced', 'dev-1': 'synced', 'prod-1': 'synced' }
 

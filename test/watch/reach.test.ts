@@ -59,7 +59,7 @@ describe.each(WAYS)('clusters reached by $reach', ({ reach, put }) => {
     await dev?.server.down()
     await expect.poll(() => statuses(bridge), PATIENT).toMatchObject({ 'dev-1': 'unavailable' })
     await dev?.server.up()
-    await expect.poll(() => statuses(bridge), { timeout: 20_000, interval: 20 }).toEqual(BOTH)
+    await expect.poll(() => statuses(bridge), { timeout: 60_000, interval: 20 }).toEqual(BOTH)
     expect(await deleted(bridge)).toBe(0)
   })
 

@@ -14,7 +14,7 @@ import { all, openLog, watched } from '../cluster/bridge.ts'
 import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 import { kubeconfig } from './place.ts'
 
-const PATIENT = { timeout: 10_000, interval: 20 }
+const PATIENT = { timeout: 60_000, interval: 20 }
 
 /** The log, but the records of these keys can not be stored. */
 function breaking(log: EventLog, keys: ReadonlySet<string>): EventLog {

@@ -5,7 +5,7 @@ import { type Fleet as World, startSimulatedFleet } from '../../src/simulator/ca
 import { MANAGED_CLUSTERS } from '../../src/simulator/kube/resource.ts'
 import { type Bridge, fileIn, startBridge, temporaryFolder } from '../support/bridge.ts'
 
-const PATIENT = { timeout: 10_000, interval: 20 }
+const PATIENT = { timeout: 60_000, interval: 20 }
 
 async function world(folder: string): Promise<World> {
   const fleet = await startSimulatedFleet({ dir: folder })

@@ -65,7 +65,7 @@ const AFTER_THE_STORY = [
   'prod-1 shop/web-1 Running',
   'prod-1 shop/web-2 Running',
 ]
-const settled = { timeout: 10_000, interval: 10 }
+const settled = { timeout: 60_000, interval: 10 }
 
 describe('the cast', () => {
   test('has been running for days when a fleet is new, but for the Fedora pair', async () => {

@@ -61,7 +61,7 @@ async function place(target: Target) {
   }
 }
 
-const soon = { timeout: 10_000, interval: 10 }
+const soon = { timeout: 60_000, interval: 10 }
 
 /** What a strict client may expect of any Kubernetes API. Registers its tests in the suite that calls it. */
 export function protocolSuite(target: () => Target): void {

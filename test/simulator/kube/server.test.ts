@@ -20,7 +20,7 @@ import { Talk } from './talk.ts'
 
 const ROOT = '/apis/kubevirt.io/v1'
 const VMS_PATH = `${ROOT}/namespaces/shop/virtualmachines`
-const soon = { timeout: 5_000, interval: 5 }
+const soon = { timeout: 60_000, interval: 5 }
 
 let stack: AsyncDisposableStack
 beforeEach(() => {
