@@ -8,6 +8,8 @@ export interface Expected {
   readonly limit: string
   readonly skipTags: string
   readonly extraVars: Readonly<Record<string, unknown>>
+  /** Names of variables that must come back masked. */
+  readonly secrets: readonly string[]
   /** It must be a dry run. */
   readonly check: boolean
 }
@@ -33,18 +35,28 @@ export function echoDifferences(expected: Expected, echo: Answer): string[] {
     found.push(`job type is ${shown(echo.raw('job_type'))}, not "check"`)
   if (echo.raw('job_template') !== expected.template)
     found.push(`job template is ${shown(echo.raw('job_template'))}, not ${expected.template}`)
-  return [...found, ...variableDifferences(expected.extraVars, echo.raw('extra_vars'))]
+  return [...found, ...variableDifferences(expected, echo.raw('extra_vars'))]
 }
 
-/** The echo is the template's own variables and ours as one JSON text; answers to password questions come back masked. */
-function variableDifferences(expected: Readonly<Record<string, unknown>>, echoed: unknown): string[] {
-  const names = Object.keys(expected)
-  if (names.length === 0) return []
+/** What a controller shows in place of the answer to a password question. */
+const MASK = '$encrypted$'
+
+/** The echo is the template's own variables and ours as one JSON text. Answers to password questions are masked in it, and nothing else is. */
+function variableDifferences({ extraVars, secrets }: Expected, echoed: unknown): string[] {
+  const names = Object.keys(extraVars)
+  if (names.length + secrets.length === 0) return []
   const variables = parsed(echoed)
   if (variables === null) return ['extra_vars are not echoed']
-  return names
-    .filter(name => variables[name] !== '$encrypted$' && !isDeepStrictEqual(variables[name], asJson(expected[name])))
-    .map(name => `extra_vars: ${name} is ${Object.hasOwn(variables, name) ? 'another' : 'missing'}`)
+  const told = (name: string, otherwise: string): string =>
+    `extra_vars: ${name} is ${Object.hasOwn(variables, name) ? otherwise : 'missing'}`
+  return [
+    ...names
+      .filter(name => !isDeepStrictEqual(variables[name], asJson(extraVars[name])))
+      .map(name => told(name, 'another')),
+    ...secrets
+      .filter(name => variables[name] !== MASK)
+      .map(name => told(name, 'not hidden: every reader of the job sees this secret, so it is to be changed')),
+  ]
 }
 
 function parsed(text: unknown): Record<string, unknown> | null {

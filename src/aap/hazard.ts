@@ -14,7 +14,7 @@ export interface Hazard {
 
 /**
  * Why a launch of this template on hosts of this inventory could do something else than asked. `variables`: the names of the
- * extra_vars that the launch will carry. `check`: it is to be a dry run.
+ * extra_vars that the launch will carry in clear; `secrets`: of those that nobody may read. `check`: it is to be a dry run.
  *
  * code                | severity | because
  * no_ask_limit        | stop     | the limit is dropped and the job runs on the whole inventory, with 201
@@ -25,6 +25,8 @@ export interface Hazard {
  * sliced              | stop     | the launch starts a workflow of several jobs
  * other_inventory     | stop     | the names of the limit are looked up in an inventory that is not ours
  * survey              | stop     | a required variable is not given: 400
+ * no_password_question | stop    | a secret: every reader of the job would see it
+ * password_question   | stop     | what is to be secret was given in clear, and the controller masks what it got: no echo to compare
  * passwords           | stop     | a credential asks for its password at launch: 400
  * not_permitted       | stop     | 403
  * check_mode          | warn     | jobs only look, and report success
@@ -37,8 +39,14 @@ export function launchHazards(
   inventory: Pick<Inventory, 'id' | 'name'>,
   variables: readonly string[],
   check = false,
+  secrets: readonly string[] = [],
 ): Hazard[] {
-  const found = [...promptHazards(template), ...inputHazards(template, variables), ...habitHazards(template)]
+  const found = [
+    ...promptHazards(template),
+    ...inputHazards(template, [...variables, ...secrets]),
+    ...secretHazards(template, variables, secrets),
+    ...habitHazards(template),
+  ]
   if (check && !template.asks.jobType && template.jobType !== 'check')
     found.push(
       stop(
@@ -119,6 +127,33 @@ function inputHazards(template: Template, variables: readonly string[]): Hazard[
     )
   if (!template.mayStart)
     found.push(stop('not_permitted', 'this account may not launch it', 'give the service account Execute on it'))
+  return found
+}
+
+function secretHazards(
+  { passwordQuestions, surveyEnabled }: Template,
+  variables: readonly string[],
+  secrets: readonly string[],
+): Hazard[] {
+  const found: Hazard[] = []
+  const bare = secrets.filter(name => !passwordQuestions.includes(name))
+  if (bare.length > 0)
+    found.push(
+      stop(
+        'no_password_question',
+        `${surveyEnabled ? 'its survey' : 'it has no survey that'} asks for no password ${bare.join(', ')}: every reader of the job would see it`,
+        'add a question of type Password with that answer variable to its survey, and enable the survey',
+      ),
+    )
+  const told = variables.filter(name => passwordQuestions.includes(name))
+  if (told.length > 0)
+    found.push(
+      stop(
+        'password_question',
+        `its survey asks for ${told.join(', ')} as a password, and it was given where everybody can read it`,
+        'give it as a secret (run --secret NAME, or `secrets` by HTTP)',
+      ),
+    )
   return found
 }
 

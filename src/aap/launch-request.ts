@@ -12,10 +12,19 @@ export interface LaunchRequest {
   /** Of the intent: `marker(intentId)`. */
   readonly marker: string
   readonly extraVars: Readonly<Record<string, unknown>>
+  /** More of them, that nobody may read: only password questions of the template's survey take them. */
+  readonly secrets?: LaunchSecrets
   /** The job only looks (job type Check). */
   readonly check?: boolean
   /** Id of our inventory; the job must run on it, be it the template's own or prompted for. */
   readonly inventory: number
+}
+
+/** Secrets of a launch. They are opened when its body is written, and kept nowhere. */
+export interface LaunchSecrets {
+  readonly names: readonly string[]
+  /** Throws a Fault that says why they can not be opened. */
+  readonly open: () => Readonly<Record<string, string>>
 }
 
 /** What is posted. Nothing else: the controller drops unknown keys without a word. */
@@ -27,12 +36,17 @@ export interface LaunchBody {
   readonly job_type?: 'check'
 }
 
-export function launchBody(template: Template, request: LaunchRequest): LaunchBody {
+/** `opened`: the secrets of the request. */
+export function launchBody(
+  template: Template,
+  request: LaunchRequest,
+  opened: Readonly<Record<string, string>> = {},
+): LaunchBody {
   const inventory = template.inventory?.id === request.inventory ? {} : { inventory: request.inventory }
   return {
     limit: limitOf(request.hosts),
     skip_tags: skipTags(template.skipTags, request.marker),
-    extra_vars: request.extraVars,
+    extra_vars: { ...request.extraVars, ...opened },
     ...inventory,
     ...(request.check === true ? { job_type: 'check' } : {}),
   }
@@ -43,7 +57,8 @@ export function launchRefusal(template: Template, request: LaunchRequest): strin
   const fault = limitFault(request.hosts) ?? markerFault(template, request.marker) ?? variablesFault(request.extraVars)
   if (fault !== null) return fault
   const inventory = { id: request.inventory, name: `inventory ${request.inventory}` }
-  const hazard = launchHazards(template, inventory, Object.keys(request.extraVars), request.check).find(
+  const { extraVars, check, secrets } = request
+  const hazard = launchHazards(template, inventory, Object.keys(extraVars), check, secrets?.names).find(
     each => each.severity === 'stop',
   )
   return hazard === undefined ? null : `job template "${template.name}": ${hazard.message}; to mend it, ${hazard.mend}`

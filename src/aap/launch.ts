@@ -1,4 +1,5 @@
-import { Answer } from './answer.ts'
+import { Fault } from '../errors.ts'
+import { Answer, isRecord } from './answer.ts'
 import { complaint, withoutSecrets } from './complaint.ts'
 import { verified, type Started } from './verify.ts'
 import { ControllerError } from './error.ts'
@@ -42,7 +43,9 @@ export async function launch(
 ): Promise<Launched> {
   const refusal = launchRefusal(template, request)
   if (refusal !== null) return { kind: 'refused', status: 0, reason: refusal }
-  const body = launchBody(template, request)
+  const opened = openedSecrets(request)
+  if (typeof opened === 'string') return { kind: 'refused', status: 0, reason: opened }
+  const body = launchBody(template, request, opened)
   let exchange: Exchange
   try {
     exchange = await session.post(template.launchUrl, body, { fresh: true, still })
@@ -52,6 +55,16 @@ export async function launch(
     throw error
   }
   return settle(session, template, request, exchange)
+}
+
+/** The secrets of a request; or why they can not be opened. */
+function openedSecrets({ secrets }: LaunchRequest): Readonly<Record<string, string>> | string {
+  try {
+    return secrets?.open() ?? {}
+  } catch (error) {
+    if (error instanceof Fault) return error.message
+    throw error
+  }
 }
 
 async function settle(
@@ -67,8 +80,11 @@ async function settle(
       : { kind: 'not_sent', reason: session.failure(where, exchange).message }
   }
   const { status } = exchange
+  const silent = request.secrets !== undefined
+  const failure = (): string =>
+    session.failure(where, silent ? { ...exchange, body: '', location: '' } : exchange).message
   // 408 comes from a proxy that gave up, perhaps after it had passed the request on.
-  if (status >= 500 || status === 408) return { kind: 'ambiguous', reason: session.failure(where, exchange).message }
+  if (status >= 500 || status === 408) return { kind: 'ambiguous', reason: failure() }
   if (status < 200 || status > 299) return { kind: 'refused', status, reason: reasonOf(session, request, exchange) }
   let echo: Answer
   let job: Job
@@ -77,17 +93,50 @@ async function settle(
     job = jobFrom(echo, session)
   } catch (error) {
     if (!(error instanceof ControllerError)) throw error
-    return { kind: 'ambiguous', reason: session.clean(error.message) }
+    return {
+      kind: 'ambiguous',
+      reason: silent ? `${where} answered ${status} and no job that can be read` : session.clean(error.message),
+    }
   }
   const { skip_tags } = launchBody(template, request)
   return verified(session, template, request, { job, echo, skipTags: skip_tags })
 }
 
-/** The controller quotes the answers to survey questions in its complaints, passwords too. */
-function reasonOf(session: Session, request: LaunchRequest, exchange: Extract<Exchange, { kind: 'answered' }>): string {
+type Answered = Extract<Exchange, { kind: 'answered' }>
+
+/**
+ * The controller quotes the answers to survey questions in its complaints, passwords too: cut, escaped, in any form. So of one about a
+ * launch with secrets the names of its fields are told, and no word.
+ */
+function reasonOf(session: Session, request: LaunchRequest, exchange: Answered): string {
+  if (request.secrets !== undefined) {
+    const fields = fieldsOf(exchange)
+    const about = fields === '' ? '' : ` about ${fields}`
+    return session.clean(
+      `the controller answered ${exchange.status}${about}; its words may quote a secret, and are not repeated: do the secrets fit the survey?`,
+    )
+  }
   const why = withoutSecrets(complaint(exchange.contentType, exchange.body), texts(request.extraVars))
   const more = exchange.location === '' ? '' : `, it redirects to ${exchange.location}`
   return session.clean(`the controller answered ${exchange.status}${more}${why === '' ? '' : `: ${why}`}`)
+}
+
+/** Fields of a launch that a complaint may be about. */
+const FIELDS = [
+  'detail',
+  'error',
+  'variables_needed_to_start',
+  'passwords_needed_to_start',
+  'resources_needed_to_start',
+]
+
+function fieldsOf({ body }: Answered): string {
+  try {
+    const complaint = JSON.parse(body) as unknown
+    return isRecord(complaint) ? FIELDS.filter(field => Object.hasOwn(complaint, field)).join(', ') : ''
+  } catch {
+    return ''
+  }
 }
 
 function texts(value: unknown): string[] {

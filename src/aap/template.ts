@@ -24,6 +24,8 @@ export interface Template {
     readonly jobType: boolean
   }
   readonly surveyEnabled: boolean
+  /** Variables that its survey asks for as passwords: the controller keeps the answers encrypted, and shows them to nobody. */
+  readonly passwordQuestions: readonly string[]
   /** Variables without which a launch is refused. */
   readonly requiredVariables: readonly string[]
   readonly requiredPasswords: readonly string[]
@@ -50,11 +52,19 @@ export async function findTemplate(
     await rows(session, path),
     `job template ${JSON.stringify(name)} in organization ${JSON.stringify(organization)}`,
   )
-  const launchUrl = row.answer('related').string('launch')
-  return templateFrom(row, await session.get(launchUrl), organization)
+  const launch = await session.get(row.answer('related').string('launch'))
+  const template = templateFrom(row, launch, organization)
+  return { ...template, passwordQuestions: template.surveyEnabled ? await passwordQuestions(session, row) : [] }
 }
 
-function templateFrom(row: Answer, launch: Answer, organization: string): Template {
+/** Who may launch a template may read its survey. One that asks nothing is an empty object. */
+async function passwordQuestions(session: Session, row: Answer): Promise<readonly string[]> {
+  const survey = await session.get(row.answer('related').string('survey_spec'))
+  const questions = survey.has('spec') ? survey.answers('spec') : []
+  return questions.filter(each => each.raw('type') === 'password').map(each => each.string('variable'))
+}
+
+function templateFrom(row: Answer, launch: Answer, organization: string): Omit<Template, 'passwordQuestions'> {
   const capabilities = row.answer('summary_fields')
   const inventory = launch.answer('defaults').answer('inventory')
   return {

@@ -26,8 +26,9 @@ export async function verified(
 ): Promise<Started> {
   const { job, echo, skipTags } = started
   const { hosts, inventory, extraVars, check = false } = request
+  const secrets = request.secrets?.names ?? []
   const differences = echoDifferences(
-    { template: template.id, inventory, limit: limitOf(hosts), skipTags, extraVars, check },
+    { template: template.id, inventory, limit: limitOf(hosts), skipTags, extraVars, secrets, check },
     echo,
   )
   if (differences.length === 0) return { kind: 'launched', job }

@@ -10,16 +10,18 @@ export interface FaultyServer extends AsyncDisposable {
   readonly connections: () => number
 }
 
-export type Answer = (request: http.IncomingMessage, response: http.ServerResponse) => void
+export type Answer = (request: http.IncomingMessage, response: http.ServerResponse, body: string) => void
 
 /** Waits for the whole request, notes it, and hands it to `answer`. */
 export async function faultyServer(answer: Answer): Promise<FaultyServer> {
   const received: string[] = []
   let connections = 0
   const server = http.createServer((request, response) => {
-    request.resume().once('end', () => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (chunk: string) => (body += chunk))
+    request.once('end', () => {
       received.push(`${request.method ?? ''} ${request.url ?? ''}`)
-      answer(request, response)
+      answer(request, response, body)
     })
   })
   server.on('connection', () => connections++)

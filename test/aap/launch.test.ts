@@ -1,10 +1,12 @@
 import nock from 'nock'
 import { describe, expect, test } from 'vitest'
+import { Fault } from '../../src/errors.ts'
 import { MAX_EXTRA_VARS_BYTES, type LaunchRequest, type Template } from '../../src/aap/index.ts'
 import {
   answer,
   bodyOf,
   controllerFor,
+  JSON_HEADERS,
   listOf,
   MARKER,
   ORIGIN,
@@ -163,14 +165,108 @@ describe('a 201 that is not what was asked for is cancelled at once', () => {
     expect(JSON.stringify(launched)).not.toMatch(/do-not-tell|another-secret/)
   })
 
-  test('but the answer to a password question comes back masked, and that is as asked', async () => {
+  test('and a variable that is no secret and comes back masked is another', async () => {
     nock(ORIGIN)
       .post(demo.launchUrl)
-      .reply(201, { ...bodyOf('028-launch-prompted'), ...ours, extra_vars: '{"pw":"$encrypted$"}' })
+      .reply(201, { ...bodyOf('028-launch-prompted'), ...ours, extra_vars: '{"note":"$encrypted$"}' })
+    nock(ORIGIN).post('/api/v2/jobs/9/cancel/').reply(202)
     await using controller = controllerFor()
-    expect(await controller.launch(demo, { ...request, extraVars: { pw: 's3cret' } })).toMatchObject({
-      kind: 'launched',
+    const launched = await controller.launch(demo, { ...request, extraVars: { note: 'x' } })
+    expect(launched).toMatchObject({ kind: 'widened', differences: ['extra_vars: note is another'] })
+  })
+})
+
+describe('a launch with a secret', () => {
+  const SECRET = 's3cret'
+  const asking = { ...demo, surveyEnabled: true, passwordQuestions: ['pw'] }
+  const secrets = { names: ['pw'], open: () => ({ pw: SECRET }) }
+  const own = { env: 'dev', n: 3 }
+  const secretly: LaunchRequest = { ...request, extraVars: own, secrets }
+
+  test('posts it as the answer to its question, and the mask that was recorded comes back for it', async () => {
+    let posted: unknown
+    const { limit, skip_tags } = { limit: 'vm1,vm2', skip_tags: MARKER }
+    nock(ORIGIN)
+      .post(demo.launchUrl, body => {
+        posted = body
+        return true
+      })
+      .reply(201, { ...bodyOf('124-launch-survey-extra'), limit, skip_tags, ignored_fields: {} })
+    await using controller = controllerFor()
+    expect(await controller.launch(asking, secretly)).toMatchObject({ kind: 'launched', job: { id: 16 } })
+    expect(posted).toEqual({ limit, skip_tags, extra_vars: { ...own, pw: SECRET } })
+  })
+
+  test.each([
+    ['in clear', `{"env":"dev","n":3,"pw":"${SECRET}"}`, /^extra_vars: pw is not hidden: every reader of the job sees/],
+    ['as nothing', '{"env":"dev","n":3,"pw":""}', /^extra_vars: pw is not hidden/],
+    ['not at all', '{"env":"dev","n":3}', /^extra_vars: pw is missing$/],
+    ['with another that is masked', '{"env":"dev","n":"$encrypted$","pw":"$encrypted$"}', /^extra_vars: n is another$/],
+  ])('that comes back %s is cancelled at once, and the secret is not told', async (_, extra_vars, difference) => {
+    nock(ORIGIN)
+      .post(demo.launchUrl)
+      .reply(201, { ...bodyOf('028-launch-prompted'), ...ours, extra_vars })
+    nock(ORIGIN).post('/api/v2/jobs/9/cancel/').reply(202)
+    await using controller = controllerFor()
+    const launched = await controller.launch(asking, secretly)
+    expect(launched).toMatchObject({
+      kind: 'widened',
+      cancelled: true,
+      differences: [expect.stringMatching(difference)],
     })
+    expect(JSON.stringify(launched)).not.toContain(SECRET)
+  })
+
+  test.each([
+    [
+      'whose template asks for no such password',
+      { ...asking, passwordQuestions: ['other'] },
+      secrets,
+      /no password pw/,
+    ],
+    ['whose template has no survey', demo, secrets, /it has no survey that asks/],
+    [
+      'that can not be opened',
+      asking,
+      {
+        names: ['pw'],
+        open: () => {
+          throw new Fault('sealing_key', 'its key is gone')
+        },
+      },
+      /^its key is gone$/,
+    ],
+  ])('%s is not sent', async (_, wrong, given, reason) => {
+    await using controller = controllerFor()
+    const launched = await controller.launch(wrong, { ...secretly, secrets: given })
+    expect(launched).toMatchObject({ kind: 'refused', status: 0, reason: expect.stringMatching(reason) as string })
+  })
+
+  test('that is settled by its marker opens nothing, and is held against the same mask', async () => {
+    replayDiscovery()
+    const found = { ...bodyOf('124-launch-survey-extra'), limit: 'vm1,vm2', skip_tags: MARKER }
+    answer('/api/v2/jobs/', listOf(found))
+    answer('/api/v2/jobs/16/', { ...found, ignored_fields: {} })
+    await using controller = controllerFor()
+    const shut = { names: ['pw'], open: () => expect.unreachable() }
+    expect(await controller.recover(asking, { ...secretly, secrets: shut })).toMatchObject({ kind: 'launched' })
+  })
+
+  test('that is turned down tells what it is about, and none of the words', async () => {
+    const faults = [`Value ${SECRET} for 'pw' expected to be a string.`, `'pw' value ${SECRET} is too small`]
+    nock(ORIGIN)
+      .post(demo.launchUrl)
+      .reply(400, { variables_needed_to_start: faults, [SECRET]: SECRET }, JSON_HEADERS)
+    await using controller = controllerFor()
+    const launched = await controller.launch(asking, secretly)
+    expect(launched).toMatchObject({
+      kind: 'refused',
+      status: 400,
+      reason: expect.stringMatching(
+        /^the controller answered 400 about variables_needed_to_start; its words/,
+      ) as string,
+    })
+    expect(JSON.stringify(launched)).not.toContain(SECRET)
   })
 })
 

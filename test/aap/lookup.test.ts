@@ -5,6 +5,7 @@ import {
   answer,
   bodyOf,
   controllerFor,
+  JSON_HEADERS,
   listOf,
   ORIGIN,
   replay,
@@ -74,6 +75,7 @@ describe('a job template', () => {
     replayDiscovery()
     replay('015-lookup-by-name-org', body => body, { name: 'Demo Job Template', organization__name: 'Default' })
     replay('120-launch-get-survey')
+    replay('125-survey-get')
     await using controller = controllerFor()
     const found = await controller.findTemplate('Demo Job Template', 'Default')
     expect(found).toMatchObject({
@@ -87,6 +89,7 @@ describe('a job template', () => {
       jobTags: '',
       asks: { limit: true, variables: false, skipTags: true, inventory: true },
       surveyEnabled: true,
+      passwordQuestions: ['pw'],
       requiredVariables: ['env', 'n'],
       jobSliceCount: 1,
       allowSimultaneous: false,
@@ -94,6 +97,15 @@ describe('a job template', () => {
     })
     const codes = launchHazards(found, { id: 1, name: 'Demo Inventory' }, ['env']).map(each => each.code)
     expect(codes).toEqual(['no_ask_variables', 'default_limit', 'survey', 'waits_for_itself', 'no_timeout'])
+  })
+
+  test('whose survey may not be read is as one that may not be read', async () => {
+    replayDiscovery()
+    replay('015-lookup-by-name-org')
+    replay('120-launch-get-survey')
+    nock(ORIGIN).get('/api/v2/job_templates/7/survey_spec/').reply(403, { detail: 'no' }, JSON_HEADERS)
+    await using controller = controllerFor()
+    await expect(controller.findTemplate('Demo Job Template', 'Default')).rejects.toMatchObject({ kind: 'forbidden' })
   })
 
   test('that asks for a password and has no inventory says so', async () => {
@@ -204,5 +216,22 @@ describe('a template with one fault has that one hazard, with its mend', () => {
 
   test('a required variable that the launch carries is no hazard', () => {
     expect(launchHazards(template({ requiredVariables: ['env'] }), ours, ['env'])).toEqual([])
+  })
+
+  const asking = { surveyEnabled: true, passwordQuestions: ['pw'], requiredVariables: ['pw'] }
+  test.each<[string, Parameters<typeof template>[0], variables: string[], secrets: string[], codes: string[]]>([
+    ['a password question that a secret answers', asking, ['other'], ['pw'], []],
+    ['a secret without a survey', {}, [], ['pw'], ['no_password_question']],
+    [
+      'a secret that another question asks for',
+      { ...asking, requiredVariables: [] },
+      [],
+      ['pw2'],
+      ['no_password_question'],
+    ],
+    ['one of two secrets', asking, [], ['pw', 'pw2'], ['no_password_question']],
+    ['a password question that is answered in clear', asking, ['pw'], [], ['password_question']],
+  ])('%s', (_, changes, variables, secrets, codes) => {
+    expect(launchHazards(template(changes), ours, variables, false, secrets).map(each => each.code)).toEqual(codes)
   })
 })

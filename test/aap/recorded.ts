@@ -91,6 +91,7 @@ export function template(changes: Partial<Template> = {}): Template {
     jobType: 'run',
     asks: { limit: true, variables: true, skipTags: true, inventory: false, jobType: true },
     surveyEnabled: false,
+    passwordQuestions: [],
     requiredVariables: [],
     requiredPasswords: [],
     jobSliceCount: 1,

@@ -6,6 +6,15 @@ import { MARKER, template, TOKEN } from './recorded.ts'
 
 const request: LaunchRequest = { hosts: ['vm1'], marker: MARKER, extraVars: { pw: 'hunter2hunter2' }, inventory: 3 }
 
+/** As long as a private key is: what is cut leaves some of it. */
+const SECRET = Array.from({ length: 40 }, (_, line) => `sesame-"<zyzzyva>"-${line}-é`).join('\n')
+const asking = template({ surveyEnabled: true, passwordQuestions: ['pw'] })
+const secretly: LaunchRequest = {
+  ...request,
+  extraVars: {},
+  secrets: { names: ['pw'], open: () => ({ pw: SECRET }) },
+}
+
 /** Everything of a value that a log, a terminal or an API could show. */
 function everything(value: unknown): string {
   const error = value instanceof Error ? `${value.message} ${value.stack ?? ''} ${String(value.cause)}` : ''
@@ -23,6 +32,18 @@ const echoing =
     response
       .writeHead(status, { 'Content-Type': contentType, Location: `/login?was=${encodeURIComponent(header)}` })
       .end(body)
+  }
+
+/** Answers with what was posted: as it came, as Python, HTML and URLs write it, and in the middle of a sentence. */
+const quoting =
+  (status: number, contentType: string): Answer =>
+  (_incoming, response, body) => {
+    const told = `${'x'.repeat(250)} ${body} ${JSON.stringify(body)} ${encodeURIComponent(body)} ${SECRET}`
+    const page = `<html><title>${told}</title></html>`
+    const json = JSON.stringify({ detail: told, pw: [SECRET], [SECRET]: body, variables_needed_to_start: [told] })
+    response
+      .writeHead(status, { 'Content-Type': contentType, Location: `/login?was=${encodeURIComponent(body)}` })
+      .end(contentType.includes('json') ? json : page)
   }
 
 const questions: [string, (controller: Controller) => Promise<unknown>][] = [
@@ -56,6 +77,26 @@ describe.each(faults)('after %s', (_, answer) => {
     expect(everything(outcome)).not.toContain('hunter2hunter2')
     expect(everything(controller)).not.toContain(TOKEN)
   })
+})
+
+test.each<[string, Answer]>([
+  ['a 400', quoting(400, 'application/json')],
+  ['a 403 page', quoting(403, 'text/html')],
+  ['a 502 page', quoting(502, 'text/html')],
+  ['a 500', quoting(500, 'application/json')],
+  ['a redirect', quoting(302, 'text/html')],
+  ['a page in place of JSON', quoting(200, 'text/html')],
+  ['JSON that is no job', quoting(201, 'application/json')],
+  ['a reset', (_, response) => response.socket?.resetAndDestroy()],
+  ['a hang', () => undefined],
+])('a launch with a secret that ends in %s that quotes it tells no word of it', async (end, answer) => {
+  await using server = await faultyServer(answer)
+  const requestTimeoutMs = end === 'a hang' ? 200 : 15_000
+  await using controller = openController({ url: server.url, token: () => TOKEN, requestTimeoutMs })
+  const outcome = await controller.launch(asking, secretly)
+  expect(outcome.kind).toMatch(/^(refused|ambiguous|not_sent)$/)
+  expect(everything(outcome)).not.toMatch(/sesame|zyzzyva/)
+  expect(everything([controller, secretly])).not.toMatch(/sesame|zyzzyva/)
 })
 
 test('a refused connection tells the token to nobody', async () => {

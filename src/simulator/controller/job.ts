@@ -29,7 +29,8 @@ export type NewJob = { settings: JobSettings; extra_vars: Variables; launch_type
 
 /** Makes a job, pending, and the inventory updates that its inventory's sources want before it. */
 export function createJob({ store, user, now }: Call, template: JobTemplate, { settings, ...rest }: NewJob): Job {
-  const passwords = template.survey.filter(({ type }) => type === 'password').map(({ variable }) => variable)
+  const asked = template.survey_enabled ? template.survey : []
+  const passwords = asked.filter(({ type }) => type === 'password').map(({ variable }) => variable)
   const job: Job = {
     ...settings,
     ...rest,

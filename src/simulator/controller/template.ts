@@ -5,7 +5,7 @@ import { listReply } from './page.ts'
 import { forbidden, noMatch, ok } from './route.ts'
 import { renderTemplate, templateStatus } from './template-view.ts'
 import type { Columns } from './filter.ts'
-import type { JobTemplate } from './job-records.ts'
+import type { JobTemplate, SurveyQuestion } from './job-records.ts'
 import type { Call, Reply, Route } from './route.ts'
 import type { Store } from './store.ts'
 
@@ -79,9 +79,11 @@ function templateColumns(store: Store): Columns<JobTemplate> {
 
 function getSurvey(call: Call): Reply {
   const { survey } = readableTemplate(call)
-  return ok(
-    survey.length === 0
-      ? {}
-      : { name: '', description: '', spec: survey.map(each => ({ ...each, question_name: each.variable })) },
-  )
+  return ok(survey.length === 0 ? {} : { name: '', description: '', spec: survey.map(shownQuestion) })
+}
+
+/** The default of a password question is stored encrypted, and shown masked; one without a default shows that. */
+function shownQuestion(question: SurveyQuestion): object {
+  const hidden = question.type === 'password' && question.default !== null && question.default !== ''
+  return { ...question, ...(hidden ? { default: '$encrypted$' } : {}), question_name: question.variable }
 }
