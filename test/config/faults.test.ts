@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { ConfigError, type ConfigFault, loadConfig, parseConfig } from '../../src/config/index.ts'
 import { Fault } from '../../src/errors.ts'
 import { temporaryFolder } from '../support/bridge.ts'
+import { cpuMs } from '../support/cpu-time.ts'
 
 const FILE = '/etc/virtbridge/virtbridge.yaml'
 const CLUSTERS = 'clusters: [{name: a, in_cluster: true}]'
@@ -205,9 +206,8 @@ test('a YAML bomb is one fault, and quick', () => {
     { length: 30 },
     (_, index) => `x${index + 1}: &a${index + 1} [${Array(9).fill(`*a${index}`).join(', ')}]`,
   )
-  const began = performance.now()
-  expect(faultsOf(`x0: &a0 [1]\n${layers.join('\n')}\n`)).toHaveLength(1)
-  expect(performance.now() - began).toBeLessThan(1000)
+  const bomb = `x0: &a0 [1]\n${layers.join('\n')}\n`
+  expect(cpuMs(() => expect(faultsOf(bomb)).toHaveLength(1))).toBeLessThan(1_000)
 })
 
 test('a file that can not be read is a fault that names it', async () => {

@@ -4,6 +4,7 @@ import { Fleet } from '../../src/fleet/index.ts'
 import { InventoryCache, type Network } from '../../src/inventory/index.ts'
 import { type Address, hostName, type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { guest, type GuestWish } from '../day2/guest.ts'
+import { cpuMs } from '../support/cpu-time.ts'
 import { synced } from './clusters.ts'
 
 const NOW = Date.UTC(2026, 10, 21)
@@ -179,13 +180,14 @@ describe('two running VMs of one address', () => {
     using cache = opened
     expect(losers(cache)).toHaveLength(3_000)
     expect(varsOf(cache).get('victim.shop.prod-1')).toMatchObject({ ansible_host: IP, kubevirt_enabled: true })
-    const began = performance.now()
-    for (const liar of liars.slice(0, 500)) {
-      const changed = { ...liar, seen: { ...liar.seen, node: 'n2' } }
-      fleet.apply({ key: vmKey(changed), value: changed })
+    const change = (): void => {
+      for (const liar of liars.slice(0, 500)) {
+        const changed = { ...liar, seen: { ...liar.seen, node: 'n2' } }
+        fleet.apply({ key: vmKey(changed), value: changed })
+      }
     }
     // A change costs the one that changed, not all that say the same: half a second would be a millisecond for each.
-    expect(performance.now() - began).toBeLessThan(500)
+    expect(cpuMs(change)).toBeLessThan(500)
   })
 })
 
