@@ -37,9 +37,9 @@ export const collectionToolsRecipe: Recipe = toolsRecipe(
   'the tools that an Ansible collection is held to',
 )
 
-/** ansible-test of an older ansible-core. */
+/** ansible-test of an older ansible-core, with the pytest that its units are run by. */
 export function olderToolsRecipe(version: OlderCore): Recipe {
-  return toolsRecipe(`core-${version}`, `ansible-test of ansible-core ${version}`)
+  return toolsRecipe(`core-${version}`, `ansible-test of ansible-core ${version}`, ['units'])
 }
 
 /** The programs of a recipe of this file; what ansible-test keeps at home is there. */
@@ -61,15 +61,16 @@ export async function copyOfCollection(folder: string): Promise<string> {
   return path
 }
 
-function toolsRecipe(lock: string, why: string): Recipe {
+function toolsRecipe(lock: string, why: string, more: readonly string[] = []): Recipe {
+  const locks = [lock, ...more]
   return {
     name: `tools-${lock}`,
     why: `${why} (a Python environment of 400 MB)`,
     takes: '2 minutes',
     tools: [python],
-    inputs: [lockOf(lock), GET_PIP, NOT_HERE.join()],
+    inputs: [...locks.map(lockOf), GET_PIP, NOT_HERE.join()],
     async build(into, context) {
-      await buildEnvironment(lock, into, context)
+      await buildEnvironment(locks, into, context)
       await prime(into, context)
     },
   }

@@ -153,12 +153,18 @@ export function environmentOf(folder: string): Record<string, string> {
   }
 }
 
-/** Fills a folder of the cache with the Python environment that `python/<name>.txt` pins. */
-export async function buildEnvironment(name: string, into: string, { final, tools, say }: BuildContext): Promise<void> {
+/** Fills a folder of the cache with the Python environment that `python/<name>.txt`, or several of them together, pins. */
+export async function buildEnvironment(
+  name: string | readonly string[],
+  into: string,
+  { final, tools, say }: BuildContext,
+): Promise<void> {
   await run(tools.get('python3') ?? 'python3', ['-m', 'venv', into])
-  say(`pip install -r python/${name}.txt`)
+  const locks = [name].flat()
+  say(`pip install ${locks.map(lock => `-r python/${lock}.txt`).join(' ')}`)
   const flags = ['--quiet', '--no-input', '--disable-pip-version-check']
-  await run(join(into, 'bin', 'python'), ['-m', 'pip', 'install', ...flags, '-r', join(lockFolder, `${name}.txt`)])
+  const pins = locks.flatMap(lock => ['-r', join(lockFolder, `${lock}.txt`)])
+  await run(join(into, 'bin', 'python'), ['-m', 'pip', 'install', ...flags, ...pins])
   const javaHome = tools.get('java')
   if (javaHome !== undefined) await writeFile(join(into, 'java-home'), javaHome)
   await relocate(join(into, 'bin'), into, final)
