@@ -25,8 +25,11 @@ export interface GuestNetwork extends AsyncDisposable {
   /** Starts something in a guest that goes on by itself until the guest ends, and waits until it is ready; for 5 minutes at most. */
   serve(guest: Guest, script: string, ready: () => Promise<boolean>): Promise<void>
   /** Boots a guest from a copy of the Debian root of its own, or of another root; it ends with the network, at the latest. */
-  boot(uuid: string, recipe?: Recipe): Promise<Guest>
+  boot(uuid: string, recipe?: Recipe, beside?: Beside): Promise<Guest>
 }
+
+/** A script of the machine that starts with each boot of a guest and ends with it: what no package of Debian can play. */
+export type Beside = (guest: Guest) => Promise<readonly [program: string, script: string, configuration: string]>
 
 /** A Debian with its own files, processes, host name and sshd. */
 export interface Guest {
@@ -68,13 +71,15 @@ export async function startGuestNetwork(): Promise<GuestNetwork> {
         await sleep(100)
       }
     },
-    async boot(uuid, recipe) {
+    async boot(uuid, recipe, beside) {
       const address = `127.0.1.${++guests}`
       const root = owned.use(await guestRoot(recipe === undefined ? {} : { recipe }))
       await prepare(root, uuid, `${key}.pub`)
       const logFolder = await mkdtemp(join(tmpdir(), 'virtbridge-sshd-'))
       owned.defer(() => rm(logFolder, { recursive: true, force: true }))
-      const args = ['-c', power, 'power', 'nsenter', ...enter, ...isolate, root.path, 'sh', '-c', init, 'init', address]
+      const also = (await beside?.({ address, root: root.path })) ?? []
+      const inside = ['sh', '-c', start, String(also.length), ...also, root.path, 'sh', '-c', init, 'init', address]
+      const args = ['-c', power, 'power', 'nsenter', ...enter, ...isolate, ...inside]
       owned.use(new ServerProcess({ program: 'sh', args, logFile: join(logFolder, 'log'), folder: logFolder }))
       await answers(network, address, logFolder)
       return { address, root: root.path }
@@ -88,7 +93,9 @@ export async function startGuestNetwork(): Promise<GuestNetwork> {
 const ANYBODY = ['-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null', '-o', 'BatchMode=yes']
 /** What ends is started again: a guest that shuts down to reboot comes back. */
 const power = 'while :; do "$@"; sleep 0.2; done'
-const isolate = ['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', 'chroot']
+const isolate = ['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child']
+/** Its name is how many arguments there are before those of chroot: a program beside the guest, if there is one. */
+const start = '[ "$0" -eq 0 ] || { "$1" "$2" "$3" & shift "$0"; }; exec chroot "$@"'
 /** Every boot has an id of its own, which is how Ansible tells that a guest was rebooted; the kernel's is that of the machine. */
 const init = [
   'mount -t proc proc /proc',

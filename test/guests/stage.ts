@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bundle } from '../servers/bundle.ts'
 import type { Recipe } from '../servers/cache.ts'
-import { ansible } from '../servers/python-environment.ts'
-import { run, type RunResult } from '../servers/run.ts'
-import { startGuestNetwork, type Guest, type GuestNetwork } from './guest-network.ts'
+import { ansible, type PythonEnvironment } from '../servers/python-environment.ts'
+import { run, type RunOptions, type RunResult } from '../servers/run.ts'
+import { type Beside, startGuestNetwork, type Guest, type GuestNetwork } from './guest-network.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 /** A name that Ansible would run, were it not marked. */
@@ -23,6 +23,10 @@ export interface Asked {
   readonly check?: boolean
   /** A folder with programs that the machine of Ansible has beside its own. */
   readonly programs?: string
+  /** What the environment of the job has beside. */
+  readonly env?: Readonly<Record<string, string>>
+  /** Names that the machine of Ansible can resolve, with their addresses; its own are lost then. */
+  readonly names?: Readonly<Record<string, string>>
   /** A folder with collections beside those of the bundle. */
   readonly collections?: string
   /** What the inventory says of hosts beside what every host has. A host without a guest has an address that nobody has. */
@@ -53,12 +57,13 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Boots a guest for each host, with its SMBIOS UUID, from the Debian root or another. */
-  static async set(uuids: Readonly<Record<string, string>>, recipe?: Recipe): Promise<Stage> {
-    const env = { ...(await ansible({})).env, ANSIBLE_COLLECTIONS_PATH: await bundle() }
+  static async set(uuids: Readonly<Record<string, string>>, recipe?: Recipe, wish: StageWish = {}): Promise<Stage> {
+    const env = { ...(wish.ansible ?? (await ansible({}))).env, ANSIBLE_COLLECTIONS_PATH: await bundle() }
     const folder = await mkdtemp(join(tmpdir(), 'virtbridge-plays-'))
     const network = await startGuestNetwork()
     const guests: Record<string, Guest> = {}
-    for (const [host, uuid] of Object.entries(uuids)) guests[host] = await network.boot(uuid.toUpperCase(), recipe)
+    for (const [host, uuid] of Object.entries(uuids))
+      guests[host] = await network.boot(uuid.toUpperCase(), recipe, wish.beside?.[host])
     return new Stage(network, guests, { uuids, folder, env })
   }
 
@@ -97,7 +102,7 @@ export class Stage implements AsyncDisposable {
       PATH: [asked.programs, this.#env['PATH']].filter(Boolean).join(':'),
       ANSIBLE_COLLECTIONS_PATH: [asked.collections, this.#env['ANSIBLE_COLLECTIONS_PATH']].filter(Boolean).join(':'),
     }
-    const ended = await this.network.run('ansible-playbook', args, { cwd: this.#folder, env })
+    const ended = await this.#run(args, { cwd: this.#folder, env: { ...env, ...asked.env } }, asked.names)
     return { ...ended, recap: recapOf(ended.stdout), result: resultOf(ended.stdout) }
   }
 
@@ -124,6 +129,15 @@ export class Stage implements AsyncDisposable {
     await rm(this.#folder, { recursive: true })
   }
 
+  async #run(args: readonly string[], options: RunOptions, names: Asked['names']): Promise<RunResult> {
+    if (names === undefined) return this.network.run('ansible-playbook', args, options)
+    const hosts = join(this.#folder, 'hosts')
+    const lines = Object.entries({ localhost: '127.0.0.1', ...names }).map(([name, address]) => `${address} ${name}\n`)
+    await writeFile(hosts, lines.join(''))
+    const bound = 'mount --bind "$0" /etc/hosts && exec ansible-playbook "$@"'
+    return this.network.run('unshare', ['--mount', 'sh', '-c', bound, hosts, ...args], options)
+  }
+
   #inventory(hostvars: Record<string, Record<string, unknown>>): unknown {
     const names = new Set([...Object.keys(this.#uuids), ...Object.keys(hostvars)])
     const hosts = [...names].map(host => [
@@ -142,6 +156,14 @@ export class Stage implements AsyncDisposable {
     ])
     return { all: { hosts: Object.fromEntries(hosts) as unknown } }
   }
+}
+
+/** What else a stage may have. */
+export interface StageWish {
+  /** Another environment than that with ansible-core alone. */
+  readonly ansible?: PythonEnvironment
+  /** By host, what lives beside it. */
+  readonly beside?: Readonly<Record<string, Beside>>
 }
 
 interface StagePlace {

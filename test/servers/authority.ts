@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { isIPv4 } from 'node:net'
 
 /** A key and a certificate as PEM. */
 export interface Identity {
@@ -9,8 +10,8 @@ export interface Identity {
 /** A private authority, as companies have one: its certificate, and what it signs. */
 export interface Authority {
   readonly certificate: string
-  /** A new key for `name`, certified for the loopback, as a server or as a client, for a day. */
-  issue(name: string): Identity
+  /** A new key for `name`, certified for the loopback or for these names and addresses (IPv4), as a server or as a client, for a day. */
+  issue(name: string, at?: readonly string[]): Identity
 }
 
 interface Keys {
@@ -38,10 +39,12 @@ export function createAuthority(name: string): Authority {
   }
   return {
     certificate: certify(name, own, sequence(extension([0x55, 0x1d, 0x13], sequence(TRUE)))),
-    issue(subject) {
+    issue(subject, at = ['127.0.0.1']) {
       const keys = newKeys()
-      const loopback = der(0x87, Buffer.from([127, 0, 0, 1]))
-      const certificate = certify(subject, keys, sequence(extension([0x55, 0x1d, 0x11], sequence(loopback))))
+      const names = at.map(one =>
+        isIPv4(one) ? der(0x87, Buffer.from(one.split('.').map(Number))) : der(0x82, Buffer.from(one)),
+      )
+      const certificate = certify(subject, keys, sequence(extension([0x55, 0x1d, 0x11], sequence(...names))))
       return { key: keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string, certificate }
     },
   }

@@ -89,6 +89,22 @@ export async function kubevirtCore(options: { say?: Say } = {}): Promise<PythonE
   return { bin: join(folder, 'bin'), env: environmentOf(folder) }
 }
 
+/** ansible-core with the clients of WinRM and of PowerShell remoting, and psrpcore for the other end of the latter. */
+export const windowsRecipe: Recipe = {
+  name: 'windows',
+  why: 'ansible-core 2.19 with pywinrm and pypsrp (a Python environment of 80 MB)',
+  takes: '20 seconds',
+  tools: [python],
+  inputs: [lockOf('windows')],
+  build: (into, context) => buildEnvironment('windows', into, context),
+}
+
+/** ansible-core that reaches guests by `winrm` and `psrp` too. */
+export async function windowsAnsible(options: { say?: Say } = {}): Promise<PythonEnvironment> {
+  const folder = await provision(windowsRecipe, options)
+  return { bin: join(folder, 'bin'), env: environmentOf(folder) }
+}
+
 /** ansible-rulebook with the rule engine, aiokafka and ansible-core, as `python/rulebook.txt` pins them. */
 export const rulebookRecipe: Recipe = {
   name: 'rulebook',

@@ -3,10 +3,18 @@ import { provision } from './cache.ts'
 import { familyRecipe, redhat, suse } from './family-root.ts'
 import { ensureDebootstrap, guestRecipe, requireRoot } from './guest-root.ts'
 import { plain } from './plain.ts'
-import { ansibleRecipe } from './python-environment.ts'
+import { ansibleRecipe, windowsRecipe } from './python-environment.ts'
 import { servicesRecipe } from './services-root.ts'
 
-const recipes = [ansibleRecipe, bundleRecipe, guestRecipe, familyRecipe(redhat), familyRecipe(suse), servicesRecipe]
+const recipes = [
+  ansibleRecipe,
+  bundleRecipe,
+  guestRecipe,
+  familyRecipe(redhat),
+  familyRecipe(suse),
+  servicesRecipe,
+  windowsRecipe,
+]
 
 /** Vitest's global setup of the guests suite: root or a clear error, debootstrap, the roots and Ansible in the cache. */
 export default async function setup(): Promise<void> {
