@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { PathReading, PathTask } from './event-path.ts'
 import type { Question, Reading, Task } from './subject.ts'
 
 /** A folder that is gone with the measure. */
@@ -29,6 +30,15 @@ export async function startSubject(stack: AsyncDisposableStack, task: Task): Pro
   stack.defer(() => void child.kill('SIGKILL'))
   await Promise.resolve()
   return child
+}
+
+/** The way of a change without a network, in a process of its own. */
+export async function eventPath(task: PathTask): Promise<PathReading> {
+  const child = fork(join(import.meta.dirname, 'event-path.ts'), [JSON.stringify(task)], {
+    execArgv: ['--max-old-space-size=8000'],
+  })
+  const [reading] = (await once(child, 'message')) as [PathReading]
+  return reading
 }
 
 /** What it says of itself. */
