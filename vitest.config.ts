@@ -6,7 +6,7 @@ const PARTS = [
   'test/cli/**/*.test.ts',
   'test/cluster/{clock,keep,life,watch}.test.ts',
   'test/deploy/check.test.ts',
-  'test/day2/{bell,cancel,commands,dispatcher,external-run,history,lost-answer,lost-ledger,model,off-record,paused,progress,preflight-age}.test.ts',
+  'test/day2/{bell,cancel,commands,dispatcher,external-run,history,lost-answer,lost-ledger,model,off-record,paused,progress,preflight-age,secrets}.test.ts',
   'test/http/**/*.test.ts',
   'test/kube/**/*.test.ts',
   'test/laws/**/*.test.ts',

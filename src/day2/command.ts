@@ -1,12 +1,13 @@
 import type { Selection, Verb } from './run.ts'
+import type { SealedSecrets } from './secrets.ts'
 import type { Variables } from './variables.ts'
 
 /** A wish of a person, on the stream `commands`. */
 export type Command = RunCommand | CancelCommand | WatchCommand | LookCommand | ConfirmCommand | ConfirmLossCommand
 
 export interface RunCommand {
-  /** 2 when it has variables or is a dry run: a program of before would launch it without the one, or in earnest. */
-  readonly schema: 1 | 2
+  /** 2 when it has variables or is a dry run: a program of before would launch it without the one, or in earnest. 3 when it has secrets. */
+  readonly schema: 1 | 2 | 3
   readonly kind: 'run'
   readonly id: string
   readonly verb: Verb
@@ -15,6 +16,8 @@ export interface RunCommand {
   readonly reason: string
   readonly at: number
   readonly variables?: Variables
+  /** More of them, which nobody may read. */
+  readonly secrets?: SealedSecrets
   /** It only looks. */
   readonly check?: true
   /** How the hosts were said, when not by their names. */

@@ -11,6 +11,7 @@ import {
 import type { Way } from '../inventory/index.ts'
 import type { Lookup } from './lookup.ts'
 import type { Run } from './run.ts'
+import type { Vault } from './vault.ts'
 
 /** What a preflight found: the template and inventory to launch with, and which hosts the controller would reach as we mean them. */
 export type Preflight =
@@ -41,7 +42,8 @@ export async function preflight(
     const remembered = lookup.knows(run.template, run.organization)
     const inventory = await lookup.inventory()
     const template = await lookup.template(run.template, run.organization)
-    const hazard = launchHazards(template, inventory, Object.keys(extraVars(run)), run.check).find(
+    const secrets = Object.keys(run.secrets ?? {})
+    const hazard = launchHazards(template, inventory, Object.keys(extraVars(run)), run.check, secrets).find(
       each => each.severity === 'stop',
     )
     if (hazard !== undefined) {
@@ -67,12 +69,19 @@ export function extraVars(run: Run): Readonly<Record<string, unknown>> {
   return { ...run.variables, ...own }
 }
 
-/** The launch of a run: its marker names the intent, so that a lost answer can be settled. */
-export function launchRequest(run: Run): LaunchRequest {
+/**
+ * The launch of a run: its marker names the intent, so that a lost answer can be settled. Its secrets are opened by who writes it, and
+ * not before.
+ */
+export function launchRequest(run: Run, vault: Vault): LaunchRequest {
+  const { secrets } = run
   return {
     hosts: run.hosts.map(host => host.host),
     marker: marker(run.id),
     extraVars: extraVars(run),
+    ...(secrets === undefined
+      ? {}
+      : { secrets: { names: Object.keys(secrets), open: () => vault.open(run.id, secrets) } }),
     ...(run.check === true ? { check: true } : {}),
     inventory: run.inventory_id,
   }

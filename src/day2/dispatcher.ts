@@ -17,6 +17,7 @@ import { buried, forgotten, planned } from './record.ts'
 import { newRun, SELF, type Verb, WAITS } from './run.ts'
 import { Spectator } from './spectator.ts'
 import { type Patience, standsStill } from './step.ts'
+import { Vault } from './vault.ts'
 import { Wishes } from './wishes.ts'
 
 export interface DispatcherOptions {
@@ -32,6 +33,8 @@ export interface DispatcherOptions {
   readonly caps: Caps
   /** Runs that are kept after they finished, ours and those of others each. */
   readonly keepRuns?: number
+  /** Opens the secrets of runs; left out: nobody's can be. */
+  readonly vault?: Vault
   readonly patience: Patience
   /** How jobs that others launch are looked for; without it they are not. */
   readonly onlooking?: Onlooking
@@ -79,7 +82,13 @@ export class Dispatcher {
     this.#book = new Book(options)
     const lookup = new Lookup(options.controller, options.place, options)
     this.#spectator = new Spectator({ ...options, book: this.#book })
-    const parts = { ...options, lookup, book: this.#book, spectator: this.#spectator }
+    const parts = {
+      ...options,
+      vault: options.vault ?? new Vault(),
+      lookup,
+      book: this.#book,
+      spectator: this.#spectator,
+    }
     this.#launcher = new Launcher(parts)
     this.#wishes = new Wishes(parts)
     this.#onlooker =

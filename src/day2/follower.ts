@@ -11,6 +11,7 @@ import { plainText } from '../event/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { Book } from './book.ts'
 import { failed } from './controller-side.ts'
+import type { LedgerView } from './ledger.ts'
 import { runHost } from './plan.ts'
 import { type Explained, explainedBy } from './returned.ts'
 import type { Outcomes } from './record.ts'
@@ -94,6 +95,8 @@ export class Follower {
   async #explained(run: Run, job: Answer, outcomes: Outcomes): Promise<Explained> {
     if (typeof job !== 'object' || run.astray !== '') return { outcomes, misfit: '' }
     const bad = [...outcomes.values()].some(({ outcome }) => outcome === 'failed' || outcome === 'unreachable')
+    // What a play says may quote a secret, cut or written otherwise, and nobody here could tell.
+    if (hadSecrets(run, this.#parts.book.ledger)) return { outcomes, misfit: bad ? UNKEPT : '' }
     const reasons = bad ? await this.#reasons(run) : new Map<string, FailureReason>()
     return explainedBy(outcomes, reasons, job.artifacts, run)
   }
@@ -175,6 +178,13 @@ export class Follower {
       return `${because} and could not be cancelled: ${failed(error).reason}`
     }
   }
+}
+
+const UNKEPT = 'why a host failed is not kept, as the job had secrets: it is told at the controller'
+
+/** Whether its job knows what nobody may read; also one that a person launched again. */
+function hadSecrets({ secrets, external }: Run, ledger: LedgerView): boolean {
+  return secrets !== undefined || ledger.runs.get(external?.copy_of ?? '')?.secrets !== undefined
 }
 
 /** VMs of the fleet that a job has results of. */

@@ -7,7 +7,8 @@ import type { LedgerView } from './ledger.ts'
 import { admit, type VerbPolicy } from './plan.ts'
 import { finished, planned } from './record.ts'
 import type { CancelCommand, RunCommand, WatchCommand } from './command.ts'
-import { MAX_VARIABLES_UNDER_WAY_BYTES, variablesFault } from './variables.ts'
+import { isSealedSecrets, sealedFault } from './secrets.ts'
+import { bytesOf, MAX_VARIABLES_UNDER_WAY_BYTES, variablesFault } from './variables.ts'
 import { newRun, type Run, type RunHost, VERB_PATTERN } from './run.ts'
 
 /** Runs under way or waiting; what a person asks for beyond is refused. */
@@ -23,15 +24,26 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
  * be read: another version may have written it, and what can not be understood must not be done.
  */
 export function readCommand(value: unknown): RunCommand | string | null {
-  const { kind, schema, id, verb, hosts, asked_by, reason, variables = {} } = value as Record<string, unknown>
+  const {
+    kind,
+    schema,
+    id,
+    verb,
+    hosts,
+    asked_by,
+    reason,
+    variables = {},
+    secrets = {},
+  } = value as Record<string, unknown>
   if (kind !== 'run') return null
-  if (schema !== 1 && schema !== 2) return `its schema is ${String(schema)}, 1 and 2 are known`
+  if (schema !== 1 && schema !== 2 && schema !== 3) return `its schema is ${String(schema)}, 1 to 3 are known`
   if (typeof id !== 'string' || !UUID.test(id)) return 'its id is no UUID'
   if (typeof verb !== 'string' || !VERB.test(verb)) return 'its verb is no name of one'
   if (!Array.isArray(hosts) || !hosts.every(host => typeof host === 'string')) return 'its hosts are no list of names'
   if (typeof asked_by !== 'string' || typeof reason !== 'string') return 'it does not say who asks, and why'
   if (typeof variables !== 'object' || variables === null || Array.isArray(variables))
     return 'its variables are no names with values'
+  if (!isSealedSecrets(secrets)) return 'its secrets are no names with what is sealed'
   return value as RunCommand
 }
 
@@ -76,9 +88,9 @@ export function runOf(command: RunCommand, around: Around, now: number): { run: 
     ...(policy === undefined ? {} : { os: policy.os }),
   })
   const { fit: hosts, full } = fitting(ready, NO_LOAD, caps, nodesOf(fleet))
-  const { id, verb, reason, variables = {}, check = false, selection } = command
+  const { id, verb, reason, variables = {}, secrets = {}, check = false, selection } = command
   const { template, organization = '' } = policy ?? { template: verb }
-  const said = { variables, check, ...(selection === undefined ? {} : { selection }) }
+  const said = { variables, secrets, check, ...(selection === undefined ? {} : { selection }) }
   const wish = { id, verb, template, organization, ...said, askedBy: command.asked_by, reason, hosts }
   const run: Run = {
     ...newRun(wish, now),
@@ -97,10 +109,14 @@ function whyNothing(run: Run, policy: VerbPolicy | undefined, ledger: LedgerView
   const active = ledger.active()
   if (active.length >= MAX_ACTIVE_RUNS) return `${MAX_ACTIVE_RUNS} runs are under way or wait already`
   // Whoever wrote the command: what decides who is reached is looked at where it is launched too.
-  const fault = variablesFault(run.variables ?? {})
+  const fault = variablesFault(run.variables ?? {}) || sealedFault(run.secrets ?? {}, run.variables)
   if (fault !== '') return fault
-  const bytes = active.reduce((sum, each) => sum + (each.variables_bytes ?? 0), run.variables_bytes ?? 0)
+  const bytes = [...active, run].reduce((sum, each) => sum + variableBytes(each), 0)
   return bytes > MAX_VARIABLES_UNDER_WAY_BYTES ? 'the runs under way have too many bytes of variables already' : ''
+}
+
+function variableBytes({ variables_bytes = 0, secrets = {} }: Run): number {
+  return variables_bytes + bytesOf(secrets)
 }
 
 /** More of a cluster or node than may ever run at once: they would wait for ever. */

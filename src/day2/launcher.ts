@@ -9,6 +9,7 @@ import { admit } from './plan.ts'
 import { type Clocks, freshFor, Proof } from './proof.ts'
 import { leaveOut, type Run, WAITS } from './run.ts'
 import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
+import type { Vault } from './vault.ts'
 
 /** Appends of one intent in a row, when each took so long that it proved nothing any more. */
 export const MAX_PROOFS = 3
@@ -22,6 +23,7 @@ interface Parts extends Clocks {
   readonly place: Place
   readonly lookup: Lookup
   readonly book: Book
+  readonly vault: Vault
   readonly patience: Patience
   readonly waysTo?: (record: VmRecord) => readonly Way[]
 }
@@ -45,7 +47,9 @@ export class Launcher {
   }
 
   async #launch(run: Run, signal: AbortSignal): Promise<void> {
-    const { lookup, book, patience, now } = this.#parts
+    const { lookup, book, vault, patience, now } = this.#parts
+    const shut = vault.whyShut(run.secrets ?? {})
+    if (shut !== '') return book.refuse(run, shut)
     const fresh = leaveOut(unwaiting(run), this.#changed(run))
     if (fresh.hosts.length === 0) return book.end(fresh, new Map(), 'no host is ready any more')
     const found = await preflight(lookup, fresh, host => this.#waysTo(host))
@@ -69,12 +73,12 @@ export class Launcher {
    * which knows of the intent and waits for its job. Then the intent is made durable again, which is refused to who was replaced.
    */
   async #post(ready: Run, { template, remembered }: Looked): Promise<void> {
-    const { controller, lookup, book, patience, now } = this.#parts
+    const { controller, lookup, book, vault, patience, now } = this.#parts
     for (let proofs = 0; proofs < MAX_PROOFS; proofs += 1) {
       const proof = new Proof(this.#parts, freshFor(patience.quiet))
       const intent: Run = { ...ready, status: 'posting', since: now(), attempts: ready.attempts + 1 }
       await book.save(intent)
-      const launched = proof.holds() ? await controller.launch(template, launchRequest(intent), proof.holds) : null
+      const launched = proof.holds() ? await controller.launch(template, launchRequest(intent, vault), proof.holds) : null
       if (launched === null || (launched.kind === 'not_sent' && proof.expired)) continue
       // Whatever came, it is not as it was looked up.
       if (launched.kind !== 'launched') lookup.forget()
@@ -149,10 +153,10 @@ export class Launcher {
   }
 
   async #search(run: Run): Promise<void> {
-    const { controller, book, now, patience } = this.#parts
+    const { controller, book, vault, now, patience } = this.#parts
     const asked = now()
     try {
-      const found = await controller.recover({ id: run.template_id }, launchRequest(run))
+      const found = await controller.recover({ id: run.template_id }, launchRequest(run, vault))
       await book.go(afterSearch(run, found, asked, patience.quiet))
     } catch (error) {
       book.report('trouble', { run: run.id, message: `search for its job: ${failed(error).reason}` })

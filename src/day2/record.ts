@@ -11,6 +11,7 @@ import {
   type Verb,
   type VerbRecord,
   withoutLarge,
+  withoutSecrets,
 } from './run.ts'
 
 /** The entries that make a new intent durable: the run, and that its verb runs on each of its VMs. */
@@ -75,7 +76,7 @@ export function finished(
   const counts: Record<string, number> = {}
   for (const { outcome } of results) counts[outcome] = (counts[outcome] ?? 0) + 1
   const done: Run = {
-    ...withoutLarge(run),
+    ...withoutSecrets(withoutLarge(run)),
     status: 'finished',
     since: now,
     finished_at: now,

@@ -1,3 +1,5 @@
+import { spent } from './sealed.ts'
+import type { SealedSecrets } from './secrets.ts'
 import { bytesOf, MAX_KEPT_VARIABLES_BYTES, type Variables, variablesDigest } from './variables.ts'
 
 /** What is done to a VM: `onboard`, `patch`, and whatever else the configuration names. Lower case, with underscores. */
@@ -57,9 +59,9 @@ export interface Selection {
 export interface Run {
   /**
    * 2 for what others launched: a program of before would take it for its own. 3 for one with variables, a dry one and one whose template is
-   * of another organization: a program of before would launch it without them, in earnest, or something else.
+   * of another organization: a program of before would launch it without them, in earnest, or something else. 4 for one with secrets.
    */
-  readonly schema: 1 | 2 | 3
+  readonly schema: 1 | 2 | 3 | 4
   readonly kind: 'run'
   readonly id: string
   /** Empty for a job of others whose template is not known to do one. */
@@ -77,6 +79,8 @@ export interface Run {
   /** Of the variables, also when they are not kept. */
   readonly variables_digest?: string
   readonly variables_bytes?: number
+  /** What more its job gets, sealed. As soon as they are not needed any more only their marks are left. */
+  readonly secrets?: SealedSecrets
   /** It only looks: it leaves what was done to its VMs as it was. */
   readonly check?: true
   /** How its hosts were said, when not by their names. */
@@ -155,6 +159,7 @@ export function newRun(
     template: string
     organization?: string
     variables?: Variables
+    secrets?: SealedSecrets
     check?: boolean
     selection?: Selection
     askedBy: string
@@ -163,16 +168,18 @@ export function newRun(
   },
   now: number,
 ): Run {
-  const { organization = '', variables = {}, check = false, selection } = wish
+  const { organization = '', variables = {}, secrets = {}, check = false, selection } = wish
   const has = Object.keys(variables).length > 0
+  const hides = Object.keys(secrets).length > 0
   return {
-    schema: organization !== '' || has || check ? 3 : 1,
+    schema: hides ? 4 : organization !== '' || has || check ? 3 : 1,
     kind: 'run',
     id: wish.id,
     verb: wish.verb,
     template: wish.template,
     ...(organization === '' ? {} : { organization }),
     ...(has ? { variables, variables_digest: variablesDigest(variables), variables_bytes: bytesOf(variables) } : {}),
+    ...(hides ? { secrets } : {}),
     ...(check ? { check } : {}),
     ...(selection === undefined ? {} : { selection }),
     asked_by: wish.askedBy,
@@ -202,6 +209,13 @@ export function newRun(
 export function withoutLarge({ variables, ...run }: Run): Run {
   const small = variables === undefined || (run.variables_bytes ?? 0) <= MAX_KEPT_VARIABLES_BYTES
   return small && variables !== undefined ? { ...run, variables } : run
+}
+
+/** A run whose secrets are not needed any more: they can not be opened from now on, whoever has the key. */
+export function withoutSecrets(run: Run): Run {
+  if (run.secrets === undefined) return run
+  const left = Object.entries(run.secrets).map(([name, one]) => [name, spent(one)] as const)
+  return { ...run, secrets: Object.fromEntries(left) }
 }
 
 /** Leaves hosts out of a run, each with its reason. */

@@ -1,5 +1,5 @@
 import type { Followed, Job, Launched } from '../aap/index.ts'
-import type { Run } from './run.ts'
+import { type Run, withoutSecrets } from './run.ts'
 
 /** How long a run may wait in each place, in ms, before it is ended with what is known. */
 export interface Patience {
@@ -143,7 +143,13 @@ function following(run: Run, job: { readonly id: number; readonly url: string },
   return {
     kind: 'goes_on',
     news: 'started',
-    run: { ...run, status: 'following', since: now, job: { id: job.id, url: job.url }, message: run.astray },
+    run: {
+      ...withoutSecrets(run),
+      status: 'following',
+      since: now,
+      job: { id: job.id, url: job.url },
+      message: run.astray,
+    },
   }
 }
 

@@ -261,8 +261,10 @@ describe('the stream of commands', () => {
   test.each([
     ['an id that is no UUID', { id: 'run-1' }],
     ['a verb that can be none', { verb: 'Re boot' }],
-    ['a schema of a later version', { schema: 3 }],
+    ['a schema of a later version', { schema: 4 }],
     ['variables that are none', { schema: 2, variables: ['x'] }],
+    ['secrets that are none', { schema: 3, secrets: ['x'] }],
+    ['secrets in clear', { schema: 3, secrets: { db_password: 'x' } }],
     ['hosts that are no list', { hosts: 'web-1' }],
     ['hosts that are no names', { hosts: [1] }],
     ['no name of who asks', { asked_by: 5 }],

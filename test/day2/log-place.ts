@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
@@ -30,6 +30,13 @@ export async function emptyLog(): Promise<EventLog> {
   const position = { schema: 1, kind: 'position', position: log.end('commands') }
   await log.append([...entries, { stream: 'state.runs', key: 'position/commands', value: position }])
   return log
+}
+
+/** Every byte of it on disk, as text: what went too, until its room is used again. */
+export async function bytesOfLog(): Promise<string> {
+  const path = place?.path ?? ''
+  const files = await Promise.all((await readdir(path)).map(file => readFile(join(path, file), 'latin1')))
+  return files.join('')
 }
 
 /** The same log, closed and opened again. */

@@ -10,6 +10,7 @@ import {
   type Policy,
   type Run,
   type RunCommand,
+  type Vault,
   type VerbPolicy,
 } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
@@ -62,6 +63,7 @@ export interface WorldOptions {
   readonly verbs?: Readonly<Record<string, VerbPolicy>>
   readonly patience?: Partial<Patience>
   readonly onlooking?: Onlooking
+  readonly vault?: Vault
   readonly pollMs?: number
   readonly caps?: Partial<Caps>
   readonly keepRuns?: number
@@ -215,7 +217,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
 
   /** A dispatcher on what the log says now. */
   async begin(wrap: Pick<WorldOptions, 'logOf' | 'controllerOf'>): Promise<void> {
-    const { policy, patchDriver, verbs = {}, patience, onlooking, caps, keepRuns, approach } = this.#options
+    const { policy, patchDriver, verbs = {}, patience, onlooking, vault, caps, keepRuns, approach } = this.#options
     const log = wrap.logOf?.(this.log) ?? this.log
     const { ledger } = await loadLedger(log)
     this.ledger = ledger
@@ -235,6 +237,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
       patience: { ...PATIENCE, ...patience },
       ...(keepRuns === undefined ? {} : { keepRuns }),
       ...(onlooking === undefined ? {} : { onlooking }),
+      ...(vault === undefined ? {} : { vault }),
       ...(approach === undefined ? {} : { waysTo: record => waysTo(record, [USUAL_APPROACH, approach]) }),
       pollMs: this.#options.pollMs ?? 1,
       now: () => this.clock.now(),
