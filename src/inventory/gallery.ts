@@ -9,6 +9,9 @@ import { Sheet } from './sheet.ts'
 import { ShrinkGuard, type Shrunk } from './shrink-guard.ts'
 import { notTakenBecause, type View } from './view.ts'
 
+/** Compressed forms that nobody asked for in this time are forgotten, in ms. */
+const TIDY_MS = 600_000
+
 /** Told of what is odd with a view. */
 export interface Warnings {
   /** A source makes more groups in it than it may: told once for each. */
@@ -36,9 +39,17 @@ export class Gallery {
   /** What was found for a view and a rendering: to write their key takes longer than the rest of an answer. */
   readonly #found = new WeakMap<View, Map<Rendering, Exhibit>>()
   readonly #past = new Past()
+  #tidied: number
 
-  constructor(warnings: Warnings) {
+  /** `now`: in ms. */
+  constructor(warnings: Warnings, now: number) {
     this.#warnings = warnings
+    this.#tidied = now
+  }
+
+  /** How often each VM is shown: once in each rendering, and once in each view. */
+  get breadth(): number {
+    return this.#sheets.size + this.#exhibits.size
   }
 
   /** Goes on where another one is: of each view it remembers what was served last, so that what configuration takes out is missed too. */
@@ -122,8 +133,10 @@ export class Gallery {
     return was === undefined || is === undefined ? null : difference(was.lists, is.lists)
   }
 
-  /** Forgets compressed forms that nobody asked for since the last time. */
-  tidy(): void {
+  /** Forgets compressed forms that nobody asked for since the last time, when that was long ago. */
+  tidy(now: number): void {
+    if (now - this.#tidied < TIDY_MS) return
+    this.#tidied = now
     for (const { page } of this.#exhibits.values()) page.tidy()
   }
 }

@@ -120,7 +120,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],
   ['inventory/group-set', 'MAX_SHARED_GROUPS', 10_000, 'inventory/group-set', 'ten thousand groups are shared'],
-  ['inventory/inventory', 'MAX_STEPS', 2_000, 'inventory/prepare', 'waits for two thousand steps at most'],
+  ['inventory/inventory', 'MAX_STEPS', 200, 'inventory/prepare', 'waits for two hundred steps at most'],
   ['inventory/pack', 'MAX_PACKING', 2, 'inventory/encoded', 'two pieces are compressed at once'],
   ['inventory/sheet-range', 'MAX_FRESH', 64, 'inventory/prepare', 'no more than 64 hosts'],
   ['inventory/zstd-frame', 'MAX_BLOCK', 131_072, 'inventory/encoded', 'longer than a block of zstd'],
