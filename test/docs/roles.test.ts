@@ -36,9 +36,29 @@ describe.each(roles)('the role %s', role => {
     expect(defaults).toEqual(Object.fromEntries(told))
   })
 
+  test('explains each default where it stands', () => {
+    const lines = read(role, 'defaults/main.yml').split('\n')
+    for (const name of Object.keys(defaults)) {
+      const at = lines.findIndex(line => line.startsWith(`${name}:`))
+      expect(lines[at - 1], name).toMatch(/^# .+[.:;,)]$/)
+    }
+  })
+
   test('has a README that names each option, and shows how to use it', () => {
     for (const name of Object.keys(options)) expect(readme, name).toContain(`\`${name}\``)
     expect(readme).toMatch(new RegExp(`\`\`\`yaml\n[^]*name: (${role}|verb)\n[^]*\`\`\``))
+  })
+
+  test('has a README that tells the tags by which it can be chosen, and those it has', () => {
+    const told = /^Tags: (?:none|(.*)\.$)/m.exec(readme)
+    expect(told).not.toBeNull()
+    const names = [...(told?.[1] ?? '').matchAll(/`([a-z_]+)`/g)].map(([, name]) => name)
+    const text = readdirSync(join(folder, role, 'tasks'))
+      .map(file => read(role, join('tasks', file)))
+      .join('\n')
+    const itself = names.filter(name => name === role)
+    for (const name of itself) expect(text).toMatch(new RegExp(`tags: \\[(always, )?${name}\\]`))
+    expect(role === 'configure' || itself.length > 0 || !text.includes(`tags: [${role}]`)).toBe(true)
   })
 
   test('uses no variable of its own that nobody may set', () => {
