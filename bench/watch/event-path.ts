@@ -107,7 +107,7 @@ async function counting(all: number): Promise<{ log: EventLog; acknowledged: Pro
   const append: EventLog['append'] = async entries => {
     const position = await inner.append(entries)
     for (const { value } of entries)
-      if ((value as { data?: { fact?: string } } | null)?.data?.fact === 'labels_changed') left -= 1
+      if (value !== null && 'data' in value && (value.data as { fact?: string }).fact === 'labels_changed') left -= 1
     if (left === 0) done.resolve()
     return position
   }

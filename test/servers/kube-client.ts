@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Agent, request as send } from 'undici'
 import { Fault } from '../../src/errors.ts'
 
@@ -21,6 +22,9 @@ export interface KubeObject {
   metadata: { name: string; namespace?: string; uid?: string; resourceVersion?: string; [key: string]: unknown }
   [key: string]: unknown
 }
+
+const LATER_MS = 60_000
+const LATER_STEP_MS = 500
 
 /**
  * The plainest client of a Kubernetes API that a test can act with, as somebody other than the bridge: it shares no code with
@@ -55,9 +59,17 @@ export class KubeClient implements AsyncDisposable {
     return { status: response.statusCode, body: json ? JSON.parse(text) : text }
   }
 
-  /** Like `request`, for what must succeed: returns the body, or throws a `Fault` with what the API said. */
+  /**
+   * Like `request`, for what must succeed: returns the body, or throws a `Fault` with what the API said. While a server asks to be asked
+   * later, as one does that has just started and reads its storage, it is, for a minute.
+   */
   async expect<T = KubeObject>(method: string, path: string, options: KubeRequest = {}): Promise<T> {
-    const { status, body } = await this.request(method, path, options)
+    const deadline = performance.now() + LATER_MS
+    let { status, body } = await this.request(method, path, options)
+    while (status === 429 && performance.now() < deadline) {
+      await sleep(LATER_STEP_MS)
+      ;({ status, body } = await this.request(method, path, options))
+    }
     if (status >= 200 && status < 300) return body as T
     throw new Fault('kube_refused', `${method} ${path} answered ${status}: ${JSON.stringify(body)}`)
   }
