@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Measure } from './bench.ts'
 import { lineOf } from './watch/objects.ts'
 import { changes } from './watch/changes.ts'
+import type { Task } from './watch/subject.ts'
 import { ended, eventPath, read, startCluster, startSubject, synced, temporary } from './watch/processes.ts'
 
 export const name = 'watch'
@@ -38,7 +39,8 @@ async function* scale(): AsyncIterable<Measure> {
   const url = await startCluster(stack, VMS)
   const floor = curlAndParse(url)
   const what = `${VMS} VMs and VMIs of 10 KB`
-  const first = await startSubject(stack, { folder, url, ca: CA, token: 'x', clusters: 1, resources: ['vm', 'vmi'] })
+  const task = { folder, url, ca: CA, token: 'x', clusters: 1, resources: ['vm', 'vmi'] } satisfies Task
+  const first = await startSubject(stack, { ...task, stalls: true })
   const sync = await synced(first)
   yield { what: `${what}, read into the log`, value: sync.ms, unit: 'ms', floor, must: { of: 'ratio', atMost: 2 } }
   yield { what: `${what}, longest stall meanwhile`, value: sync.stallMs, unit: 'ms', must: { of: 'value', atMost: 50 } }
@@ -55,10 +57,10 @@ async function* scale(): AsyncIterable<Measure> {
   yield { what: 'the same from an API server, over HTTP/2 with TLS', value: rate, unit: 'events/s', floor: parseRate() }
   await ended(first)
 
-  const again = await startSubject(stack, { folder, url, ca: CA, token: 'x', clusters: 1, resources: ['vm', 'vmi'] })
+  const again = await startSubject(stack, task)
   await synced(again)
   await ended(again)
-  const third = await startSubject(stack, { folder, url, ca: CA, token: 'x', clusters: 1, resources: ['vm', 'vmi'] })
+  const third = await startSubject(stack, task)
   const restart = await synced(third)
   yield { what: `${what}, restart unchanged`, value: restart.ms, unit: 'ms', floor, must: { of: 'ratio', atMost: 2 } }
   yield {
