@@ -90,6 +90,20 @@ describe('a view', () => {
   test.each(['?color=red', '?why=', `?why=${'x'.repeat(600)}`])('asked with %s is refused', async question => {
     expect((await desk.get(`${path}${question}`)).statusCode).toBe(400)
   })
+
+  test.each([
+    ['', '?cluster=prod-1&selector=app%3Dweb', ['why', 'since', 'format']],
+    ['/web', '?namespace=shop', ['why', 'since', 'format']],
+    [`/hosts/${WEB}`, '?why=x', ['view', 'format']],
+  ])(
+    'of the inventory%s nothing narrows an answer but a view: %s is refused, with what is known',
+    async (where, asked, known) => {
+      const answer = await desk.get(`/api/v1/inventory${where}${asked}`)
+      expect([answer.statusCode, answer.headers['content-type']]).toEqual([400, expect.stringMatching(/problem\+json/)])
+      expect(answer.json()).toMatchObject({ code: 'bad_request', known })
+      expect(answer.json<{ detail: string }>().detail).toContain(`there are ${known.join(', ')}`)
+    },
+  )
 })
 
 test('what joined, left and changed since a document is told by its ETag, for the view alone', async () => {
