@@ -8,6 +8,7 @@ import {
   loadLedger,
   type Onlooking,
   PATIENCE,
+  type Place,
   type Policy,
   type VerbPolicy,
 } from './day2/index.ts'
@@ -56,6 +57,7 @@ export class DispatchRole {
         organization: settings.organization,
         inventory: settings.inventory,
         source: settings.inventory_source,
+        ...besideOf(settings),
       },
       onboard: onboardPolicy(config),
       verbs: verbPolicies(config),
@@ -115,9 +117,17 @@ export function onboardPolicy(config: Config): Policy {
   }
 }
 
-/** What may be done to VMs, by verb, as the configuration says. */
-export function verbPolicies({ verbs }: Config): ReadonlyMap<string, VerbPolicy> {
-  return new Map(Object.entries(verbs))
+/** What may be done to VMs, by verb, as the configuration says: without an inventory of its own no verb gets by with the VM alone. */
+export function verbPolicies({ verbs, controller }: Config): ReadonlyMap<string, VerbPolicy> {
+  const isBeside = controller !== undefined && controller.beside_inventory !== ''
+  return new Map(
+    Object.entries(verbs).map(([verb, how]) => [verb, { ...how, needs: isBeside ? how.needs : 'guest' }] as const),
+  )
+}
+
+/** The inventory of verbs that need the VM alone, when there is one. */
+function besideOf({ beside_inventory, beside_inventory_source }: ControllerConfig): Pick<Place, 'beside'> {
+  return beside_inventory === '' ? {} : { beside: { inventory: beside_inventory, source: beside_inventory_source } }
 }
 
 /** How much may be under way at once, as the configuration says. */

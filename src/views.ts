@@ -106,13 +106,14 @@ function kubevirtCoreWay({ clusters = [], kubevirt_core, groups }: ViewConfig): 
   return { approach: kubevirtCoreApproach(options), rendering: kubevirtCoreRendering(options) }
 }
 
-function approachIn({ addresses, connection, exclude, variables }: ViewConfig): Approach {
+function approachIn({ addresses, connection, exclude, variables, enabled }: ViewConfig): Approach {
   const { prefer, otherwise, pod_network } = addresses
   return approachOf({
     addresses: { prefer, otherwise, podNetwork: pod_network },
     connection: connectionIn(connection),
     excluded: parseSelector(exclude),
     variables,
+    enabled,
   })
 }
 

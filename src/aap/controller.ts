@@ -34,7 +34,7 @@ export interface Controller extends AsyncDisposable {
   findByMarker(marker: string): Promise<Marked>
   jobs(ids: readonly number[]): Promise<Map<number, Followed>>
   job(ref: Pick<JobRef, 'url'>): Promise<Followed>
-  jobsOn(inventory: Pick<Inventory, 'id'>, after: number | null): Promise<JobsOn>
+  jobsOn(inventories: readonly Pick<Inventory, 'id'>[], after: number | null): Promise<JobsOn>
   hostSummaries(ref: Pick<JobRef, 'url'>): Promise<HostSummary[]>
   failureReasons(ref: Pick<JobRef, 'url'>): Promise<Map<string, FailureReason>>
   course(ref: Pick<JobRef, 'url'>, after: number): Promise<Course>
@@ -61,7 +61,10 @@ export function openController(options: ControllerOptions): Controller {
     findByMarker: async marker => findByMarker(session, await base(), marker),
     jobs: async ids => jobs(session, await base(), ids),
     job: ref => job(session, ref.url),
-    jobsOn: async (inventory, after) => jobsOn(session, await base(), inventory.id, after),
+    jobsOn: async (inventories, after) => {
+      const ids = inventories.map(({ id }) => id)
+      return jobsOn(session, await base(), ids, after)
+    },
     hostSummaries: ref => hostSummaries(session, ref),
     failureReasons: ref => failureReasons(session, ref),
     course: (ref, after) => course(session, ref, after),

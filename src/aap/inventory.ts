@@ -17,6 +17,8 @@ export interface InventorySource {
   readonly overwriteVars: boolean
   readonly enabledVar: string
   readonly updateOnLaunch: boolean
+  /** The view of the bridge that its variables ask for; empty when they ask for none. */
+  readonly view: string
   readonly mayUpdate: boolean
   /** Of its last update: `successful`, `failed`, `never updated`, … */
   readonly status: string
@@ -56,7 +58,16 @@ export async function findInventorySource(
     overwriteVars: row.boolean('overwrite_vars'),
     enabledVar: row.string('enabled_var'),
     updateOnLaunch: row.boolean('update_on_launch'),
+    view: viewIn(row.raw('source_vars')),
     mayUpdate: !fields.has('user_capabilities') || fields.answer('user_capabilities').raw('start') !== false,
     status: row.string('status'),
   }
+}
+
+/** Source variables are JSON or YAML, as they were typed in. */
+function viewIn(variables: unknown): string {
+  const found = /["']?\bVIRTBRIDGE_VIEW["']?\s*:\s*["']?([^\s"',}#]+)/.exec(
+    typeof variables === 'string' ? variables : '',
+  )
+  return found?.[1] ?? ''
 }

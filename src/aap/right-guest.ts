@@ -5,8 +5,11 @@ import { hostFault } from './limit.ts'
 export interface ExpectedGuest {
   readonly host: string
   readonly uid: string
-  /** What of a connection leads to it, each by the names of variables: the controller must have all of one. */
-  readonly ways: readonly Readonly<Record<string, string | number>>[]
+  /**
+   * What of a connection leads to it, each by the names of variables: the controller must have all of one. Null: nobody will connect to
+   * it, so where it is is nothing to the job.
+   */
+  readonly ways: readonly Readonly<Record<string, string | number>>[] | null
 }
 
 /** `why` can be cured by an inventory update, but for `name`. */
@@ -18,8 +21,8 @@ export interface StaleGuest {
 
 /**
  * Which hosts the controller would reach as the guests we mean: there, enabled, with our uid, and by a way that leads to them now: an
- * address of theirs, a Service, or a proxy command. Pure. A guest of which we know no uid or no way is never ready, whatever the
- * controller says.
+ * address of theirs, a Service, or a proxy command. Pure. A guest of which we know no uid, or no way although it is to be connected to,
+ * is never ready, whatever the controller says.
  */
 export function rightGuest(
   expected: readonly ExpectedGuest[],
@@ -48,6 +51,7 @@ function faultOf(guest: ExpectedGuest, found: ControllerHost | undefined): Omit<
   const uid = found.variables['kubevirt_uid']
   if (guest.uid === '' || uid !== guest.uid)
     return { why: 'uid', reason: `the controller has the VM with uid ${shown(uid)}, the fleet ${shown(guest.uid)}` }
+  if (guest.ways === null) return null
   const leads = guest.ways.some(way => Object.entries(way).every(([name, value]) => found.variables[name] === value))
   if (leads) return null
   const named = [...new Set(guest.ways.map(way => shown(end(way))))]

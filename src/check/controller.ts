@@ -1,6 +1,7 @@
-import { type Controller, EXPIRY_WARNING_MS, type Inventory, launchHazards, sourceHazards } from '../aap/index.ts'
+import { type Controller, EXPIRY_WARNING_MS, type Inventory, launchHazards } from '../aap/index.ts'
 import type { Config, ControllerConfig, VerbConfig } from '../config/index.ts'
 import { connectController } from '../dispatch.ts'
+import { checkBeside, sourceFindings } from './beside.ts'
 import { failure, type Finding } from './finding.ts'
 
 interface Options {
@@ -74,7 +75,7 @@ async function* checkObjects(
 ): AsyncIterable<Finding> {
   const inventory = await controller.findInventory(settings.inventory, settings.organization)
   yield { what: `inventory "${inventory.name}"`, result: 'ok', detail: `id ${inventory.id}`, hint: '' }
-  const { jobs } = await controller.jobsOn(inventory, null)
+  const { jobs } = await controller.jobsOn([inventory], null)
   yield {
     what: 'jobs of others',
     result: 'ok',
@@ -82,20 +83,16 @@ async function* checkObjects(
     hint: '',
   }
   const source = await controller.findInventorySource(settings.inventory_source, inventory)
-  const wrong = sourceHazards(source)
-  if (wrong.length === 0)
-    yield { what: `inventory source "${source.name}"`, result: 'ok', detail: `last update: ${source.status}`, hint: '' }
-  for (const hazard of wrong)
-    yield {
-      what: `inventory source "${source.name}"`,
-      result: hazard.severity === 'stop' ? 'fail' : 'warn',
-      detail: hazard.message,
-      hint: hazard.mend,
-    }
+  yield* sourceFindings(source)
+  const beside = yield* checkBeside(controller, settings, { config, usual: inventory })
   for (const [verb, how] of Object.entries(config.verbs)) {
     if (how.driver === 'off')
       yield { what: `verb ${verb}`, result: 'ok', detail: 'its driver is off: nobody launches it', hint: '' }
-    else yield* checkTemplate(controller, verb, how, { inventory, organization: settings.organization })
+    else {
+      const its = how.needs === 'vm' ? beside : inventory
+      if (its !== null)
+        yield* checkTemplate(controller, verb, how, { inventory: its, organization: settings.organization })
+    }
   }
 }
 

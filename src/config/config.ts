@@ -173,6 +173,7 @@ export interface ViewConfig {
   }
   /** A label selector; empty excludes nothing. */
   readonly exclude: string
+  readonly enabled: 'reachable' | 'known'
   readonly addresses: AddressesConfig
   readonly connection: ConnectionConfig
   readonly variables: readonly { readonly label?: string; readonly annotation?: string; readonly variable: string }[]
@@ -238,6 +239,9 @@ export interface ControllerConfig {
   readonly organization: string
   readonly inventory: string
   readonly inventory_source: string
+  /** Empty: there is none. */
+  readonly beside_inventory: string
+  readonly beside_inventory_source: string
   readonly request_timeout_seconds: number
   readonly quiet_period_seconds: number
   readonly poll_seconds: number
@@ -253,6 +257,8 @@ export interface VerbConfig {
   /** Other job templates that do it. */
   readonly also: readonly string[]
   readonly os: readonly ('linux' | 'windows')[]
+  /** What its work needs: a guest that answers, or the VM alone, stopped or not. */
+  readonly needs: 'guest' | 'vm'
 }
 
 export interface DispatchConfig {

@@ -5,7 +5,7 @@ import type { Schema } from './schema-part.ts'
 import { view } from './view-schema.ts'
 
 /** What a view of the format kubevirt.core does not look at: there its own options say the same. */
-const OWN_FORMAT = ['profile', 'host_name', 'exclude', 'addresses', 'connection', 'variables'] as const
+const OWN_FORMAT = ['profile', 'host_name', 'exclude', 'enabled', 'addresses', 'connection', 'variables'] as const
 const OWN_GROUPS = ['builtin', 'labels', 'expressions', 'parents'] as const
 
 /** Keys that are written down and count for nothing, as the view has another format. */

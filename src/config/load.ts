@@ -8,7 +8,7 @@ import { contradictions } from './contradiction.ts'
 import { explain, WHOLE } from './explain.ts'
 import type { ConfigFault } from './fault.ts'
 import { CONFIG_SCHEMA } from './schema.ts'
-import { systemsOf, templateOf } from './verb-schema.ts'
+import { needsOf, systemsOf, templateOf } from './verb-schema.ts'
 
 export type { ConfigFault } from './fault.ts'
 
@@ -62,7 +62,7 @@ function named(config: Config): Config {
   const written: Readonly<Record<string, Partial<VerbConfig>>> = { onboard, patch, ...others }
   const verbs = Object.entries(written).map(([name, verb]) => [
     name,
-    { template: templateOf(name), os: systemsOf(name), ...verb },
+    { template: templateOf(name), os: systemsOf(name), needs: needsOf(name), ...verb },
   ])
   return { ...config, verbs: Object.fromEntries(verbs) as Config['verbs'] }
 }

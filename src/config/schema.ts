@@ -252,6 +252,10 @@ function controller(): Schema {
     organization: text('Default', 'The organization of the objects below.'),
     inventory: text('virtbridge fleet', 'The inventory that jobs run on.'),
     inventory_source: text('virtbridge', 'Its source, which pulls from this bridge.'),
+    beside_inventory: optionalText(
+      'The inventory for verbs that need the VM alone (verbs.*.needs): that of a view with enabled: known, in which stopped and unreachable VMs are enabled. Without it such verbs run on inventory, and need a guest that answers like all others.',
+    ),
+    beside_inventory_source: text('virtbridge beside guests', 'The source of beside_inventory.'),
     request_timeout_seconds: amount(30, 'The longest a request may take.', 0.1),
     quiet_period_seconds: amount(
       45,

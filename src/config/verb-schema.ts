@@ -5,8 +5,8 @@ export const VERB_NAME = '^[a-z][a-z0-9_]{0,62}$'
 /** Verbs of one configuration. */
 export const MAX_VERBS = 100
 
-/** Verbs whose work is done on the cluster or on another server: which system the guest has is nothing to them. */
-const BESIDE_THE_GUEST: ReadonlySet<string> = new Set([
+/** Verbs whose work is done on the cluster or on another server: neither which system the guest has nor whether it runs is anything to them. */
+export const BESIDE_THE_GUEST: ReadonlySet<string> = new Set([
   'snapshot',
   'restore',
   'repave',
@@ -26,6 +26,11 @@ export function templateOf(verb: string): string {
 /** The systems that a verb is for when none is named. */
 export function systemsOf(verb: string): ('linux' | 'windows')[] {
   return BESIDE_THE_GUEST.has(verb) ? ['linux', 'windows'] : ['linux']
+}
+
+/** What the work of a verb needs when nothing is said. */
+export function needsOf(verb: string): 'guest' | 'vm' {
+  return BESIDE_THE_GUEST.has(verb) ? 'vm' : 'guest'
 }
 
 /** What can be done to a VM: two verbs that are always there, and any other that is named. */
@@ -61,7 +66,13 @@ function other(): Schema {
   const os = systems(
     'The operating systems it may run on; linux when it is left out, any of a verb whose work is not done in the guest.',
   )
-  return part('When a person asks for it.', { template, ...common(), os }, [])
+  const needs = {
+    type: 'string',
+    enum: ['guest', 'vm'],
+    description:
+      'What its work needs. guest: the guest runs and answers. vm: the VM is there, stopped or broken as it may be, as its play never connects to it; such a verb runs on controller.beside_inventory, when there is one. When it is left out: vm of snapshot, restore, repave, offboard, ipam, dns, cmdb and export_disk, guest of any other.',
+  }
+  return part('When a person asks for it.', { template, ...common(), os, needs }, [])
 }
 
 function common(): Schema {

@@ -62,6 +62,11 @@ export function view(): Schema {
     exclude: selector(
       'Hosts whose labels this selector takes stay listed, and are disabled for the reason "excluded by label".',
     ),
+    enabled: choice(
+      ['reachable', 'known'],
+      'reachable',
+      'Whom kubevirt_enabled lets jobs run on. reachable: who can be connected to. known: every VM whose cluster can be seen, stopped and unreachable ones too; only for an inventory of work beside the guest (controller.beside_inventory).',
+    ),
     addresses: addresses(),
     connection: connection(),
     variables: list(

@@ -10,6 +10,7 @@ import {
 } from '../aap/index.ts'
 import type { Way } from '../inventory/index.ts'
 import type { Lookup } from './lookup.ts'
+import type { Needs } from './plan.ts'
 import type { Run } from './run.ts'
 import type { Vault } from './vault.ts'
 
@@ -30,17 +31,17 @@ export type Preflight =
   | { readonly kind: 'later'; readonly reason: string }
 
 /**
- * Looks at everything a launch depends on, just before it. `waysTo`: what leads to a host as it is known now. Never throws for what a
- * controller can say.
+ * Looks at everything a launch depends on, just before it, in the inventory that a verb of such a need runs on. `waysTo`: what leads to a
+ * host as it is known now; asked only where the guest is connected to. Never throws for what a controller can say.
  */
 export async function preflight(
   lookup: Lookup,
-  run: Run,
+  { run, needs }: { readonly run: Run; readonly needs: Needs },
   waysTo: (host: string) => readonly Way[],
 ): Promise<Preflight> {
   try {
     const remembered = lookup.knows(run.template, run.organization)
-    const inventory = await lookup.inventory()
+    const inventory = await lookup.inventory(needs)
     const template = await lookup.template(run.template, run.organization)
     const secrets = Object.keys(run.secrets ?? {})
     const hazard = launchHazards(template, inventory, Object.keys(extraVars(run)), run.check, secrets).find(
@@ -53,8 +54,8 @@ export async function preflight(
         reason: `job template "${run.template}": ${hazard.message}; to mend it, ${hazard.mend}`,
       }
     }
-    const there = await lookup.hosts()
-    const guests = run.hosts.map(({ host, uid }) => ({ host, uid, ways: waysTo(host) }))
+    const there = await lookup.hosts(inventory)
+    const guests = run.hosts.map(({ host, uid }) => ({ host, uid, ways: needs === 'vm' ? null : waysTo(host) }))
     const { ready, stale } = rightGuest(guests, there)
     return { kind: 'ready', template, inventory, hosts: ready, stale, remembered }
   } catch (error) {

@@ -13,7 +13,7 @@ export {
   type HistoryView,
 } from './history.ts'
 export { followLedger, Ledger, type LedgerView, loadLedger } from './ledger.ts'
-export { type Policy, plan, type VerbPolicy, whyNotNow, whyNotOnboard } from './plan.ts'
+export { type Needs, type Policy, plan, type VerbPolicy, whyNotNow, whyNotOnboard } from './plan.ts'
 export type * from './command.ts'
 export { MAX_VARIABLES, MAX_VARIABLES_BYTES, type Variables, variablesDigest, variablesFault } from './variables.ts'
 export * from './run.ts'

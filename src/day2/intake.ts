@@ -85,7 +85,7 @@ export function runOf(command: RunCommand, around: Around, now: number): { run: 
     byHost: host => fleet.byHost(host),
     clusters: fleet.clusters,
     ledger,
-    ...(policy === undefined ? {} : { os: policy.os }),
+    ...(policy === undefined ? {} : { os: policy.os, needs: policy.needs ?? 'guest' }),
   })
   const { fit: hosts, full } = fitting(ready, NO_LOAD, caps, nodesOf(fleet))
   const { id, verb, reason, variables = {}, secrets = {}, check = false, selection } = command

@@ -4,10 +4,10 @@ import { type Way, waysTo } from '../inventory/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import type { Book } from './book.ts'
 import { failed, launchRequest, type Preflight, preflight } from './controller-side.ts'
-import type { Lookup, Place } from './lookup.ts'
-import { admit } from './plan.ts'
+import { type Lookup, type Place, placeOf } from './lookup.ts'
+import { admit, type Needs, type VerbPolicy } from './plan.ts'
 import { type Clocks, freshFor, Proof } from './proof.ts'
-import { leaveOut, type Run, WAITS } from './run.ts'
+import { leaveOut, type Run, type Verb, WAITS } from './run.ts'
 import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
 import type { Vault } from './vault.ts'
 
@@ -21,6 +21,7 @@ interface Parts extends Clocks {
   readonly fleet: FleetView
   readonly controller: Controller
   readonly place: Place
+  readonly verbs: ReadonlyMap<Verb, VerbPolicy>
   readonly lookup: Lookup
   readonly book: Book
   readonly vault: Vault
@@ -52,7 +53,7 @@ export class Launcher {
     if (shut !== '') return book.refuse(run, shut)
     const fresh = leaveOut(unwaiting(run), this.#changed(run))
     if (fresh.hosts.length === 0) return book.end(fresh, new Map(), 'no host is ready any more')
-    const found = await preflight(lookup, fresh, host => this.#waysTo(host))
+    const found = await preflight(lookup, { run: fresh, needs: this.#needs(fresh) }, host => this.#waysTo(host))
     if (found.kind === 'refused') return book.refuse(fresh, found.reason)
     if (found.kind === 'later') {
       book.report('trouble', { run: run.id, message: found.reason })
@@ -78,7 +79,9 @@ export class Launcher {
       const proof = new Proof(this.#parts, freshFor(patience.quiet))
       const intent: Run = { ...ready, status: 'posting', since: now(), attempts: ready.attempts + 1 }
       await book.save(intent)
-      const launched = proof.holds() ? await controller.launch(template, launchRequest(intent, vault), proof.holds) : null
+      const launched = proof.holds()
+        ? await controller.launch(template, launchRequest(intent, vault), proof.holds)
+        : null
       if (launched === null || (launched.kind === 'not_sent' && proof.expired)) continue
       // Whatever came, it is not as it was looked up.
       if (launched.kind !== 'launched') lookup.forget()
@@ -90,11 +93,17 @@ export class Launcher {
     return book.save({ ...ready, message })
   }
 
+  /** As the verb is defined now: what was planned before its definition changed is launched by the new one, or on nobody. */
+  #needs({ verb }: Run): Needs {
+    return this.#parts.verbs.get(verb)?.needs ?? 'guest'
+  }
+
   /** Hosts of a plan that are not what they were: gone, another incarnation, moved, or not ready any more. */
   #changed(run: Run): ReadonlyMap<string, string> {
     const { fleet, book } = this.#parts
     const { ledger } = book
-    const world = { byHost: (host: string) => fleet.byHost(host), clusters: fleet.clusters, ledger, own: run.id }
+    const needs = this.#needs(run)
+    const world = { byHost: (host: string) => fleet.byHost(host), clusters: fleet.clusters, ledger, own: run.id, needs }
     const asked = run.hosts.map(host => host.host)
     const { hosts, refused } = admit(asked, world)
     const now = new Map(hosts.map(host => [host.host, host]))
@@ -102,7 +111,7 @@ export class Launcher {
     for (const host of run.hosts) {
       const seen = now.get(host.host)
       if (seen !== undefined && seen.uid !== host.uid) reasons.set(host.host, 'another VM has its name by now')
-      else if (seen !== undefined && seen.address !== host.address)
+      else if (needs === 'guest' && seen !== undefined && seen.address !== host.address)
         reasons.set(host.host, 'its address has changed since')
     }
     return reasons
@@ -117,8 +126,9 @@ export class Launcher {
   async #update(run: Run): Promise<void> {
     const { controller, book, place, patience, now } = this.#parts
     try {
-      const inventory = await controller.findInventory(place.inventory, place.organization)
-      const source = await controller.findInventorySource(place.source, inventory)
+      const { inventory: name, source: its } = placeOf(place, this.#needs(run))
+      const inventory = await controller.findInventory(name, place.organization)
+      const source = await controller.findInventorySource(its, inventory)
       const update = await controller.updateSource(source)
       await book.save({
         ...run,

@@ -1,4 +1,5 @@
 import type { Controller, ControllerHost, Inventory, Template } from '../aap/index.ts'
+import type { Needs } from './plan.ts'
 import type { Clocks } from './proof.ts'
 
 /** Where the bridge's things are in the controller. */
@@ -6,6 +7,13 @@ export interface Place {
   readonly organization: string
   readonly inventory: string
   readonly source: string
+  /** The inventory of verbs that need the VM alone, in which stopped VMs are enabled too. Left out: no verb needs so little. */
+  readonly beside?: { readonly inventory: string; readonly source: string }
+}
+
+/** The inventory, and its source, that verbs of such a need run on. */
+export function placeOf({ inventory, source, beside }: Place, needs: Needs): Required<Place>['beside'] {
+  return needs === 'vm' && beside !== undefined ? beside : { inventory, source }
 }
 
 /** Inventory and templates are believed to be what they were for so long at most. */
@@ -32,9 +40,17 @@ export class Lookup {
     this.#clocks = clocks
   }
 
-  inventory(): Promise<Inventory> {
-    const { inventory, organization } = this.#place
-    return this.#recent('inventory', LOOKUP_AGE_MS, () => this.#controller.findInventory(inventory, organization))
+  /** The one that verbs of such a need run on. */
+  inventory(needs: Needs): Promise<Inventory> {
+    const { organization } = this.#place
+    const { inventory } = placeOf(this.#place, needs)
+    const look = (): Promise<Inventory> => this.#controller.findInventory(inventory, organization)
+    return this.#recent(`inventory ${inventory}`, LOOKUP_AGE_MS, look)
+  }
+
+  /** The one beside it; null when there is none of its own. */
+  beside(): Promise<Inventory> | null {
+    return this.#place.beside === undefined ? null : this.inventory('vm')
   }
 
   /** `organization`: where it is not that of the bridge's other things. */
@@ -44,9 +60,8 @@ export class Lookup {
     )
   }
 
-  async hosts(): Promise<ReadonlyMap<string, ControllerHost>> {
-    const inventory = await this.inventory()
-    return this.#recent('hosts', HOSTS_AGE_MS, () => this.#controller.hosts(inventory))
+  hosts(inventory: Inventory): Promise<ReadonlyMap<string, ControllerHost>> {
+    return this.#recent(`hosts ${inventory.id}`, HOSTS_AGE_MS, () => this.#controller.hosts(inventory))
   }
 
   /** Whether a template would be answered from memory. */

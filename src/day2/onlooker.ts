@@ -1,4 +1,4 @@
-import { type Controller, ControllerError, type Job } from '../aap/index.ts'
+import { type Controller, ControllerError, type Inventory, type Job, type JobsOn } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { Entry } from '../log/index.ts'
 import type { Book } from './book.ts'
@@ -27,13 +27,15 @@ interface Parts {
 }
 
 /**
- * Sees the jobs that others launch on our inventory: people, schedules, rulebooks. Each becomes an external run in the ledger, which
+ * Sees the jobs that others launch on our inventories: people, schedules, rulebooks. Each becomes an external run in the ledger, which
  * holds its VMs until it has ended. A job that was launched after the last look may still meet one of ours.
  */
 export class Onlooker {
   readonly #parts: Parts
   readonly #how: Onlooking
   #looked = -Infinity
+  /** Inventories beside the first that were looked at since the start: when one comes, what runs there already must be known too. */
+  readonly #met = new Set<number>()
 
   constructor(parts: Parts, how: Onlooking) {
     this.#parts = parts
@@ -54,17 +56,42 @@ export class Onlooker {
   }
 
   async #look(): Promise<void> {
-    const { controller, lookup, book, quietMs } = this.#parts
+    const { book, quietMs } = this.#parts
     const { ledger } = book
     const after = ledger.seenJobs
-    const { jobs, newest, more } = await controller.jobsOn(await lookup.inventory(), after)
-    const fresh = jobs.filter(job => isExternal(job, ledger) && !ledger.runs.has(externalId(job)))
+    const { jobs, newest, more, running } = await this.#jobs(after)
+    const fresh = [...running, ...jobs].filter(job => isExternal(job, ledger) && !ledger.runs.has(externalId(job)))
     const entries = fresh.flatMap(job => this.#entriesOf(job))
     const next = after === null ? newest : lookFrom(jobs, more, after, quietMs)
     const seen: SeenJobs = { schema: 1, kind: 'seen', after: next }
     const position: Entry = { stream: 'state.runs', key: 'seen/jobs', value: seen }
     await book.append(next === after ? entries : [...entries, position])
     if (more) this.#looked = -Infinity
+  }
+
+  /** The jobs since then, and those that run on an inventory that is looked at for the first time. */
+  async #jobs(after: number | null): Promise<JobsOn & { readonly running: readonly Job[] }> {
+    const { controller, lookup } = this.#parts
+    const first = await lookup.inventory('guest')
+    const beside = await this.#beside()
+    const isNew = beside !== null && !this.#met.has(beside.id)
+    const found = await controller.jobsOn(beside === null ? [first] : [first, beside], after)
+    const known = new Set(found.jobs.map(job => job.id))
+    const { jobs } = isNew && after !== null ? await controller.jobsOn([beside], null) : { jobs: [] }
+    if (isNew) this.#met.add(beside.id)
+    return { ...found, running: jobs.filter(job => !known.has(job.id)) }
+  }
+
+  /** The inventory of work beside the guest; null while there is none that this account may read: then nothing is launched there. */
+  async #beside(): Promise<Inventory | null> {
+    const { lookup, book } = this.#parts
+    try {
+      return await lookup.beside()
+    } catch (error) {
+      if (!(error instanceof ControllerError) || error.kind !== 'not_found') throw error
+      book.report('trouble', { message: `looking for jobs of others: ${error.message}` })
+      return null
+    }
   }
 
   #entriesOf(job: Job): readonly Entry[] {

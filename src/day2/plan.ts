@@ -14,7 +14,16 @@ export interface VerbPolicy {
   readonly driver: 'bridge' | 'eda' | 'off'
   /** Families of operating systems. */
   readonly os: readonly string[]
+  /** Left out: the guest. */
+  readonly needs?: Needs
 }
+
+/**
+ * What the work of a verb needs. `guest`: it connects to the guest, which must run, answer and be where the controller looks for it.
+ * `vm`: it is done on the cluster or on another server, for a VM that may be stopped or broken; its jobs run on an inventory in which such
+ * a VM is enabled.
+ */
+export type Needs = 'guest' | 'vm'
 
 /** What may start by itself, and how much of it. */
 export interface Policy extends VerbPolicy {
@@ -42,6 +51,9 @@ export type Decision =
       readonly reason: string
     }
   | { readonly kind: 'defer'; readonly hosts: readonly RunHost[]; readonly until: number; readonly reason: string }
+
+/** The families of operating systems that there are. */
+const FAMILIES = ['linux', 'windows'] as const
 
 /** Why a guest that is due waits for a moment. */
 export const SHARES = 'waits for others to share its job'
@@ -189,12 +201,16 @@ export function admit(
   return { hosts: admitted, refused }
 }
 
-/** What a launch on one VM depends on. A run does not stand in its own way: `own` is its id. `os`: families the verb is for. */
+/**
+ * What a launch on one VM depends on. A run does not stand in its own way: `own` is its id. `os`: families the verb is for. `needs`: the
+ * guest, when it is left out.
+ */
 interface Surroundings {
   readonly clusters: FleetView['clusters']
   readonly ledger: LedgerView
   readonly own?: string
   readonly os?: readonly string[]
+  readonly needs?: Needs
 }
 
 /** The address that the controller knows is another guest's by better right. */
@@ -203,16 +219,34 @@ function conflicted({ told: { conflict } }: VmRecord): string {
   return `conflicting address: another VM has the better claim to ${conflict.address}`
 }
 
-/** Why nothing may be launched on a VM now, whoever asks; empty when it may. */
+/**
+ * Why nothing may be launched on a VM now, whoever asks; empty when it may. The first that holds:
+ *
+ * | because                                  | a verb that needs the guest | one that needs the VM alone         |
+ * |------------------------------------------|-----------------------------|-------------------------------------|
+ * | the ledger is lost                       | not launched                | not launched                        |
+ * | its cluster is not synced                | not launched                | not launched                        |
+ * | its OS is not one the verb is for        | not launched                | not launched                        |
+ * | its OS is not known                      | not launched                | launched, when it is for all        |
+ * | conflicting address                      | not launched                | launched: nobody connects to it     |
+ * | stopped, paused, no agent, no address, … | not launched                | launched                            |
+ * | a run, or a job of others, holds it      | not launched                | not launched                        |
+ */
 export function whyNotNow(record: VmRecord, world: Surroundings): string {
-  const { family } = record.seen.os
-  const wrongOs = world.os !== undefined && !world.os.includes(family)
+  const { needs = 'guest' } = world
   return (
     world.ledger.lost ||
     unsynced(record, world.clusters) ||
-    (wrongOs ? `its OS (${family || 'unknown'}) is not one the verb is for` : '') ||
-    conflicted(record) ||
-    unready(record) ||
+    unfit(record, world.os, needs) ||
+    (needs === 'vm' ? '' : conflicted(record) || unready(record)) ||
     held(record, world.ledger, world.own)
   )
+}
+
+/** A guest that never answered says no system; a verb that is for each of them needs not know. */
+function unfit({ seen }: VmRecord, os: readonly string[] | undefined, needs: Needs): string {
+  const { family } = seen.os
+  if (os === undefined || os.includes(family)) return ''
+  if (needs === 'vm' && family === '' && FAMILIES.every(each => os.includes(each))) return ''
+  return `its OS (${family || 'unknown'}) is not one the verb is for`
 }

@@ -15,7 +15,14 @@ export interface Approach {
   /** Who meets all of these is disabled; empty: nobody. */
   readonly excluded: readonly Requirement[]
   readonly variables: readonly GivenVariable[]
+  readonly enabled: Enabled
 }
+
+/**
+ * Which hosts are enabled. `reachable`: those that automation can reach. `known`: those too that it can not, for work beside the guest
+ * that never connects to it (a snapshot of a stopped VM); never one whose cluster can not be seen, or that is excluded.
+ */
+export type Enabled = 'reachable' | 'known'
 
 /** What is said of one; what is left out is as everywhere. */
 export interface ApproachWish {
@@ -23,13 +30,15 @@ export interface ApproachWish {
   readonly connection?: Connection
   readonly excluded?: readonly Requirement[]
   readonly variables?: readonly GivenVariable[]
+  readonly enabled?: Enabled
 }
 
 /** The approach that is said. */
 export function approachOf(wish: ApproachWish): Approach {
   const { addresses = ANY_ADDRESS, connection = USUAL_CONNECTION, excluded = [], variables = [] } = wish
-  const key = JSON.stringify([addresses, connection, excluded, variables])
-  return { key, choose: chooserOf(addresses), connection, excluded, variables }
+  const { enabled = 'reachable' } = wish
+  const key = JSON.stringify([addresses, connection, excluded, variables, enabled])
+  return { key, choose: chooserOf(addresses), connection, excluded, variables, enabled }
 }
 
 /** At its own address, as it is used everywhere where nobody says otherwise. */
@@ -74,6 +83,8 @@ export function unreachableReason(
 export interface Reach {
   /** Why it can not be; empty when it can. */
   readonly reason: string
+  /** Why no job may be about it; empty when one may. Of an approach that enables who is reachable the same as `reason`. */
+  readonly disabled: string
   /** Its own address that was chosen: a valid one, and not another's by better right. Else empty. */
   readonly address: string
   readonly endpoint: Endpoint
@@ -87,10 +98,10 @@ export function reachOf(record: VmRecord, sight: Sight, approach: Approach): Rea
   const connection = connectionOf(record, approach.connection)
   const endpoint = endpointOf(record, connection, address)
   const { via } = connection
+  const barred = barredReason(record, sight, approach)
   const reason = (): string => {
     const { seen, told } = record
-    if (approach.excluded.length > 0 && meets(seen.labels, approach.excluded)) return 'excluded by label'
-    if (sight.staleness === 'disabled') return 'cluster unreachable'
+    if (barred !== '') return barred
     if (!isRunning(seen)) return 'stopped'
     if (seen.paused) return 'paused'
     if (via === 'address' && lost) return 'conflicting address'
@@ -99,7 +110,14 @@ export function reachOf(record: VmRecord, sight: Sight, approach: Approach): Rea
     if (chosen.address === '') return chosen.because
     return told.reachable ? '' : 'settling'
   }
-  return { reason: reason(), address, endpoint }
+  const unreachable = reason()
+  return { reason: unreachable, disabled: approach.enabled === 'known' ? barred : unreachable, address, endpoint }
+}
+
+/** Why a host is disabled whether or not anybody would connect to it; empty when it is not. */
+function barredReason({ seen }: VmRecord, { staleness }: Sight, { excluded }: Approach): string {
+  if (excluded.length > 0 && meets(seen.labels, excluded)) return 'excluded by label'
+  return staleness === 'disabled' ? 'cluster unreachable' : ''
 }
 
 /** True when another has a better claim to this address of the VM. */

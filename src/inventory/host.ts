@@ -42,8 +42,8 @@ export function hostVars(
   approach: Approach = USUAL_APPROACH,
 ): HostVars {
   const { staleness, verbs, clusterSets = [], profile: guestProfile = NO_PROFILE } = standing
-  const { reason, address, endpoint } = reachOf(record, standing, approach)
-  const told = { staleness, reason, address, endpoint, clusterSets }
+  const { reason, disabled, address, endpoint } = reachOf(record, standing, approach)
+  const told = { staleness, reason, disabled, address, endpoint, clusterSets }
   const connection = connectionVars(record, connectionOf(record, approach.connection), endpoint)
   const { variables } = approach
   const host = variables.length === 0 ? connection : { ...connection, ...givenVars(record, variables) }
@@ -61,13 +61,14 @@ export function hostVars(
 interface Told {
   readonly staleness: Staleness
   readonly reason: string
+  readonly disabled: string
   readonly address: string
   readonly endpoint: Endpoint
   readonly clusterSets: readonly string[]
 }
 
 /** Who it is, and whether it may be worked on: what AAP and the first task of every play need. */
-function slim(record: VmRecord, { staleness, reason }: Told): HostVars {
+function slim(record: VmRecord, { staleness, reason, disabled }: Told): HostVars {
   return {
     kubevirt_cluster: record.cluster,
     kubevirt_namespace: record.namespace,
@@ -75,13 +76,14 @@ function slim(record: VmRecord, { staleness, reason }: Told): HostVars {
     kubevirt_uid: safe(record.uid),
     kubevirt_firmware_uuid: safe(record.seen.firmware_uuid),
     kubevirt_status: safe(record.seen.status),
-    kubevirt_enabled: reason === '',
+    kubevirt_enabled: disabled === '',
     kubevirt_stale: staleness !== 'fresh',
     kubevirt_reachable_reason: reason,
   }
 }
 
-function standard(record: VmRecord, { staleness, reason, address, endpoint, clusterSets }: Told): HostVars {
+function standard(record: VmRecord, told: Told): HostVars {
+  const { staleness, reason, disabled, address, endpoint, clusterSets } = told
   const { seen } = record
   return {
     kubevirt_cluster: record.cluster,
@@ -90,7 +92,7 @@ function standard(record: VmRecord, { staleness, reason, address, endpoint, clus
     kubevirt_uid: safe(record.uid),
     kubevirt_firmware_uuid: safe(seen.firmware_uuid),
     kubevirt_status: safe(seen.status),
-    kubevirt_enabled: reason === '',
+    kubevirt_enabled: disabled === '',
     kubevirt_stale: staleness !== 'fresh',
     kubevirt_cluster_sets: clusterSets.map(safe),
     kubevirt_node: safe(seen.node),

@@ -2,7 +2,7 @@ import type { VmRecord } from '../vm/index.ts'
 import type { Closed } from './closed.ts'
 import { isHostName } from './group-set.ts'
 import type { Membership } from './group.ts'
-import { unreachableReason } from './approach.ts'
+import { reachOf } from './approach.ts'
 import type { Standing } from './host.ts'
 import type { ProfileWhy } from './profile.ts'
 import { notTakenBecause, type View } from './view.ts'
@@ -58,11 +58,11 @@ export function why(evidence: Evidence): Why {
     ? notTakenBecause(view, record, standing)
     : ['its name is none that Ansible may be told']
   if (left.length > 0) return { ...base, because: left, ...NOWHERE }
-  const reason = unreachableReason(record, standing, false, view.approach)
+  const { disabled } = reachOf(record, standing, view.approach)
   const detail =
-    reason === 'conflicting address'
-      ? `${reason}: ${ofOthers ? rival : 'another VM'} has the better claim to it`
-      : reason
+    disabled === 'conflicting address'
+      ? `${disabled}: ${ofOthers ? rival : 'another VM'} has the better claim to it`
+      : disabled
   const { sources, maxPerSource } = view.rendering
   const memberships = view.rendering.groupsOf(record, standing)
   const isThere = ({ group }: Membership): boolean => hasGroup(group)
@@ -82,11 +82,16 @@ export function why(evidence: Evidence): Why {
       view.name === '' ? 'it is known' : 'it is known, and all that the view asks for holds',
       ...(misnamed === '' ? [] : [`it is shown by this name, as ${misnamed}`]),
     ],
-    enabled: reason === '',
-    enabled_because: detail || 'it runs, its agent answers and it has an address',
+    enabled: disabled === '',
+    enabled_because: detail || ENABLED_BECAUSE[view.approach.enabled],
     groups: memberships.filter(isThere).map(({ group, because }) => ({ group, because })),
     not_in: notIn,
   }
 }
+
+const ENABLED_BECAUSE = {
+  reachable: 'it runs, its agent answers and it has an address',
+  known: 'the view enables every VM whose cluster can be seen, for work that never connects to it',
+} as const
 
 const NOWHERE = { enabled: false, enabled_because: 'it is not in this inventory', groups: [], not_in: [] }

@@ -57,7 +57,7 @@ describe('a recorded list of jobs is read job by job, whoever asked for it', () 
     replayDiscovery()
     answerAs(name, 'GET', '/api/v2/jobs/', () => listOf(...ours))
     await using controller = controllerFor()
-    const { jobs, newest, more } = await controller.jobsOn({ id: inventory }, 0)
+    const { jobs, newest, more } = await controller.jobsOn([{ id: inventory }], 0)
     expect(jobs.map(job => job.id)).toEqual(ours.map(row => row.id))
     expect([newest, more]).toEqual([Math.max(...ours.map(row => row.id)), false])
     for (const job of jobs) {
@@ -82,7 +82,7 @@ describe('a recorded refusal of a question is the error that says what to do', (
     replayDiscovery()
     answerAs(name, 'GET', '/api/v2/jobs/')
     await using controller = controllerFor()
-    await expect(controller.jobsOn({ id: 3 }, 0)).rejects.toMatchObject({
+    await expect(controller.jobsOn([{ id: 3 }], 0)).rejects.toMatchObject({
       kind,
       message: expect.stringMatching(message) as string,
     })
@@ -172,7 +172,7 @@ describe('recorded rights', () => {
       ),
     )
     await using controller = controllerFor()
-    const { jobs } = await controller.jobsOn({ id: 2 }, 0)
+    const { jobs } = await controller.jobsOn([{ id: 2 }], 0)
     expect(jobs.map(({ id, launchedBy, launchType, limit }) => [id, launchedBy, launchType, limit])).toEqual(
       results.map(row => [row.id, (row['created_by'] as Body)['username'], row['launch_type'], row['limit']]),
     )
@@ -195,6 +195,7 @@ describe('recorded rights', () => {
     const source = { id: 10, name: 'virtbridge', inventory: 2, updateUrl: request.path } as const
     const update = await controller.updateSource({
       ...source,
+      view: '',
       overwrite: true,
       overwriteVars: true,
       enabledVar: '',

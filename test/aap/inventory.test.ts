@@ -132,6 +132,7 @@ describe('an update of an inventory source', () => {
     id: 10,
     name: 'script',
     inventory: 2,
+    view: '',
     updateUrl: '/api/v2/inventory_sources/10/update/',
     overwrite: true,
     overwriteVars: true,

@@ -16,7 +16,7 @@ describe('jobs on an inventory, whoever launched them', () => {
     })
     answer('/api/v2/jobs/', listOf(job(12)), { inventory: '3', order_by: '-id', page_size: '1' })
     await using controller = controllerFor()
-    const { jobs, newest, more } = await controller.jobsOn({ id: 3 }, null)
+    const { jobs, newest, more } = await controller.jobsOn([{ id: 3 }], null)
     expect([jobs.map(each => each.id), newest, more]).toEqual([[7, 9], 12, false])
   })
 
@@ -24,7 +24,16 @@ describe('jobs on an inventory, whoever launched them', () => {
     replayDiscovery()
     answer('/api/v2/jobs/', listOf(job(13)), { inventory: '3', id__gt: '12', order_by: 'id', page_size: '200' })
     await using controller = controllerFor()
-    expect(await controller.jobsOn({ id: 3 }, 12)).toMatchObject({ jobs: [{ id: 13 }], newest: 13, more: false })
+    expect(await controller.jobsOn([{ id: 3 }], 12)).toMatchObject({ jobs: [{ id: 13 }], newest: 13, more: false })
+  })
+
+  test('of two inventories are asked for at once', async () => {
+    replayDiscovery()
+    const asked = { inventory__in: '3,4', id__gt: '12', order_by: 'id', page_size: '200' }
+    answer('/api/v2/jobs/', listOf(job(13), job(14, { inventory: 4 })), asked)
+    await using controller = controllerFor()
+    const { jobs, newest } = await controller.jobsOn([{ id: 3 }, { id: 4 }], 12)
+    expect([jobs.map(each => each.inventory), newest]).toEqual([[3, 4], 14])
   })
 
   test('are a thousand at one look, and it is told that there are more', async () => {
@@ -34,7 +43,7 @@ describe('jobs on an inventory, whoever launched them', () => {
       answer('/api/v2/jobs/', { ...listOf(...rows), next: `/api/v2/jobs/?inventory=3&page=${page + 1}` })
     }
     await using controller = controllerFor()
-    const { jobs, more } = await controller.jobsOn({ id: 3 }, 0)
+    const { jobs, more } = await controller.jobsOn([{ id: 3 }], 0)
     expect([jobs.length, more]).toEqual([1_000, true])
   })
 
@@ -42,6 +51,6 @@ describe('jobs on an inventory, whoever launched them', () => {
     replayDiscovery()
     answer('/api/v2/jobs/', listOf(job(13, { inventory: 4 })))
     await using controller = controllerFor()
-    await expect(controller.jobsOn({ id: 3 }, 12)).rejects.toMatchObject({ kind: 'protocol' })
+    await expect(controller.jobsOn([{ id: 3 }], 12)).rejects.toMatchObject({ kind: 'protocol' })
   })
 })

@@ -234,4 +234,19 @@ describe('a template with one fault has that one hazard, with its mend', () => {
   ])('%s', (_, changes, variables, secrets, codes) => {
     expect(launchHazards(template(changes), ours, variables, false, secrets).map(each => each.code)).toEqual(codes)
   })
+
+  test.each<[what: string, variables: unknown, view: string]>([
+    ['none', '', ''],
+    ['none, in an answer that does not tell', undefined, ''],
+    ['others', '{"STATE_DIR": "/srv/awx"}', ''],
+    ['JSON', '{"VIRTBRIDGE_VIEW": "beside-guests", "VIRTBRIDGE_MIN_HOSTS": "5"}', 'beside-guests'],
+    ['YAML', '---\nVIRTBRIDGE_MIN_HOSTS: "5"\nVIRTBRIDGE_VIEW: beside-guests # a view\n', 'beside-guests'],
+    ['another, that ends alike', 'NOT_VIRTBRIDGE_VIEW: x', ''],
+  ])('a source asks for a view by its variables: %s', async (_, source_vars, view) => {
+    replayDiscovery()
+    const { results } = bodyOf('1512-sources-list-as-exec') as { results: object[] }
+    answer('/api/v2/inventory_sources/', listOf({ ...results[0], source_vars }))
+    await using controller = controllerFor()
+    expect(await controller.findInventorySource('script', { id: 2 })).toMatchObject({ view })
+  })
 })

@@ -43,6 +43,19 @@ test.each([
   expect(stale).toMatchObject([{ host: expected.host, why }])
 })
 
+test.each<[what: string, found: object, why: string]>([
+  ['at our address', {}, ''],
+  ['at another address', { variables: { kubevirt_uid: 'u1', ansible_host: '10.9.9.9' } }, ''],
+  ['without an address', { variables: { kubevirt_uid: 'u1' } }, ''],
+  ['with another uid', { variables: { kubevirt_uid: 'u0', ansible_host: '10.1.2.3' } }, 'uid'],
+  ['without a uid', { variables: { ansible_host: '10.1.2.3' } }, 'uid'],
+  ['disabled', { enabled: false }, 'disabled'],
+  ['by the name of a group', { sharesGroupName: true }, 'name'],
+])('a guest that nobody will connect to, and that the controller has %s', (_, found, why) => {
+  const { ready, stale } = rightGuest([{ ...guest, ways: null }], new Map([[host, { ...there, ...found }]]))
+  expect([ready, stale.map(each => each.why)]).toEqual(why === '' ? [[host], []] : [[], [why]])
+})
+
 const OUT = { ansible_host: 'lb.example.com', ansible_port: 30022 }
 const FORWARD = { ansible_host: host, ansible_ssh_common_args: '-o ProxyCommand="virtctl …"' }
 

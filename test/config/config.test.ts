@@ -9,6 +9,9 @@ import { temporaryFolder } from '../support/bridge.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 
+/** A verb of which nothing is said. */
+const USUAL = { organization: '', driver: 'bridge', also: [], os: ['linux'], needs: 'guest' }
+
 test('everything but the clusters has a default', () => {
   const config = parseConfig(
     'clusters: [{name: a, kubeconfig: k}]\ncontroller: {url: "https://aap", token: {env: T}}',
@@ -70,14 +73,16 @@ test('everything but the clusters has a default', () => {
       organization: 'Default',
       inventory: 'virtbridge fleet',
       inventory_source: 'virtbridge',
+      beside_inventory: '',
+      beside_inventory_source: 'virtbridge beside guests',
       request_timeout_seconds: 30,
       quiet_period_seconds: 45,
       poll_seconds: 2,
       requests_per_second: 8,
     },
     verbs: {
-      onboard: { template: 'Day2 | Onboard', organization: '', driver: 'bridge', also: [], os: ['linux'] },
-      patch: { template: 'Day2 | Patch', organization: '', driver: 'bridge', also: [], os: ['linux'] },
+      onboard: { ...USUAL, template: 'Day2 | Onboard' },
+      patch: { ...USUAL, template: 'Day2 | Patch' },
     },
     dispatch: {
       coalesce_seconds: 5,

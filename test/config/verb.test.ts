@@ -1,7 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { ConfigError, parseConfig } from '../../src/config/index.ts'
-import { VERB_NAME } from '../../src/config/verb-schema.ts'
+import { BESIDE_THE_GUEST, VERB_NAME } from '../../src/config/verb-schema.ts'
 import { VERB_PATTERN } from '../../src/day2/index.ts'
+import { verbPolicies } from '../../src/dispatch.ts'
 
 const parse = (verbs: string) => parseConfig(`clusters: [{name: a, in_cluster: true}]\nverbs: ${verbs}`, '/v.yaml')
 
@@ -15,21 +17,42 @@ function faultsOf(verbs: string): readonly string[] {
   }
 }
 
-test.each<[name: string, template: string, os: readonly string[]]>([
-  ['reboot', 'Day2 | Reboot', ['linux']],
-  ['identity_join', 'Day2 | Identity Join', ['linux']],
-  ['export_disk', 'Day2 | Export Disk', ['linux', 'windows']],
-  ['snapshot', 'Day2 | Snapshot', ['linux', 'windows']],
-  ['our_own', 'Day2 | Our Own', ['linux']],
-])('a verb is there when it is named: %s is done by "%s" when nothing else is said', (name, template, os) => {
+test.each<[name: string, template: string, os: readonly string[], needs: 'guest' | 'vm']>([
+  ['reboot', 'Day2 | Reboot', ['linux'], 'guest'],
+  ['identity_join', 'Day2 | Identity Join', ['linux'], 'guest'],
+  ['export_disk', 'Day2 | Export Disk', ['linux', 'windows'], 'vm'],
+  ['snapshot', 'Day2 | Snapshot', ['linux', 'windows'], 'vm'],
+  ['our_own', 'Day2 | Our Own', ['linux'], 'guest'],
+])('a verb is there when it is named: %s is done by "%s" when nothing else is said', (name, template, os, needs) => {
   const { verbs } = parse(`{${name}: {}}`)
   expect(Object.keys(verbs).sort()).toEqual([name, 'onboard', 'patch'].sort())
-  expect(verbs[name]).toEqual({ template, organization: '', driver: 'bridge', also: [], os })
+  expect(verbs[name]).toEqual({ template, organization: '', driver: 'bridge', also: [], os, needs })
+})
+
+test('the verbs that need the VM alone are those whose plays never connect to the guest', () => {
+  const folder = new URL('../../playbooks/', import.meta.url)
+  const beside = readdirSync(folder).filter(
+    name => name.endsWith('.yml') && /verb_place: (?!guest)/.test(readFileSync(new URL(name, folder), 'utf8')),
+  )
+  expect(beside.map(name => name.replace('.yml', '')).sort()).toEqual([...BESIDE_THE_GUEST].sort())
+})
+
+test('onboard and patch are done in the guest, whatever is said', () => {
+  expect(faultsOf('{patch: {needs: vm}}')).toEqual([expect.stringContaining('verbs.patch.needs: unknown key')])
+})
+
+test('a verb needs the VM alone only where there is an inventory for such', () => {
+  const needs = (controller: string): unknown =>
+    verbPolicies(
+      parse(`{snapshot: {}, reboot: {}}\ncontroller: {url: https://c.example.com, token: {env: T}${controller}}`),
+    ).get('snapshot')?.needs
+  expect(needs('')).toBe('guest')
+  expect(needs(', beside_inventory: beside')).toBe('vm')
 })
 
 test('what is said of a verb counts', () => {
-  const said = '{reboot: {template: R, organization: Ops, driver: eda, also: [S], os: [windows]}}'
-  const own = { template: 'R', organization: 'Ops', driver: 'eda', also: ['S'], os: ['windows'] }
+  const said = '{reboot: {template: R, organization: Ops, driver: eda, also: [S], os: [windows], needs: vm}}'
+  const own = { template: 'R', organization: 'Ops', driver: 'eda', also: ['S'], os: ['windows'], needs: 'vm' }
   expect(parse(said).verbs['reboot']).toEqual(own)
 })
 

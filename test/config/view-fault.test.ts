@@ -21,6 +21,7 @@ describe('a fault of a view is told with its place', () => {
     ['host_name: "{name}:22"', ['host_name: a host name has no ":"']],
     ['host_name: "{{ name }}"', ['host_name: a host name has no "{"']],
     ['exclude: "a in b"', ['exclude: "a in b" is no condition on labels']],
+    ['enabled: always', ['enabled: is none of the choices']],
     ['cluster_sets: []', ['cluster_sets: must NOT have fewer than 1 items']],
     ['max_shrink: 101', ['max_shrink: must be <= 100']],
     ['addresses: {prefer: [{cidr: 10.0.0.0}]}', ['addresses.prefer.0.cidr: "10.0.0.0" is no range of addresses']],

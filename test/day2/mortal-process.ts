@@ -58,8 +58,8 @@ export class MortalProcess {
         this.#spoiled.bypassEcho === true ? blindly(this.#outside.url(), client, template, request) : null
       return this.#track(launched ?? client.launch(template, request, still))
     },
-    jobsOn: async (inventory, after) => {
-      const found = await this.#track(client.jobsOn(inventory, after))
+    jobsOn: async (inventories, after) => {
+      const found = await this.#track(client.jobsOn(inventories, after))
       this.#outside.looked()
       return found
     },

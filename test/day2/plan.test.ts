@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest'
 import type { ClusterStatus } from '../../src/cluster/record.ts'
-import { Ledger, newRun, type Policy, plan, type Run, type VerbRecord, whyNotOnboard } from '../../src/day2/index.ts'
+import {
+  Ledger,
+  newRun,
+  type Policy,
+  plan,
+  type Run,
+  type VerbRecord,
+  whyNotNow,
+  whyNotOnboard,
+} from '../../src/day2/index.ts'
 import { admit } from '../../src/day2/plan.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import { MAX_LIMIT_BYTES } from '../../src/aap/index.ts'
@@ -282,3 +291,75 @@ describe('hosts that a person asks for', () => {
     expect(refused.get(hostOf('web-1'))).toBe(`its cluster is ${status}`)
   })
 })
+
+describe('why nothing may be launched on a VM now, by what the verb needs', () => {
+  const NEVER = { boot: '', reachable: false, address: '' }
+  const STOPPED = { boot: '', phase: '', status: 'Stopped', addresses: [], address: '', agent_connected: false }
+  const RIVAL = { address: '10.1.0.1', host: 'web-9.shop.prod-1', uid: 'u9' }
+  const other = newRun({ id: uuid(7), verb: 'patch', template: 'T', askedBy: 'ops', reason: '', hosts: [] }, NOW)
+  const all = { ...other, id: uuid(8), external: { by: 'al', launch_type: '', limit: '', whole: true, copy_of: '' } }
+
+  test.each<[what: string, vm: GuestWish, around: Around, guest: string, vm: string]>([
+    ['ready', {}, {}, '', ''],
+    ['stopped', { seen: STOPPED, told: NEVER }, {}, 'not ready: stopped', ''],
+    ['paused', { seen: { paused: true } }, {}, 'not ready: paused', ''],
+    ['without an agent', { seen: { agent_connected: false }, told: NEVER }, {}, 'not ready: no agent', ''],
+    ['without an address', { seen: { address: '', addresses: [] }, told: NEVER }, {}, 'not ready: no address', ''],
+    ['not reachable for long enough', { told: NEVER }, {}, 'not ready: settling', ''],
+    [
+      'at an address that is another’s by better right',
+      { told: { conflict: RIVAL } },
+      {},
+      'conflicting address: another VM has the better claim to 10.1.0.1',
+      '',
+    ],
+    ['of another OS', { family: 'windows' }, { os: ['linux'] }, ...both('its OS (windows) is not one the verb is for')],
+    ['of no OS that is known', { family: '' }, {}, 'its OS (unknown) is not one the verb is for', ''],
+    [
+      'of no OS that is known, for a verb that is for some',
+      { family: '', seen: STOPPED, told: NEVER },
+      { os: ['linux'] },
+      ...both('its OS (unknown) is not one the verb is for'),
+    ],
+    ['of a cluster that is held', { seen: STOPPED }, { status: 'held' }, ...both('its cluster is held')],
+    ['of a cluster that can not be seen', {}, { status: 'unavailable' }, ...both('its cluster is unavailable')],
+    ['of a cluster that is not known', {}, { status: 'absent' }, ...both('its cluster is unknown')],
+    ['held by a run', {}, { run: { ...other, hosts: [meant(guest('web-1'))] } }, ...both(`run ${uuid(7)} holds it`)],
+    ['held by a job of others', {}, { run: all }, ...both('job 0 (T) of al may run on it')],
+  ])('%s', (_, wish, { status, os = ['linux', 'windows'], run }, forGuest, forVm) => {
+    const record = guest('web-1', wish)
+    const fleet = fleetOf([record], status)
+    const ledger = ledgerOf(run === undefined ? {} : { runs: [run] })
+    const world = { clusters: fleet.clusters, ledger, os }
+    expect(whyNotNow(record, world)).toBe(forGuest)
+    expect(whyNotNow(record, { ...world, needs: 'guest' })).toBe(forGuest)
+    expect(whyNotNow(record, { ...world, needs: 'vm' })).toBe(forVm)
+  })
+
+  test('nothing while the ledger is lost', () => {
+    const { clusters } = fleetOf([])
+    const ledger = new Ledger(() => [{ id: 'l', stream: 'state.runs', at: NOW, reason: 'records are gone' }])
+    for (const needs of ['guest', 'vm'] as const)
+      expect(whyNotNow(guest('web-1'), { clusters, ledger, needs })).toContain(
+        'the ledger of what was launched is lost',
+      )
+  })
+
+  test('a VM that is gone is nobody’s, whatever the verb needs', () => {
+    const fleet = fleetOf([])
+    const world = { byHost: (host: string) => fleet.byHost(host), clusters: fleet.clusters, ledger: ledgerOf() }
+    expect([...admit([hostOf('web-1')], { ...world, needs: 'vm' }).refused.values()]).toEqual([
+      'no VM has this host name',
+    ])
+  })
+})
+
+interface Around {
+  readonly status?: ClusterStatus | 'absent'
+  readonly os?: readonly string[]
+  readonly run?: Run
+}
+
+function both(reason: string): [string, string] {
+  return [reason, reason]
+}

@@ -16,6 +16,7 @@ import {
 import { Fleet } from '../../src/fleet/index.ts'
 import {
   type Approach,
+  approachOf,
   InventoryCache,
   ownRendering,
   USUAL_APPROACH,
@@ -42,6 +43,8 @@ import { emptyLog, reopenedLog } from './log-place.ts'
 
 export const ONBOARD = 'Day2 | Onboard'
 export const PATCH = 'Day2 | Patch'
+/** The inventory of verbs that never connect to the guest, its source, and here the view of the bridge that it is made of. */
+export const BESIDE = 'virtbridge beside guests'
 export const TOKEN = 'a-token-of-the-test'
 /** Of somebody who launches from the controller. */
 export const OPERATOR = 'a-token-of-an-operator'
@@ -78,6 +81,8 @@ export interface WorldOptions {
   readonly token?: () => string
   /** How the inventory that the controller pulls reaches its hosts, where it is not by their address. */
   readonly approach?: Approach
+  /** The bridge is told of the inventory of work beside the guest only from its second start on. */
+  readonly besideLater?: boolean
 }
 
 /** A dispatcher on a real log and a real client over HTTP, a fleet fed by hand, and a simulated controller; all on one virtual clock. */
@@ -94,8 +99,8 @@ export interface World extends AsyncDisposable {
   breakSource(broken: boolean): void
   put(...records: readonly VmRecord[]): void
   gone(record: VmRecord): void
-  /** Brings the controller's inventory up to the fleet. */
-  sync(): Promise<void>
+  /** Brings an inventory of the controller up to the fleet. */
+  sync(of?: 'virtbridge fleet' | typeof BESIDE): Promise<void>
   command(command: Partial<RunCommand> & Pick<RunCommand, 'hosts'>): Promise<void>
   turn(): Promise<void>
   /** Turns and moves time on by `stepMs` until `done`, at most `turns` times. */
@@ -126,7 +131,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const inventory = stack.use(
     new InventoryCache({
       fleet,
-      views: options.approach === undefined ? [] : [viewBy(options.approach)],
+      views: [viewBy(BESIDE, approachOf({ enabled: 'known' })), viewBy('by', options.approach ?? USUAL_APPROACH)],
       expected: [],
       limits: { staleAfterMs: 1e15, disableAfterMs: 1e16 },
       labelGroups: [],
@@ -135,6 +140,11 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     }),
   )
   const source = { broken: false }
+  const served = (view: string): unknown => {
+    const document = inventory.read(clock.now(), view)
+    if (source.broken || document.kind === 'closed') throw new Error('the bridge can not be reached')
+    return JSON.parse(document.body) as unknown
+  }
   const objects = loadObjects(SHIPPED)
   options.objects?.(objects)
   const controller = stack.use(
@@ -147,10 +157,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       },
       origins: {
         virtbridge: () => {
-          const document = inventory.read(clock.now(), options.approach === undefined ? '' : 'by')
-          if (source.broken || document.kind === 'closed') throw new Error('the bridge can not be reached')
-          return JSON.parse(document.body) as unknown
+          return served(options.approach === undefined ? '' : 'by')
         },
+        [BESIDE]: () => served(BESIDE),
       },
       ...(options.outcome === undefined ? {} : { outcome: options.outcome }),
     }),
@@ -176,10 +185,10 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   })
 }
 
-/** The view `by`: all of the fleet, reached so. */
-function viewBy(approach: Approach): View {
+/** A view of all of the fleet, reached so. */
+function viewBy(name: string, approach: Approach): View {
   const groups = { builtin: true, labels: [], maxPerLabel: 2_000 }
-  return { ...viewOfAll('by', groups), approach, rendering: ownRendering('slim', groups, { approach }) }
+  return { ...viewOfAll(name, groups), approach, rendering: ownRendering('slim', groups, { approach }) }
 }
 
 interface Parts {
@@ -204,6 +213,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
   dispatcher!: Dispatcher
   readonly #from: Position
   #commands = 0
+  #begun = 0
 
   constructor(options: WorldOptions, parts: Parts) {
     this.#options = options
@@ -221,12 +231,18 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
     const log = wrap.logOf?.(this.log) ?? this.log
     const { ledger } = await loadLedger(log)
     this.ledger = ledger
+    const besideLater = this.#options.besideLater === true && this.#begun++ === 0
     this.dispatcher = new Dispatcher({
       log,
       fleet: this.fleet,
       ledger,
       controller: wrap.controllerOf?.(this.client) ?? this.client,
-      place: { organization: 'Default', inventory: 'virtbridge fleet', source: 'virtbridge' },
+      place: {
+        organization: 'Default',
+        inventory: 'virtbridge fleet',
+        source: 'virtbridge',
+        ...(besideLater ? {} : { beside: { inventory: BESIDE, source: BESIDE } }),
+      },
       onboard: { ...POLICY, coalesceMs: 0, ...policy },
       verbs: new Map<string, VerbPolicy>([
         ['onboard', { ...POLICY, ...policy }],
@@ -257,9 +273,10 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
     this.fleet.apply({ key: vmKey(record), value: null })
   }
 
-  async sync(): Promise<void> {
-    const inventory = await this.client.findInventory('virtbridge fleet', 'Default')
-    const update = await this.client.updateSource(await this.client.findInventorySource('virtbridge', inventory))
+  async sync(of: 'virtbridge fleet' | typeof BESIDE = 'virtbridge fleet'): Promise<void> {
+    const inventory = await this.client.findInventory(of, 'Default')
+    const source = of === BESIDE ? BESIDE : 'virtbridge'
+    const update = await this.client.updateSource(await this.client.findInventorySource(source, inventory))
     await this.clock.advance(10_000)
     const { status } = await this.client.update(update)
     if (status !== 'successful') throw new Error(`the inventory update is ${status}`)

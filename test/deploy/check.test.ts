@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import type { Finding } from '../../src/check.ts'
 import { loadObjects, readObjectFiles, startSimulatedController } from '../../src/simulator/controller/index.ts'
@@ -11,8 +11,20 @@ const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
 const PLAYBOOKS = new URL('../../playbooks/', import.meta.url)
 const TOKEN = 'a-token-of-the-bridge'
 
-/** What `virtbridge check` says of a controller with the shipped objects, of each verb that has a play; `spoil` changes the objects before. */
-async function checked(spoil: (objects: ReturnType<typeof loadObjects>) => void = () => {}): Promise<readonly Finding[]> {
+/** A configuration for the inventory of verbs that need the VM alone, as deploy/aap has it. */
+const BESIDE = {
+  controller: { beside_inventory: 'virtbridge beside guests' },
+  inventory: { views: [{ name: 'beside-guests', enabled: 'known' }] },
+}
+
+/**
+ * What `virtbridge check` says of a controller with the shipped objects, of each verb that has a play; `spoil` changes the objects before,
+ * `more` is of the configuration.
+ */
+async function checked(
+  spoil: (objects: ReturnType<typeof loadObjects>) => void = () => {},
+  more: { readonly controller?: object; readonly inventory?: object; readonly verbs?: object } = BESIDE,
+): Promise<readonly Finding[]> {
   await using folder = await temporaryFolder()
   await using clusters = await startClusters(folder.path, 'prod-1')
   const objects = loadObjects(readObjectFiles(DEPLOY))
@@ -26,8 +38,9 @@ async function checked(spoil: (objects: ReturnType<typeof loadObjects>) => void 
   const config = {
     log: { path: './check.db' },
     clusters: clusters.config,
-    controller: { url: controller.url, token: { env: 'OWN' } },
-    verbs: Object.fromEntries(plays.map(name => [name.replace('.yml', ''), {}])),
+    ...more,
+    controller: { url: controller.url, token: { env: 'OWN' }, ...more.controller },
+    verbs: { ...Object.fromEntries(plays.map(name => [name.replace('.yml', ''), {}])), ...more.verbs },
   }
   const file = await fileIn(folder.path, 'virtbridge.yaml', stringify(config))
   const { out } = await virtbridge(['check', '-c', file, '--json'], { OWN: TOKEN })
@@ -52,4 +65,70 @@ test('finds what was left out of them', async () => {
     expect.stringContaining('does not prompt for a limit') as string,
     expect.stringContaining('Day2 | Patch') as string,
   ])
+})
+
+const wrong = (findings: readonly Finding[]): readonly string[] =>
+  findings.filter(({ result }) => result !== 'ok').map(({ what, detail, hint }) => `${what}: ${detail} | ${hint}`)
+
+describe('of verbs that a rulebook launches it tells', () => {
+  const more = { ...BESIDE, verbs: { onboard: { driver: 'eda' } } }
+  const onTheirs = (objects: ReturnType<typeof loadObjects>): void => {
+    for (const template of objects.templates)
+      if (template.name === 'Day2 | Onboard') template.inventory = 'virtbridge rulebooks'
+  }
+
+  test('nothing, when their inventory is updated before each job', async () => {
+    const findings = await checked(onTheirs, more)
+    expect(wrong(findings)).toEqual([])
+    expect(findings.map(({ what }) => what)).toContain('inventory source "virtbridge rulebooks" (onboard)')
+  })
+
+  test('that nobody updates the inventory for them, in which guests are missing that have just come', async () => {
+    expect(wrong(await checked(() => {}, more))).toEqual([
+      expect.stringMatching(/^job template "Day2 \| Onboard" \(onboard\): its inventory "virtbridge fleet" is not updated/),
+    ])
+  })
+
+  test('that its source keeps what is gone', async () => {
+    const findings = await checked(objects => {
+      onTheirs(objects)
+      for (const source of objects.inventory_sources)
+        if (source.name === 'virtbridge rulebooks') source.overwrite = false
+    }, more)
+    expect(wrong(findings)).toEqual([expect.stringMatching(/^inventory source "virtbridge rulebooks" .*keeps hosts/)])
+  })
+})
+
+describe('of verbs beside the guest it tells what is missing', () => {
+
+  test('where the bridge was not told of their inventory', async () => {
+    const [first, ...templates] = wrong(await checked(() => {}, {}))
+    expect(first).toMatch(
+      /^verbs beside the guest: cmdb, dns, .*snapshot: launched on guests that run.* \| set controller\.beside_inventory/,
+    )
+    // The shipped templates are bound to it.
+    expect(templates).toHaveLength(8)
+    for (const line of templates) expect(line).toContain('runs on inventory "virtbridge beside guests", not on')
+  })
+
+  test('where no view of the bridge is for it', async () => {
+    expect(wrong(await checked(() => {}, { controller: BESIDE.controller }))).toEqual([
+      expect.stringMatching(/source "virtbridge beside guests": this configuration has no view in .* \| add one:/),
+    ])
+  })
+
+  test('where its source asks for another view, or for none', async () => {
+    const findings = await checked(objects => {
+      const source = objects.inventory_sources.find(({ name }) => name === 'virtbridge beside guests')
+      delete source?.source_vars
+    })
+    expect(wrong(findings)).toEqual([
+      expect.stringMatching(/it asks for the whole inventory, .* \| .* VIRTBRIDGE_VIEW: beside-guests$/),
+    ])
+  })
+
+  test('where the controller has no such inventory', async () => {
+    const findings = await checked(() => {}, { ...BESIDE, controller: { beside_inventory: 'nowhere' } })
+    expect(wrong(findings)).toEqual([expect.stringMatching(/^inventory "nowhere": .*knows no inventory "nowhere"/)])
+  })
 })

@@ -101,12 +101,20 @@ describe('the templates that virtbridge launches', () => {
       expect(template[`ask_${prompt}_on_launch`], prompt).toBe(true)
     expect(template).toMatchObject({
       limit: NO_DEFAULT_LIMIT,
-      inventory: 'virtbridge fleet',
       job_slice_count: 1,
       allow_simultaneous: true,
     })
     expect(template['timeout']).toBeGreaterThan(0)
     expect(template['survey_spec']).toBeUndefined()
+  })
+
+  test('run in an inventory in which a stopped VM is enabled only where their play never connects to the guest', () => {
+    const beside = plays.filter(play => /verb_place: (?!guest)/.test(readFileSync(join(ROOT, 'playbooks', play), 'utf8')))
+    expect(beside.length).toBeGreaterThan(5)
+    for (const { name, playbook, inventory } of named('Day2 | ')) {
+      const isBeside = beside.some(play => playbook === `playbooks/${play}`)
+      expect(inventory, name).toBe(isBeside ? 'virtbridge beside guests' : 'virtbridge fleet')
+    }
   })
 
   test('log in to Linux and to Windows, each by its own credential, and have no two of one type, which a controller refuses', () => {

@@ -41,7 +41,10 @@ test('the examples of the guide for controllers are the objects of deploy/aap', 
   const kept = (file: string): unknown => parsed(read(`deploy/aap/${file}.yml`))[0]
   const { controller_credential_types: types } = kept('credential_types') as { controller_credential_types: unknown[] }
   expect(shown['controller_credential_types']).toEqual([types[0]])
-  expect(shown).toMatchObject(kept('inventory_sources') as object)
+  const { controller_inventory_sources: sources } = kept('inventory_sources') as {
+    controller_inventory_sources: unknown[]
+  }
+  expect(shown['controller_inventory_sources']).toEqual([sources[0]])
   const { controller_credentials: credentials } = kept('credentials') as { controller_credentials: unknown[] }
   expect(shown['controller_credentials']).toEqual([credentials[0]])
   expect(shown['plugin']).toBe('virtbridge.fleet.vms')

@@ -196,3 +196,30 @@ describe('why a guest can not be reached: the first that holds', () => {
     expect(vars).toMatchObject({ kubevirt_address: '', kubevirt_address_source: '', kubevirt_via: '' })
   })
 })
+
+describe('whom a view that is for work beside the guest enables', () => {
+  const wish = { enabled: 'known', excluded: parseSelector('automation=off') } as const
+  const STOPPED = { boot: '', phase: '', addresses: [], address: '', agent_connected: false }
+  const FRESH: Sight = { staleness: 'fresh' }
+
+  test.each<[what: string, vm: GuestWish, sight: Sight, reason: string, enabled: boolean]>([
+    ['who is reachable', with_([VLAN]), FRESH, '', true],
+    ['who is stopped', { told: NEVER_TOLD, seen: STOPPED }, FRESH, 'stopped', true],
+    ['who is paused', { seen: { paused: true } }, FRESH, 'paused', true],
+    ['who has no agent', { told: NEVER_TOLD, seen: { agent_connected: false } }, FRESH, 'no agent', true],
+    ['who has no address', { told: NEVER_TOLD, seen: { address: '', addresses: [] } }, FRESH, 'no address', true],
+    ['who has lost it', with_([VLAN]), { ...FRESH, lost: [VLAN.address] }, 'conflicting address', true],
+    ['of a cluster that is stale', { seen: STOPPED }, { staleness: 'stale' }, 'stopped', true],
+    ['not of one that was not seen for too long', {}, { staleness: 'disabled' }, 'cluster unreachable', false],
+    ['not who is excluded', { seen: { labels: { automation: 'off' } } }, FRESH, 'excluded by label', false],
+  ])('%s', (_what, vm, sight, reason, enabled) => {
+    const record = guest('web-1', vm)
+    const standing = { ...sight, verbs: VERBS }
+    const shown = { kubevirt_enabled: enabled, kubevirt_reachable_reason: reason }
+    expect(hostVars(record, standing, 'slim', approachOf(wish))).toMatchObject(shown)
+    expect(hostVars(record, standing, 'standard', approachOf(wish))).toMatchObject({
+      ...shown,
+      kubevirt_reachable: reason === '',
+    })
+  })
+})

@@ -39,13 +39,13 @@ export function runWishRoutes(app: FastifyInstance, parts: AppParts): void {
     request => {
       const { scope } = requireRight(request, 'read')
       const { fleet, ledger } = parts
-      const { verb, os } = verbOf(parts, request.body.verb)
+      const { verb, os, needs = 'guest' } = verbOf(parts, request.body.verb)
       const { hosts } = whomOf(parts, request.body, scope)
       const shown = hosts.map(host => {
         const record = fleet.byHost(host)
         if (record === undefined || !sees(scope, record))
           return { host, launch: false, because: 'no VM has this host name' }
-        const because = whyNotNow(record, { clusters: fleet.clusters, ledger, os })
+        const because = whyNotNow(record, { clusters: fleet.clusters, ledger, os, needs })
         return { host, launch: because === '', because }
       })
       return { verb, hosts: shown }

@@ -50,6 +50,8 @@ export type SourceObject = {
   inventory: string
   source_project?: string
   source_path?: string
+  /** What the plugin gets as environment variables. */
+  source_vars?: Variables
   enabled_var?: string
   enabled_value?: string
   overwrite?: boolean

@@ -49,6 +49,8 @@ export type InventorySource = {
   source_project: number | null
   source: string
   source_path: string
+  /** JSON or YAML, as it was given. */
+  source_vars?: string
   enabled_var: string
   enabled_value: string
   overwrite: boolean

@@ -47,6 +47,7 @@ function seedSource(store: Store, object: SourceObject, now: number): void {
     source_project: optional(store.projects, object.source_project),
     source: 'scm',
     source_path: object.source_path ?? '',
+    source_vars: object.source_vars === undefined ? '' : JSON.stringify(object.source_vars),
     enabled_var: object.enabled_var ?? '',
     enabled_value: object.enabled_value ?? '',
     overwrite: object.overwrite ?? false,

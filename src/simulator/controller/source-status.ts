@@ -22,7 +22,7 @@ export function sourceSettings(source: InventorySource): { [name: string]: unkno
   return {
     source: source.source,
     source_path: source.source_path,
-    source_vars: '',
+    source_vars: source.source_vars ?? '',
     scm_branch: '',
     credential: null,
     enabled_var: source.enabled_var,
