@@ -149,6 +149,9 @@ function onlookingOf({ verbs, dispatch }: Config): Onlooking {
       each.flatMap(([verb, { template, also }]) => [template, ...also].map(name => [name, verb] as const)),
     ),
     rulebooks: new Set(each.flatMap(([verb, { driver }]) => (driver === 'eda' ? [verb] : []))),
+    launching: each.flatMap(([, { driver, template, organization }]) =>
+      driver === 'eda' ? [{ template, organization }] : [],
+    ),
   }
 }
 

@@ -3,7 +3,13 @@ import { course, type Course } from './course.ts'
 import { discover, type Discovery } from './discovery.ts'
 import { failureReasons, type FailureReason } from './failure-reason.ts'
 import { hosts, type ControllerHost } from './host.ts'
-import { findInventory, findInventorySource, type Inventory, type InventorySource } from './inventory.ts'
+import {
+  findInventory,
+  findInventorySource,
+  inventorySources,
+  type Inventory,
+  type InventorySource,
+} from './inventory.ts'
 import { findByMarker, job, jobs, type Followed, type JobRef, type Marked } from './job.ts'
 import { jobsOn, type JobsOn } from './jobs-on.ts'
 import { launch, type Launched } from './launch.ts'
@@ -25,6 +31,7 @@ export interface Controller extends AsyncDisposable {
   findTemplate(name: string, organization: string): Promise<Template>
   findInventory(name: string, organization: string): Promise<Inventory>
   findInventorySource(name: string, inventory: Pick<Inventory, 'id'>): Promise<InventorySource>
+  inventorySources(inventory: Pick<Inventory, 'id'>): Promise<InventorySource[]>
   hosts(inventory: Inventory): Promise<Map<string, ControllerHost>>
   updateSource(source: InventorySource): Promise<UpdateRef>
   update(ref: UpdateRef): Promise<Update>
@@ -53,6 +60,7 @@ export function openController(options: ControllerOptions): Controller {
     findTemplate: async (name, organization) => findTemplate(session, await base(), name, organization),
     findInventory: async (name, organization) => findInventory(session, await base(), name, organization),
     findInventorySource: async (name, inventory) => findInventorySource(session, await base(), name, inventory.id),
+    inventorySources: async ({ id }) => inventorySources(session, await base(), id),
     hosts: inventory => hosts(session, inventory),
     updateSource: source => updateSource(session, source),
     update: ref => update(session, ref),

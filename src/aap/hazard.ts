@@ -212,6 +212,45 @@ export function sourceHazards(source: InventorySource): Hazard[] {
   return found
 }
 
+/** An import may be believed for so long where rulebooks launch: `eda-onboard.yml` tries again after a minute. */
+const MAX_CACHE_SECONDS = 60
+
+/**
+ * Why a job that somebody launches at the very moment of an event may not find its guest. Before its own launches the bridge looks, and has
+ * the inventory updated; a rulebook does not, so its jobs must wait for an update each. `sources`: those of the inventory of its template.
+ *
+ * code              | severity | because
+ * no_source         | stop     | nothing fills the inventory
+ * not_on_launch     | warn     | a guest that has just come is not there yet, or still disabled: the job fails
+ * believes_too_long | warn     | the same, for as long as the last update is believed
+ */
+export function eventHazards(
+  inventory: Pick<Inventory, 'name'>,
+  sources: readonly Pick<InventorySource, 'name' | 'updateOnLaunch' | 'cacheSeconds'>[],
+): Hazard[] {
+  const its = `inventory "${inventory.name}"`
+  if (sources.length === 0)
+    return [stop('no_source', `nothing fills the ${its}, or this account may not read it`, 'apply deploy/aap')]
+  const waiting = sources.filter(source => source.updateOnLaunch)
+  if (waiting.length === 0)
+    return [
+      warn(
+        'not_on_launch',
+        `its ${its} is not updated before a job: a rulebook launches on guests that are not there yet`,
+        'give it an inventory of its own whose source has "Update on launch": docs/eda.md#what-to-create',
+      ),
+    ]
+  return waiting
+    .filter(source => source.cacheSeconds > MAX_CACHE_SECONDS)
+    .map(({ name, cacheSeconds }) =>
+      warn(
+        'believes_too_long',
+        `the source "${name}" of its ${its} believes an update for ${cacheSeconds} seconds, without guests that came since`,
+        `set its cache timeout to 0, or to ${MAX_CACHE_SECONDS} at most`,
+      ),
+    )
+}
+
 function stop(code: string, message: string, mend: string): Hazard {
   return { code, severity: 'stop', message, mend }
 }

@@ -1,3 +1,4 @@
+import type { Answer } from './answer.ts'
 import { only, query, rows } from './page.ts'
 import type { Session } from './session.ts'
 
@@ -17,6 +18,8 @@ export interface InventorySource {
   readonly overwriteVars: boolean
   readonly enabledVar: string
   readonly updateOnLaunch: boolean
+  /** Seconds for which an update on launch believes the one before it. */
+  readonly cacheSeconds: number
   /** The view of the bridge that its variables ask for; empty when they ask for none. */
   readonly view: string
   readonly mayUpdate: boolean
@@ -47,7 +50,15 @@ export async function findInventorySource(
   inventory: number,
 ): Promise<InventorySource> {
   const path = query(`${base}inventory_sources/`, { name, inventory })
-  const row = only(await rows(session, path), `inventory source ${JSON.stringify(name)} in inventory ${inventory}`)
+  return sourceOf(only(await rows(session, path), `inventory source ${JSON.stringify(name)} in inventory ${inventory}`))
+}
+
+/** All sources of an inventory, in whatever order; none of one that this account may not read. */
+export async function inventorySources(session: Session, base: string, inventory: number): Promise<InventorySource[]> {
+  return (await rows(session, query(`${base}inventory_sources/`, { inventory }))).map(sourceOf)
+}
+
+function sourceOf(row: Answer): InventorySource {
   const fields = row.answer('summary_fields')
   return {
     id: row.integer('id'),
@@ -58,6 +69,7 @@ export async function findInventorySource(
     overwriteVars: row.boolean('overwrite_vars'),
     enabledVar: row.string('enabled_var'),
     updateOnLaunch: row.boolean('update_on_launch'),
+    cacheSeconds: row.integer('update_cache_timeout'),
     view: viewIn(row.raw('source_vars')),
     mayUpdate: !fields.has('user_capabilities') || fields.answer('user_capabilities').raw('start') !== false,
     status: row.string('status'),

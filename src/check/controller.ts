@@ -1,17 +1,15 @@
-import { type Controller, EXPIRY_WARNING_MS, type Inventory, launchHazards } from '../aap/index.ts'
-import type { Config, ControllerConfig, VerbConfig } from '../config/index.ts'
+import { type Controller, EXPIRY_WARNING_MS } from '../aap/index.ts'
+import type { Config, ControllerConfig } from '../config/index.ts'
 import { connectController } from '../dispatch.ts'
 import { checkBeside, sourceFindings } from './beside.ts'
 import { failure, type Finding } from './finding.ts'
+import { checkRulebookTemplate, checkTemplate } from './template.ts'
 
 interface Options {
   readonly config: Config
   readonly env: Readonly<Record<string, string | undefined>>
   readonly now: () => number
 }
-
-/** What every launch carries. */
-const VARIABLES = ['virtbridge_run_id', 'virtbridge_expected_count', 'virtbridge_verb']
 
 /** The controller answers, its token is good, and everything that is launched there is safe to launch. */
 export async function* checkController(settings: ControllerConfig, options: Options): AsyncIterable<Finding> {
@@ -88,38 +86,12 @@ async function* checkObjects(
   for (const [verb, how] of Object.entries(config.verbs)) {
     if (how.driver === 'off')
       yield { what: `verb ${verb}`, result: 'ok', detail: 'its driver is off: nobody launches it', hint: '' }
+    else if (how.driver === 'eda')
+      yield* checkRulebookTemplate(controller, verb, how, { inventory, organization: settings.organization })
     else {
       const its = how.needs === 'vm' ? beside : inventory
       if (its !== null)
         yield* checkTemplate(controller, verb, how, { inventory: its, organization: settings.organization })
     }
-  }
-}
-
-/** What the bridge needs of a template, and a rulebook does not: its launches have no marker, and another account starts them. */
-const BRIDGE_ALONE = new Set(['no_ask_skip_tags', 'not_permitted'])
-
-/** The template of one verb is safe to launch, whoever does. */
-async function* checkTemplate(
-  controller: Controller,
-  verb: string,
-  { template: name, organization, driver }: VerbConfig,
-  place: { inventory: Inventory; organization: string },
-): AsyncIterable<Finding> {
-  const what = `job template "${name}" (${verb})`
-  try {
-    const template = await controller.findTemplate(name, organization || place.organization)
-    const byRulebook = driver === 'eda'
-    const hazards = launchHazards(template, place.inventory, VARIABLES).filter(
-      ({ code }) => !byRulebook || !BRIDGE_ALONE.has(code),
-    )
-    const prompts = byRulebook
-      ? 'prompts for limit and variables; a rulebook launches it, virtbridge watches'
-      : 'prompts for limit, variables and skip tags'
-    if (hazards.length === 0) yield { what, result: 'ok', detail: prompts, hint: '' }
-    for (const hazard of hazards)
-      yield { what, result: hazard.severity === 'stop' ? 'fail' : 'warn', detail: hazard.message, hint: hazard.mend }
-  } catch (error) {
-    yield failure(what, error)
   }
 }

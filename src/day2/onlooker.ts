@@ -15,6 +15,8 @@ export interface Onlooking {
   readonly verbs: ReadonlyMap<string, Verb>
   /** Verbs that a rulebook launches. */
   readonly rulebooks: ReadonlySet<Verb>
+  /** What rulebooks launch: the inventories of these templates are looked at too. An empty organization is that of the bridge's things. */
+  readonly launching?: readonly { readonly template: string; readonly organization: string }[]
 }
 
 interface Parts {
@@ -74,11 +76,13 @@ export class Onlooker {
     const { controller, lookup } = this.#parts
     const first = await lookup.inventory('guest')
     const beside = await this.#beside()
-    const isNew = beside !== null && !this.#met.has(beside.id)
-    const found = await controller.jobsOn(beside === null ? [first] : [first, beside], after)
+    const launched = await this.#ofRulebooks()
+    const others = [...(beside === null ? [] : [beside.id]), ...launched].filter(id => id !== first.id)
+    const unmet = others.filter(id => !this.#met.has(id)).map(id => ({ id }))
+    const found = await controller.jobsOn([first, ...[...new Set(others)].map(id => ({ id }))], after)
     const known = new Set(found.jobs.map(job => job.id))
-    const { jobs } = isNew && after !== null ? await controller.jobsOn([beside], null) : { jobs: [] }
-    if (isNew) this.#met.add(beside.id)
+    const { jobs } = unmet.length > 0 && after !== null ? await controller.jobsOn(unmet, null) : { jobs: [] }
+    for (const { id } of unmet) this.#met.add(id)
     return { ...found, running: jobs.filter(job => !known.has(job.id)) }
   }
 
@@ -92,6 +96,21 @@ export class Onlooker {
       book.report('trouble', { message: `looking for jobs of others: ${error.message}` })
       return null
     }
+  }
+
+  /** The inventories that rulebooks launch on: their jobs wait for an update there, for which nobody else should wait. */
+  async #ofRulebooks(): Promise<readonly number[]> {
+    const { lookup, book } = this.#parts
+    const found: number[] = []
+    for (const { template, organization } of this.#how.launching ?? [])
+      try {
+        const { inventory } = await lookup.template(template, organization || undefined)
+        if (inventory !== null) found.push(inventory.id)
+      } catch (error) {
+        if (!(error instanceof ControllerError) || error.kind !== 'not_found') throw error
+        book.report('trouble', { message: `looking for jobs of rulebooks: ${error.message}` })
+      }
+    return found
   }
 
   #entriesOf(job: Job): readonly Entry[] {

@@ -30,6 +30,9 @@ export interface ForRulebooks {
 const ACCOUNT = 'virtbridge'
 /** The account of rulebooks. */
 const RULEBOOKS = 'virtbridge-rulebooks'
+/** The inventory of what they launch, and its source. */
+const FOR_RULEBOOKS = 'virtbridge rulebooks'
+const ONBOARD = 'Day2 | Onboard'
 const OBJECTS = new URL('../../deploy/aap/', import.meta.url)
 
 interface WorldOptions {
@@ -60,7 +63,10 @@ export async function startWorld(place: Place, options: WorldOptions): Promise<W
         [own.value]: { user: ACCOUNT, scope: 'write', description: 'virtbridge' },
         [rulebooks.value]: { user: RULEBOOKS, scope: 'write', description: 'rulebooks' },
       },
-      origins: { virtbridge: { url: `${bridgeUrl}/api/v1/inventory`, token: aap.value } },
+      origins: {
+        virtbridge: { url: `${bridgeUrl}/api/v1/inventory`, token: aap.value },
+        [FOR_RULEBOOKS]: { url: `${bridgeUrl}/api/v1/inventory`, token: aap.value },
+      },
       outcome: (_host, variables) =>
         labelOf(variables) === OUTCOME_FAILED
           ? { outcome: 'failed', message: 'No package matching "chrony" found available' }
@@ -99,14 +105,15 @@ function kubeconfig(fleet: SimulatedFleet): string {
   })
 }
 
-/** As a site sets them up, but for one thing: where rulebooks launch, nobody else asks the controller to look for new hosts first. */
+/** As a site sets them up: what a rulebook launches runs on the inventory that is updated before each job. */
 function objects(eda: boolean): readonly unknown[] {
-  const files = readObjectFiles(OBJECTS) as readonly { controller_inventory_sources?: readonly object[] }[]
+  const files = readObjectFiles(OBJECTS) as readonly { controller_templates?: readonly { name: string }[] }[]
   if (!eda) return files
   return files.map(file => {
-    const { controller_inventory_sources: sources } = file
-    if (sources === undefined) return file
-    return { ...file, controller_inventory_sources: sources.map(source => ({ ...source, update_on_launch: true })) }
+    const { controller_templates: templates } = file
+    if (templates === undefined) return file
+    const set = templates.map(each => (each.name === ONBOARD ? { ...each, inventory: FOR_RULEBOOKS } : each))
+    return { ...file, controller_templates: set }
   })
 }
 

@@ -195,11 +195,12 @@ describe('recorded rights', () => {
     const source = { id: 10, name: 'virtbridge', inventory: 2, updateUrl: request.path } as const
     const update = await controller.updateSource({
       ...source,
-      view: '',
       overwrite: true,
+      view: '',
       overwriteVars: true,
       enabledVar: '',
       updateOnLaunch: false,
+      cacheSeconds: 0,
       mayUpdate: true,
       status: '',
     })

@@ -138,6 +138,7 @@ describe('an update of an inventory source', () => {
     overwriteVars: true,
     enabledVar: 'kubevirt_enabled',
     updateOnLaunch: false,
+    cacheSeconds: 0,
     mayUpdate: true,
     status: 'successful',
   }

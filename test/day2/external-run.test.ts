@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Onlooking, Verb } from '../../src/day2/index.ts'
 import { guest, hostOf } from './guest.ts'
 import { launchByHand, relaunchByHand } from './operator.ts'
-import { names, ONBOARD, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
+import { BESIDE, names, ONBOARD, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
 
 const VERBS = new Map<string, Verb>([
   [ONBOARD, 'onboard'],
@@ -202,6 +202,32 @@ test('with the driver eda the bridge launches nothing, and sees, holds and recor
   await world.settle()
   expect(world.ledger.verb('uid-new-9', 'onboard')).toMatchObject({ status: 'ok', asked_by: 'controller:alice' })
   expect(world.launches()).toHaveLength(1)
+})
+
+test('what a rulebook launches is seen and holds its VM in whatever inventory its template has, from the first look on', async () => {
+  const launching = [
+    { template: ONBOARD, organization: '' },
+    { template: 'No such template', organization: '' },
+  ]
+  await using world = await startWorld({
+    policy: { driver: 'eda' },
+    onlooking: { ...ONLOOKING, rulebooks: new Set(['onboard']), launching },
+    outcome: () => ({ outcome: 'ok', ms: 20_000 }),
+    // To the bridge it is the inventory of that template, and nothing else.
+    besideLater: true,
+    objects: objects => {
+      for (const template of objects.templates) if (template.name === ONBOARD) template.inventory = BESIDE
+    },
+  })
+  world.put(guest('new-9'))
+  await world.sync(BESIDE)
+  await world.sync()
+  const job = await launchByHand(world, ONBOARD, { limit: hostOf('new-9') })
+  await world.turn()
+  expect(world.ledger.holder('uid-new-9')).toMatchObject({ job: { id: job }, reason: 'its driver is eda' })
+  await world.settle()
+  expect(world.ledger.verb('uid-new-9', 'onboard')).toMatchObject({ status: 'ok', asked_by: 'controller:alice' })
+  expect(world.said('trouble')).toContainEqual(expect.stringContaining('No such template') as string)
 })
 
 test('a look that fails holds up nothing, and is made again', async () => {
