@@ -4,12 +4,13 @@ import { GroupBook } from './group-book.ts'
 import type { GroupRange, Place } from './group-list.ts'
 import { type GroupSet, isSameSet } from './group-set.ts'
 import { BY_NAME } from './host-list.ts'
-import { Naming } from './naming.ts'
-import { GAP, Piece } from './piece.ts'
-import { type PageLeaf, PageRange } from './page-range.ts'
+import { leafOf, varsIn } from './page-leaf.ts'
+import { PageRange } from './page-range.ts'
+import type { Piece } from './piece.ts'
 import { Ranges } from './ranges.ts'
 import type { Sheet } from './sheet.ts'
-import { bytesIn, type Shown, spliced } from './sheet-range.ts'
+import type { Shown } from './sheet-range.ts'
+import { Signs } from './signs.ts'
 
 /** Told of what is odd with a page. */
 export interface PageWarnings {
@@ -31,11 +32,7 @@ export class Page {
   /** By the name that they are shown by. */
   readonly #ranges = new Ranges<string, PageRange>(BY_NAME, () => new PageRange())
   readonly #groups: GroupBook
-  /** Null where hosts are shown by their canonical names. */
-  readonly #naming: Naming | null
-  /** Shown names by canonical ones, and back; where hosts are shown by those, they are not here. */
-  readonly #shown = new Map<string, string>()
-  readonly #canonical = new Map<string, string>()
+  readonly #signs: Signs
   readonly #warned = new Set<string>()
   #document: Document | null = null
 
@@ -44,7 +41,7 @@ export class Page {
     this.#warnings = warnings
     this.#groups = new GroupBook(sheet.rendering)
     const taken = { host: (name: string) => this.#members.has(name), group: (name: string) => this.#groups.has(name) }
-    this.#naming = sheet.rendering.hostOf === hostName ? null : new Naming(taken)
+    this.#signs = new Signs(sheet.rendering.hostOf === hostName ? null : taken, warnings.ofName)
   }
 
   /** The rendering that it is in. */
@@ -59,12 +56,12 @@ export class Page {
 
   /** The canonical name of a host that is shown by this one; of none, the name itself. */
   canonicalOf(name: string): string {
-    return this.#canonical.get(name) ?? name
+    return this.#signs.canonicalOf(name)
   }
 
   /** Why a host is shown by its canonical name, although its view asks for another; empty when it is not, or not asked for. */
   misnamedBecause(host: string): string {
-    return this.#naming?.reasonOf(host) ?? ''
+    return this.#signs.reasonOf(host)
   }
 
   /** True for a group of the document. */
@@ -77,28 +74,28 @@ export class Page {
   take(record: VmRecord, { groups }: Shown, changed: boolean): string {
     const host = hostName(record)
     const known = this.#members.get(host)
-    if (known !== undefined && !changed) return this.#nameOf(host)
+    if (known !== undefined && !changed) return this.#signs.nameOf(host)
     this.#document = null
     if (known === undefined) this.#members.set(host, groups)
-    const others = this.#naming?.wish(host, this.#sheet.rendering.hostOf(record)) ?? []
+    const others = this.#signs.wish(host, this.#sheet.rendering.hostOf(record))
     // Who has to give a name away does so first.
     for (const other of others) this.#rename(other)
     if (known === undefined) {
-      const name = this.#call(host)
+      const name = this.#signs.call(host)
       this.#ranges.add(name)
       this.#groups.add(name, groups)
       this.#renameLike(groups)
-      return this.#nameOf(host)
+      return this.#signs.nameOf(host)
     }
     this.#rename(host)
-    const name = this.#nameOf(host)
+    const name = this.#signs.nameOf(host)
     this.#ranges.of(name).touch()
     if (isSameSet(known, groups)) return name
     this.#members.set(host, groups)
     this.#groups.change(name, known, groups)
     this.#renameLike(known)
     this.#renameLike(groups)
-    return this.#nameOf(host)
+    return this.#signs.nameOf(host)
   }
 
   /** Gives the name that the host was shown by; null when it was not here. */
@@ -106,13 +103,11 @@ export class Page {
     const groups = this.#members.get(host)
     if (groups === undefined) return null
     this.#document = null
-    const name = this.#nameOf(host)
+    const name = this.#signs.forget(host)
     this.#ranges.remove(name)
     this.#groups.remove(name, groups)
     this.#members.delete(host)
-    this.#shown.delete(host)
-    this.#canonical.delete(name)
-    for (const other of this.#naming?.wish(host, null) ?? []) this.#rename(other)
+    for (const other of this.#signs.wish(host, null)) this.#rename(other)
     this.#renameLike(groups)
     return name
   }
@@ -137,7 +132,7 @@ export class Page {
       if (range.leaf !== null) continue
       if (left === 0) return
       left -= 1
-      void this.#leafOf(range).piece.digest
+      void leafOf(range, this.#sheet, this.#signs).piece.digest
     }
     if (this.#stepGroups(left)) void this.document
   }
@@ -146,7 +141,8 @@ export class Page {
   get document(): Document {
     if (this.#document !== null) return this.#document
     this.#settle()
-    const leaves = this.#members.size === 0 ? [] : this.#ranges.all.map(range => this.#leafOf(range))
+    const leaves =
+      this.#members.size === 0 ? [] : this.#ranges.all.map(range => leafOf(range, this.#sheet, this.#signs))
     const groups: Piece[] = []
     for (const [range, before] of inRow(this.#groups.ranges)) groups.push(range.piece(before))
     this.#document = new Document({
@@ -177,7 +173,7 @@ export class Page {
   #settle(): void {
     if (this.#groups.unsettled) {
       this.#groups.settle(this.#placed())
-      for (const host of this.#naming === null ? [] : this.#members.keys()) this.#rename(host)
+      for (const host of this.#signs.areCanonical ? [] : this.#members.keys()) this.#rename(host)
     }
     for (const source of this.#groups.capped) {
       if (!this.#warned.has(source)) this.#warnings.ofGroups(source)
@@ -186,59 +182,16 @@ export class Page {
   }
 
   *#placed(): Iterable<readonly [name: string, groups: GroupSet]> {
-    for (const [host, groups] of this.#members) yield [this.#nameOf(host), groups]
-  }
-
-  #leafOf(range: PageRange): PageLeaf {
-    const { hosts, leaf } = range
-    if (leaf !== null) return leaf
-    const shared = this.#sheet.leafOf(this.canonicalOf(hosts[0] ?? ''))
-    const own = this.#naming === null && isSame(shared.list.hosts, hosts) ? shared : this.#spliced(hosts)
-    range.leaf = { list: own.list, piece: own.piece }
-    return range.leaf
-  }
-
-  #spliced(hosts: readonly string[]): PageLeaf {
-    const revisions = new Float64Array(hosts.length)
-    const texts = hosts.map((name, index) => {
-      const host = this.canonicalOf(name)
-      const shown = this.#sheet.get(host)
-      if (shown === undefined) throw new Error(`${host} is in a view, and in no sheet`)
-      revisions[index] = shown.revision
-      return name === host ? shown.text : `"${name}":${varsIn(host, shown)}`
-    })
-    const length = texts.reduce((sum, text) => sum + bytesIn(text) + 1, GAP.length)
-    return { list: { hosts, revisions }, piece: new Piece(spliced(texts, length), 1) }
-  }
-
-  /** The name that a member is shown by. */
-  #nameOf(host: string): string {
-    return this.#shown.get(host) ?? host
-  }
-
-  /** Decides the name that a member is shown by. */
-  #call(host: string): string {
-    if (this.#naming === null) return host
-    const name = this.#naming.nameOf(host)
-    if (name === host) {
-      this.#shown.delete(host)
-      const reason = this.#naming.reasonOf(host)
-      if (reason !== '') this.#warnings.ofName(host, reason)
-      return host
-    }
-    this.#shown.set(host, name)
-    this.#canonical.set(name, host)
-    return name
+    for (const [host, groups] of this.#members) yield [this.#signs.nameOf(host), groups]
   }
 
   #rename(host: string): void {
     const groups = this.#members.get(host)
-    if (this.#naming === null || groups === undefined) return
-    const was = this.#nameOf(host)
-    if (!this.#ranges.of(was).has(was) || this.#naming.nameOf(host) === was) return
+    if (groups === undefined || this.#signs.isRight(host)) return
+    const was = this.#signs.nameOf(host)
+    if (!this.#ranges.of(was).has(was)) return
     this.#document = null
-    if (this.#canonical.get(was) === host) this.#canonical.delete(was)
-    const name = this.#call(host)
+    const name = this.#signs.call(host)
     this.#ranges.remove(was)
     this.#ranges.add(name)
     this.#groups.add(name, groups)
@@ -247,10 +200,10 @@ export class Page {
 
   /** Groups came or went that hosts may wish to be called like. */
   #renameLike(groups: GroupSet): void {
-    if (this.#naming === null) return
+    if (this.#signs.areCanonical) return
     for (const { group, parent } of groups)
       for (const name of parent === undefined ? [group] : [group, parent])
-        for (const host of this.#naming.whoWishes(name)) this.#rename(host)
+        for (const host of this.#signs.whoWishes(name)) this.#rename(host)
   }
 }
 
@@ -260,12 +213,4 @@ function* inRow(ranges: readonly GroupRange[]): Iterable<readonly [range: GroupR
     yield [range, before]
     before = range.last ?? before
   }
-}
-
-function varsIn(host: string, { text }: Shown): string {
-  return text.toString().slice(host.length + 3)
-}
-
-function isSame(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((host, index) => host === other[index])
 }
