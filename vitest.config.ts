@@ -20,7 +20,7 @@ const PARTS = [
  * How long a test, and what it waits for, may take: no measure of anything, as the machine may be busy with whatever else. A test that is
  * about time says so itself.
  */
-const PATIENCE = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } } }
+const PATIENCE = { testTimeout: 900_000, hookTimeout: 900_000, expect: { poll: { timeout: 60_000 } } }
 /** Every event that a test appends to a log is held against its published schema. */
 const SETUP = ['test/setup.ts']
 const REAL = ['test/integration/**', 'test/guests/**', 'test/long/**']
@@ -74,7 +74,6 @@ export default defineConfig({
           setupFiles: SETUP,
           include: ['test/guests/**/*.test.ts'],
           globalSetup: ['test/servers/setup-guests.ts'],
-          hookTimeout: 600_000,
           // As of the servers above; each file keeps one core busy.
           retry: 1,
           maxWorkers: 2,

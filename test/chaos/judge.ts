@@ -105,7 +105,7 @@ function next(before: Said, { fact, vm }: VmEventData): Said {
  * Waits until the events, the stored state and the API server say the same; gives what is wrong with the events, and what they still
  * differ in after `ms`.
  */
-export async function disagreement(log: EventLog, client: KubeClient, ms = 30_000): Promise<readonly string[]> {
+export async function disagreement(log: EventLog, client: KubeClient, ms = 120_000): Promise<readonly string[]> {
   const forever = new AbortController().signal
   for (const deadline = performance.now() + ms; ; await pause(50, forever)) {
     const [heard, stored, truth] = [await heardIn(log), await storedIn(log), await truthOf(client)]

@@ -30,4 +30,4 @@ test('npm run demo -- --eda: the event of a new guest goes over a Kafka to a rul
   const places = told.map(line => text.indexOf(line))
   expect(places, text).toEqual(places.filter(place => place >= 0).sort((a, b) => a - b))
   expect(text).not.toContain('the API was asked')
-}, 300_000)
+})

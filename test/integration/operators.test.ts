@@ -243,12 +243,14 @@ test('a workflow patches the ring step by step, and only the host that went wron
   // As a controller does: what a step leaves is given to all that follow it, and what was answered wins.
   let left: Record<string, unknown> = {}
   const came: (readonly [string, unknown])[] = []
+  const told: string[] = []
   for (const { identifier, unified_job_template: template, extra_data } of workflow?.simplified_workflow_nodes ?? []) {
     const played = await ask({ ...extra_data, ...left, ...answers }, { template })
     left = { ...left, ...played.artifacts }
     came.push([identifier, played.status])
+    told.push(plain(played))
   }
-  expect(came).toEqual([
+  expect(came, told.join('\n')).toEqual([
     ['snapshot', 0],
     ['precheck', 0],
     ['patch', 2],

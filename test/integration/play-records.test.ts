@@ -34,7 +34,7 @@ function play(
   return playLocally(verb, { hosts: chosen, vars, check, env })
 }
 
-describe('ipam', { timeout: 300_000 }, () => {
+describe('ipam', () => {
   test('in check mode says that it would reserve an address, and does not', async () => {
     const ended = await play('ipam', [web], { ipam_state: 'reserved', ipam_prefix: '10.1.2.0/30' }, true)
     expect(faultOf(ended)).toBe('')
@@ -107,7 +107,7 @@ describe('ipam', { timeout: 300_000 }, () => {
   })
 })
 
-describe('cmdb', { timeout: 300_000 }, () => {
+describe('cmdb', () => {
   test('notes a guest in NetBox, the second time changes nothing, and retires and removes it', async () => {
     const vars = { cmdb_record: { owner: 'shop-team' } }
     const first = await play('cmdb', [web], vars)

@@ -67,7 +67,7 @@ function offboard(from: readonly string[], asking: Partial<Asking> = {}): Promis
   })
 }
 
-describe('offboard from identity', { timeout: 300_000 }, () => {
+describe('offboard from identity', () => {
   test('in check mode tells that the host would be deleted, and leaves it', async () => {
     const ended = await offboard(['identity'], { check: true })
     expect(faultOf(ended)).toBe('')
@@ -169,7 +169,7 @@ describe('offboard from identity', { timeout: 300_000 }, () => {
   })
 })
 
-describe('offboard from monitoring', { timeout: 300_000 }, () => {
+describe('offboard from monitoring', () => {
   const vars = (): Record<string, unknown> => ({ monitoring_url: `${monitoring.url}/hosts/${web}` })
 
   test('unregisters the guest without asking it, tells so in check mode, and the second time changes nothing', async () => {

@@ -11,10 +11,10 @@ beforeAll(async () => {
   plays = await ClusterPlays.start(['snapshot', 'restore'])
   await Promise.all(['web-1', 'db-1'].map(name => plays.createVm(name)))
   await plays.createVm('old-1', { running: true })
-}, 300_000)
+})
 afterAll(() => plays[Symbol.asyncDispose]())
 
-describe('snapshot', { timeout: 300_000 }, () => {
+describe('snapshot', () => {
   test('in check mode asks for nothing', async () => {
     const ended = await plays.play('snapshot', { on: ['web-1'], vars: fast, check: true })
     expect(faultOf(ended)).toBe('')
@@ -119,7 +119,7 @@ describe('snapshot', { timeout: 300_000 }, () => {
   })
 })
 
-describe('restore', { timeout: 300_000 }, () => {
+describe('restore', () => {
   test('puts a guest that runs back to the snapshot of a run, and lets it run again; the second time changes nothing', async () => {
     const vars = { ...fast, restore_run: 'run-2' }
     const ended = await plays.play('restore', { on: ['web-1'], run: 'run-7', vars })
@@ -174,7 +174,7 @@ describe('restore', { timeout: 300_000 }, () => {
   })
 })
 
-describe('a VM that is deleted meanwhile', { timeout: 300_000 }, () => {
+describe('a VM that is deleted meanwhile', () => {
   test('ends its snapshot with what happened; one that has its name then is refused', async () => {
     plays.virt.hold(/snapshot .* taken$/)
     const vars = { ...fast, snapshot_timeout: 8 }

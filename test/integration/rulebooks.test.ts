@@ -195,70 +195,66 @@ const VARIANTS = [
   { variant: 'ha', version: '1.3.2', labels: 3 },
 ] as const
 
-describe.each(VARIANTS)(
-  'rulebooks/$variant on ansible-rulebook $version',
-  { timeout: 400_000 },
-  ({ variant, version, labels }) => {
-    // The engine and the conditions are those of aap26, but each event is kept on disk: a few of the bad ones do.
-    const few = variant === 'ha' ? [2] : []
-    const groups = {
-      'each rule does what it is for, once, and on nothing else': verbCases(...few),
-      'of every fact of the catalogue only what is meant launches anything': catalogueCases(),
-      'people are told of what went wrong': troubleCases(),
-      'hostile text of a guest changes neither what is launched, nor on whom, nor with what': hostileCases(...few),
-    }
-    const hurried = new Guest()
-      .look()
-      .look({ labels: { 'virtbridge.io/careless': 'now' } })
-      .told('labels_changed')
-    const cases = [...Object.values(groups).flat(), { title: 'a careless rulebook', event: hurried, launches: [] }]
-    let controller: SimulatedController
-    let activation: Activation
-    beforeAll(async () => {
-      controller = await startController()
-      const own = join(folder, variant)
-      await mkdir(own)
-      activation = new Activation({
-        version,
-        rulebooks: NAMES.map(name => `${variant}/${name}.yml`),
-        others: [await careless(variant)],
-        broker: kafka.brokers[0] ?? '',
-        controller: controller.url,
-        token: TOKEN,
-        folder: own,
-      })
-      await activation.start()
-      await tell(controller, cases)
-    }, 400_000)
-    afterAll(async () => {
-      await activation[Symbol.asyncDispose]()
-      await controller[Symbol.asyncDispose]()
+describe.each(VARIANTS)('rulebooks/$variant on ansible-rulebook $version', ({ variant, version, labels }) => {
+  // The engine and the conditions are those of aap26, but each event is kept on disk: a few of the bad ones do.
+  const few = variant === 'ha' ? [2] : []
+  const groups = {
+    'each rule does what it is for, once, and on nothing else': verbCases(...few),
+    'of every fact of the catalogue only what is meant launches anything': catalogueCases(),
+    'people are told of what went wrong': troubleCases(),
+    'hostile text of a guest changes neither what is launched, nor on whom, nor with what': hostileCases(...few),
+  }
+  const hurried = new Guest()
+    .look()
+    .look({ labels: { 'virtbridge.io/careless': 'now' } })
+    .told('labels_changed')
+  const cases = [...Object.values(groups).flat(), { title: 'a careless rulebook', event: hurried, launches: [] }]
+  let controller: SimulatedController
+  let activation: Activation
+  beforeAll(async () => {
+    controller = await startController()
+    const own = join(folder, variant)
+    await mkdir(own)
+    activation = new Activation({
+      version,
+      rulebooks: NAMES.map(name => `${variant}/${name}.yml`),
+      others: [await careless(variant)],
+      broker: kafka.brokers[0] ?? '',
+      controller: controller.url,
+      token: TOKEN,
+      folder: own,
     })
+    await activation.start()
+    await tell(controller, cases)
+  })
+  afterAll(async () => {
+    await activation[Symbol.asyncDispose]()
+    await controller[Symbol.asyncDispose]()
+  })
 
-    test.each(Object.entries(groups))('%s', (_, some) => {
-      const was = some.map(one => ({ title: one.title, launched: told(launchesOf(controller, one.event)) }))
-      const meant = some.map(one => ({ title: one.title, launched: expected(one, labels) }))
-      expect(was).toEqual(meant)
-    })
+  test.each(Object.entries(groups))('%s', (_, some) => {
+    const was = some.map(one => ({ title: one.title, launched: told(launchesOf(controller, one.event)) }))
+    const meant = some.map(one => ({ title: one.title, launched: expected(one, labels) }))
+    expect(was).toEqual(meant)
+  })
 
-    test('a rulebook of the same kind whose limit was left out launches on nobody', () => {
-      expect(launchesOf(controller, hurried)).toMatchObject([
-        { template: 'Day2 | Patch', limit: 'virtbridge-no-default-limit' },
-      ])
-    })
+  test('a rulebook of the same kind whose limit was left out launches on nobody', () => {
+    expect(launchesOf(controller, hurried)).toMatchObject([
+      { template: 'Day2 | Patch', limit: 'virtbridge-no-default-limit' },
+    ])
+  })
 
-    test('a restart loses nothing: what is told around it is launched, when it was killed too', async () => {
-      const [before, after] = [awaited(), awaited()]
-      // Without feedback the position may be ahead of what was launched: there only what is told after the end is safe from a kill.
-      if (variant === 'ha') await log.append(before.map(event => entryOf(event)))
-      await activation.stop(variant === 'ha' ? 'SIGKILL' : 'SIGTERM')
-      await log.append(after.map(event => entryOf(event)))
-      await activation.start()
-      await tell(controller, [])
-      const told = variant === 'ha' ? [...before, ...after] : after
-      expect(told.map(event => [...new Set(templatesOf(controller, event))])).toEqual(
-        told.map((_, n) => AWAITED[n % AWAITED.length]),
-      )
-    })
-  },
-)
+  test('a restart loses nothing: what is told around it is launched, when it was killed too', async () => {
+    const [before, after] = [awaited(), awaited()]
+    // Without feedback the position may be ahead of what was launched: there only what is told after the end is safe from a kill.
+    if (variant === 'ha') await log.append(before.map(event => entryOf(event)))
+    await activation.stop(variant === 'ha' ? 'SIGKILL' : 'SIGTERM')
+    await log.append(after.map(event => entryOf(event)))
+    await activation.start()
+    await tell(controller, [])
+    const told = variant === 'ha' ? [...before, ...after] : after
+    expect(told.map(event => [...new Set(templatesOf(controller, event))])).toEqual(
+      told.map((_, n) => AWAITED[n % AWAITED.length]),
+    )
+  })
+})

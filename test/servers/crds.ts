@@ -26,7 +26,7 @@ export async function readCrds(): Promise<ReadonlyMap<string, Crd>> {
 export async function installCrds(
   client: KubeClient,
   names: readonly string[] | 'all',
-  timeoutMs = 30_000,
+  timeoutMs = 300_000,
 ): Promise<void> {
   const crds = await readCrds()
   const chosen = names === 'all' ? [...crds.keys()] : names

@@ -23,7 +23,7 @@ export interface KubeObject {
   [key: string]: unknown
 }
 
-const LATER_MS = 60_000
+const LATER_MS = 300_000
 const LATER_STEP_MS = 500
 
 /**
@@ -61,12 +61,14 @@ export class KubeClient implements AsyncDisposable {
 
   /**
    * Like `request`, for what must succeed: returns the body, or throws a `Fault` with what the API said. While a server asks to be asked
-   * later, as one does that has just started and reads its storage, it is, for a minute.
+   * later, as one does that has just started and reads its storage, it is, for some minutes; so is a patch that others wrote in
+   * between of.
    */
   async expect<T = KubeObject>(method: string, path: string, options: KubeRequest = {}): Promise<T> {
     const deadline = performance.now() + LATER_MS
     let { status, body } = await this.request(method, path, options)
-    while (status === 429 && performance.now() < deadline) {
+    const isLater = (): boolean => status === 429 || (status === 409 && method === 'PATCH')
+    while (isLater() && performance.now() < deadline) {
       await sleep(LATER_STEP_MS)
       ;({ status, body } = await this.request(method, path, options))
     }

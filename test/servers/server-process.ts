@@ -69,7 +69,7 @@ export class ServerProcess implements AsyncDisposable {
   }
 
   /** Polls `ready` until it holds; a `Fault` with the last lines of the log when the server ended or the deadline passed first. */
-  async waitUntil(ready: () => Promise<boolean>, what: string, timeoutMs = 60_000): Promise<void> {
+  async waitUntil(ready: () => Promise<boolean>, what: string, timeoutMs = 300_000): Promise<void> {
     const deadline = performance.now() + timeoutMs
     while (!(await ready())) {
       if (!this.running) throw new Fault('server_ended', `${await this.#told()}\nended before ${what}`)
