@@ -213,7 +213,7 @@ export function sourceHazards(source: InventorySource): Hazard[] {
 }
 
 /** An import may be believed for so long where rulebooks launch: `eda-onboard.yml` tries again after a minute. */
-const MAX_CACHE_SECONDS = 60
+const BELIEVED_SECONDS = 60
 
 /**
  * Why a job that somebody launches at the very moment of an event may not find its guest. Before its own launches the bridge looks, and has
@@ -241,12 +241,12 @@ export function eventHazards(
       ),
     ]
   return waiting
-    .filter(source => source.cacheSeconds > MAX_CACHE_SECONDS)
+    .filter(source => source.cacheSeconds > BELIEVED_SECONDS)
     .map(({ name, cacheSeconds }) =>
       warn(
         'believes_too_long',
         `the source "${name}" of its ${its} believes an update for ${cacheSeconds} seconds, without guests that came since`,
-        `set its cache timeout to 0, or to ${MAX_CACHE_SECONDS} at most`,
+        `set its cache timeout to 0, or to ${BELIEVED_SECONDS} at most`,
       ),
     )
 }
