@@ -1,8 +1,16 @@
 import * as fc from 'fast-check'
-import { assemble, portray, projectVm, projectVmi, type Seen, type VmRecord } from '../../src/vm/index.ts'
+import {
+  annotationsOf,
+  assemble,
+  portray,
+  projectVm,
+  projectVmi,
+  type Seen,
+  type VmRecord,
+} from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'
 
-/** Keys of labels that hostile VMs have, and that groups may be made of. */
+/** Keys of labels and annotations that hostile VMs have, and that groups may be made of. */
 export const LABELS = ['app', '__proto__', 'constructor', 'a.b/c', '{{ x }}']
 
 /** Text that somebody wrote who means no good, or who is merely odd. */
@@ -65,7 +73,7 @@ const objects = fc.record({
 })
 
 const seenOf = objects.map(({ vm, vmi }): Seen => {
-  const [projected, boot] = [projectVm(vm), projectVmi(vmi)]
+  const [projected, boot] = [{ ...projectVm(vm), annotations: annotationsOf(vm, LABELS) }, projectVmi(vmi)]
   const portraits = { vm: portray('vm', vm, true), vmi: portray('vmi', vmi, true) }
   return { ...assemble(projected, { ...boot, owner: projected.uid }, null), portraits }
 })

@@ -14,7 +14,10 @@ const GROUPS = { builtin: true, labels: LABELS, maxPerLabel: 3 }
 const APPROACH = approachOf({
   addresses: { prefer: [{ network: 'a' }, { cidr: '10.0.0.0/8' }], otherwise: 'any', podNetwork: 'never' },
   connection: { ...USUAL_CONNECTION, linux: { ...USUAL_CONNECTION.linux, via: 'port_forward' } },
-  variables: [{ label: 'app', variable: 'ansible_user' }],
+  variables: [
+    { label: 'app', variable: 'ansible_user' },
+    { annotation: 'app', variable: 'ansible_port' },
+  ],
 })
 /** A view that makes use of all that a VM says. */
 const CURIOUS: View = {
@@ -26,7 +29,10 @@ const CURIOUS: View = {
       ...GROUPS,
       rules: [
         ruleOf('os_text', 'kubevirt_os.name'),
-        ruleOf('texts', 'kubevirt_labels.map(k, kubevirt_labels[k]) + [kubevirt_node, kubevirt_status]'),
+        ruleOf(
+          'texts',
+          'kubevirt_labels.map(k, kubevirt_labels[k]) + [kubevirt_node, kubevirt_status, kubevirt_annotations.app]',
+        ),
         ruleOf('odd', 'kubevirt_addresses[0].network == kubevirt_labels.app'),
       ],
     },
@@ -106,7 +112,13 @@ test('whatever a VM holds, each document is JSON with names of the fixed alphabe
 
 test('half of a character that a cut left behind is replaced, or Python could not write what it read', () => {
   const [body] = documents([
-    guest('a', { seen: { node: `${'x'.repeat(255)}\ud83d`, labels: { 'k\ud83d': 'v', app: '\ude00' } } }),
+    guest('a', {
+      seen: {
+        node: `${'x'.repeat(255)}\ud83d`,
+        labels: { 'k\ud83d': 'v', app: '\ude00' },
+        annotations: { app: 'x\ud83d' },
+      },
+    }),
   ])
   const vars = body?._meta.hostvars['a.shop.prod-1']
   expect(JSON.stringify(vars)).not.toMatch(/\\ud/)
