@@ -3,6 +3,7 @@ import { checkController } from './check/controller.ts'
 import type { Finding } from './check/finding.ts'
 import { checkHub } from './check/hub.ts'
 import { checkLog, checkTokens } from './check/own.ts'
+import { checkSealingKeys } from './check/sealing-key.ts'
 import { Roll } from './check/roll.ts'
 import type { Config } from './config/index.ts'
 
@@ -20,6 +21,7 @@ export async function* check(options: CheckOptions): AsyncIterable<Finding> {
   const { config, signal } = options
   yield* checkLog(options)
   yield* checkTokens(options)
+  yield* checkSealingKeys(config)
   const round = { roll: new Roll(), signal, services: config.watch.services }
   for (const cluster of config.clusters) yield* checkCluster(cluster, round)
   for (const hub of config.hubs) yield* checkHub(hub, round)

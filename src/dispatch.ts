@@ -16,6 +16,7 @@ import { Fault, messageOf } from './errors.ts'
 import type { Check } from './http/index.ts'
 import { type Approach, waysTo } from './inventory/index.ts'
 import type { RoleParts, Surroundings } from './role.ts'
+import { vaultOf } from './sealing-keys.ts'
 import { approachesIn } from './views.ts'
 import { watchToken } from './token-watch.ts'
 import { pause } from './waiting.ts'
@@ -27,6 +28,7 @@ export class DispatchRole {
   readonly #controller: Controller
   /** How the inventory of the controller may reach a guest. */
   #approaches: readonly Approach[]
+  #sealingKeys: readonly string[]
   #trouble = ''
 
   /** Throws a Fault when the settings can not be used; sends nothing yet. */
@@ -35,11 +37,13 @@ export class DispatchRole {
     this.#settings = settings
     this.#controller = connectController(settings, parts.env)
     this.#approaches = approachesIn(parts.config)
+    this.#sealingKeys = parts.config.secrets.sealing_keys
   }
 
-  /** Takes over what of another configuration counts at once: by which ways views lead to guests. */
+  /** Takes over what of another configuration counts at once: by which ways views lead to guests, and what opens secrets. */
   reconfigure(config: Config): void {
     this.#approaches = approachesIn(config)
+    this.#sealingKeys = config.secrets.sealing_keys
   }
 
   /** Works until the signal aborts; rejects only when the log is lost. */
@@ -63,6 +67,7 @@ export class DispatchRole {
       verbs: verbPolicies(config),
       caps: capsOf(config),
       keepRuns: config.dispatch.keep_runs,
+      vault: vaultOf(() => this.#sealingKeys),
       patience: { ...PATIENCE, quiet: settings.quiet_period_seconds * 1000 },
       onlooking: onlookingOf(config),
       waysTo: record => waysTo(record, this.#approaches),

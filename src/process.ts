@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
 import { messageOf } from './errors.ts'
+import { hiddenAnswer } from './cli/hidden-answer.ts'
 import { runProgram } from './cli/program.ts'
 
 /** The only file that knows the process: its arguments, its environment, its signals and its end. */
@@ -43,6 +44,18 @@ try {
           .question(`${question} [y/N] `, { signal: closing.signal })
           .finally(() => lines.close())
         return /^y(es)?$/i.test(answer.trim())
+      },
+      askHidden: async question => {
+        if (!interactive) return null
+        return hiddenAnswer(question, { input: process.stdin, output: process.stderr, signal: closing.signal })
+      },
+      input: async most => {
+        let text = ''
+        for await (const chunk of process.stdin.setEncoding('utf8')) {
+          text += String(chunk)
+          if (text.length > most) break
+        }
+        return text
       },
     },
   })

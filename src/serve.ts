@@ -19,6 +19,7 @@ import type { EventStream, Stored } from './log/index.ts'
 import { DAY_MS } from './open-log.ts'
 import { openHistory } from './past-results.ts'
 import type { RoleParts } from './role.ts'
+import { vaultOf } from './sealing-keys.ts'
 import { VERSION } from './version.ts'
 import { viewWarnings } from './view-warning.ts'
 
@@ -28,7 +29,7 @@ export interface ServeRole extends AsyncDisposable {
   readonly url: string
   /** What keeps its views up with the log. */
   readonly tasks: readonly Promise<void>[]
-  /** Takes over what of another configuration counts at once: views, networks and tokens. Rejects when it can not, and is then as it was. */
+  /** Takes over what of another configuration counts at once: views, networks, tokens and sealing keys. Rejects when it can not, and is then as it was. */
   readonly reconfigure: (config: Config) => Promise<void>
 }
 
@@ -51,6 +52,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const current = stack.use(new CurrentInventory(config, around))
   const history = stack.use(openHistory(config, logger))
   let authenticate = authenticatorOf(config, parts)
+  let sealingKeys = config.secrets.sealing_keys
   const policy: Policy | null = config.controller === undefined ? null : onboardPolicy(config)
   const app = buildApp({
     log,
@@ -67,6 +69,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
       return explain(record, { host, fleet, ledger, policy, staleness, rival: named, profile }, now())
     },
     verbs: verbPolicies(config),
+    vault: vaultOf(() => sealingKeys),
     parseSelector,
     history,
     consumers,
@@ -103,6 +106,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const reconfigure = async (next: Config): Promise<void> => {
     await current.become(next)
     authenticate = authenticatorOf(next, parts)
+    sealingKeys = next.secrets.sealing_keys
   }
   return { url, tasks, reconfigure, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }

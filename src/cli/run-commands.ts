@@ -4,6 +4,7 @@ import type { ProgramContext } from './context.ts'
 import { EXIT, type SetCode } from './exit.ts'
 import { exportHistory, historyOf, type Which } from './history.ts'
 import { cancelRun, listRuns, showRun, startRun } from './run.ts'
+import { secretsOf, type SecretsSaid, sourcesOf } from './secrets.ts'
 import type { Selection } from './selection.ts'
 import { variablesOf, type VariablesSaid } from './variables.ts'
 
@@ -20,6 +21,8 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
     .option('--namespace <name>', 'the VMs of a namespace', '')
     .option('--var <name=value>', 'a variable of the job; JSON is taken as such, again for more', collected, [])
     .option('--vars-file <file>', 'variables of the job, as YAML or JSON', '')
+    .option('--secret <name>', 'a variable that nobody may read: it is asked for, again for more', collected, [])
+    .option('--secret-file <name=file>', 'the same from a file; - is the standard input', collected, [])
     .option('--check', 'a dry run: the job looks at what it would change, and changes nothing')
     .option('--preview', 'show on whom it would launch now and why not on others, and start nothing')
     .option('--reason <text>', 'why; it is recorded', '')
@@ -32,7 +35,8 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
         verb: string,
         options: Asking &
           Selection &
-          VariablesSaid & {
+          VariablesSaid &
+          SecretsSaid & {
             reason: string
             key: string
             check?: boolean
@@ -46,8 +50,17 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
         const { limit, view, profile, selector, cluster, namespace } = options
         if ([limit, view, profile, selector, cluster, namespace].every(said => said === ''))
           command.error('error: give --limit, or --view, --profile, --selector, --cluster, --namespace')
+        const sources = sourcesOf(options)
         const { preview = false, yes = false, json = false, check = false } = options
-        const settings = { ...options, preview, yes, json, check, variables: variablesOf(options) }
+        const settings = {
+          ...options,
+          preview,
+          yes,
+          json,
+          check,
+          variables: variablesOf(options),
+          secrets: () => secretsOf(sources, terminal),
+        }
         const ok = await startRun(connect(options, context), verb, settings, terminal, signal)
         if (!ok) setCode(EXIT.runNotOk)
       },

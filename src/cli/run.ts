@@ -17,9 +17,13 @@ export interface RunOptions extends Selection {
   /** A dry run. */
   readonly check: boolean
   readonly variables: Readonly<Record<string, unknown>>
+  /** Asked for when it is sure that it starts. */
+  readonly secrets: () => Promise<Readonly<Record<string, string>>>
 }
 
-interface Shown extends Run {
+interface Shown extends Omit<Run, 'secrets'> {
+  /** Names. */
+  readonly secrets?: readonly string[]
   readonly results: readonly HostResult[]
   readonly progress?: Course | null
 }
@@ -56,11 +60,12 @@ export async function startRun(
     if (!(await terminal.ask('start it?')))
       throw new Fault('declined', 'nothing was started', { hint: 'say yes, or give --yes in a script' })
   }
+  const secrets = await options.secrets()
   let ok = true
   for (const [index, hosts] of groups.entries()) {
     // A key is one wish: each part of a large one has its own, which is the same when it is repeated.
     const key = options.key === '' || groups.length === 1 ? options.key : `${options.key}/${index + 1}`
-    if (!(await startOne(api, { verb, hosts, key }, options, terminal, signal))) ok = false
+    if (!(await startOne(api, { verb, hosts, key, secrets }, options, terminal, signal))) ok = false
   }
   return ok
 }
@@ -96,16 +101,17 @@ function chunks<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
 
 async function startOne(
   api: Api,
-  wish: { verb: string; hosts: readonly string[]; key: string },
+  wish: { verb: string; hosts: readonly string[]; key: string; secrets: Readonly<Record<string, string>> },
   options: RunOptions,
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const { verb, hosts, key } = wish
+  const { verb, hosts, key, secrets } = wish
   const headers: Record<string, string> = key === '' ? {} : { 'idempotency-key': key }
   const { reason, check, variables } = options
   const has = Object.keys(variables).length > 0
-  const body = { verb, hosts, reason, ...(has ? { variables } : {}), ...(check ? { check } : {}) }
+  const hides = Object.keys(secrets).length > 0 ? { secrets } : {}
+  const body = { verb, hosts, reason, ...(has ? { variables } : {}), ...hides, ...(check ? { check } : {}) }
   const { id } = (await api.post('/api/v1/runs', body, headers)) as { id: string }
   if (!options.wait) {
     terminal.out(options.json ? JSON.stringify({ id }) : id)
@@ -167,7 +173,8 @@ export function renderRun(run: Shown, terminal: Terminal): string {
   const message = run.message === '' ? '' : `\n${run.message}`
   const rows = run.results.map(result => [result.host, result.outcome, result.detail])
   const variables = run.variables === undefined ? '' : `\nvariables ${JSON.stringify(run.variables)}`
-  return `${head}${reason}${job}${variables}${message}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
+  const secrets = run.secrets === undefined ? '' : `\nsecrets ${run.secrets.join(', ')}`
+  return `${head}${reason}${job}${variables}${secrets}${message}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
 }
 
 /** The latest runs, newest first. */

@@ -9,6 +9,10 @@ export interface Terminal {
   readonly interactive: boolean
   /** Asks a yes-or-no question; false when nobody can answer. */
   readonly ask: (question: string) => Promise<boolean>
+  /** Asks for what nobody may see; null, or left out, when nobody can answer. */
+  readonly askHidden?: (question: string) => Promise<string | null>
+  /** The standard input as text; of one that is longer than `most` a little more than that. Left out where there is none. */
+  readonly input?: (most: number) => Promise<string>
 }
 
 type Style = 'green' | 'red' | 'yellow' | 'dim' | 'bold' | 'cyan'

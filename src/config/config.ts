@@ -13,6 +13,8 @@ export interface Config {
   /** By name. These two are always there, any other when it was named. */
   readonly verbs: { readonly onboard: VerbConfig; readonly patch: VerbConfig; readonly [name: string]: VerbConfig }
   readonly dispatch: DispatchConfig
+  /** Files; the first key seals, all of them open. */
+  readonly secrets: { readonly sealing_keys: readonly string[] }
   readonly telemetry: { readonly log_level: 'debug' | 'info' | 'warn' | 'error' }
 }
 

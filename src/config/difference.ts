@@ -10,7 +10,14 @@ export interface ConfigDifference {
 }
 
 /** What a running bridge takes over, by what the paths begin with. */
-const RELOADED = ['inventory.views', 'inventory.networks', 'inventory.label_groups', 'http.tokens', 'profiles']
+const RELOADED = [
+  'inventory.views',
+  'inventory.networks',
+  'inventory.label_groups',
+  'http.tokens',
+  'profiles',
+  'secrets',
+]
 
 /**
  * What another configuration changes. Of a list of named things each is named (`inventory.views.prod-web`), other values by their key. No
@@ -29,6 +36,7 @@ export function reloaded(running: Config, next: Config): Config {
   return {
     ...running,
     profiles: next.profiles,
+    secrets: next.secrets,
     http: { ...running.http, tokens: next.http.tokens },
     inventory: { ...running.inventory, views, networks, label_groups },
   }

@@ -145,6 +145,13 @@ export const CONFIG_SCHEMA = {
         per_seconds: amount(3600, 'The window.', 1),
       }),
     }),
+    secrets: object('Secrets that people give a run (docs/day2.md).', {
+      sealing_keys: list(
+        'Files with 32 random bytes in base64 each. The first seals what passes the log, all of them open it: so a key is changed. Without one no run is given a secret.',
+        10,
+        { type: 'string', minLength: 1 },
+      ),
+    }),
     telemetry: object('What virtbridge tells of itself.', {
       log_level: choice(['debug', 'info', 'warn', 'error'], 'info', 'The least severe line that is written.'),
     }),

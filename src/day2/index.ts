@@ -15,7 +15,14 @@ export {
 export { followLedger, Ledger, type LedgerView, loadLedger } from './ledger.ts'
 export { type Needs, type Policy, plan, type VerbPolicy, whyNotNow, whyNotOnboard } from './plan.ts'
 export type * from './command.ts'
-export { MAX_VARIABLES, MAX_VARIABLES_BYTES, type Variables, variablesDigest, variablesFault } from './variables.ts'
+export {
+  MAX_VARIABLES,
+  MAX_VARIABLES_BYTES,
+  type Variables,
+  variablesDigest,
+  variablesFault,
+  nameFault,
+} from './variables.ts'
 export * from './run.ts'
 export { KEY_SIZE, type Sealed, type SealingKey, sealingKey } from './sealed.ts'
 export { MAX_SECRETS, MAX_SECRET_BYTES, type SealedSecrets, type Secrets, secretsFault } from './secrets.ts'

@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Explanation, HistoryView, LedgerView, Verb, VerbPolicy } from '../day2/index.ts'
+import type { Explanation, HistoryView, LedgerView, Vault, Verb, VerbPolicy } from '../day2/index.ts'
 import type { Requirement } from '../cluster/label.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { InventoryCache } from '../inventory/index.ts'
@@ -23,6 +23,8 @@ export interface AppParts {
   readonly explain: (host: string, record: VmRecord, told: (host: string) => boolean) => Explanation
   /** What may be done to VMs, by verb. */
   readonly verbs: ReadonlyMap<Verb, VerbPolicy>
+  /** Seals what nobody may read; left out: nothing is. */
+  readonly vault?: Vault
   /** A label selector, as people write it. Throws an Error that says what of it can not be read. Without it none can. */
   readonly parseSelector?: (selector: string) => readonly Requirement[]
   /** What was done, for questions; without it there are none. */

@@ -36,6 +36,7 @@ export const TITLES: Readonly<Record<string, string>> = {
   nobody: 'This is nobody',
   too_many_hosts: 'Too many hosts',
   bad_variables: 'The variables can not be taken',
+  no_sealing_key: 'Secrets can not be taken here',
   too_many_requests: 'Too many requests',
   large_header: 'The headers are too large',
   internal: 'A fault of virtbridge',

@@ -125,6 +125,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
       left_out: listOf(open({ host: STRING, reason: STRING })),
       results: listOf(open({ host: STRING, outcome: STRING, detail: STRING })),
       variables: { type: 'object', description: 'What its job gets; of a run that has ended up to 4 KB' },
+      secrets: { ...STRINGS, description: 'Names of the variables that nobody may read' },
       check: { ...FLAG, description: 'A dry run' },
       selection: { type: 'object', description: 'How its hosts were said, when not by name' },
       progress: {

@@ -15,13 +15,20 @@ export interface Running extends AsyncDisposable {
   readonly done: Promise<number>
 }
 
+/** What a person types where nobody may see it, and what the standard input has. */
+export interface Typed {
+  readonly hidden?: readonly string[]
+  readonly input?: string
+}
+
 /** Runs a command line to its end. `yes` is what is answered when it asks. */
 export async function virtbridge(
   args: readonly string[],
   env: Record<string, string> = {},
   yes = false,
+  typed: Typed = {},
 ): Promise<Outcome> {
-  const running = start(args, env, yes)
+  const running = start(args, env, yes, false, typed)
   const code = await running.done
   return { code, out: running.lines.join('\n'), err: running.errors.join('\n') }
 }
@@ -32,7 +39,9 @@ export function start(
   env: Record<string, string> = {},
   yes = false,
   interactive = false,
+  typed: Typed = {},
 ): Running {
+  const hidden = [...(typed.hidden ?? [])]
   const [lines, errors, stop] = [[] as string[], [] as string[], new AbortController()]
   const done = runProgram(args, {
     env,
@@ -45,6 +54,8 @@ export function start(
       colours: false,
       interactive,
       ask: () => Promise.resolve(yes),
+      askHidden: () => Promise.resolve(hidden.shift() ?? null),
+      input: () => Promise.resolve(typed.input ?? ''),
     },
   })
   done.catch(() => undefined)

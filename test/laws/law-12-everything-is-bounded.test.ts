@@ -116,6 +116,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['day2/variables', 'MAX_VARIABLES_UNDER_WAY_BYTES', 67_108_864, 'day2/commands', 'all runs under way may have'],
   ['day2/secrets', 'MAX_SECRETS', 16, 'day2/sealed', 'the reason tells the name alone'],
   ['day2/secrets', 'MAX_SECRET_BYTES', 4_096, 'day2/sealed', 'the reason tells the name alone'],
+  ['sealing-keys', 'MAX_KEY_FILE', 4_096, 'service/sealing-keys', 'that is larger than 4,096 bytes'],
   ['day2/sealed', 'MAX_SEALED_BYTES', 6_144, 'day2/sealed', 'that are longer than sealed ones can be are refused'],
   // What is told, and to how many.
   ['inventory/inventory', 'MAX_LABEL_GROUPS', 2_000, 'inventory/inventory', 'makes 2,000 groups and no more'],

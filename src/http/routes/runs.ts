@@ -3,15 +3,21 @@ import type { FastifyInstance } from 'fastify'
 import { v5 as uuid5 } from 'uuid'
 import {
   type LedgerView,
+  MAX_SECRETS,
   MAX_VARIABLES,
   type Run,
   type RunCommand,
+  type SealedSecrets,
+  type Secrets,
+  secretsFault,
   type Selection,
   type Variables,
   variablesDigest,
   variablesFault,
+  Vault,
   type VerbPolicy,
 } from '../../day2/index.ts'
+import { Fault } from '../../errors.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
@@ -32,7 +38,7 @@ const START: Description = {
     202: json('The wish is on record', closed({ id: ID, verb: ID, hosts: listOf(ID) }), { location: 'The run' }),
   },
   problems: {
-    409: ['no_controller', 'other_driver', 'ledger_lost', 'key_used'],
+    409: ['no_controller', 'other_driver', 'ledger_lost', 'key_used', 'no_sealing_key'],
     404: WHOM_PROBLEMS[404],
     422: ['unknown_verb', 'bad_variables', ...WHOM_PROBLEMS[422]],
   },
@@ -61,6 +67,12 @@ const WISH = closed(
       description:
         'What the job gets as extra_vars: at most 1,000,000 bytes as JSON; no secret, no template expression, none of the names that decide who is reached',
     },
+    secrets: {
+      type: 'object',
+      maxProperties: MAX_SECRETS,
+      description:
+        'More of them, as texts of at most 4,096 bytes: answers to questions of type Password in the survey of the template. They are sealed at once; nobody is told them',
+    },
     check: { type: 'boolean', description: 'A dry run (job type Check): the template must prompt for the job type' },
   },
   ['verb'],
@@ -81,6 +93,7 @@ interface Wish extends Whom {
   readonly verb: string
   readonly reason: string
   readonly variables?: Variables
+  readonly secrets?: Secrets
   readonly check?: boolean
 }
 
@@ -90,6 +103,7 @@ interface Asked {
   readonly hosts: readonly string[]
   readonly selection?: Selection
   readonly variables: Variables
+  readonly secrets: Secrets
   readonly check: boolean
 }
 
@@ -99,19 +113,20 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
   const wish = { schema: { querystring, body: WISH, headers: HEADERS }, config: { api: START } }
   app.post<{ Body: Wish }>('/api/v1/runs', wish, async (request, reply) => {
     const caller = requireRight(request, 'run')
-    const { reason, variables = {}, check = false } = request.body
+    const { reason, variables = {}, secrets = {}, check = false } = request.body
     const { verb, driver } = verbOf(parts, request.body.verb)
     const { hosts, selection } = whomOf(parts, request.body, caller.scope)
     request.told = { hosts: hosts.length }
     refuseImpossible(parts, { verb, driver, hosts }, caller.scope)
-    refuseVariables(variables)
+    refuseVariables(variables, secrets)
     const key = request.headers['idempotency-key']?.toString() ?? ''
     const id = key === '' ? parts.newId() : uuid5(JSON.stringify([caller.name, key]), KEYS)
     const said = selection === undefined ? {} : { selection }
-    refuseOtherWish(parts.ledger.runs.get(id), { verb, hosts, variables, check, ...said })
+    refuseOtherWish(parts, id, { verb, hosts, variables, secrets, check, ...said })
     const has = Object.keys(variables).length > 0
+    const sealed = sealedFor(parts, id, secrets)
     const command: RunCommand = {
-      schema: has || check ? 2 : 1,
+      schema: sealed !== null ? 3 : has || check ? 2 : 1,
       kind: 'run',
       id,
       verb,
@@ -120,6 +135,7 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
       reason,
       at: parts.now(),
       ...(has ? { variables } : {}),
+      ...(sealed === null ? {} : { secrets: sealed }),
       ...(check ? { check } : {}),
       ...said,
     }
@@ -136,7 +152,7 @@ export function runRoutes(app: FastifyInstance, parts: AppParts): void {
   app.get<{ Params: { id: string } }>('/api/v1/runs/:id', one, request => {
     const { scope } = requireRight(request, 'read')
     const run = runFor(parts, request.params.id, scope)
-    return { ...run, results: parts.ledger.results(run.id), progress: progressOf(parts.ledger, run.id) }
+    return { ...shownRun(run), results: parts.ledger.results(run.id), progress: progressOf(parts.ledger, run.id) }
   })
 }
 
@@ -165,7 +181,8 @@ function seesRun(scope: Scope, { hosts, left_out }: Run): boolean {
 }
 
 /** The same key is the same wish: another one must not be answered with a run that does something else. */
-function refuseOtherWish(run: Run | undefined, wish: Asked): void {
+function refuseOtherWish({ ledger, vault }: AppParts, id: string, wish: Asked): void {
+  const run = ledger.runs.get(id)
   if (run === undefined) return
   const asked = new Set([...run.hosts, ...run.left_out].map(host => host.host))
   // Whom a view or a label means may have changed since: what was said is the same.
@@ -174,7 +191,8 @@ function refuseOtherWish(run: Run | undefined, wish: Asked): void {
       ? asked.size === wish.hosts.length && wish.hosts.every(host => asked.has(host))
       : isDeepStrictEqual(run.selection, wish.selection)
   const same = run.verb === wish.verb && (run.variables_digest ?? '') === variablesDigest(wish.variables)
-  if (forSame && same && (run.check === true) === wish.check) return
+  const hidesSame = withKeys(() => (vault ?? new Vault()).areSame(id, run.secrets ?? {}, wish.secrets))
+  if (forSame && same && hidesSame && (run.check === true) === wish.check) return
   throw new Problem(409, 'key_used', `this idempotency key was used for run ${run.id}, which is another one`, {
     hint: 'use a key of its own for each wish',
     more: { run: run.id },
@@ -182,12 +200,32 @@ function refuseOtherWish(run: Run | undefined, wish: Asked): void {
 }
 
 /** Throws a Problem that names variables, and no value. */
-function refuseVariables(variables: Variables): void {
-  const fault = variablesFault(variables)
+function refuseVariables(variables: Variables, secrets: Secrets): void {
+  const fault = variablesFault(variables) || secretsFault(secrets, variables)
   if (fault === '') return
   throw new Problem(422, 'bad_variables', fault, {
-    hint: 'nothing was started; what every run of a template needs is better kept in the template or a profile, a secret in a credential',
+    hint: 'nothing was started; what every run of a template needs is better kept in the template or a profile, a secret in a credential, and one of a single run among its secrets',
   })
+}
+
+/** The secrets as the log may have them; null for none. Throws a Problem when there is nothing to seal them with. */
+function sealedFor({ vault = new Vault() }: AppParts, id: string, secrets: Secrets): SealedSecrets | null {
+  return Object.keys(secrets).length === 0 ? null : withKeys(() => vault.seal(id, secrets))
+}
+
+/** What comes of it; a key that is not there, or can not be read, is a Problem. */
+function withKeys<T>(use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    throw new Problem(409, 'no_sealing_key', error.message, { hint: `nothing was started; ${error.hint}` })
+  }
+}
+
+/** A run as its readers get it: of its secrets the names. */
+function shownRun({ secrets, ...run }: Run): object {
+  return secrets === undefined ? run : { ...run, secrets: Object.keys(secrets) }
 }
 
 /** Throws a Problem when nothing can come of the wish. A VM that may not be known of is as one that is not there. */
