@@ -89,6 +89,18 @@ describe('of verbs that a rulebook launches it tells', () => {
     ])
   })
 
+  test('nothing of off-boarding, when the inventory of stopped VMs is updated before each job; else that it is not', async () => {
+    const offboard = { ...BESIDE, verbs: { offboard: { driver: 'eda' } } }
+    const updated = await checked(objects => {
+      for (const source of objects.inventory_sources)
+        if (source.name === 'virtbridge beside guests') source.update_on_launch = true
+    }, offboard)
+    expect(wrong(updated)).toEqual([])
+    expect(wrong(await checked(() => {}, offboard))).toEqual([
+      expect.stringMatching(/\(offboard\): its inventory "virtbridge beside guests" is not updated before a job/),
+    ])
+  })
+
   test('that its source keeps what is gone', async () => {
     const findings = await checked(objects => {
       onTheirs(objects)
