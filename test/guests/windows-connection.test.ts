@@ -132,6 +132,59 @@ describe.each(['psrp', 'winrm'] as const)('by %s', type => {
   })
 })
 
+describe('a guest that goes', () => {
+  const update = { id: 'a1', title: 'Cumulative (KB1)', kb: ['KB1'], categories: ['Security Updates'], reboot: true }
+
+  test.each<[type: 'psrp' | 'winrm', others: readonly string[]]>([
+    ['psrp', [linux]],
+    ['winrm', []],
+  ])('while it is patched fails alone, and the next run patches it, by %s', async (type, others) => {
+    await is(windows, { updates: [update], dies: true })
+    const limit = [windows, ...others]
+    const gone = await play(windows, { type }, { limit, count: limit.length }, 'patch')
+    expect(gone.result).toMatchObject({
+      [windows]: {
+        outcome: 'failed',
+        message: expect.stringContaining('did not tell what became of its updates') as string,
+        reboot: 'unknown',
+      },
+      ...Object.fromEntries(others.map(other => [other, { outcome: 'ok' }])),
+    })
+    expect(gone.result[windows]).not.toHaveProperty('packages')
+    await answersByWinrm(stage, stage.guest(windows))
+    await is(windows, { updates: [update] })
+    const again = await play(windows, { type }, {}, 'patch')
+    expect(again.result[windows]).toMatchObject({ outcome: 'ok', packages_count: 1, reboot: 'needed' })
+  })
+
+  test('to reboot and does not come back fails, and says so', async () => {
+    await is(windows, { lost: true })
+    const vars = { reboot_policy: 'always', reboot_timeout: 3 }
+    const gone = await away({ vars }, 'reboot')
+    const message = expect.stringMatching(/not back from its reboot in time \(reboot_timeout, 3 s\)/) as string
+    expect(gone.result[windows]).toMatchObject({ outcome: 'failed', message, reboot: 'unknown' })
+  })
+
+  test('to reboot after its updates and does not come back fails, and tells them', async () => {
+    await is(windows, { updates: [update], lost: true })
+    const vars = { patch_reboot: 'if_required', patch_reboot_timeout: 3 }
+    const gone = await away({ vars }, 'patch')
+    const message = expect.stringMatching(/did not come back in time \(patch_reboot_timeout, 3 s\)/) as string
+    expect(gone.result[windows]).toMatchObject({ outcome: 'failed', message, packages_count: 1, reboot: 'unknown' })
+  })
+
+  /** A play on a guest whose service does not answer after its next boot, but does after the one that follows the play. */
+  async function away(asked: Asked, verb: string): Promise<Played> {
+    try {
+      return await play(windows, {}, asked, verb)
+    } finally {
+      await rm(join(stage.guest(windows).root, 'var/lib/winrm-off'), { force: true })
+      await stage.inside(windows, 'kill -TERM 1')
+      await answersByWinrm(stage, stage.guest(windows))
+    }
+  }
+})
+
 function authority(host: string): string {
   return authorityOf(folder.path, stage.guest(host))
 }

@@ -1,7 +1,8 @@
-import { chmod, cp, readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Asked, faultOf, type Played, Stage } from './stage.ts'
+import { type Asked, faultOf, HOSTILE, type Played, Stage } from './stage.ts'
+import { playPowerShell } from './windows-service.ts'
 
 const host = 'win-1.shop.prod-1'
 const uuid = '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b'
@@ -22,8 +23,7 @@ let root: string
 beforeAll(async () => {
   stage = await Stage.set({ [host]: uuid })
   root = stage.guest(host).root
-  await cp(join(import.meta.dirname, 'stand-ins/powershell.py'), join(root, 'usr/local/bin/PowerShell'))
-  await chmod(join(root, 'usr/local/bin/PowerShell'), 0o755)
+  await playPowerShell(stage.guest(host))
   await windows({ updates })
 })
 afterAll(() => stage[Symbol.asyncDispose]())
@@ -128,7 +128,8 @@ describe('reboot', () => {
     const ended = await play('reboot', { vars: { reboot_timeout: 3, reboot_settle: 0 } })
     expect(ended.result[host]).toMatchObject({
       outcome: 'failed',
-      message: expect.stringMatching(/timed out/i) as string,
+      message: expect.stringMatching(/or did not go down.*timed out/i) as string,
+      reboot: 'unknown',
     })
   })
 })
@@ -163,6 +164,52 @@ test('configure sets the name and what runs, leaves out what is for Linux, and t
   expect(faultOf(first)).toBe('')
   expect(await state()).toMatchObject({ name: 'web-7', services: { W3SVC: 'started', Spooler: 'stopped' } })
   const again = await play('configure', { vars })
+  expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
+})
+
+describe('a play for one thing', () => {
+  test('hostname sets the name, without a domain, and the second time changes nothing', async () => {
+    const vars = { hostname_name: 'web-9.example.com' }
+    const first = await play('hostname', { vars })
+    expect(faultOf(first)).toBe('')
+    expect(await state()).toMatchObject({ name: 'web-9' })
+    expect((await play('hostname', { vars })).recap[host]).toMatchObject({ changed: 0, failed: 0 })
+  })
+
+  test('services starts and stops, and the second time changes nothing', async () => {
+    await windows({ services: { W3SVC: 'stopped', Spooler: 'started' } })
+    const vars = { services_enabled: ['W3SVC'], services_disabled: ['Spooler', 'no-such-service'] }
+    const first = await play('services', { vars })
+    expect(faultOf(first)).toBe('')
+    expect(await state()).toMatchObject({ services: { W3SVC: 'started', Spooler: 'stopped' } })
+    expect((await play('services', { vars })).recap[host]).toMatchObject({ changed: 0, failed: 0 })
+  })
+
+  test('services fails a service that is not there, and names it', async () => {
+    const ended = await play('services', { vars: { services_enabled: ['no-such-service'] } })
+    const message = expect.stringContaining('no-such-service') as string
+    expect(ended.result[host]).toMatchObject({ outcome: 'failed', message })
+  })
+
+  test('of Linux alone is refused before anything is changed', async () => {
+    const ended = await play('packages', { vars: { packages_present: ['tree'] } })
+    const message = 'packages knows Linux, and this guest is Windows. Nothing was changed.'
+    expect(ended.result[host]).toMatchObject({ outcome: 'failed', message })
+    expect(await modules()).toEqual(['win_powershell', 'setup'])
+  })
+})
+
+test('onboard configures, leaves word of who the guest is, and the second time changes nothing', async () => {
+  await windows({ services: { W3SVC: 'stopped' } })
+  const vars = { hostname_name: 'web-7.example.com', services_enabled: ['W3SVC'], motd_text: 'for Linux' }
+  const tried = await play('onboard', { vars, check: true })
+  expect(tried.recap[host]).toMatchObject({ changed: 3, failed: 0 })
+  expect(await state()).toMatchObject({ name: 'WIN', guest: '' })
+  const first = await play('onboard', { vars })
+  expect(faultOf(first)).toBe('')
+  const { guest } = (await state()) as { guest: string }
+  expect(JSON.parse(guest)).toMatchObject({ host, name: HOSTILE, state: 'in_use' })
+  const again = await play('onboard', { vars })
   expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
 })
 

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
 """Plays PowerShell of a Windows that is reached by SSH: takes Ansible's encoded command and its manifest, sees which module is meant with which
 arguments, writes that down, and answers with what Windows would. Runs no PowerShell: scripts are known by what is in them."""
-import base64, json, os, re, subprocess, sys
+import base64, json, os, re, signal, subprocess, sys, time
 
 STATE, CALLS = "/var/lib/windows.json", "/var/log/windows-calls.jsonl"
-WINDOWS = {"uuid": "", "free_mb": 20000, "updates": [], "installed": [], "pending": False, "services": {"WinRM": "started"}, "name": "WIN", "ports": [5986]}
+WINDOWS = {"uuid": "", "free_mb": 20000, "updates": [], "installed": [], "pending": False, "services": {"WinRM": "started"}, "name": "WIN", "ports": [5986], "guest": ""}
 
 
 def boot():
@@ -62,6 +62,9 @@ def updates(arguments, check):
         return {"changed": False}
     asked = state["asked"]
     offered, reasons = found(asked)
+    if state.get("dies") and asked.get("state", "installed") == "installed":
+        os.kill(1, signal.SIGTERM)
+        time.sleep(60)
     chosen = [update for update in offered if update["id"] not in reasons]
     told = [{"task": "search_result", "result": {"updates": offered, "filtered": [{"id": each, "reasons": why} for each, why in reasons.items()]}}]
     install = asked.get("state", "installed") == "installed" and chosen and not asked["check"]
@@ -81,7 +84,7 @@ def updates(arguments, check):
     return {"changed": False, "output": told}
 
 
-def script(arguments):
+def script(arguments, check):
     text = arguments["script"]
     if "Win32_ComputerSystemProduct" in text:
         return {"changed": True, "output": [state["uuid"]], "result": {}}
@@ -89,6 +92,12 @@ def script(arguments):
         return {"changed": False, "output": [], "result": state["free_mb"]}
     if "RebootPending" in text:
         return {"changed": False, "output": [], "result": state["pending"]}
+    if "guest.json" in text:
+        wanted = base64.b64decode(arguments["parameters"]["Content"]).decode()
+        changed = state["guest"] != wanted
+        if changed and not check:
+            state["guest"] = wanted
+        return {"changed": changed, "output": [], "result": {}}
     return {"failed": True, "msg": "a script that nobody taught this stand-in"}
 
 
@@ -96,7 +105,8 @@ def answer(module, arguments, check):
     if module == "setup":
         return {"ansible_facts": {"ansible_os_family": "Windows", "ansible_system": "Win32NT", "ansible_hostname": state["name"]}}
     if module == "win_powershell":
-        return {"skipped": True, "changed": False} if check else script(arguments)
+        skipped = check and "SupportsShouldProcess" not in arguments["script"]
+        return {"skipped": True, "changed": False} if skipped else script(arguments, check)
     if module == "win_updates":
         return updates(arguments, check)
     if module == "win_service_info":
@@ -141,6 +151,8 @@ if "LastBootUpTime" in command:
 if "shutdown.exe" in command and "/r" in command:
     note(reboot=True)
     json.dump(state, open(STATE, "w"))
+    if state.get("lost"):
+        open("/var/lib/winrm-off", "w").close()
     if not state.get("stuck"):
         subprocess.Popen(["sh", "-c", "sleep 0.5; kill -TERM 1"], start_new_session=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     end(json.dumps({"stdout": "", "stderr": "", "rc": 0}))
