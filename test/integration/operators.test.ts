@@ -63,7 +63,15 @@ beforeAll(async () => {
             { name: 'operators', token: { env: 'OPERATORS' }, can: ['read', 'run'] },
           ],
         },
-        controller: { url: controller.url, token: { env: 'OWN' }, poll_seconds: 0.1, quiet_period_seconds: 5 },
+        // As shipped: what needs the VM alone runs on an inventory of its own.
+        inventory: { views: [{ name: 'beside-guests', enabled: 'known' }] },
+        controller: {
+          url: controller.url,
+          token: { env: 'OWN' },
+          beside_inventory: 'virtbridge beside guests',
+          poll_seconds: 0.1,
+          quiet_period_seconds: 5,
+        },
         verbs: {
           onboard: { driver: 'off' },
           ...Object.fromEntries(['snapshot', 'precheck', 'reboot', 'verify', 'restore'].map(name => [name, {}])),
@@ -74,6 +82,7 @@ beforeAll(async () => {
     ),
   )
   controller.setOrigin('virtbridge', () => bridge.api.get('/api/v1/inventory'))
+  controller.setOrigin('virtbridge beside guests', () => bridge.api.get('/api/v1/inventory/beside-guests'))
   const launchable = async (host: string): Promise<boolean> =>
     ((await bridge.api.get(`/api/v1/explain/${host}`).catch(() => null)) as Explained | null)?.launch.possible === true
   for (const host of [web1, web2, db1]) await vi.waitUntil(() => launchable(host), SOON)
