@@ -25,6 +25,8 @@ export interface KubeObject {
 
 const LATER_MS = 300_000
 const LATER_STEP_MS = 500
+/** Its 409 says that a field is another's, which time does not change. */
+const APPLY = 'application/apply-patch+yaml'
 
 /**
  * The plainest client of a Kubernetes API that a test can act with, as somebody other than the bridge: it shares no code with
@@ -67,7 +69,8 @@ export class KubeClient implements AsyncDisposable {
   async expect<T = KubeObject>(method: string, path: string, options: KubeRequest = {}): Promise<T> {
     const deadline = performance.now() + LATER_MS
     let { status, body } = await this.request(method, path, options)
-    const isLater = (): boolean => status === 429 || (status === 409 && method === 'PATCH')
+    const isMerge = method === 'PATCH' && options.contentType !== APPLY
+    const isLater = (): boolean => status === 429 || (status === 409 && isMerge)
     while (isLater() && performance.now() < deadline) {
       await sleep(LATER_STEP_MS)
       ;({ status, body } = await this.request(method, path, options))
@@ -93,7 +96,7 @@ export class KubeClient implements AsyncDisposable {
   apply<T = KubeObject>(path: string, body: unknown, fieldManager = 'test'): Promise<T> {
     const separator = path.includes('?') ? '&' : '?'
     const query = `${separator}fieldManager=${fieldManager}&force=true`
-    return this.expect<T>('PATCH', `${path}${query}`, { body, contentType: 'application/apply-patch+yaml' })
+    return this.expect<T>('PATCH', `${path}${query}`, { body, contentType: APPLY })
   }
 
   delete(path: string): Promise<unknown> {
