@@ -35,7 +35,6 @@ beforeAll(async () => {
     [named]: winrm(ansible, folder.path, [DNS_NAME]),
   }
   stage = await Stage.set(uuids, undefined, { ansible, beside })
-  for (const host of [windows, named]) await answersByWinrm(stage, stage.guest(host))
 })
 afterAll(async () => {
   await stage[Symbol.asyncDispose]()
@@ -43,6 +42,7 @@ afterAll(async () => {
 })
 beforeEach(async () => {
   for (const host of [windows, named]) {
+    await answersByWinrm(stage, stage.guest(host))
     await is(host, {})
     await rm(join(stage.guest(host).root, 'var/log/winrm-calls.jsonl'), { force: true })
   }
@@ -173,13 +173,12 @@ describe('a guest that goes', () => {
     expect(gone.result[windows]).toMatchObject({ outcome: 'failed', message, packages_count: 1, reboot: 'unknown' })
   })
 
-  /** A play on a guest whose service does not answer after its next boot, but does after the one that follows the play. */
+  /** A play on a guest whose service does not start after its next boot until the play has ended. */
   async function away(asked: Asked, verb: string): Promise<Played> {
     try {
       return await play(windows, {}, asked, verb)
     } finally {
       await rm(join(stage.guest(windows).root, 'var/lib/winrm-off'), { force: true })
-      await stage.inside(windows, 'kill -TERM 1')
       await answersByWinrm(stage, stage.guest(windows))
     }
   }

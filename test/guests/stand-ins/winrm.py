@@ -2,9 +2,9 @@
 """Plays the WinRM service of a Windows over real HTTP or HTTPS, for one user with one password: shells that commands run in (winrm), and runspaces
 of PowerShell (psrp), whose messages psrpcore reads and writes. What is to run goes to the program that plays PowerShell in the guest.
 
-Wants the path of a JSON file: address, certificate, key, user, password, root. On the port of HTTP whatever is not encrypted is refused. Where a file
-/var/lib/winrm-off lies in the root it never answers."""
-import base64, http.server, json, os, ssl, subprocess, sys, threading, uuid
+Wants the path of a JSON file: address, certificate, key, user, password, root. On the port of HTTP whatever is not encrypted is refused. It starts when there is
+no file /var/lib/winrm-off in the root."""
+import base64, http.server, json, os, ssl, subprocess, sys, threading, time, uuid
 import xml.etree.ElementTree as ET
 from xml.sax.saxutils import escape
 
@@ -259,7 +259,9 @@ class Port(http.server.ThreadingHTTPServer):
         super().finish_request(request, address)
 
 
-if __name__ == "__main__" and not os.path.exists(HOW["root"] + "/var/lib/winrm-off"):
+if __name__ == "__main__":
+    while os.path.exists(HOW["root"] + "/var/lib/winrm-off"):
+        time.sleep(0.2)
     users = sys.argv[1] + ".users"
     with open(users, "w") as known:
         known.write(f":{HOW['user']}:{HOW['password']}\n")
