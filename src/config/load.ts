@@ -101,6 +101,7 @@ function absolute(config: Config, base: string): Config {
     ...rest,
     log: { ...config.log, path: at(config.log.path), ...(kafka === undefined ? {} : { kafka: kafkaAt(kafka) }) },
     http: { ...config.http, tokens: config.http.tokens.map(token => ({ ...token, token: secretAt(token.token) })) },
+    secrets: { sealing_keys: config.secrets.sealing_keys.map(at) },
     clusters: config.clusters.map(cluster => ({ ...cluster, kubeconfig: at(cluster.kubeconfig) })),
     hubs: config.hubs.map(hub => ({
       ...hub,

@@ -95,6 +95,7 @@ test('everything but the clusters has a default', () => {
       keep_runs: 1000,
       brake: { hosts: 50, per_seconds: 3600 },
     },
+    secrets: { sealing_keys: [] },
     telemetry: { log_level: 'info' },
   })
 })
@@ -107,6 +108,7 @@ http: {tokens: [{name: a, token: {file: secrets/a}}, {name: b, token: {env: B}}]
 clusters: [{name: a, kubeconfig: ../k}]
 hubs: [{name: h, kubeconfig: h, proxy: {url: "https://p", ca_file: p.pem}}]
 controller: {url: "https://aap", token: {file: ./t}, ca_file: c.pem}
+secrets: {sealing_keys: [a.key, /b.key]}
 `,
     '/etc/v/v.yaml',
   )
@@ -115,6 +117,7 @@ controller: {url: "https://aap", token: {file: ./t}, ca_file: c.pem}
   expect(config.clusters[0]?.kubeconfig).toBe('/etc/k')
   expect(config.hubs[0]).toMatchObject({ kubeconfig: '/etc/v/h', proxy: { ca_file: '/etc/v/p.pem' } })
   expect(config.controller).toMatchObject({ token: { file: '/etc/v/t' }, ca_file: '/etc/v/c.pem' })
+  expect(config.secrets.sealing_keys).toEqual(['/etc/v/a.key', '/b.key'])
 })
 
 test('a secret is read where it is named, anew each time; a fault names the place and never the value', async () => {

@@ -38,7 +38,7 @@ verbs: {patch: {driver: me}}
     'clusters.0.in_cluster: must be boolean | ',
     'clusters.0.name: is not well formed | a DNS label: lower-case letters, digits and dashes, at most 63',
     'controller.url: is missing | ',
-    'htpp: unknown key | known here: log, http, clusters, hubs, watch, inventory, profiles, controller, verbs, dispatch, telemetry',
+    'htpp: unknown key | known here: log, http, clusters, hubs, watch, inventory, profiles, controller, verbs, dispatch, secrets, telemetry',
     'http.listen: is not well formed | host:port, as 127.0.0.1:8080 or [::1]:8080',
     'http.tokens.0.can.0: is none of the choices | one of read, run, admin, notify',
     'log.path: must NOT have fewer than 1 characters | ',
