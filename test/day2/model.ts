@@ -8,7 +8,7 @@ import type { VmRecord } from '../../src/vm/index.ts'
 import { guest, hostOf } from './guest.ts'
 import { launchByHand } from './operator.ts'
 import { MortalProcess, type Spoiled } from './mortal-process.ts'
-import { LAUNCH, ONBOARD, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
+import { BESIDE, LAUNCH, ONBOARD, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
 
 /** VMs of a schedule. The last two were there before their cluster was adopted. */
 const VMS = 5
@@ -20,7 +20,7 @@ export type Step =
       readonly do: 'command'
       readonly vms: readonly number[]
       readonly again: boolean
-      readonly verb: 'patch' | 'reboot'
+      readonly verb: 'patch' | 'reboot' | 'restore'
       readonly check: boolean
       readonly note: string
     }
@@ -29,7 +29,7 @@ export type Step =
   | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' | 'job_type' }
   | { readonly do: 'widen' }
   | { readonly do: 'cancel' | 'watch'; readonly run: number }
-  | { readonly do: 'operator'; readonly vms: readonly number[] | 'all'; readonly template: 'patch' | 'onboard' }
+  | { readonly do: 'operator'; readonly vms: readonly number[] | 'all'; readonly template: keyof typeof BY_HAND }
   | { readonly do: 'crash'; readonly awaits: number }
   | { readonly do: 'source'; readonly broken: boolean }
   | { readonly do: 'cleanup' }
@@ -73,7 +73,7 @@ export const steps: Arbitrary<Step[]> = array(
         do: constant('command' as const),
         vms: array(nat(VMS), { minLength: 1, maxLength: 3 }),
         again: boolean(),
-        verb: constantFrom('patch' as const, 'reboot' as const),
+        verb: constantFrom('patch' as const, 'reboot' as const, 'restore' as const),
         check: boolean(),
         note: constantFrom('', 'a', 'b'),
       }),
@@ -119,7 +119,7 @@ export const steps: Arbitrary<Step[]> = array(
       arbitrary: record({
         do: constant('operator' as const),
         vms: oneof(constant('all' as const), array(vm, { minLength: 1, maxLength: 3 })),
-        template: constantFrom('patch' as const, 'onboard' as const),
+        template: constantFrom('patch' as const, 'onboard' as const, 'restore' as const),
       }),
     },
     { weight: 3, arbitrary: record({ do: constant('crash' as const), awaits: integer({ min: 1, max: 30 }) }) },
@@ -136,6 +136,8 @@ export const steps: Arbitrary<Step[]> = array(
 /** What went on, as seen from outside the dispatcher, and what of it must never be. */
 export class Witness {
   readonly violations: string[] = []
+  /** How many launches on VMs that did not run. */
+  stopped = 0
   /** Asked hosts of every run, from its first sight. */
   readonly #asked = new Map<string, readonly RunHost[]>()
   #world: World | null = null
@@ -162,17 +164,23 @@ export class Witness {
     const run = world.runs().find(each => marker(each.id) === mark)
     if (run === undefined) return this.#violated(`a launch of ${mark}, of which the ledger knows nothing`)
     const running = world.jobs().filter(job => isUnfinished(job) && isOthers(job) && job.created < this.#looked)
+    // What is beside the guest needs it neither to run nor to be anywhere.
+    const isBeside = run.verb === 'restore'
+    const inventory = world.controller.store.inventories.find(({ name }) => name === (isBeside ? BESIDE : FLEET))
     for (const host of hosts) {
       const other = running.find(job => job.limit === 'all' || job.limit.split(',').includes(host))
       if (other !== undefined) this.#violated(`${host} is launched on while job ${other.id} of others runs on it`)
       const ours = world.fleet.byHost(host)
-      const theirs = world.controller.store.hosts.find(row => row.name === host)
+      const theirs = world.controller.store.hosts.find(row => row.name === host && row.inventory === inventory?.id)
       if (!run.hosts.some(each => each.host === host && each.uid === ours?.uid))
         this.#violated(`${host} is launched on, and is not the VM that ${run.id} means`)
       if (ours === undefined || theirs?.variables['kubevirt_uid'] !== ours.uid)
         this.#violated(`${host} is launched on, and is another VM at the controller`)
-      if (theirs?.variables['ansible_host'] !== ours?.seen.address)
+      if (theirs?.enabled !== true) this.#violated(`${host} is launched on, and is disabled at the controller`)
+      if (!isBeside && theirs?.variables['ansible_host'] !== ours?.seen.address)
         this.#violated(`${host} is launched on at another address than ours`)
+      if (!isBeside && ours?.seen.boot === '') this.#violated(`${host} is launched on, and does not run`)
+      if (ours?.seen.boot === '') this.stopped += 1
       if (run.asked_by === 'bridge' && ours?.adopted === true)
         this.#violated(`${host} is adopted, and is launched on by itself`)
     }
@@ -268,6 +276,8 @@ export interface Tally {
   deaths: number
   leftOut: number
   dry: number
+  /** On VMs that did not run. */
+  stopped: number
   others: number
   cancelled: number
 }
@@ -276,7 +286,17 @@ export interface Tally {
 export async function play(
   schedule: readonly Step[],
   spoiled: Spoiled = {},
-  tally: Tally = { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0, others: 0, cancelled: 0, dry: 0 },
+  tally: Tally = {
+    launches: 0,
+    again: 0,
+    searched: 0,
+    deaths: 0,
+    leftOut: 0,
+    others: 0,
+    cancelled: 0,
+    dry: 0,
+    stopped: 0,
+  },
 ): Promise<readonly string[]> {
   const witness = new Witness()
   let url = ''
@@ -292,7 +312,10 @@ export async function play(
     policy: { coalesceMs: 1_000, maxHosts: 2, brake: { hosts: 50, perMs: 1_000 } },
     caps: { jobs: 3, hostsPerNode: 4 },
     onlooking: { everyMs: 1, verbs: VERBS, rulebooks: new Set() },
-    verbs: { reboot: { template: REBOOT, driver: 'bridge', os: ['linux'] } },
+    verbs: {
+      reboot: { template: REBOOT, driver: 'bridge', os: ['linux'] },
+      restore: { template: RESTORE, driver: 'bridge', os: ['linux', 'windows'], needs: 'vm' },
+    },
     outcome: host => (host.startsWith('web-2') ? 'failed' : host.startsWith('web-3') ? 'unreachable' : 'ok'),
     ...(spoiled.quiet === undefined ? {} : { patience: { quiet: spoiled.quiet } }),
     logOf: log => process.logOf(log),
@@ -344,6 +367,7 @@ export async function play(
   // What a controller commits late, it has committed by now.
   await world.clock.advance(60_000)
   await witness.atEnd(world)
+  tally.stopped += witness.stopped
   tally.launches += world.launches().filter(job => !isOthers(job)).length
   tally.others += world.runs().filter(run => run.external !== undefined).length
   tally.cancelled += world.runs().filter(run => run.cancel !== undefined).length
@@ -378,7 +402,7 @@ async function act(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms)
     case 'operator': {
       const names = step.vms === 'all' ? ['all'] : step.vms.map(each => hostOf(`web-${each + 1}`))
       // It may meet a fault that was meant for the bridge.
-      await launchByHand(world, step.template === 'patch' ? PATCH : ONBOARD, { limit: names.join() }).catch(() => 0)
+      await launchByHand(world, BY_HAND[step.template], { limit: names.join() }).catch(() => 0)
       return
     }
     case 'source':
@@ -402,10 +426,10 @@ const AGAIN = '99999999-0000-4000-8000-000000000000'
 function flip(world: World, prompt: 'limit' | 'variables' | 'skip_tags' | 'job_type'): void {
   const { controller } = world
   controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => {
-    for (const name of [ONBOARD, PATCH, REBOOT]) controller.setPrompt(name, prompt, false)
+    for (const name of [ONBOARD, PATCH, REBOOT, RESTORE]) controller.setPrompt(name, prompt, false)
   })
   controller.faults.afterwards(LAUNCH, () => {
-    for (const name of [ONBOARD, PATCH, REBOOT]) controller.setPrompt(name, prompt, true)
+    for (const name of [ONBOARD, PATCH, REBOOT, RESTORE]) controller.setPrompt(name, prompt, true)
   })
 }
 
@@ -415,7 +439,7 @@ function widen(world: World): void {
   flip(world, 'limit')
   const own = (limit: string): void => {
     for (const template of controller.store.templates.all())
-      if ([ONBOARD, PATCH, REBOOT].includes(template.name)) template.limit = limit
+      if ([ONBOARD, PATCH, REBOOT, RESTORE].includes(template.name)) template.limit = limit
   }
   controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => own(''))
   controller.faults.afterwards(LAUNCH, () => own('virtbridge-no-default-limit'))
@@ -430,6 +454,10 @@ async function cancel(world: World, index: number): Promise<void> {
 }
 
 const REBOOT = 'Day2 | Reboot'
+const RESTORE = 'Day2 | Restore'
+const FLEET = 'virtbridge fleet'
+/** What people launch from the controller. */
+const BY_HAND = { patch: PATCH, onboard: ONBOARD, restore: RESTORE } as const
 
 /** A person watches how some run goes, or none. */
 async function watch(world: World, index: number): Promise<void> {
@@ -443,6 +471,7 @@ const VERBS: ReadonlyMap<string, Verb> = new Map([
   [ONBOARD, 'onboard'],
   [PATCH, 'patch'],
   [REBOOT, 'reboot'],
+  [RESTORE, 'restore'],
 ])
 
 /** Whether others launched a job. */
