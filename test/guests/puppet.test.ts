@@ -42,14 +42,18 @@ beforeAll(async () => {
 })
 afterAll(() => stage[Symbol.asyncDispose]())
 
-function puppet(vars: Record<string, unknown> = {}, asked: Asked = {}): ReturnType<Stage['play']> {
-  const authority = {
+/** Where the authority is asked, and as whom. */
+function authority(): Record<string, string> {
+  return {
     puppet_agent_authority_url: `https://${server.address}:8140`,
     puppet_agent_authority_ca: join(server.root, 'var/lib/puppet/ssl/certs/ca.pem'),
     puppet_agent_authority_certificate: join(server.root, 'var/lib/puppet/ssl/certs/virtbridge.pem'),
     puppet_agent_authority_key: join(server.root, 'var/lib/puppet/ssl/private_keys/virtbridge.pem'),
   }
-  const all = { puppet_agent_server: 'puppet.example.com', ...authority, ...vars }
+}
+
+function puppet(vars: Record<string, unknown> = {}, asked: Asked = {}): ReturnType<Stage['play']> {
+  const all = { puppet_agent_server: 'puppet.example.com', ...authority(), ...vars }
   return stage.play('puppet_agent', { limit: [web], ...asked, vars: all })
 }
 
@@ -139,6 +143,55 @@ describe('puppet_agent', () => {
     expect(again.result[web]).toMatchObject({ certificate: 'not_there' })
   })
 })
+
+describe('offboard from puppet_agent', { timeout: 600_000 }, () => {
+  const gone = { kubevirt_name: 'web-1', kubevirt_status: 'Stopped', offboard_from: ['puppet_agent'] }
+  const offboard = (since: string, check = false): ReturnType<Stage['play']> =>
+    stage.play('offboard', {
+      limit: [web],
+      hostvars: { [web]: { ...gone, ...authority() } },
+      check,
+      vars: { offboard_since: since, offboard_grace: 0 },
+    })
+
+  /** Whatever was before. */
+  const register = async (): Promise<void> => {
+    await rm(join(root, 'var/lib/puppet/ssl'), { recursive: true, force: true })
+    expect(faultOf(await puppet({ puppet_agent_service: false, puppet_agent_replace: true }))).toBe('')
+  }
+
+  test('takes the certificate of a guest that is gone back on the authority, and the second time changes nothing', async () => {
+    await register()
+    const before = await revoked()
+    const since = new Date().toISOString().replace(/\..*/, 'Z')
+    const tried = await offboard(since, true)
+    expect(faultOf(tried)).toBe('')
+    expect([tried.recap[web]?.['changed'], signed()]).toEqual([1, true])
+    const first = await offboard(since)
+    expect(faultOf(first)).toBe('')
+    expect(first.result[web]).toMatchObject({ outcome: 'ok', removed_from: ['puppet_agent'] })
+    expect([signed(), await revoked()]).toEqual([false, before + 1])
+    const again = await offboard(since)
+    expect(faultOf(again)).toBe('')
+    expect(again.recap[web]).toMatchObject({ changed: 0 })
+  })
+
+  test('takes nothing from another guest of that name, whose certificate is younger', async () => {
+    await register()
+    const ended = await offboard('2026-01-01T00:00:00Z')
+    expect(ended.result[web]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('of another guest of that name. Nothing was taken from it') as string,
+    })
+    expect(signed()).toBe(true)
+  })
+})
+
+/** How many certificates the authority has taken back. */
+async function revoked(): Promise<number> {
+  const list = await run('openssl', ['crl', '-noout', '-text', '-in', join(server.root, 'var/lib/puppet/ssl/crl.pem')])
+  return [...list.matchAll(/Serial Number:/g)].length
+}
 
 async function motd(): Promise<string> {
   return readFile(join(root, 'etc/motd'), 'utf8')
