@@ -196,6 +196,7 @@ const BOUND =
 const NONE = new Set([
   'check/own ROOM_BYTES',
   'log/sqlite/engine WAL_NOTICE_BYTES',
+  'log/sqlite/schema PAGE_BYTES',
   'log/kafka/fetch-session MAX_EPOCH',
   'log/kafka/record OVERHEAD_BYTES',
   'log/kafka/session MAX_SEQUENCE',
