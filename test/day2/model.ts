@@ -3,7 +3,7 @@ import { marker } from '../../src/aap/index.ts'
 import type { Run, RunHost, Verb } from '../../src/day2/index.ts'
 import type { RequestFault } from '../../src/simulator/controller/faults.ts'
 import type { Job } from '../../src/simulator/controller/job-records.ts'
-import { isUnfinished } from '../../src/simulator/controller/records.ts'
+import { type Host, isUnfinished } from '../../src/simulator/controller/records.ts'
 import type { VmRecord } from '../../src/vm/index.ts'
 import { guest, hostOf } from './guest.ts'
 import { launchByHand } from './operator.ts'
@@ -177,13 +177,18 @@ export class Witness {
       if (ours === undefined || theirs?.variables['kubevirt_uid'] !== ours.uid)
         this.#violated(`${host} is launched on, and is another VM at the controller`)
       if (theirs?.enabled !== true) this.#violated(`${host} is launched on, and is disabled at the controller`)
-      if (!isBeside && theirs?.variables['ansible_host'] !== ours?.seen.address)
-        this.#violated(`${host} is launched on at another address than ours`)
-      if (!isBeside && ours?.seen.boot === '') this.#violated(`${host} is launched on, and does not run`)
+      if (!isBeside) this.#checkGuest(host, ours, theirs)
       if (ours?.seen.boot === '') this.stopped += 1
       if (run.asked_by === 'bridge' && ours?.adopted === true)
         this.#violated(`${host} is adopted, and is launched on by itself`)
     }
+  }
+
+  /** A guest that the job will connect to. */
+  #checkGuest(host: string, ours: VmRecord | undefined, theirs: Host | undefined): void {
+    if (theirs?.variables['ansible_host'] !== ours?.seen.address)
+      this.#violated(`${host} is launched on at another address than ours`)
+    if (ours?.seen.boot === '') this.#violated(`${host} is launched on, and does not run`)
   }
 
   #checkJobs(world: World): void {
