@@ -63,7 +63,7 @@ test('a second serve on one log refuses and names who holds it; a port in use is
   const began = performance.now()
   first.child.kill('SIGTERM')
   expect(await first.ended).toBe(0)
-  expect(performance.now() - began).toBeLessThan(5_000)
+  expect(performance.now() - began).toBeLessThan(30_000)
   expect(first.said()).not.toMatch(/ at .*\.ts/)
 })
 

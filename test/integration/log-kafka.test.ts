@@ -253,7 +253,7 @@ test('brokers of the list that hang or refuse keep nobody from the others, which
   await using hanging = await hangingBroker()
   // Nobody listens on this port.
   const brokers = [hanging.address, '127.0.0.1:1', ...kafka.brokers]
-  const connection = { ...connectionTo(brokers), connectTimeoutMs: 400, requestTimeoutMs: 20_000 }
+  const connection = { ...connectionTo(brokers), connectTimeoutMs: 400, requestTimeoutMs: 120_000 }
   const topics = planOf(basename(folder.path), 1)
   const began = performance.now()
   for (const _first of brokers) await createTopics(connection, topics)
@@ -261,7 +261,7 @@ test('brokers of the list that hang or refuse keep nobody from the others, which
   await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: {} }])
   expect(await all(log, 'events.vm')).toHaveLength(1)
   // One request that waits for its time-out would take as long.
-  expect(performance.now() - began).toBeLessThan(20_000)
+  expect(performance.now() - began).toBeLessThan(100_000)
 })
 
 test('virtbridge topics creates what is missing, then finds all well; check covers the same', async () => {
