@@ -1,4 +1,4 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { familyRecipe, redhat } from '../servers/family-root.ts'
@@ -62,6 +62,15 @@ describe('precheck', () => {
 })
 
 describe('patch', () => {
+  test('fails a guest without room, and changes nothing', async () => {
+    const ended = await stage.play('patch', { limit: [host], vars: { patch_min_free_mb: 100_000_000 } })
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringMatching(/MB free where packages are kept.*nothing was changed/) as string,
+    })
+    expect(await rpmVersionOf(stage.guest(host), 'virtbridge-lib')).toBe('1.0')
+  })
+
   test('closes holes only, and leaves out what is to stay, when asked to', async () => {
     const vars = { patch_security_only: true, patch_exclude: ['virtbridge-tool'] }
     const ended = await stage.play('patch', { limit: [host], vars })
@@ -139,60 +148,6 @@ describe('verify', () => {
     })
   })
 })
-
-describe('onboard and configure', () => {
-  const vars = {
-    hostname_name: 'db-1.example.com',
-    ca_certificates_trusted: [{ name: 'fleet', pem: '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----' }],
-    packages_present: ['virtbridge-agent'],
-    packages_absent: ['virtbridge-lib'],
-    chrony_servers: ['127.0.0.1'],
-    services_enabled: ['chronyd'],
-  }
-
-  /** Packages with the names, files and services that RHEL has; their daemons do nothing but run. */
-  beforeAll(async () => {
-    const tools = { 'usr/sbin/update-ca-trust': '#!/bin/sh\necho rebuilt >> /var/log/ca-trust\n' }
-    await mkdir(join(root, 'etc/pki/ca-trust/source/anchors'), { recursive: true })
-    // Where there is no systemd, Ansible looks for the name there.
-    await mkdir(join(root, 'etc/sysconfig'), { recursive: true })
-    await writeFile(join(root, 'etc/sysconfig/network'), 'HOSTNAME=localhost\n')
-    await publishRpms(stage.guest(host), [
-      { name: 'virtbridge-agent', version: '1.0' },
-      { name: 'ca-certificates', version: '2026.1', files: tools },
-      {
-        name: 'chrony',
-        version: '4.6',
-        files: { 'etc/chrony.conf': 'pool 2.rhel.pool.ntp.org\n', ...daemon('chronyd') },
-      },
-    ])
-    await run('chroot', [root, 'dnf', '--quiet', '--assumeyes', 'install', 'ca-certificates'])
-  })
-
-  test('brings a guest there by the names of RHEL, and the second time changes nothing', async () => {
-    const first = await stage.play('onboard', { limit: [host], vars })
-    expect(faultOf(first)).toBe('')
-    expect(await rpmVersionOf(stage.guest(host), 'virtbridge-agent')).toBe('1.0')
-    expect(await rpmVersionOf(stage.guest(host), 'virtbridge-lib')).toBe('')
-    expect(await readFile(join(root, 'etc/chrony.conf'), 'utf8')).toContain('server 127.0.0.1')
-    expect(await readFile(join(root, 'var/log/ca-trust'), 'utf8')).toBe('rebuilt\n')
-    expect((await stage.inside(host, 'service chronyd status')).status).toBe(0)
-    const again = await stage.play('configure', { limit: [host], vars })
-    expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
-  }, 600_000)
-})
-
-/** A service of that name, started by a script as Debian without systemd starts them. */
-function daemon(name: string): Record<string, string> {
-  const header = `### BEGIN INIT INFO\n# Provides: ${name}\n# Required-Start:\n# Required-Stop:\n# Default-Start: 2 3 4 5\n# Default-Stop: 0 1 6\n### END INIT INFO`
-  const cases = [
-    `start) touch /run/${name}.on ;;`,
-    `stop) rm -f /run/${name}.on ;;`,
-    `restart|reload|force-reload) touch /run/${name}.on ;;`,
-    `status) if [ -e /run/${name}.on ]; then echo "${name} is running"; else echo "${name} is not running"; exit 3; fi ;;`,
-  ]
-  return { [`etc/init.d/${name}`]: `#!/bin/sh\n${header}\ncase "$1" in\n${cases.join('\n')}\nesac\n` }
-}
 
 async function bootOf(): Promise<string> {
   return (await stage.inside(host, 'cat /proc/sys/kernel/random/boot_id')).stdout

@@ -9,7 +9,7 @@ const repository = 'srv/rpms'
 export interface Rpm {
   readonly name: string
   readonly version: string
-  /** File of the package → its text; those of `etc/init.d` and `usr/sbin` are programs. */
+  /** File of the package → its text; those of `etc/init.d` and of folders for programs are programs. */
   readonly files?: Readonly<Record<string, string>>
   /** The advisory by which it closes a hole. */
   readonly advisory?: string
@@ -41,7 +41,7 @@ async function build(guest: Guest, { name, version, files = {} }: Rpm): Promise<
   for (const [path, text] of Object.entries(all)) {
     await mkdir(join(guest.root, source, path, '..'), { recursive: true })
     await writeFile(join(guest.root, source, path), text, {
-      mode: /^(etc.init.d|usr.sbin)./.test(path) ? 0o755 : 0o644,
+      mode: /^etc.init.d.|(^|\/)s?bin\//.test(path) ? 0o755 : 0o644,
     })
   }
   const fields = { Name: name, Version: version, Release: '1', Summary: 'made by a test', License: 'none' }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -39,6 +40,27 @@ test('precheck fails a guest whose repository is down, and says which', async ()
   const ended = await stage.play('precheck', { limit: [host] })
   await rm(file)
   expect(ended.result[host]).toMatchObject({ outcome: 'failed', message: expect.stringContaining('gone') as string })
+})
+
+test('precheck fails a guest whose package database somebody keeps, once it was waited for', async () => {
+  const holder = stage.inside(host, 'echo $$ > /run/zypp.pid && exec sleep 600')
+  await expect.poll(() => existsSync(join(root, 'run/zypp.pid')), { timeout: 30_000 }).toBe(true)
+  const ended = await stage.play('precheck', { limit: [host], vars: { precheck_lock_timeout: 1 } })
+  await stage.inside(host, 'pkill sleep; rm /run/zypp.pid')
+  await holder
+  expect(ended.result[host]).toMatchObject({
+    outcome: 'failed',
+    message: expect.stringContaining('keeps the package database') as string,
+  })
+})
+
+test('patch fails a guest without room, and changes nothing', async () => {
+  const ended = await stage.play('patch', { limit: [host], vars: { patch_min_free_mb: 100_000_000 } })
+  expect(ended.result[host]).toMatchObject({
+    outcome: 'failed',
+    message: expect.stringMatching(/MB free where packages are kept.*nothing was changed/) as string,
+  })
+  expect(await rpmVersionOf(stage.guest(host), 'virtbridge-tool')).toBe('1.0')
 })
 
 test('patch tells in check mode what it would do, then updates, then has nothing left to do', async () => {

@@ -6,6 +6,9 @@ export LC_ALL
 mode=$1
 after=$2
 shift 2
+# By what it is known: to RHSM and Insights, to SUSE's customer center, to FreeIPA, to Puppet.
+registrations='/etc/pki/consumer /etc/pki/entitlement /etc/insights-client/machine-id /etc/zypp/credentials.d/SCCcredentials /etc/SUSEConnect
+  /etc/krb5.keytab /var/lib/puppet/ssl /etc/puppetlabs/puppet/ssl'
 
 # Takes files away, or makes them empty, and tells how much that was, or what it could not. Reads their names from its input.
 # $1: the item; $2: `remove` or `empty`.
@@ -48,8 +51,10 @@ for item; do
       printf '%s\n' /etc/machine-id | take machine_id empty
       # What dbus has is a link to it, or a copy.
       [ -L /var/lib/dbus/machine-id ] || printf '%s\n' /var/lib/dbus/machine-id | take machine_id remove
+      # By which SUSE counts its systems, in its golden images taken away too.
+      printf '%s\n' /var/lib/zypp/AnonymousUniqueId | take machine_id remove
       ;;
-    random_seed) below /var/lib/systemd/random-seed /var/lib/systemd/credential.secret | take random_seed remove ;;
+    random_seed) below /var/lib/systemd/random-seed /var/lib/systemd/credential.secret /var/lib/NetworkManager/secret_key | take random_seed remove ;;
     cloud_init)
       below /var/lib/cloud/instance /var/lib/cloud/instances /var/lib/cloud/data /var/lib/cloud/sem /var/lib/cloud/handlers /var/lib/cloud/scripts /run/cloud-init |
         take cloud_init remove
@@ -57,9 +62,11 @@ for item; do
     leases)
       below /var/lib/dhcp /var/lib/dhclient /var/lib/NetworkManager /run/systemd/netif/leases | grep -E '/[^/]*leases?$|/internal-[^/]*$|netif/leases/' |
         take leases remove
+      # wicked's: its leases, and by what it is known to DHCP (duid.xml, iaid.xml).
+      below /var/lib/wicked | grep -E '/(lease-|duid|iaid)[^/]*[.]xml$' | take leases remove
       ;;
     caches)
-      { below /var/cache/apt/archives | grep '[.]deb$'; below /var/cache/dnf /var/cache/yum /var/cache/zypp/packages /var/tmp; } | take caches remove
+      { below /var/cache/apt/archives | grep '[.]deb$'; below /var/cache/dnf /var/cache/libdnf5 /var/cache/yum /var/cache/zypp /var/tmp; } | take caches remove
       ;;
     logs)
       below /var/log | grep -E '[.](gz|xz|bz2|zst|old)$|[.-][0-9]+$|/journal/|/cloud-init' | take logs remove
@@ -72,14 +79,14 @@ for item; do
       ;;
     mark) below /etc/virtbridge/guest.json | take mark remove ;;
     registrations)
-      below /etc/pki/consumer /etc/krb5.keytab /var/lib/puppet/ssl /etc/puppetlabs/puppet/ssl | take registrations remove
+      below $registrations | take registrations remove
       ;;
   esac
 done
 case " $* " in
   *' registrations '*) ;;
   *)
-    for path in /etc/pki/consumer/cert.pem /etc/krb5.keytab /var/lib/puppet/ssl /etc/puppetlabs/puppet/ssl; do
+    for path in $registrations; do
       [ -e "$path" ] && [ -n "$(below "$path" | head -n 1)" ] && printf 'note\t%s is left: a clone of this guest would be taken for this guest by who gave it\n' "$path"
     done
     ;;
@@ -88,7 +95,8 @@ esac
 case " $* " in
   *' ssh_host_keys '*)
     ls /etc/ssh/ssh_host_*_key /etc/ssh/ssh_host_*_key.pub 2>/dev/null | take ssh_host_keys remove
-    if ! command -v cloud-init >/dev/null 2>&1 && ! ls /usr/lib/systemd/system/sshd-keygen* /lib/systemd/system/sshd-keygen* /etc/systemd/system/*ssh*key* >/dev/null 2>&1; then
+    # RHEL has units for it, SUSE a program that its sshd.service starts first.
+    if ! command -v cloud-init >/dev/null 2>&1 && ! grep -qs gen-keys /usr/lib/systemd/system/sshd.service && ! ls /usr/lib/systemd/system/sshd-keygen* /lib/systemd/system/sshd-keygen* /etc/systemd/system/*ssh*key* >/dev/null 2>&1; then
       printf 'note\tnothing in this guest makes new SSH host keys when it boots: have it done (ssh-keygen -A) before anybody needs to get in\n'
     fi
     ;;

@@ -1,0 +1,74 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+
+const root = join(import.meta.dirname, '..', '..')
+const verbs = readdirSync(join(root, 'playbooks'))
+  .filter(name => name.endsWith('.yml'))
+  .map(name => name.slice(0, -'.yml'.length))
+const document = readFileSync(join(root, 'docs/day2.md'), 'utf8')
+const chapter = document.slice(document.indexOf('## What the plays do, and how that was tested'))
+/** Of each play the cells of the first table that it stands in: a family has a column where the play connects to guests. */
+const rows = new Map(
+  [...chapter.matchAll(/^\| (`[a-z_]+`(?:, `[a-z_]+`)*) \| .*$/gm)]
+    .flatMap(([line, names = '']) =>
+      [...names.matchAll(/[a-z_]+/g)].map(([name]) => [name, line.split('|').map(cell => cell.trim())] as const),
+    )
+    .toReversed(),
+)
+const COLUMNS = { debian: 4, redhat: 5, suse: 6, image: 7, windows: 8 } as const
+/** Cells of a row that has a column for each family. */
+const WIDTH = 10
+type Column = keyof typeof COLUMNS
+/** Those of Linux that need nothing but the guest and what a stand-in can play: nowhere may only their syntax be read. */
+const PLAYED = ['onboard', 'configure', 'precheck', 'patch', 'reboot', 'verify', 'facts_report', 'preclean', 'packages']
+PLAYED.push('services', 'hostname', 'ssh_keys', 'root_password', 'puppet_agent', 'dns')
+
+/** What the tests of a family have in them, that of what they import beside them too. */
+function testsOf(column: Column): string {
+  const folder = join(root, 'test/guests')
+  const read = (name: string): string => readFileSync(join(folder, name), 'utf8')
+  const whole = (name: string): string =>
+    [read(name), ...[...read(name).matchAll(/from '\.\/(family-plays\.ts)'/g)].map(([, part = '']) => read(part))].join(
+      '\n',
+    )
+  return readdirSync(folder)
+    .filter(name => name.endsWith('.test.ts') && columnOf(name, read(name)) === column)
+    .map(whole)
+    .join('\n')
+}
+
+function columnOf(name: string, text: string): Column {
+  if (name.startsWith('image-mode')) return 'image'
+  if (name.startsWith('windows')) return 'windows'
+  return text.includes('familyRecipe(redhat)') ? 'redhat' : text.includes('familyRecipe(suse)') ? 'suse' : 'debian'
+}
+
+test('every play stands in a table', () => {
+  expect(verbs.filter(verb => !rows.has(verb))).toEqual([])
+})
+
+describe.each(Object.keys(COLUMNS) as Column[])('of %s', column => {
+  const told = verbs
+    .filter(verb => rows.get(verb)?.length === WIDTH)
+    .map(verb => ({ verb, how: rows.get(verb)?.[COLUMNS[column]] ?? '' }))
+  const tests = testsOf(column)
+  const isPlayed = (verb: string): boolean => tests.includes(`'${verb}'`) || tests.includes(`${verb.split('_')[0]}_\${`)
+
+  test('what is told to be real, or played by a stand-in, is in a test', () => {
+    // A row of several plays may name those that are meant.
+    const meant = told.filter(({ verb, how }) => !how.includes('`') || how.includes(`\`${verb}\``))
+    const played = meant.filter(({ how }) => /^(real|stand-in)/.test(how))
+    expect(played.length).toBeGreaterThan(0)
+    expect(played.filter(({ verb }) => !isPlayed(verb))).toEqual([])
+  })
+
+  test('what is told is told by one of the words that are explained', () => {
+    expect(told.filter(({ how }) => !/^(real|stand-in|syntax|the same|–)/.test(how))).toEqual([])
+  })
+})
+
+test.each(['debian', 'redhat', 'suse'] as const)('nothing that can be played is syntax only on %s', column => {
+  const how = PLAYED.map(verb => [verb, rows.get(verb)?.[COLUMNS[column]] ?? ''] as const)
+  expect(how.filter(([, said]) => !/^(real|stand-in|the same)/.test(said) || said.includes('syntax'))).toEqual([])
+})
