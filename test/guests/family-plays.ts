@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Distribution, FamilyStage, host, SITE, TOKEN } from './family.ts'
@@ -51,6 +51,9 @@ export function playFamily(distribution: Distribution): void {
 
   describe('configure', () => {
     configured(() => family, play)
+  })
+  describe('sshd', () => {
+    olderSshd(() => family, play)
   })
   describe('a play for one thing', () => {
     oneThing(play)
@@ -132,6 +135,52 @@ function configured(of: () => FamilyStage, play: Play): void {
     expect(await of().text('etc/shadow')).toContain(`bob:${HASH}:`)
     expect(await of().text('etc/shadow')).toContain(`root:${HASH}:`)
     expect((await of().stage.inside(host, 'sshd -T')).stdout).toContain('passwordauthentication no')
+  })
+}
+
+/** As that of RHEL 8 was: of before OpenSSH 8.2. */
+const OLD_SSHD = `#!/bin/sh
+file=/etc/ssh/sshd_config
+for word; do
+  [ "$last" != -f ] || file=$word
+  last=$word
+done
+case " $* " in *" -t "*)
+  if grep -q ^Include "$file"; then
+    echo "$file: line 1: Bad configuration option: Include" >&2
+    exit 255
+  fi
+esac
+exec /usr/sbin/sshd.real "$@"
+`
+
+function olderSshd(of: () => FamilyStage, play: Play): void {
+  const vars = { configure_roles: ['sshd'], sshd_options: { PasswordAuthentication: false } }
+
+  test('has its options in its own file where it reads no folder, and in a new folder once it does', async () => {
+    const { root, stage } = of()
+    const before = await stage.inside(
+      host,
+      'cd /etc/ssh && rm -rf sshd_config.d && sed -i /^Include/d sshd_config && cd /usr/sbin && { [ -e sshd.real ] || cp sshd sshd.real; }',
+    )
+    expect(before.status).toBe(0)
+    await rm(join(root, 'usr/sbin/sshd'))
+    await writeFile(join(root, 'usr/sbin/sshd'), OLD_SSHD, { mode: 0o755 })
+    const old = await play('configure', vars)
+    const again = await play('configure', vars)
+    await rename(join(root, 'usr/sbin/sshd.real'), join(root, 'usr/sbin/sshd'))
+    expect(faultOf(old)).toBe('')
+    expect(await of().text('etc/ssh/sshd_config')).toMatch(
+      /^# BEGIN virtbridge\n#[^\n]*\nPasswordAuthentication no\n+# END virtbridge\n/,
+    )
+    expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
+
+    const tried = await play('configure', vars, true)
+    expect(faultOf(tried)).toBe('')
+    expect(existsSync(join(root, 'etc/ssh/sshd_config.d'))).toBe(false)
+    expect(faultOf(await play('configure', vars))).toBe('')
+    expect(await of().text('etc/ssh/sshd_config')).toMatch(/^Include /)
+    expect(await of().text('etc/ssh/sshd_config.d/01-virtbridge.conf')).toContain('PasswordAuthentication no')
   })
 }
 
