@@ -28,7 +28,7 @@ import { BACKOFF, clientOf, startScripted, startWorld, type World } from '../kub
 import { temporaryFolder } from '../support/bridge.ts'
 import { all, type Bridge, openLog, startBridge } from './bridge.ts'
 
-const SOON = { timeout: 8_000, interval: 5 }
+const SOON = { timeout: 60_000, interval: 5 }
 const HOLDS = { stopped: 150, reachable: 1, unreachable: 5_000, address: 1 }
 const RESOURCES = ['vm', 'vmi', 'migration', 'snapshot', 'restore', 'clone', 'claim'] as const
 const db = { namespace: 'shop', name: 'db' }

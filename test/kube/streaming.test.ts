@@ -184,7 +184,7 @@ describe('what is odd and yet true', () => {
       }),
     )
     const heard = stack.use(hear(stack.use(clientOf(server.url, undefined, 20_000)), { pageSize: 40 }))
-    await expect.poll(() => heard.words.at(-1), { timeout: 20_000 }).toBe('watching')
+    await expect.poll(() => heard.words.at(-1), { timeout: 60_000 }).toBe('watching')
     expect(heard.words[0]?.split(' ')).toHaveLength(41)
     expect(limits).toEqual([40, ...Array.from({ length: 8 }, () => 5)])
   })

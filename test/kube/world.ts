@@ -10,7 +10,7 @@ import { type KubeServer, type KubeServerOptions, startKubeServer } from '../../
 import { Store, type StoreOptions } from '../../src/simulator/kube/store.ts'
 
 export const BACKOFF = { initialMs: 1, maxMs: 5 }
-export const SOON = { timeout: 5_000, interval: 4 }
+export const SOON = { timeout: 60_000, interval: 4 }
 export const TOKEN = 'token'
 export const ADMIN: Identity = { user: 'admin', rules: EVERYTHING }
 
