@@ -93,7 +93,7 @@ describe('7. The right guest. Before a launch the controller’s own host variab
   })
 
   test('and the proof is the SMBIOS UUID, asked of the guest before anything is changed', () => {
-    const looks = ['assert', 'include_tasks', 'slurp', 'setup'].map(each => `ansible.builtin.${each}`)
+    const looks = ['assert', 'include_tasks', 'set_fact', 'slurp', 'setup'].map(each => `ansible.builtin.${each}`)
     // Of a script for Windows all that it does stands in the task.
     const windows = ['ansible.windows.win_powershell', 'ansible.windows.setup']
     const main = tasksOf('guard', 'main')
