@@ -1,6 +1,6 @@
 import { asyncProperty, check, defaultReportMessage } from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { play, type Step, steps, type Tally } from './model.ts'
+import { newTally, play, type Step, steps, type Tally } from './model.ts'
 import type { Spoiled } from './mortal-process.ts'
 
 /** Few by default, as the whole unit suite is quick; `FC_RUNS=2000` for the long form, `FC_SEED` to see one again. */
@@ -32,17 +32,7 @@ test(
   'whatever comes in whatever order, crashes too: one job for an intent, on its hosts alone, one job at a time on a VM, the right guest, which runs where the work needs it, nothing by itself on what was there before, and one outcome for each host',
   TIMEOUT,
   async () => {
-    const tally = {
-      launches: 0,
-      again: 0,
-      searched: 0,
-      deaths: 0,
-      leftOut: 0,
-      others: 0,
-      cancelled: 0,
-      dry: 0,
-      stopped: 0,
-    }
+    const tally = newTally()
     for (const [runs, seed] of [[RUNS, SEED], KNOWN] as const) {
       expect(await found(runs, seed, {}, tally)).toBe('')
       console.log(`model of the dispatcher: ${runs} schedules, seed ${seed}, reached so far ${JSON.stringify(tally)}`)

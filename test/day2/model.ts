@@ -287,21 +287,16 @@ export interface Tally {
   cancelled: number
 }
 
+/** Nothing was reached yet. */
+export function newTally(): Tally {
+  return { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0, others: 0, cancelled: 0, dry: 0, stopped: 0 }
+}
+
 /** Plays a schedule to its end and tells what went wrong. */
 export async function play(
   schedule: readonly Step[],
   spoiled: Spoiled = {},
-  tally: Tally = {
-    launches: 0,
-    again: 0,
-    searched: 0,
-    deaths: 0,
-    leftOut: 0,
-    others: 0,
-    cancelled: 0,
-    dry: 0,
-    stopped: 0,
-  },
+  tally: Tally = newTally(),
 ): Promise<readonly string[]> {
   const witness = new Witness()
   let url = ''
