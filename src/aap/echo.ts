@@ -38,8 +38,8 @@ export function echoDifferences(expected: Expected, echo: Answer): string[] {
   return [...found, ...variableDifferences(expected, echo.raw('extra_vars'))]
 }
 
-/** What a controller shows in place of the answer to a password question. */
-const MASK = '$encrypted$'
+/** What a controller shows in place of the answer to a password question, and takes for "as it was". */
+export const MASK = '$encrypted$'
 
 /** The echo is the template's own variables and ours as one JSON text. Answers to password questions are masked in it, and nothing else is. */
 function variableDifferences({ extraVars, secrets }: Expected, echoed: unknown): string[] {

@@ -1,6 +1,7 @@
 /** The automation controller's client: find, preflight, launch, follow, reconcile. */
 export { openController, type Controller } from './controller.ts'
 export type { ControllerOptions } from './session.ts'
+export { MASK } from './echo.ts'
 export { ControllerError, type ControllerErrorKind } from './error.ts'
 export type { Discovery } from './discovery.ts'
 export { EXPIRY_WARNING_MS, expiryWarning, type TokenExpiry } from './token-expiry.ts'

@@ -1,6 +1,6 @@
 import { type Controller, type Inventory, type InventorySource, sourceHazards } from '../aap/index.ts'
 import type { Config, ControllerConfig } from '../config/index.ts'
-import { failure, type Finding } from './finding.ts'
+import { failure, type Finding, hazardFindings } from './finding.ts'
 
 /**
  * The inventory that verbs run on which need the VM alone is there, filled by its source, with stopped VMs enabled. Returns it; the one
@@ -33,11 +33,8 @@ export async function* checkBeside(
 
 /** What could fill an inventory with something else than the fleet; `meant`: codes of hazards that are none here. */
 export function* sourceFindings(source: InventorySource, meant: readonly string[] = []): Iterable<Finding> {
-  const what = `inventory source "${source.name}"`
   const wrong = sourceHazards(source).filter(({ code }) => !meant.includes(code))
-  if (wrong.length === 0) yield { what, result: 'ok', detail: `last update: ${source.status}`, hint: '' }
-  for (const { severity, message, mend } of wrong)
-    yield { what, result: severity === 'stop' ? 'fail' : 'warn', detail: message, hint: mend }
+  yield* hazardFindings(`inventory source "${source.name}"`, wrong, `last update: ${source.status}`)
 }
 
 function* none({ verbs }: Config): Iterable<Finding> {

@@ -3,7 +3,7 @@ import type { Config, ControllerConfig } from '../config/index.ts'
 import { connectController } from '../dispatch.ts'
 import { checkBeside, sourceFindings } from './beside.ts'
 import { failure, type Finding } from './finding.ts'
-import { checkRulebookTemplate, checkTemplate } from './template.ts'
+import { checkTemplate } from './template.ts'
 
 interface Options {
   readonly config: Config
@@ -86,10 +86,9 @@ async function* checkObjects(
   for (const [verb, how] of Object.entries(config.verbs)) {
     if (how.driver === 'off')
       yield { what: `verb ${verb}`, result: 'ok', detail: 'its driver is off: nobody launches it', hint: '' }
-    else if (how.driver === 'eda')
-      yield* checkRulebookTemplate(controller, verb, how, { inventory, organization: settings.organization })
     else {
-      const its = how.needs === 'vm' ? beside : inventory
+      // What a rulebook launches runs on whatever inventory its template has.
+      const its = how.needs === 'vm' && how.driver === 'bridge' ? beside : inventory
       if (its !== null)
         yield* checkTemplate(controller, verb, how, { inventory: its, organization: settings.organization })
     }

@@ -1,3 +1,4 @@
+import type { Hazard } from '../aap/index.ts'
 import { messageOf } from '../errors.ts'
 import { KubeError } from '../kube/index.ts'
 
@@ -14,4 +15,11 @@ export function failure(what: string, error: unknown): Finding {
   if (error instanceof KubeError) return { what, result: 'fail', detail: error.message, hint: error.hint }
   const hint = error instanceof Error && 'hint' in error && typeof error.hint === 'string' ? error.hint : ''
   return { what, result: 'fail', detail: messageOf(error), hint }
+}
+
+/** What is wrong with something, a finding each; one that says `well` when nothing is. */
+export function* hazardFindings(what: string, hazards: readonly Hazard[], well: string): Iterable<Finding> {
+  if (hazards.length === 0) yield { what, result: 'ok', detail: well, hint: '' }
+  for (const { severity, message, mend } of hazards)
+    yield { what, result: severity === 'stop' ? 'fail' : 'warn', detail: message, hint: mend }
 }

@@ -1,13 +1,13 @@
 import {
   type Controller,
   eventHazards,
-  type Hazard,
   type Inventory,
   launchHazards,
   sourceHazards,
+  type Template,
 } from '../aap/index.ts'
 import type { VerbConfig } from '../config/index.ts'
-import { failure, type Finding } from './finding.ts'
+import { failure, type Finding, hazardFindings } from './finding.ts'
 
 /** What every launch carries. */
 const VARIABLES = ['virtbridge_run_id', 'virtbridge_expected_count', 'virtbridge_verb']
@@ -21,54 +21,43 @@ interface Where {
   readonly organization: string
 }
 
-/** The template of one verb is safe to launch for the bridge. */
+/** The template of one verb is safe to launch, for the bridge or for the rulebook that does. */
 export async function* checkTemplate(
   controller: Controller,
   verb: string,
-  { template: name, organization }: VerbConfig,
+  { template: name, organization, driver }: VerbConfig,
   where: Where,
 ): AsyncIterable<Finding> {
   const what = `job template "${name}" (${verb})`
   try {
     const template = await controller.findTemplate(name, organization || where.organization)
-    const hazards = launchHazards(template, where.inventory, VARIABLES)
-    yield* findings(what, hazards, 'prompts for limit, variables and skip tags')
+    if (driver === 'eda') yield* ofRulebook(controller, { what, verb, template }, where)
+    else
+      yield* hazardFindings(
+        what,
+        launchHazards(template, where.inventory, VARIABLES),
+        'prompts for limit, variables and skip tags',
+      )
   } catch (error) {
     yield failure(what, error)
   }
 }
 
-/**
- * The template of one verb is safe to launch for a rulebook, and its jobs find guests that have just come: whatever inventory it has is
- * filled before each job, and with nothing but the fleet.
- */
-export async function* checkRulebookTemplate(
+/** Its jobs find guests that have just come: whatever inventory it has is filled before each job, and with nothing but the fleet. */
+async function* ofRulebook(
   controller: Controller,
-  verb: string,
-  { template: name, organization }: VerbConfig,
+  { what, verb, template }: { readonly what: string; readonly verb: string; readonly template: Template },
   where: Where,
 ): AsyncIterable<Finding> {
-  const what = `job template "${name}" (${verb})`
-  try {
-    const template = await controller.findTemplate(name, organization || where.organization)
-    const inventory = template.inventory ?? where.inventory
-    const sources = template.inventory === null ? null : await controller.inventorySources(template.inventory)
-    const hazards = [
-      ...launchHazards(template, inventory, VARIABLES).filter(({ code }) => !BRIDGE_ALONE.has(code)),
-      ...(sources === null ? [] : eventHazards(inventory, sources)),
-    ]
-    yield* findings(what, hazards, 'prompts for limit and variables; a rulebook launches it, virtbridge watches')
-    for (const source of sources?.filter(({ updateOnLaunch }) => updateOnLaunch) ?? []) {
-      const wrong = sourceHazards(source).filter(({ code }) => !ON_LAUNCH.has(code))
-      yield* findings(`inventory source "${source.name}" (${verb})`, wrong, `last update: ${source.status}`)
-    }
-  } catch (error) {
-    yield failure(what, error)
+  const inventory = template.inventory ?? where.inventory
+  const sources = template.inventory === null ? null : await controller.inventorySources(template.inventory)
+  const hazards = [
+    ...launchHazards(template, inventory, VARIABLES).filter(({ code }) => !BRIDGE_ALONE.has(code)),
+    ...(sources === null ? [] : eventHazards(inventory, sources)),
+  ]
+  yield* hazardFindings(what, hazards, 'prompts for limit and variables; a rulebook launches it, virtbridge watches')
+  for (const source of sources?.filter(({ updateOnLaunch }) => updateOnLaunch) ?? []) {
+    const wrong = sourceHazards(source).filter(({ code }) => !ON_LAUNCH.has(code))
+    yield* hazardFindings(`inventory source "${source.name}" (${verb})`, wrong, `last update: ${source.status}`)
   }
-}
-
-function* findings(what: string, hazards: readonly Hazard[], well: string): Iterable<Finding> {
-  if (hazards.length === 0) yield { what, result: 'ok', detail: well, hint: '' }
-  for (const { severity, message, mend } of hazards)
-    yield { what, result: severity === 'stop' ? 'fail' : 'warn', detail: message, hint: mend }
 }

@@ -1,3 +1,4 @@
+import { MASK } from '../aap/index.ts'
 import { MAX_SEALED_BYTES, type Sealed } from './sealed.ts'
 import { isTemplate, nameFault, type Variables } from './variables.ts'
 
@@ -11,9 +12,6 @@ export type SealedSecrets = Readonly<Record<string, Sealed>>
 export const MAX_SECRETS = 16
 /** Of one secret, as UTF-8: a private key has room. */
 export const MAX_SECRET_BYTES = 4_096
-
-/** What a controller shows in place of an answer, and takes for "as it was". */
-const MASK = '$encrypted$'
 
 /** Why a run may not have these secrets, in one sentence that tells names and nothing else; empty when it may. Pure. */
 export function secretsFault(secrets: Readonly<Record<string, unknown>>, variables: Variables = {}): string {
