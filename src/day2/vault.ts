@@ -26,6 +26,8 @@ export class Vault {
 
   /** Why none of the keys of now sealed these, in one sentence; empty when they did. Opens nothing. */
   whyShut(sealed: SealedSecrets): string {
+    // Most runs have none: to read the keys for each would make all of them depend on the keys.
+    if (Object.keys(sealed).length === 0) return ''
     try {
       const keys = this.#read()
       for (const [name, one] of Object.entries(sealed)) {

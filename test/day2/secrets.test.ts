@@ -8,6 +8,7 @@ import {
   sealingKey,
   Vault,
 } from '../../src/day2/index.ts'
+import { Fault } from '../../src/errors.ts'
 import type { Stored } from '../../src/log/index.ts'
 import type { ControllerObjects } from '../../src/simulator/controller/index.ts'
 import { guest, hostOf, uuid } from './guest.ts'
@@ -291,3 +292,12 @@ function withQuestions(objects: ControllerObjects, survey: typeof QUESTIONS): vo
     template.name === PATCH ? { ...template, survey_enabled: true, survey } : template,
   )
 }
+
+test('a key that can not be read keeps no run from its launch that has no secrets: it is not even looked for', () => {
+  const vault = new Vault(() => {
+    throw new Fault('sealing_key', 'the sealing key is gone', { hint: 'bring it back' })
+  })
+  expect(vault.whyShut({})).toBe('')
+  expect(vault.areSame(RUN, {}, {})).toBe(true)
+  expect(vault.whyShut({ db_password: { sealed: 'v1.0.0.0' } })).toBe('the sealing key is gone; bring it back')
+})
