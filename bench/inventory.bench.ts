@@ -4,7 +4,8 @@ import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Measure } from './bench.ts'
-import { type Question, type Reading, TOKEN } from './inventory/subject.ts'
+import { TOKEN } from './inventory/records.ts'
+import type { Question, Reading } from './inventory/subject.ts'
 
 export const name = 'inventory'
 

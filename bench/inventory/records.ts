@@ -1,6 +1,8 @@
 import { assemble, change, projectVm, projectVmi, type VmRecord } from '../../src/vm/index.ts'
 import { lineOf } from '../watch/objects.ts'
 
+/** Who asks. */
+export const TOKEN = 'token-of-the-benchmark'
 /** Namespaces that the VMs are in. */
 export const NAMESPACES = 400
 const TEMPLATE = 7

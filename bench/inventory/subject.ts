@@ -12,7 +12,7 @@ import { InventoryCache } from '../../src/inventory/index.ts'
 import { openSqliteLog } from '../../src/log/index.ts'
 import { createMetrics } from '../../src/telemetry/index.ts'
 import { vmKey } from '../../src/vm/index.ts'
-import { recordOf } from './records.ts'
+import { recordOf, TOKEN } from './records.ts'
 
 /** What the process is asked. */
 export type Question =
@@ -34,8 +34,6 @@ export interface Reading {
   /** The longest that its event loop was held up since the last reading, in ms. */
   readonly stall: number
 }
-
-export const TOKEN = 'token-of-the-benchmark'
 
 /** The benchmark is one caller that asks more than any would. */
 const GENEROUS: NonNullable<AppParts['limits']> = { token: { burst: 1e9, perSecond: 1e9 } }

@@ -1,3 +1,4 @@
+import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -89,6 +90,12 @@ describe('npm run bench', () => {
   ])('$args is a clear error and runs nothing', async ({ args, told }) => {
     expect(await runBenchmarks(args, place)).toBe(1)
     expect(printed).toEqual({ out: '', err: told })
+  })
+
+  test('ends when it is done: to load all benchmarks starts nothing', async () => {
+    const main = join(import.meta.dirname, '..', '..', 'bench', 'main.ts')
+    const ended = await new Promise<Error | null>(resolve => void execFile(process.execPath, [main, 'quikc'], resolve))
+    expect(ended).toMatchObject({ code: 1, signal: null })
   })
 
   test('an empty folder, and a file that is no benchmark, are errors too', async () => {
