@@ -4,6 +4,8 @@ import type { Event } from './event.ts'
 export const MAX_EVENT_BYTES = 16_384
 /** What is left of a text that is cut, in bytes of JSON. */
 const CUT_BYTES = 256
+/** Bytes of a number (`-1.7976931348623157e+308`), and of anything shorter that is no text. */
+const LONGEST_NUMBER = 24
 
 /** Who and what the fact is about: never touched. Names, uids and ids are short by what Kubernetes and this program make them of. */
 const IDENTITY: ReadonlySet<string> = new Set([
@@ -55,10 +57,22 @@ export function bytesOf(event: Event): number {
 /** What has no JSON has no size: it is for the log to tell. */
 function isTooLarge(event: Event): boolean {
   try {
-    return bytesOf(event) > MAX_EVENT_BYTES
+    return mostBytesOf(event) > MAX_EVENT_BYTES && bytesOf(event) > MAX_EVENT_BYTES
   } catch {
     return false
   }
+}
+
+/** No fewer bytes than a value takes as JSON, in a third of the time that it takes to write it. A character takes six, as in \u001f. */
+function mostBytesOf(value: unknown): number {
+  if (typeof value === 'string') return 6 * value.length + 2
+  if (typeof value !== 'object' || value === null) return LONGEST_NUMBER
+  let bytes = 2
+  if (Array.isArray(value)) for (const item of value as readonly unknown[]) bytes += mostBytesOf(item) + 1
+  else
+    for (const key in value)
+      bytes += 6 * key.length + 4 + mostBytesOf((value as Readonly<Record<string, unknown>>)[key])
+  return bytes
 }
 
 function trim(value: object, at: string, cut: Cut, lost: Set<string>): object {

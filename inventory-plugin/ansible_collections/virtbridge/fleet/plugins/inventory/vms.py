@@ -333,11 +333,15 @@ def _trusted(value):
 
 @contextmanager
 def _without_collector():
-    """Hundreds of thousands of values come into being here and none goes: looking for garbage among them costs a third of the time."""
+    """
+    Hundreds of thousands of values come into being here and none goes: looking for garbage among them costs a third of the time. They stay
+    as long as the process does, so that later looks, while Ansible prints them, leave them out too (a tenth), and forks share their pages.
+    """
     was = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was:
             gc.enable()
