@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { type AddressInfo, createServer, Socket } from 'node:net'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { rm } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { type Admin, type EachMessagePayload, Kafka, logLevel } from 'kafkajs'
@@ -19,7 +19,6 @@ import {
 } from '../../src/log/index.ts'
 import { createTopics, openKafkaLog } from '../../src/log/kafka/index.ts'
 import { OUTBOX_BYTES } from '../../src/log/kafka/outbox.ts'
-import { GATHER_MS } from '../../src/log/kafka/tail.ts'
 import { guest, meant, uuid } from '../day2/guest.ts'
 import { all, conformance, latest } from '../log/conformance.ts'
 import { connectionTo, openIn, planOf } from '../log/kafka/place.ts'
@@ -30,8 +29,6 @@ import { fileIn, temporaryFolder } from '../support/bridge.ts'
 const APPENDER = join(import.meta.dirname, '..', 'log', 'kafka', 'appender.ts')
 
 const CLUSTERS = [{ name: 'c', in_cluster: true }]
-/** The key of a Fetch request. */
-const FETCH = 1
 
 let kafka: KafkaServer
 beforeAll(async () => {
@@ -51,40 +48,6 @@ async function admin(): Promise<Admin & AsyncDisposable> {
   await client.connect()
   return Object.assign(client, { [Symbol.asyncDispose]: () => client.disconnect() })
 }
-
-/** Fetch requests that this process sends from now on. */
-function countingFetches(): { readonly count: number } & Disposable {
-  const write = vi.spyOn(Socket.prototype, 'write')
-  const isFetch = ([bytes]: readonly unknown[]): boolean =>
-    Buffer.isBuffer(bytes) && bytes.length > 6 && bytes.readInt16BE(4) === FETCH
-  return {
-    get count() {
-      return write.mock.calls.filter(isFetch).length
-    },
-    [Symbol.dispose]: () => write.mockRestore(),
-  }
-}
-
-test('records that come one after the other are fetched together: a follower costs few requests, however many there are', async () => {
-  await using folder = await temporaryFolder()
-  using fetches = countingFetches()
-  await using log = await openIn(folder.path, kafka.brokers)
-  const stop = new AbortController()
-  const heard: Stored[] = []
-  const following = (async () => {
-    for await (const entry of log.follow('events.vm', log.end('events.vm'), stop.signal)) {
-      heard.push(entry)
-      if (heard.length === 300) stop.abort()
-    }
-  })()
-  const [before, began] = [fetches.count, performance.now()]
-  for (let n = 0; n < 300; n += 1) await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n } }])
-  await following
-  const asked = fetches.count - before
-  expect(asked).toBeGreaterThan(0)
-  // A timer may be early by less than a ms.
-  expect(asked).toBeLessThanOrEqual(2 + (performance.now() - began) / (GATHER_MS - 1))
-})
 
 test('what retention took is passed over: pages and followers begin with what is left', async () => {
   await using folder = await temporaryFolder()

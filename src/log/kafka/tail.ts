@@ -11,8 +11,6 @@ import { STREAMS } from './topics.ts'
 
 /** How long the broker may keep a fetch that finds nothing, in ms: what an idle log costs, and never what a record waits. */
 const WAIT_MS = 500
-/** What comes in a row is fetched together: after something was found it is looked again this much later, in ms. The first is there at once. */
-export const GATHER_MS = 15
 const RETRY_MS = 200
 /** A broker that has just started may not know a topic for a moment. One that is not there for longer was deleted. */
 const GONE_MS = 10_000
@@ -91,11 +89,9 @@ export class Tail {
     const loops = reader.leaders.map(async leader => {
       try {
         while (!stop.aborted && this.#ended === null) {
-          const found = await reader.follow(leader, this.#wanted(reader, leader), WAIT_MS)
-          this.#take(found)
+          this.#take(await reader.follow(leader, this.#wanted(reader, leader), WAIT_MS))
           this.#missing = null
           this.#onTrouble('')
-          if (found.length > 0) await pause(GATHER_MS, stop)
         }
       } finally {
         failed.abort()
