@@ -53,6 +53,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const history = stack.use(openHistory(config, logger))
   let authenticate = authenticatorOf(config, parts)
   let sealingKeys = config.secrets.sealing_keys
+  const verbs = verbPolicies(config)
   const policy: Policy | null = config.controller === undefined ? null : onboardPolicy(config)
   const app = buildApp({
     log,
@@ -66,9 +67,9 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
       const named = rival === '' || told(rival) ? rival : 'another VM'
       const staleness = stalenessOf(fleet.clusters.get(record.cluster), limits, now())
       const profile = current.cache.profileWhy(record)
-      return explain(record, { host, fleet, ledger, policy, staleness, rival: named, profile }, now())
+      return explain(record, { host, fleet, ledger, policy, verbs, staleness, rival: named, profile }, now())
     },
-    verbs: verbPolicies(config),
+    verbs,
     vault: vaultOf(() => sealingKeys),
     parseSelector,
     history,

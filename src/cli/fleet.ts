@@ -3,6 +3,7 @@ import type { Explanation } from '../day2/index.ts'
 import type { Api } from './api.ts'
 import { profileLines } from './profile-lines.ts'
 import { paint, table, type Terminal } from './terminal.ts'
+import { chanceLines, holdingLine } from './verb-lines.ts'
 
 interface VmSummary {
   readonly host: string
@@ -82,6 +83,8 @@ export async function printExplanation(api: Api, host: string, json: boolean, te
     `cluster         ${found.cluster.name}: ${found.cluster.status}, ${found.cluster.staleness}${found.cluster.reason === '' ? '' : ` (${found.cluster.reason})`}`,
     `enabled         ${mark(found.inventory.enabled)}: ${found.inventory.because}`,
     `launch now      ${mark(found.launch.possible)}: ${found.launch.because}`,
+    ...chanceLines(found, mark),
+    ...holdingLine(found.held_by),
     `onboard by self ${mark(found.onboard.due)}: ${found.onboard.because}`,
     ...(found.profile === null ? [] : profileLines(found.profile)),
     ...found.verbs.map(

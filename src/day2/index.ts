@@ -3,7 +3,7 @@ export type { DispatchReport } from './book.ts'
 export type { Caps } from './caps.ts'
 export { confirmedEvent, lossEvent } from './loss-event.ts'
 export { Dispatcher, type DispatcherOptions } from './dispatcher.ts'
-export { explain, type Explanation } from './explain.ts'
+export { type Chance, explain, type Explanation, type Holding } from './explain.ts'
 export {
   CURSOR_PATTERN,
   followHistory,

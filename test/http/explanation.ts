@@ -7,6 +7,8 @@ export const EXPLANATION = {
   adopted: true,
   inventory: { enabled: true, because: '' },
   launch: { possible: true, because: '' },
+  can: [],
+  held_by: null,
   onboard: { due: true, because: '' },
   profile: null,
   verbs: [],
