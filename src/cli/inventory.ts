@@ -45,6 +45,7 @@ function linesOf(why: Why, terminal: Terminal): readonly string[] {
   ]
   if (why.listed) lines.push(`enabled         ${mark(why.enabled)}: ${why.enabled_because}`)
   if (why.profile !== null) lines.push(...profileLines(why.profile))
+  lines.push(...connectionLines(why))
   for (const { group, because } of why.groups) lines.push(`group           ${group}: ${because}`)
   for (const { label, because } of why.not_in) {
     const source = label.startsWith('expression ') ? label : `label ${label}`
@@ -52,6 +53,16 @@ function linesOf(why: Why, terminal: Terminal): readonly string[] {
   }
   if (why.closed.length > 0) lines.push(`closed          nobody gets it now, because of ${why.closed.join(', ')}`)
   return lines
+}
+
+function connectionLines({ connection, not_given }: Why): readonly string[] {
+  return [
+    ...connection.map(({ name, value, because, over }) => {
+      const instead = over.length === 0 ? '' : `, and not ${over.join(', nor ')}`
+      return `connection      ${name} is ${value ?? 'unset'}: ${because}${instead}`
+    }),
+    ...not_given.map(({ variable, because }) => `not given       ${variable}: ${because}`),
+  ]
 }
 
 function pathOf(view: string): string {

@@ -21,6 +21,8 @@ export interface AddressRule {
 export interface Chosen {
   readonly address: string
   readonly because: '' | 'no address' | 'only a pod address'
+  /** The entry of the view that chose it; left out: none did, it is the one that is used elsewhere. */
+  readonly by?: string
 }
 
 export type ChooseAddress = (record: VmRecord) => Chosen
@@ -52,20 +54,23 @@ export function chooserOf({ prefer, otherwise, podNetwork }: AddressChoice): Cho
     const all = known.length > 0 ? known : [lastTold(usual)]
     const ranked = [...all].sort((a, b) => rank(a, usual) - rank(b, usual))
     const allowed = podNetwork === 'never' ? ranked.filter(entry => !entry.pod) : ranked
-    const wanted = rules.flatMap(rule => allowed.find(rule) ?? []).at(0)
-    if (wanted !== undefined) return chosen(wanted.address)
+    for (const [at, rule] of rules.entries()) {
+      const wanted = allowed.find(rule)
+      if (wanted !== undefined) return chosen(wanted.address, `addresses.prefer.${at}`)
+    }
     if (allowed.length === 0) return { address: '', because: 'only a pod address' }
     if (otherwise === 'none') return NONE
     // An address that nobody but the guest knows is used when it is asked for, and never by itself.
     const rest = allowed.find(entry => entry.network !== '' || entry.address === usual)
-    return chosen(rest?.address ?? '')
+    return chosen(rest?.address ?? '', rules.length === 0 ? 'addresses.pod_network' : 'addresses.otherwise')
   }
 }
 
 const NONE: Chosen = { address: '', because: 'no address' }
 
-function chosen(address: string): Chosen {
-  return address === '' ? NONE : { address, because: '' }
+function chosen(address: string, by?: string): Chosen {
+  if (address === '') return NONE
+  return by === undefined ? { address, because: '' } : { address, because: '', by }
 }
 
 function lastTold(address: string): Address {

@@ -2,8 +2,16 @@ import ipaddr from 'ipaddr.js'
 import { meets, type Requirement } from '../cluster/label.ts'
 import { looksReachable, isRunning, type VmRecord } from '../vm/index.ts'
 import { ANY_ADDRESS, type AddressChoice, addressOf, type ChooseAddress, chooserOf } from './address.ts'
-import { type Connection, connectionOf, type Endpoint, endpointOf, USUAL_CONNECTION } from './connection.ts'
-import type { GivenVariable } from './given-variable.ts'
+import {
+  type Connection,
+  connectionOf,
+  connectionVariables,
+  type Endpoint,
+  endpointOf,
+  USUAL_CONNECTION,
+} from './connection.ts'
+import type { ConnectionVariable } from './connection-variable.ts'
+import { type GivenVariable, givenVariables } from './given-variable.ts'
 import type { Staleness } from './stale.ts'
 
 /** How a view reaches its hosts. */
@@ -112,6 +120,16 @@ export function reachOf(record: VmRecord, sight: Sight, approach: Approach): Rea
   }
   const unreachable = reason()
   return { reason: unreachable, disabled: approach.enabled === 'known' ? barred : unreachable, address, endpoint }
+}
+
+/** The variables of the connection to a guest, as `reachOf` reaches it; of several of one name the last counts. Pure. */
+export function variablesTo(
+  record: VmRecord,
+  { connection, variables }: Approach,
+  endpoint: Endpoint,
+): readonly ConnectionVariable[] {
+  const own = connectionVariables(record, connectionOf(record, connection), endpoint)
+  return variables.length === 0 ? own : [...own, ...givenVariables(record, variables)]
 }
 
 /** Why a host is disabled whether or not anybody would connect to it; empty when it is not. */

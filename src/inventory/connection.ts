@@ -1,4 +1,5 @@
 import { hostName, isRunning, type VmRecord } from '../vm/index.ts'
+import type { ConnectionEntry, ConnectionVariable } from './connection-variable.ts'
 import { type HostNamePart, hostNamer } from './host-name.ts'
 import { proxyArguments, type Virtctl } from './proxy-command.ts'
 import { findService } from './service-port.ts'
@@ -101,18 +102,19 @@ export function endpointOf(
  * The `ansible_*` variables of a guest. Every value is a number, a word of ours or of the configuration, an address, or a name of
  * Kubernetes that was looked at: nothing that a guest or a user wrote goes through as it is.
  */
-export function connectionVars(
+export function connectionVariables(
   record: VmRecord,
   connection: LinuxConnection | WindowsConnection,
   { host, port, via }: Endpoint,
-): Readonly<Record<string, string | number>> {
-  const vars: Record<string, string | number> = host === '' ? {} : { ansible_host: host }
-  if ('type' in connection) Object.assign(vars, windowsVars(record, connection))
-  if (port !== 0) vars['ansible_port'] = port
-  if (connection.user !== '') vars['ansible_user'] = connection.user
+): readonly ConnectionVariable[] {
+  const variables: ConnectionVariable[] = host === '' ? [] : [{ name: 'ansible_host', value: host, from: 'via' }]
+  if ('type' in connection) variables.push(...windowsVariables(record, connection))
+  if (port !== 0)
+    variables.push({ name: 'ansible_port', value: port, from: via.startsWith('service ') ? 'via' : 'port' })
+  if (connection.user !== '') variables.push({ name: 'ansible_user', value: connection.user, from: 'user' })
   const proxy = via === 'port_forward' ? proxyOf(record, connection) : null
-  if (proxy !== null) vars['ansible_ssh_common_args'] = proxy
-  return vars
+  if (proxy !== null) variables.push({ name: 'ansible_ssh_common_args', value: proxy, from: 'via' })
+  return variables
 }
 
 function proxyOf(record: VmRecord, { port, virtctl }: LinuxConnection): string | null {
@@ -127,21 +129,25 @@ function isName(name: string): boolean {
 const SSH = 22
 const WINRM = { https: 5986, http: 5985 } as const
 
-function windowsVars(record: VmRecord, connection: WindowsConnection): Readonly<Record<string, string | number>> {
+function windowsVariables(record: VmRecord, connection: WindowsConnection): readonly ConnectionVariable[] {
   const { type, transport, scheme, certificate, kerberosName } = connection
-  if (type === 'ssh') return { ansible_connection: 'ssh', ansible_shell_type: 'powershell' }
+  const variables: ConnectionVariable[] = []
+  const add = (name: string, value: string | number, from: ConnectionEntry): unknown =>
+    variables.push({ name, value, from })
+  add('ansible_connection', type, 'type')
+  if (type === 'ssh') {
+    add('ansible_shell_type', 'powershell', 'type')
+    return variables
+  }
   const names = type === 'psrp' ? PSRP : WINRM_NAMES
   const known = kerberosName === null ? '' : hostNamer(kerberosName)(record)
-  const kerberos = isName(known) ? known : ''
-  return {
-    ansible_connection: type,
-    ansible_port: WINRM[scheme],
-    // What is usual is left to the plugin, where who runs it may say otherwise.
-    ...(scheme === 'https' ? {} : { [names.scheme]: scheme }),
-    ...(transport === '' ? {} : { [names.transport]: transport }),
-    ...(certificate === 'validate' ? {} : { [names.certificate]: certificate }),
-    ...(kerberos === '' ? {} : { [names.kerberos]: kerberos }),
-  }
+  add('ansible_port', WINRM[scheme], 'scheme')
+  // What is usual is left to the plugin, where who runs it may say otherwise.
+  if (scheme !== 'https') add(names.scheme, scheme, 'scheme')
+  if (transport !== '') add(names.transport, transport, 'transport')
+  if (certificate !== 'validate') add(names.certificate, certificate, 'certificate')
+  if (isName(known)) add(names.kerberos, known, 'kerberos_name')
+  return variables
 }
 
 /** The variables of the two plugins, by what they say (ansible.builtin.psrp, ansible.builtin.winrm). */

@@ -1,4 +1,5 @@
 import type { VmRecord } from '../vm/index.ts'
+import type { ConnectionVariable } from './connection-variable.ts'
 
 /** A variable of the connection that an administrator lets a label, or an annotation, give. */
 export interface GivenVariable {
@@ -22,17 +23,16 @@ const VARIABLES: Readonly<Record<string, Read>> = {
 }
 
 /** The variables that labels and annotations of the VM give, where an administrator listed them and the value is a valid one. Pure. */
-export function givenVars(
-  { seen }: VmRecord,
-  listed: readonly GivenVariable[],
-): Readonly<Record<string, string | number>> {
-  const vars: Record<string, string | number> = {}
-  for (const { label, annotation, variable } of listed) {
-    const value = valueOf(seen.labels, label) || valueOf(seen.annotations, annotation)
-    const read = VARIABLES[variable]?.(value) ?? null
-    if (read !== null) vars[variable] = read
-  }
-  return vars
+export function givenVariables(record: VmRecord, listed: readonly GivenVariable[]): readonly ConnectionVariable[] {
+  return listed.flatMap(from => {
+    const value = VARIABLES[from.variable]?.(saidBy(record, from)) ?? null
+    return value === null ? [] : [{ name: from.variable, value, from }]
+  })
+}
+
+/** What the VM says where that variable is given; empty when it says nothing. */
+export function saidBy({ seen }: VmRecord, { label, annotation }: GivenVariable): string {
+  return valueOf(seen.labels, label) || valueOf(seen.annotations, annotation)
 }
 
 /** False while it is not known what the VM says in an annotation that is listed. */

@@ -1,7 +1,7 @@
 import type { VmRecord } from '../vm/index.ts'
-import { type Approach, reachOf, type Sight, USUAL_APPROACH } from './approach.ts'
-import { connectionOf, connectionVars, type Endpoint } from './connection.ts'
-import { givenVars } from './given-variable.ts'
+import { type Approach, reachOf, type Sight, USUAL_APPROACH, variablesTo } from './approach.ts'
+import type { Endpoint } from './connection.ts'
+import { ansibleVars } from './connection-variable.ts'
 import { type GuestProfile, NO_PROFILE } from './profile.ts'
 import { isInert, safe } from './safe.ts'
 import type { Staleness } from './stale.ts'
@@ -44,11 +44,8 @@ export function hostVars(
   const { staleness, verbs, clusterSets = [], profile: guestProfile = NO_PROFILE } = standing
   const { reason, disabled, address, endpoint } = reachOf(record, standing, approach)
   const told = { staleness, reason, disabled, address, endpoint, clusterSets }
-  const connection = connectionVars(record, connectionOf(record, approach.connection), endpoint)
-  const { variables } = approach
-  const host = variables.length === 0 ? connection : { ...connection, ...givenVars(record, variables) }
   // First, so that none of them ever counts for one of ours.
-  const given = { ...guestProfile.variables, ...host }
+  const given = { ...guestProfile.variables, ...ansibleVars(variablesTo(record, approach, endpoint)) }
   if (profile === 'slim') return { ...given, ...slim(record, told) }
   const days: Record<string, unknown> = {}
   for (const verb in verbs) days[`day2_${verb}`] = verbs[verb]

@@ -2,7 +2,7 @@ import ipaddr from 'ipaddr.js'
 import { isRunning, type Portrait, readPortrait, type VmRecord, type VmService } from '../vm/index.ts'
 import { addressOf } from './address.ts'
 import { type Approach, isLost, type Sight, USUAL_APPROACH } from './approach.ts'
-import type { HostVars } from './host.ts'
+import type { VariableWhy } from './connection-why.ts'
 import type { KubevirtCoreOptions } from './kubevirt-core.ts'
 
 interface Subject {
@@ -14,6 +14,8 @@ interface Subject {
 interface Place {
   readonly host: string
   readonly port: number | null
+  /** The option that says so, and what it leads to. */
+  readonly because: string
 }
 
 const [SSH, WINRM_HTTPS, WINRM_HTTP] = [22, 5986, 5985]
@@ -34,18 +36,23 @@ const NOWHERE = ['linkLocal', 'loopback', 'unspecified', 'multicast', 'broadcast
  * A Service counts with one port alone, whose target is 22, or 5986 and then 5985 of Windows, by `kubevirt.io/domain`. Here an address
  * is one, a name is one, a boot that has ended is nowhere, and an address that is another VM's by better right is not told.
  */
-export function connectionVars(subject: Subject, options: KubevirtCoreOptions): HostVars {
+export function connectionVariables(subject: Subject, options: KubevirtCoreOptions): readonly VariableWhy[] {
   const nic = interfaceOf(subject.vmi, options.network_name)
   const raw = text(nic?.['ipAddress'])
-  if (raw === '' || !isRunning(subject.record.seen)) return {}
+  if (raw === '' || !isRunning(subject.record.seen)) return []
   const windows = isWindows(subject.vmi)
-  const place = byName(subject.record, options) ?? byService(subject, windows, options) ?? byAddress(subject, raw)
-  if (place === null) return {}
-  return {
-    ansible_host: place.host,
-    ...(options.unset_ansible_port || place.port !== null ? { ansible_port: place.port } : {}),
-    ...(windows ? { ansible_connection: options.default_win_ansible_connection } : {}),
-  }
+  const place =
+    byName(subject.record, options) ?? byService(subject, windows, options) ?? byAddress(subject, raw, options)
+  if (place === null) return []
+  const { host, port, because } = place
+  const variables: VariableWhy[] = [{ name: 'ansible_host', value: host, because, over: [] }]
+  const ofPort = port === null ? 'unset_ansible_port is true' : because
+  if (options.unset_ansible_port || port !== null)
+    variables.push({ name: 'ansible_port', value: port, because: ofPort, over: [] })
+  const { default_win_ansible_connection: value } = options
+  const ofConnection = `default_win_ansible_connection is ${value}`
+  if (windows) variables.push({ name: 'ansible_connection', value, because: ofConnection, over: [] })
+  return variables
 }
 
 /** Who is reached so: at the address of that interface, which others may claim too. */
@@ -82,7 +89,8 @@ function interfaceOf({ status }: Portrait, network: string): Readonly<Record<str
 function byName({ name, namespace }: VmRecord, options: KubevirtCoreOptions): Place | null {
   const { kube_secondary_dns, network_name, base_domain } = options
   if (!kube_secondary_dns || network_name === '') return null
-  return named(`${network_name}.${name}.${namespace}.vm${base_domain === '' ? '' : `.${base_domain}`}`, null)
+  const because = 'kube_secondary_dns and network_name'
+  return named(`${network_name}.${name}.${namespace}.vm${base_domain === '' ? '' : `.${base_domain}`}`, null, because)
 }
 
 function byService({ record, vmi }: Subject, windows: boolean, options: KubevirtCoreOptions): Place | null {
@@ -93,20 +101,22 @@ function byService({ record, vmi }: Subject, windows: boolean, options: Kubevirt
   return found[0] === undefined ? null : placeOf(found[0], text(vmi.status?.['nodeName']), options)
 }
 
-function placeOf({ type, ports, ingress }: VmService, node: string, options: KubevirtCoreOptions): Place | null {
+function placeOf({ name, type, ports, ingress }: VmService, node: string, options: KubevirtCoreOptions): Place | null {
   const [only] = ports
-  if (type === 'LoadBalancer') return named(ingress[0] ?? '', only?.port ?? null)
+  const because = `use_service: ${name}, by ${type === 'LoadBalancer' ? 'its load balancer' : 'a port of the node of the guest'}`
+  if (type === 'LoadBalancer') return named(ingress[0] ?? '', only?.port ?? null, because)
   const suffix = options.append_base_domain && options.base_domain !== '' ? `.${options.base_domain}` : ''
-  return only === undefined || only.node === 0 ? null : named(node === '' ? '' : `${node}${suffix}`, only.node)
+  return only === undefined || only.node === 0 ? null : named(node === '' ? '' : `${node}${suffix}`, only.node, because)
 }
 
-function named(host: string, port: number | null): Place | null {
-  return usable(host) !== '' || (DNS_NAME.test(host) && !ipaddr.isValid(host)) ? { host, port } : null
+function named(host: string, port: number | null, because: string): Place | null {
+  return usable(host) !== '' || (DNS_NAME.test(host) && !ipaddr.isValid(host)) ? { host, port, because } : null
 }
 
-function byAddress({ record, sight }: Subject, raw: string): Place | null {
+function byAddress({ record, sight }: Subject, raw: string, { network_name }: KubevirtCoreOptions): Place | null {
   const host = usable(raw)
-  return host === '' || isLost(record, host, sight) ? null : { host, port: null }
+  const which = network_name === '' ? 'the first interface of its VMI' : `network_name, the interface ${network_name}`
+  return host === '' || isLost(record, host, sight) ? null : { host, port: null, because: `the address of ${which}` }
 }
 
 function usable(raw: string): string {

@@ -3,7 +3,8 @@ import { isVolatile, type Portrait, readPortrait, type VmRecord } from '../vm/in
 import { MAX_GROUP_NAME, type Membership } from './group.ts'
 import type { HostVars, Standing } from './host.ts'
 import { type HostNamePart, hostNamer } from './host-name.ts'
-import { connectionVars } from './kubevirt-core-connection.ts'
+import type { VariableWhy } from './connection-why.ts'
+import { connectionVariables } from './kubevirt-core-connection.ts'
 import type { Rendering } from './rendering.ts'
 import { marked, safe } from './safe.ts'
 
@@ -72,6 +73,10 @@ export function kubevirtCoreRendering(options: KubevirtCoreOptions): Rendering {
     hostOf: hostNamer(options.host_format),
     varsOf: (record, standing) => varsOf(record, standing, options),
     groupsOf: record => groupsOf(record, options),
+    connectionWhy: (record, standing) => ({
+      connection: connectionOf(record, shownOf(record, options).vmi, standing, options),
+      not_given: [],
+    }),
     sources: [],
     maxPerSource: options.max_per_label,
     isWhole: ({ seen, out_of_scope = '' }) => out_of_scope !== '' || isKept(seen.portraits?.vm, options),
@@ -87,7 +92,7 @@ function varsOf(record: VmRecord, standing: Standing, options: KubevirtCoreOptio
   if (vm === null && vmi === null) return null
   const left = [...leftOf('vm', vm), ...leftOf('vmi', vmi)]
   return {
-    ...(vmi === null ? {} : connectionVars({ record, vmi, sight: standing }, options)),
+    ...Object.fromEntries(connectionOf(record, vmi, standing, options).map(({ name, value }) => [name, value])),
     ...(vm === null ? {} : objectVars('vm', record.uid, vm)),
     ...(vmi === null ? {} : objectVars('vmi', record.seen.boot, vmi)),
     ...(left.length === 0 ? {} : { kubevirt_left_out: left.map(safe) }),
@@ -98,6 +103,15 @@ function varsOf(record: VmRecord, standing: Standing, options: KubevirtCoreOptio
 function leftOf(prefix: 'vm' | 'vmi', portrait: Portrait | null): readonly string[] {
   const names = (portrait?.left ?? []).map(name => name.replace(/^status\.(.*)$/, (_, key: string) => snakeCase(key)))
   return names.map(name => `${prefix}_${name}`)
+}
+
+function connectionOf(
+  record: VmRecord,
+  vmi: Portrait | null,
+  sight: Standing,
+  options: KubevirtCoreOptions,
+): readonly VariableWhy[] {
+  return vmi === null ? [] : connectionVariables({ record, vmi, sight }, options)
 }
 
 function shownOf({ seen }: VmRecord, options: KubevirtCoreOptions): Shown {

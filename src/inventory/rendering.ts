@@ -1,5 +1,6 @@
 import type { VmRecord } from '../vm/index.ts'
 import { type Approach, USUAL_APPROACH } from './approach.ts'
+import { connectionWhy, type ConnectionWhy } from './connection-why.ts'
 import { builtinGroups, labelGroup, type Membership } from './group.ts'
 import { applyRule, contextOf, type GroupRule, sourceOf } from './group-rule.ts'
 import { areKnown } from './given-variable.ts'
@@ -25,6 +26,8 @@ export interface Rendering {
   readonly varsOf: (record: VmRecord, standing: Standing) => HostVars | null
   /** Its groups, with what puts it there. One without any is in `ungrouped`: Ansible knows a host by its groups. */
   readonly groupsOf: (record: VmRecord, standing: Standing) => readonly Membership[]
+  /** Where the variables of the connection that `varsOf` has come from. */
+  readonly connectionWhy: (record: VmRecord, standing: Standing) => ConnectionWhy
   /** What may make groups by its values (`Membership.source`), such as keys of labels: an explanation tells of those that made none. */
   readonly sources: readonly string[]
   /** Groups that one source may make in a view: the first by name. Hosts with its further values are without that group. */
@@ -73,6 +76,7 @@ export function ownRendering(profile: Profile, groups: ViewGroups, way: OwnWay =
       ]
       return parents.size === 0 ? own : own.map(each => below(each, parents))
     },
+    connectionWhy: (record, standing) => connectionWhy(record, standing, approach),
     sources: [...labels, ...rules.map(sourceOf)],
     maxPerSource: maxPerLabel,
     // What can not be read any more will never be known.

@@ -1,7 +1,7 @@
 import type { VmRecord } from '../vm/index.ts'
-import { type Approach, reachOf, USUAL_APPROACH } from './approach.ts'
-import { connectionOf, connectionVars } from './connection.ts'
-import { givenVars } from './given-variable.ts'
+import { type Approach, reachOf, USUAL_APPROACH, variablesTo } from './approach.ts'
+import { connectionOf } from './connection.ts'
+import { ansibleVars } from './connection-variable.ts'
 
 /** Variables of the connection that lead to a guest, by name: who has all of them as they are here reaches it. */
 export type Way = Readonly<Record<string, string | number>>
@@ -21,9 +21,9 @@ export function waysTo(record: VmRecord, approaches: readonly Approach[] = [USUA
   const ways = approaches.flatMap(approach => {
     const { reason, endpoint } = reachOf(record, { staleness: 'fresh' }, approach)
     if (reason !== '' || endpoint.host === '') return []
-    const connection = connectionOf(record, approach.connection)
-    const vars = { ...connectionVars(record, connection, endpoint), ...givenVars(record, approach.variables) }
-    return [Object.fromEntries(LEADING[connection.via].flatMap(name => (name in vars ? [[name, vars[name]]] : [])))]
+    const { via } = connectionOf(record, approach.connection)
+    const vars = ansibleVars(variablesTo(record, approach, endpoint))
+    return [Object.fromEntries(LEADING[via].flatMap(name => (name in vars ? [[name, vars[name]]] : [])))]
   })
   return [...new Map(ways.map(way => [JSON.stringify(way), way as Way])).values()]
 }

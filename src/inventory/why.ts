@@ -1,5 +1,6 @@
 import type { VmRecord } from '../vm/index.ts'
 import type { Closed } from './closed.ts'
+import type { ConnectionWhy } from './connection-why.ts'
 import { isHostName } from './group-set.ts'
 import type { Membership } from './group.ts'
 import { reachOf } from './approach.ts'
@@ -19,6 +20,10 @@ export interface Why {
   readonly groups: readonly Membership[]
   /** Groups of chosen labels that it is not in. */
   readonly not_in: readonly { readonly label: string; readonly because: string }[]
+  /** Where each variable of its connection comes from. */
+  readonly connection: ConnectionWhy['connection']
+  /** Labels and annotations that may give one, and do not. */
+  readonly not_given: ConnectionWhy['not_given']
   /** Which profile of day 2 it has, and why; null of a VM of which nothing is told, and where no profiles are configured. */
   readonly profile: ProfileWhy | null
   /** Clusters that keep the inventory closed for everybody; empty while it is open. */
@@ -86,6 +91,7 @@ export function why(evidence: Evidence): Why {
     enabled_because: detail || ENABLED_BECAUSE[view.approach.enabled],
     groups: memberships.filter(isThere).map(({ group, because }) => ({ group, because })),
     not_in: notIn,
+    ...view.rendering.connectionWhy(record, standing),
   }
 }
 
@@ -94,4 +100,11 @@ const ENABLED_BECAUSE = {
   known: 'the view enables every VM whose cluster can be seen, for work that never connects to it',
 } as const
 
-const NOWHERE = { enabled: false, enabled_because: 'it is not in this inventory', groups: [], not_in: [] }
+const NOWHERE = {
+  enabled: false,
+  enabled_because: 'it is not in this inventory',
+  groups: [],
+  not_in: [],
+  connection: [],
+  not_given: [],
+}

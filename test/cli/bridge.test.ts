@@ -15,7 +15,17 @@ const config = {
   clusters: [{ name: 'prod-1', kubeconfig: 'kubeconfig' }],
   inventory: {
     views: [
-      { name: 'web', selector: 'app=web', profile: 'slim', groups: { builtin: false, labels: ['app', 'tier'] } },
+      {
+        name: 'web',
+        selector: 'app=web',
+        profile: 'slim',
+        groups: { builtin: false, labels: ['app', 'tier'] },
+        connection: { linux: { user: 'automation' } },
+        variables: [
+          { label: 'example.com/login', variable: 'ansible_user' },
+          { label: 'example.com/port', variable: 'ansible_port' },
+        ],
+      },
       { name: 'none', selector: 'app=db' },
     ],
   },
@@ -24,7 +34,7 @@ const config = {
 beforeAll(async () => {
   stack = new AsyncDisposableStack()
   world = stack.use(await startWorld())
-  world.addVm('web-1', { app: 'web' })
+  world.addVm('web-1', { app: 'web', 'example.com/login': 'core', 'example.com/port': 'ssh' })
   world.boot('web-1', { address: '10.0.0.7' })
   folder = stack.use(await temporaryFolder()).path
   await kubeconfigIn(folder, { server: world.server.url, 'insecure-skip-tls-verify': true }, { token: TOKEN })
@@ -78,6 +88,9 @@ describe('what is known, asked from a terminal and by a program', () => {
         `${HOST}  in the view web`,
         'listed          yes: it is known, and all that the view asks for holds',
         'enabled         yes: it runs, its agent answers and it has an address',
+        'connection      ansible_host is 10.0.0.7: the address 10.0.0.7 of the network default, from the platform',
+        'connection      ansible_user is core: its label example.com/login, by variables.0, and not connection.linux.user is automation',
+        'not given       ansible_port: its label example.com/port is "ssh", and that can not be',
         'group           label_app_web: its label app is web',
         'no group        of the label tier: it has no label tier, or an empty one',
       ],

@@ -84,6 +84,14 @@ describe('a guest that is news', () => {
     expect(world.run()).toMatchObject({ outcome: 'failed', counts: { ok: 1, failed: 1 } })
     expect(world.ledger.verb('uid-web-2', 'onboard')?.status).toBe('failed')
   })
+
+  test('waits no longer for others although somebody sets the clock back', async () => {
+    await using world = await known(['web-1'], { policy: { coalesceMs: 5_000 } })
+    await world.turn()
+    world.ahead = -86_400_000
+    await world.settle()
+    expect(world.launches()).toHaveLength(1)
+  })
 })
 
 describe('a job', () => {

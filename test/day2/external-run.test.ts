@@ -63,6 +63,30 @@ describe('a job that a person launches from the controller', () => {
     expect(told.map(event => event.fact)).toEqual(['run_started', 'host_succeeded', 'run_finished'])
   })
 
+  test('is seen although somebody sets the clock of the bridge back', async () => {
+    await using world = await watched()
+    world.ahead = -86_400_000
+    await launchByHand(world, PATCH, { limit: hostOf('web-1') })
+    await later(world)
+    await world.turn()
+    expect(world.ledger.holder('uid-web-1')).toMatchObject({ external: { by: 'alice' } })
+  })
+
+  test('is seen although the controller was set up anew, or put back, and counts its jobs from lower', async () => {
+    await using world = await watched()
+    const { jobs } = world.controller.store
+    const before = await launchByHand(world, PATCH, { limit: hostOf('web-1') })
+    const [first] = jobs.all()
+    if (first === undefined) throw new Error('no job')
+    await later(world)
+    await world.settle()
+    jobs.delete(before)
+    jobs.add({ ...first, id: before - 1, status: 'running', created: world.clock.now() })
+    await later(world)
+    await world.turn()
+    expect(world.ledger.holder('uid-web-1')).toMatchObject({ job: { id: before - 1 } })
+  })
+
   test('from a template that is not known is recorded as a whole, and is no patch', async () => {
     await using world = await watched({ outcome: host => (host.startsWith('web-2') ? 'failed' : 'ok') })
     await launchByHand(world, 'Reboot', { limit: names('web-1', 'web-2').join() })

@@ -63,25 +63,49 @@ function job(more: Partial<Job> = {}): Job {
   }
 }
 
+/** A run of the bridge itself, by default of that job. */
+function ours(more: Partial<Run>): Run {
+  const { external: _, ...plain } = externalRun(job(), { fleet, verbs: new Map(), reason: '' }, NOW)
+  return { ...plain, ...more }
+}
+
 describe('a job is of others', () => {
   const mark = `virtbridge-${uuid(5).replaceAll('-', '')}`
   test.each<[string, Partial<Job>, boolean]>([
     ['that carries no marker', {}, true],
     ['that carries tags of their own', { skipTags: 'slow,virtbridge-mine' }, true],
-    ['that carries our marker', { skipTags: `slow,${mark}` }, false],
+    ['that carries the marker of a launch whose answer is under way', { skipTags: `slow,${mark}` }, false],
+    ['that runs with a marker that nobody here made', { skipTags: `virtbridge-${'0'.repeat(32)}` }, true],
+    ['that ran with one', { skipTags: `virtbridge-${'0'.repeat(32)}`, status: 'failed', ended: true }, false],
     ['that was made from one of ours', { skipTags: mark, launchType: 'relaunch' }, true],
     ['that is scheduled like one of ours', { skipTags: mark, launchType: 'scheduled' }, true],
   ])('%s: %s', (_, more, external) => {
-    expect(isExternal(job(more), new Ledger())).toBe(external)
+    const ledger = new Ledger()
+    ledger.apply({ key: `run/${uuid(5)}`, value: ours({ id: uuid(5), status: 'posting', job: null }) })
+    expect(isExternal(job(more), ledger)).toBe(external)
+  })
+
+  test('that carries our marker while the launch it was taken from has another job, or none any more', () => {
+    for (const more of [{ job: { id: 5, url: '' } }, { job: null, status: 'finished' as const }]) {
+      const ledger = new Ledger()
+      ledger.apply({ key: `run/${uuid(5)}`, value: ours({ id: uuid(5), ...more }) })
+      expect(isExternal(job({ skipTags: mark }), ledger)).toBe(true)
+    }
+  })
+
+  test('that has the number of one of ours at a controller that began anew', () => {
+    const ledger = new Ledger()
+    ledger.apply({ key: `run/${uuid(5)}`, value: ours({ id: uuid(5), status: 'finished' }) })
+    expect(isExternal(job(), ledger)).toBe(true)
+    expect(isExternal(job({ skipTags: mark, ended: true, status: 'failed' }), ledger)).toBe(false)
   })
 
   test('unless it is on our record, whatever it carries', () => {
     const ledger = new Ledger()
-    const ours = externalRun(job(), { fleet, verbs: new Map(), reason: '' }, NOW)
-    const { external: _, ...plain } = ours
-    ledger.apply({ key: `run/${ours.id}`, value: plain })
+    const theirs = externalRun(job(), { fleet, verbs: new Map(), reason: '' }, NOW)
+    ledger.apply({ key: `run/${theirs.id}`, value: ours({ id: theirs.id }) })
     expect(isExternal(job(), ledger)).toBe(false)
-    ledger.apply({ key: `run/${ours.id}`, value: ours })
+    ledger.apply({ key: `run/${theirs.id}`, value: theirs })
     expect(isExternal(job(), ledger)).toBe(true)
   })
 

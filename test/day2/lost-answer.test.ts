@@ -65,6 +65,22 @@ describe('a launch whose answer is lost is settled by its marker, and never make
     expect((job?.created ?? 0) - lost > QUIET).toBe(there === 'is not there')
   })
 
+  test.each([
+    ['forward, it is searched for as long', { kind: 'drop-then-commit', afterMs: 30_000 }, 86_400_000, 1],
+    ['back, it is searched no longer', { kind: 'drop-before-commit' }, -86_400_000, 2],
+  ] satisfies [string, RequestFault, number, number][])(
+    'and when somebody sets the clock %s',
+    async (_, fault, ahead, attempts) => {
+      await using world = await known()
+      world.controller.faults.add(LAUNCH, fault)
+      await world.until(() => world.runs()[0]?.status === 'searching', 10)
+      world.ahead = ahead
+      await world.settle(5_000)
+      expect(await seen(world)).toEqual(ONCE)
+      expect(world.run().attempts).toBe(attempts)
+    },
+  )
+
   test('three times: it is given up, nothing ran, and it is told so', async () => {
     await using world = await known()
     world.controller.faults.add(LAUNCH, { kind: 'drop-before-commit' }, 3)

@@ -88,6 +88,8 @@ export interface WorldOptions {
 /** A dispatcher on a real log and a real client over HTTP, a fleet fed by hand, and a simulated controller; all on one virtual clock. */
 export interface World extends AsyncDisposable {
   readonly clock: VirtualClock
+  /** How far the wall clock of the bridge is ahead, in ms: somebody sets it. */
+  ahead: number
   readonly fleet: Fleet
   readonly controller: SimulatedController
   readonly client: Controller
@@ -203,6 +205,7 @@ let ids = 0
 
 class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Symbol.asyncDispose> {
   readonly clock: VirtualClock
+  ahead = 0
   readonly fleet: Fleet
   readonly controller: SimulatedController
   readonly client: Controller
@@ -256,7 +259,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
       ...(vault === undefined ? {} : { vault }),
       ...(approach === undefined ? {} : { waysTo: record => waysTo(record, [USUAL_APPROACH, approach]) }),
       pollMs: this.#options.pollMs ?? 1,
-      now: () => this.clock.now(),
+      now: () => this.clock.now() + this.ahead,
       steady: () => this.clock.now(),
       newId: () => uuid(++ids),
       report: (what, { run, message }) => {

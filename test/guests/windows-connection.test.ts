@@ -1,7 +1,13 @@
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { connectionVars, endpointOf, USUAL_CONNECTION, type WindowsConnection } from '../../src/inventory/connection.ts'
+import {
+  connectionVariables,
+  endpointOf,
+  USUAL_CONNECTION,
+  type WindowsConnection,
+} from '../../src/inventory/connection.ts'
+import { ansibleVars } from '../../src/inventory/connection-variable.ts'
 import { windowsAnsible } from '../servers/python-environment.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { guest as record } from '../day2/guest.ts'
@@ -198,7 +204,10 @@ function play(
   const { address } = stage.guest(host)
   const vm = record(host.split('.')[0] ?? '', { family: 'windows', address })
   const wish = { ...USUAL_CONNECTION.windows, ...connection }
-  const hostvars = { ...connectionVars(vm, wish, endpointOf(vm, wish, address)), ansible_python_interpreter: 'none' }
+  const hostvars = {
+    ...ansibleVars(connectionVariables(vm, wish, endpointOf(vm, wish, address))),
+    ansible_python_interpreter: 'none',
+  }
   const env = { ...LOGIN, REQUESTS_CA_BUNDLE: authority(host) }
   return stage.play(verb, { limit: [host], env, ...asked, hostvars: { [host]: hostvars } })
 }

@@ -211,6 +211,15 @@ describe('why', () => {
         { group: 'label_app_web', because: 'its label app is web' },
       ],
       not_in: [],
+      connection: [
+        {
+          name: 'ansible_host',
+          value: '10.1.0.1',
+          because: 'the address 10.1.0.1 of the network default, from the platform',
+          over: [],
+        },
+      ],
+      not_given: [],
       profile: null,
       closed: [],
     })

@@ -39,6 +39,7 @@ export class ClusterPlays implements AsyncDisposable {
   readonly virt: PlayedVirt
   readonly #folder: string
   readonly #env: Readonly<Record<string, string>>
+  #named = 0
   /** What the inventory says is the uid of each VM: as it was when it was made. */
   readonly #uids = new Map<string, string>()
 
@@ -82,6 +83,12 @@ export class ClusterPlays implements AsyncDisposable {
     return vm
   }
 
+  /** A name that nothing has had here: with it the second try of a test meets nothing that the first one left. */
+  fresh(name: string): string {
+    this.#named += 1
+    return `${name}-n${this.#named}`
+  }
+
   /** A VM of the same name, once the one before it is gone; the inventory does not know yet. */
   async recreateVm(name: string): Promise<void> {
     await this.until(async () => (await this.api.client.request('GET', vms(name))).status === 404, `${name} is gone`)
@@ -104,11 +111,11 @@ export class ClusterPlays implements AsyncDisposable {
     return { K8S_AUTH_KUBECONFIG: '', K8S_AUTH_HOST: this.api.url, K8S_AUTH_API_KEY: token, K8S_AUTH_SSL_CA_CERT: ca }
   }
 
-  /** Waits until it holds, for two minutes at most. */
+  /** Waits until it holds, for five minutes at most. */
   async until(holds: () => Promise<boolean>, what: string): Promise<void> {
-    const deadline = performance.now() + 120_000
+    const deadline = performance.now() + 300_000
     while (!(await holds().catch(() => false))) {
-      if (performance.now() > deadline) throw new Error(`not so after two minutes: ${what}`)
+      if (performance.now() > deadline) throw new Error(`not so after five minutes: ${what}`)
       await new Promise(resolve => setTimeout(resolve, 50))
     }
   }
@@ -213,9 +220,9 @@ async function define(api: KubeApiserver, { group, version, plural, kind }: Reso
       versions: [{ name: version, served: true, storage: true, schema, subresources: { status: {} } }],
     },
   })
-  const deadline = performance.now() + 30_000
+  const deadline = performance.now() + 300_000
   while ((await api.client.request('GET', `/apis/${group}/${version}/${plural}`)).status !== 200) {
-    if (performance.now() > deadline) throw new Error(`${plural} are not served after 30 s`)
+    if (performance.now() > deadline) throw new Error(`${plural} are not served after five minutes`)
     await new Promise(resolve => setTimeout(resolve, 50))
   }
 }

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { faultOf } from '../guests/stage.ts'
 import { startForeman, startNetBox, type NetBox } from '../support/record-servers.ts'
 import { ClusterPlays, NAMESPACE, hostOf, vms, type VmOfCluster } from './cluster-plays.ts'
@@ -15,16 +15,17 @@ beforeAll(async () => {
   plays = await ClusterPlays.start(['repave', 'export', 'offboard'])
   netbox = await startNetBox(TOKEN)
   await plays.createVm('web-1')
-  await plays.createVm('old-1', { runStrategy: 'Halted' })
-}, 300_000)
+})
+// A test that failed may have left something held.
+beforeEach(() => plays.virt.hold(null))
 afterAll(async () => {
   await plays[Symbol.asyncDispose]()
   await netbox[Symbol.asyncDispose]()
 })
 
-describe('repave', { timeout: 300_000 }, () => {
+describe('repave', () => {
   const source = { sourceRef: { kind: 'DataSource', namespace: 'golden-images', name: 'rhel9' } }
-  const vars = { repave_confirm: web, repave_source: source, repave_interval: 1, repave_timeout: 120 }
+  const vars = { repave_source: source, repave_interval: 1, repave_timeout: 120 }
 
   test('is refused without a plain confirmation', async () => {
     const ended = await plays.play('repave', { on: ['web-1'], vars: { ...vars, repave_confirm: 'yes' } })
@@ -35,56 +36,59 @@ describe('repave', { timeout: 300_000 }, () => {
   })
 
   test('leaves a guest as it is while the new disk is not there, and the second time goes on', async () => {
-    const before = await plays.vm('web-1')
+    const name = plays.fresh('web')
+    const before = await plays.createVm(name)
+    const confirmed = { ...vars, repave_confirm: hostOf(name) }
     plays.virt.hold(/^import /)
-    const cut = await plays.play('repave', { on: ['web-1'], vars: { ...vars, repave_timeout: 3 } })
+    const cut = await plays.play('repave', { on: [name], vars: { ...confirmed, repave_timeout: 3 } })
     plays.virt.hold(null)
-    expect(cut.result[web]).toMatchObject({
+    expect(cut.result[hostOf(name)]).toMatchObject({
       outcome: 'failed',
-      message: expect.stringMatching(/new disk web-1-run-1 can not be used: .* The guest was left as it is/) as string,
+      message: expect.stringMatching(/new disk \S+-run-1 can not be used: .* The guest was left as it is/) as string,
     })
-    expect((await plays.vm('web-1')).metadata['generation']).toBe(before.metadata['generation'])
+    expect((await plays.vm(name)).metadata['generation']).toBe(before.metadata['generation'])
 
-    const ended = await plays.play('repave', { on: ['web-1'], vars })
+    const ended = await plays.play('repave', { on: [name], vars: confirmed })
     expect(faultOf(ended)).toBe('')
-    expect(ended.result[web]).toMatchObject({
+    expect(ended.result[hostOf(name)]).toMatchObject({
       outcome: 'ok',
       volume: 'rootdisk',
-      disk: 'web-1-run-1',
-      replaced: 'web-1-root',
+      disk: `${name}-run-1`,
+      replaced: `${name}-root`,
       running: true,
     })
-    const after = await plays.vm('web-1')
+    const after = await plays.vm(name)
     expect(after.metadata.uid).toBe(before.metadata.uid)
     expect(after.spec).toMatchObject({ runStrategy: 'Always', dataVolumeTemplates: [] })
-    expect(disksOf(after)).toEqual(['web-1-run-1'])
-    expect(after.spec.template.spec.volumes.map(({ name }) => name).sort()).toEqual(['cloudinit', 'rootdisk'])
+    expect(disksOf(after)).toEqual([`${name}-run-1`])
+    expect(after.spec.template.spec.volumes.map(({ name: volume }) => volume).sort()).toEqual(['cloudinit', 'rootdisk'])
     expect(ended.stdout).not.toContain('never-to-be-seen')
 
-    const again = await plays.play('repave', { on: ['web-1'], vars })
-    expect(again.recap[web]).toMatchObject({ changed: 0, failed: 0 })
+    const again = await plays.play('repave', { on: [name], vars: confirmed })
+    expect(again.recap[hostOf(name)]).toMatchObject({ changed: 0, failed: 0 })
   })
 
   test('gives the old disk back, whatever else of the VM is written meanwhile', async () => {
-    const others = writeAllTheTime('web-1')
-    const ended = await plays.play('repave', {
-      on: ['web-1'],
-      run: 'run-2',
-      vars: { ...vars, repave_state: 'rolled_back' },
-    })
+    const name = plays.fresh('web')
+    await plays.createVm(name)
+    const confirmed = { ...vars, repave_confirm: hostOf(name) }
+    expect(faultOf(await plays.play('repave', { on: [name], vars: confirmed }))).toBe('')
+    await using others = writeAllTheTime(name)
+    const back = { ...confirmed, repave_state: 'rolled_back' }
+    const ended = await plays.play('repave', { on: [name], run: 'run-2', vars: back })
     expect(await others.stop()).toBeGreaterThan(5)
     expect(faultOf(ended)).toBe('')
-    expect(ended.result[web]).toMatchObject({
+    expect(ended.result[hostOf(name)]).toMatchObject({
       outcome: 'ok',
-      disk: 'web-1-root',
-      replaced: 'web-1-run-1',
+      disk: `${name}-root`,
+      replaced: `${name}-run-1`,
       running: true,
     })
-    expect(disksOf(await plays.vm('web-1'))).toEqual(['web-1-root'])
+    expect(disksOf(await plays.vm(name))).toEqual([`${name}-root`])
   })
 })
 
-describe('export_disk', { timeout: 300_000 }, () => {
+describe('export_disk', () => {
   test('serves the disk to the program that makes the image, and leaves neither export nor token', async () => {
     const builder = join(plays.folder, 'builder')
     const told = join(plays.folder, 'told')
@@ -124,7 +128,7 @@ describe('export_disk', { timeout: 300_000 }, () => {
   })
 })
 
-describe('offboard', { timeout: 300_000 }, () => {
+describe('offboard', () => {
   const env = (): Record<string, string> => ({ NETBOX_API: netbox.url, NETBOX_TOKEN: TOKEN })
   const since = '2026-01-01T00:00:00Z'
   const vars = { offboard_from: ['ipam'] }
@@ -162,14 +166,13 @@ describe('offboard', { timeout: 300_000 }, () => {
   })
 
   test('takes a guest that is gone, and one that is stopped, out of what is around it, and marks the VM; the second time changes nothing', async () => {
-    const { uid } = (await plays.vm('old-1')).metadata
+    const old = plays.fresh('old')
+    const { uid } = (await plays.createVm(old, { runStrategy: 'Halted' })).metadata
     const taken = { description: '', status: 'active' }
-    netbox
-      .rows('ip-addresses')
-      .push(
-        { ...taken, id: 1, address: '10.1.2.1/30', custom_fields: { virtbridge_vm_uid: uid } },
-        { ...taken, id: 2, address: '10.1.2.2/30', custom_fields: { virtbridge_vm_uid: 'uid-of-another' } },
-      )
+    netbox.fill('ip-addresses', [
+      { ...taken, id: 1, address: '10.1.2.1/30', custom_fields: { virtbridge_vm_uid: uid } },
+      { ...taken, id: 2, address: '10.1.2.2/30', custom_fields: { virtbridge_vm_uid: 'uid-of-another' } },
+    ])
     const password = 'password-of-foreman'
     const authorization = `Basic ${Buffer.from(`ada:${password}`).toString('base64')}`
     await using foreman = await startForeman(authorization, new Map([['gone-1.example.com', 'no-such-uid']]))
@@ -180,15 +183,15 @@ describe('offboard', { timeout: 300_000 }, () => {
       foreman_unregister_password: password,
     }
     const per = {
-      'old-1': { kubevirt_firmware_uuid: 'old', foreman_unregister_name: 'old-1.example.com' },
+      [old]: { kubevirt_firmware_uuid: 'old', foreman_unregister_name: 'old-1.example.com' },
       'gone-1': { kubevirt_firmware_uuid: 'gone', foreman_unregister_name: 'gone-1.example.com' },
     }
     const both = { offboard_from: ['ipam', 'foreman_unregister'] }
-    const asked = { on: ['old-1', 'gone-1'], vars: both, env: env(), hostvars, per }
+    const asked = { on: [old, 'gone-1'], vars: both, env: env(), hostvars, per }
     const ended = await plays.play('offboard', asked)
     expect(faultOf(ended)).toBe('')
     expect(ended.result).toMatchObject({
-      [hostOf('old-1')]: {
+      [hostOf(old)]: {
         outcome: 'ok',
         removed_from: ['foreman_unregister', 'ipam'],
         vm: 'stopped',
@@ -206,22 +209,25 @@ describe('offboard', { timeout: 300_000 }, () => {
     expect(netbox.rows('ip-addresses').map(({ id }) => id)).toEqual([2])
     const changed = foreman.asked.filter(asked => !asked.startsWith('GET'))
     expect(changed).toEqual(['PUT /api/hosts/9/disassociate', 'DELETE /api/hosts/9'])
-    expect((await plays.vm('old-1')).metadata['annotations']).toMatchObject({ 'virtbridge.io/offboarded': since })
+    expect((await plays.vm(old)).metadata['annotations']).toMatchObject({ 'virtbridge.io/offboarded': since })
     const again = await plays.play('offboard', asked)
-    expect(again.recap[hostOf('old-1')]).toMatchObject({ changed: 0, failed: 0 })
+    expect(again.recap[hostOf(old)]).toMatchObject({ changed: 0, failed: 0 })
   })
 
   test('deletes a VM only when it is asked to by its name', async () => {
+    const name = plays.fresh('doomed')
+    const host = hostOf(name)
+    await plays.createVm(name, { runStrategy: 'Halted' })
     const hostvars = { offboard_since: since, kubevirt_firmware_uuid: 'old' }
-    const unsaid = await plays.play('offboard', { on: ['old-1'], vars: { offboard_delete_vm: true }, hostvars })
-    expect(unsaid.result[hostOf('old-1')]).toMatchObject({
-      message: `To delete the VM of ${hostOf('old-1')}, give that name as offboard_confirm too, one host a run.`,
+    const unsaid = await plays.play('offboard', { on: [name], vars: { offboard_delete_vm: true }, hostvars })
+    expect(unsaid.result[host]).toMatchObject({
+      message: `To delete the VM of ${host}, give that name as offboard_confirm too, one host a run.`,
     })
-    const confirmed = { offboard_delete_vm: true, offboard_confirm: hostOf('old-1') }
-    const ended = await plays.play('offboard', { on: ['old-1'], vars: confirmed, hostvars })
-    expect(ended.result[hostOf('old-1')]).toMatchObject({ outcome: 'ok', deleted: true })
-    const gone = async (): Promise<boolean> => (await plays.api.client.request('GET', vms('old-1'))).status === 404
-    await plays.until(gone, 'old-1 is gone')
+    const confirmed = { offboard_delete_vm: true, offboard_confirm: host }
+    const ended = await plays.play('offboard', { on: [name], vars: confirmed, hostvars })
+    expect(ended.result[host]).toMatchObject({ outcome: 'ok', deleted: true })
+    const gone = async (): Promise<boolean> => (await plays.api.client.request('GET', vms(name))).status === 404
+    await plays.until(gone, `${name} is gone`)
   })
 })
 
@@ -235,8 +241,8 @@ function justNow(): string {
   return `${new Date().toISOString().slice(0, 19)}Z`
 }
 
-/** Somebody who writes what is no business of a play, five times a second; `stop` tells how often it was. */
-function writeAllTheTime(name: string): { stop(): Promise<number> } {
+/** Somebody who writes what is no business of a play, five times a second, until it is stopped; `stop` tells how often it was. */
+function writeAllTheTime(name: string): AsyncDisposable & { stop(): Promise<number> } {
   const over = new AbortController()
   const write = async (): Promise<number> => {
     let written = 0
@@ -247,10 +253,14 @@ function writeAllTheTime(name: string): { stop(): Promise<number> } {
     return written
   }
   const ended = write()
+  const stop = (): Promise<number> => {
+    over.abort()
+    return ended
+  }
   return {
-    stop() {
-      over.abort()
-      return ended
+    stop,
+    async [Symbol.asyncDispose]() {
+      await stop()
     },
   }
 }

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { faultOf, type Played } from '../guests/stage.ts'
 import { playLocally } from '../support/local-play.ts'
-import { startDocuments, startNetBox, type NetBox } from '../support/record-servers.ts'
+import { startDocuments, startNetBox, type NetBox, type Row } from '../support/record-servers.ts'
 
 const TOKEN = 'token-of-netbox'
 const web = 'web-1.shop.prod-1'
@@ -36,6 +36,7 @@ function play(
 
 describe('ipam', () => {
   test('in check mode says that it would reserve an address, and does not', async () => {
+    netbox.fill('ip-addresses', [])
     const ended = await play('ipam', [web], { ipam_state: 'reserved', ipam_prefix: '10.1.2.0/30' }, true)
     expect(faultOf(ended)).toBe('')
     expect(ended.result[web]).toMatchObject({ outcome: 'ok', check: true, changed: true, addresses: [] })
@@ -43,6 +44,7 @@ describe('ipam', () => {
   })
 
   test('reserves an address for each guest, the second time none', async () => {
+    netbox.fill('ip-addresses', [])
     const vars = { ipam_state: 'reserved', ipam_prefix: '10.1.2.0/30' }
     const first = await play('ipam', [web], vars)
     expect(faultOf(first)).toBe('')
@@ -55,6 +57,7 @@ describe('ipam', () => {
   })
 
   test('assigns the address that a guest has, the second time changes nothing', async () => {
+    netbox.fill('ip-addresses', [address(1, '10.1.2.1/30', 'uid-of-web', 'reserved')])
     const first = await play('ipam', [web], { ipam_dns_name: 'web-1.example.com' })
     expect(faultOf(first)).toBe('')
     expect(netbox.rows('ip-addresses')[0]).toMatchObject({
@@ -70,19 +73,26 @@ describe('ipam', () => {
   })
 
   test('refuses a full prefix, an address of another guest, and one of nobody that it knows', async () => {
-    netbox.rows('ip-addresses').push(row(1, { address: '10.1.2.9/30', status: 'active', description: 'printer' }))
+    netbox.fill('ip-addresses', [
+      address(1, '10.1.2.1/30', 'uid-of-web'),
+      address(2, '10.1.2.2/30', 'uid-of-somebody'),
+      { ...address(3, '10.1.2.9/30', null), description: 'printer' },
+    ])
     const nobody = await play('ipam', [db])
     expect(messageOf(nobody, db)).toMatch(/10\.1\.2\.9 is in NetBox already .*printer.*ipam_adopt/)
     const others = await play('ipam', [db], { ipam_address: '10.1.2.1', ipam_adopt: true })
     expect(messageOf(others, db)).toMatch(/belongs to the VM with the uid uid-of-web/)
-    const mine = netbox.rows('ip-addresses').find(each => each.custom_fields['virtbridge_vm_uid'] === 'uid-of-db')
-    if (mine !== undefined) mine.custom_fields['virtbridge_vm_uid'] = 'uid-of-somebody'
     const full = await play('ipam', [db], { ipam_state: 'reserved', ipam_prefix: '10.1.2.0/30' })
     expect(messageOf(full, db)).toMatch(/has no address left/)
     expect(netbox.rows('ip-addresses')).toHaveLength(3)
   })
 
   test('releases what the guest has, and nothing else', async () => {
+    netbox.fill('ip-addresses', [
+      address(1, '10.1.2.1/30', 'uid-of-web'),
+      address(2, '10.1.2.2/30', 'uid-of-somebody'),
+      address(3, '10.1.2.9/30', null),
+    ])
     const ended = await play('ipam', [web], { ipam_state: 'released' })
     expect(ended.result[web]).toMatchObject({ ipam: 'released', addresses: ['10.1.2.1/30'], changed: true })
     expect(netbox.rows('ip-addresses').map(({ address }) => address)).toEqual(['10.1.2.2/30', '10.1.2.9/30'])
@@ -109,6 +119,7 @@ describe('ipam', () => {
 
 describe('cmdb', () => {
   test('notes a guest in NetBox, the second time changes nothing, and retires and removes it', async () => {
+    netbox.fill('virtual-machines', [])
     const vars = { cmdb_record: { owner: 'shop-team' } }
     const first = await play('cmdb', [web], vars)
     expect(faultOf(first)).toBe('')
@@ -127,18 +138,19 @@ describe('cmdb', () => {
   })
 
   test('refuses a record of another guest in NetBox, and takes one of nobody when it is told to', async () => {
-    const rows = netbox.rows('virtual-machines')
-    rows.push(row(2, { name: db, status: 'active', custom_fields: { virtbridge_vm_uid: 'uid-of-another' } }))
+    netbox.fill('virtual-machines', [row(2, 'uid-of-another', { name: db, status: 'active' })])
     const taken = await play('cmdb', [db], { cmdb_adopt: true })
     expect(messageOf(taken, db)).toMatch(/of the VM with the uid uid-of-another: retire or remove that one first/)
-    const [first] = rows
-    if (first !== undefined) first.custom_fields = { virtbridge_vm_uid: null }
+    netbox.fill('virtual-machines', [row(2, null, { name: db, status: 'active' })])
     expect(messageOf(await play('cmdb', [db]), db)).toMatch(/of no guest of virtbridge.*cmdb_adopt/)
     expect(faultOf(await play('cmdb', [db], { cmdb_adopt: true }))).toBe('')
-    expect(rows).toMatchObject([{ id: 2, custom_fields: { virtbridge_vm_uid: 'uid-of-db' } }])
+    expect(netbox.rows('virtual-machines')).toMatchObject([
+      { id: 2, custom_fields: { virtbridge_vm_uid: 'uid-of-db' } },
+    ])
   })
 
   test('keeps a document of each guest, and leaves alone that of others', async () => {
+    documents.documents.clear()
     const vars = { cmdb_kind: 'http', cmdb_url: `${documents.url}/records` }
     const first = await play('cmdb', [web], vars)
     expect(faultOf(first)).toBe('')
@@ -166,8 +178,13 @@ function hostvars(name: string, uid: string, address: string): Record<string, un
   return { ...vm, kubevirt_uid: uid, kubevirt_address: address, kubevirt_os: { family: 'linux', id: 'debian' } }
 }
 
-function row(id: number, fields: Record<string, unknown>): { id: number; custom_fields: Record<string, unknown> } {
-  return { id, custom_fields: { virtbridge_vm_uid: null }, ...fields }
+/** A row of NetBox that says whose it is: the uid of a VM, or null for nobody's. */
+function row(id: number, uid: string | null, fields: Record<string, unknown>): Row {
+  return { id, custom_fields: { virtbridge_vm_uid: uid }, ...fields }
+}
+
+function address(id: number, cidr: string, uid: string | null, status = 'active'): Row {
+  return row(id, uid, { address: cidr, status, description: '' })
 }
 
 function messageOf(played: Played, host: string): string {

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { faultOf } from '../guests/stage.ts'
 import { ClusterPlays, hostOf, restores, snapshots, vms, type VmOfCluster } from './cluster-plays.ts'
 
@@ -12,6 +12,8 @@ beforeAll(async () => {
   await Promise.all(['web-1', 'db-1'].map(name => plays.createVm(name)))
   await plays.createVm('old-1', { running: true })
 })
+// A test that failed may have left something held.
+beforeEach(() => plays.virt.hold(null))
 afterAll(() => plays[Symbol.asyncDispose]())
 
 describe('snapshot', () => {
@@ -51,34 +53,37 @@ describe('snapshot', () => {
 
   test('keeps as many as it was asked to, and never touches those of others', async () => {
     const theirs = { metadata: { name: 'theirs' }, spec: { source: { ...SOURCE, name: 'web-1' } } }
-    await plays.api.client.create(snapshots(), { ...SNAPSHOT, ...theirs })
+    await plays.api.client.apply(snapshots('theirs'), { ...SNAPSHOT, ...theirs })
+    const before = await snapshotsBut('db-1')
     const ended = await plays.play('snapshot', { on: ['web-1'], run: 'run-3', vars: { ...fast, snapshot_keep: 2 } })
-    expect(ended.result[web]).toMatchObject({ outcome: 'ok', pruned: ['web-1-run-1'] })
-    const { items } = await plays.api.client.get<{ items: { metadata: { name: string } }[] }>(snapshots())
-    const left = items.map(({ metadata }) => metadata.name).filter(name => !name.startsWith('db-1'))
-    expect(left.sort()).toEqual(['theirs', 'web-1-run-2', 'web-1-run-3'])
+    const left = await snapshotsBut('db-1')
+    expect(left).toEqual(['theirs', 'web-1-run-2', 'web-1-run-3'])
+    expect(ended.result[web]).toMatchObject({ outcome: 'ok', pruned: before.filter(name => !left.includes(name)) })
   })
 
   test('fails one that never becomes ready, and the second time goes on with it', async () => {
     plays.virt.hold(/snapshot .* ready$/)
     const vars = { ...fast, snapshot_timeout: 4 }
-    const ended = await plays.play('snapshot', { on: ['db-1'], run: 'run-4', vars })
+    const run = plays.fresh('run-4')
+    const ended = await plays.play('snapshot', { on: ['db-1'], run, vars })
     plays.virt.hold(null)
     expect(ended.result[hostOf('db-1')]).toMatchObject({
       outcome: 'failed',
       ready: false,
       message: expect.stringContaining(', and not ready to use after 4 seconds') as string,
     })
-    const again = await plays.play('snapshot', { on: ['db-1'], run: 'run-4', vars: fast })
+    const again = await plays.play('snapshot', { on: ['db-1'], run, vars: fast })
     expect(again.result[hostOf('db-1')]).toMatchObject({ outcome: 'ok', ready: true })
   })
 
   test('fails one that KubeVirt could not take, with its reason, and the second time takes another', async () => {
     plays.virt.hold(/snapshot .* taken$/)
-    const playing = plays.play('snapshot', { on: ['db-1'], run: 'run-5', vars: fast })
-    await plays.until(async () => (await phaseOf('db-1-run-5')) === 'InProgress', 'it is in progress')
+    const run = plays.fresh('run-5')
+    const name = `db-1-${run}`
+    const playing = plays.play('snapshot', { on: ['db-1'], run, vars: fast })
+    await plays.until(async () => (await phaseOf(name)) === 'InProgress', 'it is in progress')
     const status = { phase: 'Failed', error: { time: new Date().toISOString(), message: 'snapshot class is gone' } }
-    const failed = await plays.api.client.patch(`${snapshots('db-1-run-5')}/status`, { status })
+    const failed = await plays.api.client.patch(`${snapshots(name)}/status`, { status })
     const ended = await playing
     plays.virt.hold(null)
     expect(ended.result[hostOf('db-1')]).toMatchObject({
@@ -86,22 +91,23 @@ describe('snapshot', () => {
       error: 'snapshot class is gone',
       message: expect.stringContaining('can not be used: snapshot class is gone') as string,
     })
-    const again = await plays.play('snapshot', { on: ['db-1'], run: 'run-5', vars: fast })
+    const again = await plays.play('snapshot', { on: ['db-1'], run, vars: fast })
     expect(again.result[hostOf('db-1')]).toMatchObject({ outcome: 'ok', ready: true })
-    expect((await plays.snapshot('db-1-run-5')).metadata.uid).not.toBe(failed.metadata.uid)
+    expect((await plays.snapshot(name)).metadata.uid).not.toBe(failed.metadata.uid)
   })
 
   test('fails one that the guest did not hold still for, when that was asked for, and keeps it', async () => {
-    await plays.createVm('mute-1')
+    const mute = plays.fresh('mute')
+    await plays.createVm(mute)
     const vars = { ...fast, snapshot_require_quiesce: true }
-    const ended = await plays.play('snapshot', { on: ['mute-1'], run: 'run-6', vars })
-    expect(ended.result[hostOf('mute-1')]).toMatchObject({
+    const ended = await plays.play('snapshot', { on: [mute], run: 'run-6', vars })
+    expect(ended.result[hostOf(mute)]).toMatchObject({
       outcome: 'failed',
       ready: true,
       indications: ['Online', 'NoGuestAgent'],
       message: expect.stringContaining('did not hold the file systems still (Online, NoGuestAgent)') as string,
     })
-    expect(await phaseOf('mute-1-run-6')).toBe('Succeeded')
+    expect(await phaseOf(`${mute}-run-6`)).toBe('Succeeded')
   })
 
   test('is refused where it is forbidden, where there is no access, and where there is another', async () => {
@@ -122,12 +128,13 @@ describe('snapshot', () => {
 describe('restore', () => {
   test('puts a guest that runs back to the snapshot of a run, and lets it run again; the second time changes nothing', async () => {
     const vars = { ...fast, restore_run: 'run-2' }
-    const ended = await plays.play('restore', { on: ['web-1'], run: 'run-7', vars })
+    const run = plays.fresh('run-7')
+    const ended = await plays.play('restore', { on: ['web-1'], run, vars })
     expect(faultOf(ended)).toBe('')
     expect(ended.result[web]).toMatchObject({
       verb: 'restore',
       outcome: 'ok',
-      restore: 'web-1-run-7',
+      restore: `web-1-${run}`,
       snapshot: 'web-1-run-2',
       complete: true,
       was_to_run: 'Always',
@@ -136,7 +143,7 @@ describe('restore', () => {
     const vm = await plays.vm('web-1')
     expect(vm.spec.runStrategy).toBe('Always')
     expect(diskOf(vm)).toMatch(/^restore-/)
-    const again = await plays.play('restore', { on: ['web-1'], run: 'run-7', vars })
+    const again = await plays.play('restore', { on: ['web-1'], run, vars })
     expect(again.recap[web]).toMatchObject({ changed: 0, failed: 0 })
     expect(again.result[web]).toMatchObject({ outcome: 'ok', complete: true, running: true })
   })
@@ -144,9 +151,10 @@ describe('restore', () => {
   test('goes on where it was cut off, and lets the guest run as it did', async () => {
     const vars = { ...fast, restore_run: 'run-8', restore_timeout: 3 }
     const old = hostOf('old-1')
+    const run = plays.fresh('run-9')
     expect(faultOf(await plays.play('snapshot', { on: ['old-1'], run: 'run-8', vars: fast }))).toBe('')
     plays.virt.hold(/restore [-0-9a-f]+$/)
-    const ended = await plays.play('restore', { on: ['old-1'], run: 'run-9', vars })
+    const ended = await plays.play('restore', { on: ['old-1'], run, vars })
     expect(ended.result[old]).toMatchObject({
       outcome: 'failed',
       complete: false,
@@ -154,13 +162,14 @@ describe('restore', () => {
     })
     expect((await plays.vm('old-1')).spec.running).toBe(false)
     plays.virt.hold(null)
-    const again = await plays.play('restore', { on: ['old-1'], run: 'run-9', vars: { ...vars, ...fast } })
+    const again = await plays.play('restore', { on: ['old-1'], run, vars: { ...vars, ...fast } })
     expect(faultOf(again)).toBe('')
     expect(again.result[old]).toMatchObject({ outcome: 'ok', complete: true, was_to_run: true, running: true })
     expect((await plays.vm('old-1')).spec).toMatchObject({ running: true })
   })
 
   test('refuses a snapshot that is not there, and that of another guest', async () => {
+    const before = await namesAt(restores())
     const none = await plays.play('restore', { on: ['db-1'], vars: { ...fast, restore_snapshot: 'no-such' } })
     expect(none.result[hostOf('db-1')]).toMatchObject({
       message: expect.stringContaining('no snapshot no-such in shop') as string,
@@ -169,32 +178,34 @@ describe('restore', () => {
     expect(others.result[hostOf('db-1')]).toMatchObject({
       message: expect.stringMatching(/is of the VM with the uid .*, and not of this one/) as string,
     })
-    const { items } = await plays.api.client.get<{ items: unknown[] }>(restores())
-    expect(items).toHaveLength(2)
+    expect(await namesAt(restores())).toEqual(before)
   })
 })
 
 describe('a VM that is deleted meanwhile', () => {
   test('ends its snapshot with what happened; one that has its name then is refused', async () => {
+    const name = plays.fresh('brief')
+    const host = hostOf(name)
+    await plays.createVm(name)
     plays.virt.hold(/snapshot .* taken$/)
     const vars = { ...fast, snapshot_timeout: 8 }
-    const playing = plays.play('snapshot', { on: ['db-1'], run: 'run-10', vars })
-    await plays.until(async () => (await phaseOf('db-1-run-10')) === 'InProgress', 'it is in progress')
-    await plays.api.client.delete(vms('db-1'))
+    const playing = plays.play('snapshot', { on: [name], run: 'run-10', vars })
+    await plays.until(async () => (await phaseOf(`${name}-run-10`)) === 'InProgress', 'it is in progress')
+    await plays.api.client.delete(vms(name))
     const ended = await playing
     plays.virt.hold(null)
-    expect(ended.result[hostOf('db-1')]).toMatchObject({
+    expect(ended.result[host]).toMatchObject({
       outcome: 'failed',
-      message: 'The VM shop/db-1 was deleted while its snapshot db-1-run-10 was taken.',
+      message: `The VM shop/${name} was deleted while its snapshot ${name}-run-10 was taken.`,
     })
-    await plays.recreateVm('db-1')
-    const refused = await plays.play('snapshot', { on: ['db-1', 'web-1'], run: 'run-11', vars: fast })
-    expect(refused.result[hostOf('db-1')]).toMatchObject({
+    await plays.recreateVm(name)
+    const refused = await plays.play('snapshot', { on: [name, 'web-1'], run: 'run-11', vars: fast })
+    expect(refused.result[host]).toMatchObject({
       outcome: 'failed',
       message: expect.stringContaining('It was deleted, and another one has its name') as string,
     })
     expect(refused.result[web]).toMatchObject({ outcome: 'ok' })
-    expect((await plays.api.client.request('GET', snapshots('db-1-run-11'))).status).toBe(404)
+    expect((await plays.api.client.request('GET', snapshots(`${name}-run-11`))).status).toBe(404)
   })
 
   test('and a cluster that does not answer at all ends with that', async () => {
@@ -211,6 +222,16 @@ describe('a VM that is deleted meanwhile', () => {
 
 const SNAPSHOT = { apiVersion: 'snapshot.kubevirt.io/v1beta1', kind: 'VirtualMachineSnapshot' }
 const SOURCE = { apiGroup: 'kubevirt.io', kind: 'VirtualMachine' }
+
+async function namesAt(path: string): Promise<readonly string[]> {
+  const { items } = await plays.api.client.get<{ items: { metadata: { name: string } }[] }>(path)
+  return items.map(({ metadata }) => metadata.name).sort()
+}
+
+/** The names of all snapshots but those of one VM. */
+async function snapshotsBut(vm: string): Promise<readonly string[]> {
+  return (await namesAt(snapshots())).filter(name => !name.startsWith(vm))
+}
 
 async function phaseOf(name: string): Promise<string | undefined> {
   const { status } = (await plays.snapshot(name)) as { status?: { phase?: string } }

@@ -22,7 +22,8 @@ export interface RecordServer extends AsyncDisposable {
   readonly asked: string[]
 }
 
-type Row = Record<string, unknown> & { id: number; custom_fields: Record<string, unknown> }
+/** A row of a table: beside `id` and `custom_fields` whatever the table takes. */
+export type Row = Record<string, unknown> & { id: number; custom_fields: Record<string, unknown> }
 
 const FIELD = 'virtbridge_vm_uid'
 /** The tables that are played, and the fields that each takes. */
@@ -33,8 +34,10 @@ const TABLES: Readonly<Record<string, readonly string[]>> = {
 
 /** A NetBox, as its API answered when it was recorded: one page of results, statuses as value and label, refusals by field. */
 export interface NetBox extends RecordServer {
-  /** The rows of a table (`ip-addresses`, `virtual-machines`), which a test may fill. */
-  rows(table: string): Row[]
+  /** The rows of a table (`ip-addresses`, `virtual-machines`) as they are now. */
+  rows(table: string): readonly Row[]
+  /** From now on the table has these rows and no others, whatever was there before. */
+  fill(table: string, rows: readonly Row[]): void
 }
 
 /** Plays NetBox with the prefix 10.1.2.0/30 (two addresses) and the cluster `prod-1`; `token` is the only one it knows. */
@@ -76,9 +79,11 @@ export async function startNetBox(token: string): Promise<NetBox> {
     if (id === undefined) return page(rows.filter(row => fits(row, asked.query)).map(shown))
     return one(rows, Number(id), asked)
   })
+  const tableOf = (name: string): Row[] => [...tables].find(([path]) => path.includes(name))?.[1] ?? []
   return {
     ...server,
-    rows: table => [...tables].find(([path]) => path.includes(table))?.[1] ?? [],
+    rows: tableOf,
+    fill: (table, rows) => void tableOf(table).splice(0, Number.POSITIVE_INFINITY, ...rows),
     [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
   }
 }
