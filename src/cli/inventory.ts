@@ -58,7 +58,7 @@ function linesOf(why: Why, terminal: Terminal): readonly string[] {
 function connectionLines({ connection, not_given }: Why): readonly string[] {
   return [
     ...connection.map(({ name, value, because, over }) => {
-      const instead = over.length === 0 ? '' : `, and not ${over.join(', nor ')}`
+      const instead = over.length === 0 ? '' : `; less counts: ${over.join('; ')}`
       return `connection      ${name} is ${value ?? 'unset'}: ${because}${instead}`
     }),
     ...not_given.map(({ variable, because }) => `not given       ${variable}: ${because}`),

@@ -89,7 +89,7 @@ describe('what is known, asked from a terminal and by a program', () => {
         'listed          yes: it is known, and all that the view asks for holds',
         'enabled         yes: it runs, its agent answers and it has an address',
         'connection      ansible_host is 10.0.0.7: the address 10.0.0.7 of the network default, from the platform',
-        'connection      ansible_user is core: its label example.com/login, by variables.0, and not connection.linux.user is automation',
+        'connection      ansible_user is core: its label example.com/login, by variables.0; less counts: connection.linux.user is automation',
         'not given       ansible_port: its label example.com/port is "ssh", and that can not be',
         'group           label_app_web: its label app is web',
         'no group        of the label tier: it has no label tier, or an empty one',

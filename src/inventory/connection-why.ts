@@ -1,0 +1,92 @@
+import type { VmRecord } from '../vm/index.ts'
+import { type Approach, reachOf, type Sight, variablesTo } from './approach.ts'
+import { type Connection, connectionOf, type Endpoint, USUAL_CONNECTION } from './connection.ts'
+import type { ConnectionEntry, ConnectionVariable } from './connection-variable.ts'
+import { areKnown, type GivenVariable, givenVariables, saidBy } from './given-variable.ts'
+
+/** Where the variables of a connection come from. */
+export interface ConnectionWhy {
+  /** In the order of the host's variables. */
+  readonly connection: readonly VariableWhy[]
+  /** Labels and annotations that are listed, and give nothing. */
+  readonly not_given: readonly { readonly variable: string; readonly because: string }[]
+}
+
+export interface VariableWhy {
+  readonly name: string
+  readonly value: string | number | null
+  readonly because: string
+  /** What gave it too and does not count, the next best first. */
+  readonly over: readonly string[]
+}
+
+/** Says of each variable of the connection, as the host has it by this approach, what gave it. Pure. */
+export function connectionWhy(record: VmRecord, sight: Sight, approach: Approach): ConnectionWhy {
+  const { endpoint } = reachOf(record, sight, approach)
+  const byName = Map.groupBy(variablesTo(record, approach, endpoint), ({ name }) => name)
+  const explained = [...byName].flatMap(([name, said]) => {
+    const becauseOf = (variable: ConnectionVariable): string => giverOf(record, variable, approach, endpoint)
+    const [best, ...over] = [...said].reverse()
+    if (best === undefined) return []
+    return [{ name, value: best.value, because: becauseOf(best), over: over.map(becauseOf) }]
+  })
+  return { connection: explained, not_given: notGiven(record, approach.variables) }
+}
+
+function giverOf(record: VmRecord, { from }: ConnectionVariable, approach: Approach, endpoint: Endpoint): string {
+  if (typeof from !== 'string') return `its ${nameOf(from)}, by variables.${approach.variables.indexOf(from)}`
+  return from === 'via' ? placeOf(record, approach, endpoint) : settingOf(record, from, approach.connection)
+}
+
+/** `label KEY` or `annotation KEY`. */
+function nameOf({ label, annotation }: GivenVariable): string {
+  return label === undefined ? `annotation ${annotation ?? ''}` : `label ${label}`
+}
+
+function settingOf(record: VmRecord, entry: Exclude<ConnectionEntry, 'via'>, { linux, windows }: Connection): string {
+  const isWindows = connectionOf(record, { linux, windows }) === windows
+  const path = `connection.${isWindows ? 'windows' : 'linux'}.${entry}`
+  // It is a form, and the variable has what comes of it.
+  if (entry === 'kerberos_name') return path
+  const said = (isWindows ? windows : { ...windows, ...linux })[entry]
+  return `${path} is ${said}${said === USUAL_CONNECTION.windows[entry] ? ', its default' : ''}`
+}
+
+/** What `via` leads to. */
+function placeOf(record: VmRecord, approach: Approach, { host, via }: Endpoint): string {
+  const connection = connectionOf(record, approach.connection)
+  const path = `connection.${connection === approach.connection.windows ? 'windows' : 'linux'}`
+  if (via === 'port_forward') return `${path}.via is port_forward: through the API server of its cluster`
+  if (via.startsWith('service ')) {
+    const service = (record.services ?? []).find(({ name }) => via === `service ${name}`)
+    const place = service?.ingress.includes(host) === true ? 'its load balancer' : 'a port of the node of the guest'
+    return `${path}.via is service: ${service?.name ?? ''}, by ${place}`
+  }
+  const { address, by } = approach.choose(record)
+  const own = addressWords(record, address, by)
+  return host === address ? own : `${path}.dns_name, as it has ${own}`
+}
+
+function addressWords({ seen }: VmRecord, address: string, by: string | undefined): string {
+  const entry = seen.addresses.find(one => one.address === address)
+  const chosen = by === undefined ? '' : `, by ${by}`
+  if (entry === undefined) return `the address ${address} that was told of it last${chosen}`
+  const where = entry.network === '' ? 'of no network' : `of the network ${entry.network}`
+  const giver = entry.source === 'platform' ? 'the platform' : 'its guest agent'
+  return `the address ${address} ${where}, from ${giver}${chosen}`
+}
+
+function notGiven(record: VmRecord, listed: readonly GivenVariable[]): ConnectionWhy['not_given'] {
+  const given = new Set<unknown>(givenVariables(record, listed).map(({ from }) => from))
+  return listed
+    .filter(one => !given.has(one))
+    .map(one => ({ variable: one.variable, because: whyNothing(record, one) }))
+}
+
+function whyNothing(record: VmRecord, one: GivenVariable): string {
+  const said = saidBy(record, one)
+  if (said !== '') return `its ${nameOf(one)} is "${said}", and that can not be`
+  return areKnown(record, [one])
+    ? `it has no ${nameOf(one)}, or an empty one`
+    : `it is not known whether it has the ${nameOf(one)}: the watch keeps what was named when it started`
+}
