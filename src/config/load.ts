@@ -29,7 +29,10 @@ export class ConfigError extends Fault {
   }
 }
 
-/** Reads and validates a configuration file; paths in it are relative to it. Throws a ConfigError with every fault. */
+/**
+ * Reads and validates a configuration file. Relative paths in it are taken from the folder of the file and come out absolute. Throws a
+ * ConfigError that names every fault at once, or a Fault `config` when the file can not be read.
+ */
 export function loadConfig(file: string): Config {
   let source: string
   try {
@@ -42,22 +45,22 @@ export function loadConfig(file: string): Config {
   return parseConfig(source, file)
 }
 
-/** Made once: it takes ten times as long as to use it. */
+/** Compiled at the first use and kept: to compile takes ten times as long as to validate. */
 let validate: ValidateFunction | null = null
 
-/** The same for text; `file` names it in faults and is what its paths are relative to. */
+/** As loadConfig, for YAML that was read already. `file` is its name in faults, and its folder is where relative paths begin. Not read. */
 export function parseConfig(source: string, file: string): Config {
   const value = parseYaml(source, file)
   validate ??= new Ajv({ allErrors: true, useDefaults: true, strict: true, verbose: true }).compile(CONFIG_SCHEMA)
   if (!validate(value)) throw new ConfigError(file, explain(validate.errors ?? []))
-  const config = named(value as Config)
+  const config = withVerbDefaults(value as Config)
   const faults = contradictions(config)
   if (faults.length > 0) throw new ConfigError(file, faults)
-  return absolute(config, dirname(resolve(file)))
+  return withAbsolutePaths(config, dirname(resolve(file)))
 }
 
-/** With what is left out of a verb filled in by its name, which no schema can say. */
-function named(config: Config): Config {
+/** Fills in the defaults of each verb that depend on its name (template, systems, needs), which a JSON Schema can not express. */
+function withVerbDefaults(config: Config): Config {
   const { onboard, patch, ...others } = config.verbs
   const written: Readonly<Record<string, Partial<VerbConfig>>> = { onboard, patch, ...others }
   const verbs = Object.entries(written).map(([name, verb]) => [
@@ -86,8 +89,8 @@ function yamlFault(path: string, error: unknown): ConfigFault {
   return { path, message: sentence, hint: '' }
 }
 
-/** Paths as the process sees them, whatever folder it runs in. */
-function absolute(config: Config, base: string): Config {
+/** The configuration with every path absolute, taken from `base`: the folder that the process runs in does not count. */
+function withAbsolutePaths(config: Config, base: string): Config {
   const at = (path: string): string => (path === '' ? '' : resolve(base, path))
   const secretAt = (secret: Secret): Secret => ('file' in secret ? { file: at(secret.file) } : secret)
   const kafkaAt = ({ tls, sasl, ...kafka }: KafkaConfig): KafkaConfig => ({
@@ -96,10 +99,11 @@ function absolute(config: Config, base: string): Config {
     ...(sasl === undefined ? {} : { sasl: { ...sasl, password: secretAt(sasl.password) } }),
   })
   const { controller, ...rest } = config
-  const { kafka } = config.log
+  const { kafka, path, history_path } = config.log
+  const log = { ...config.log, path: at(path), history_path: at(history_path) }
   return {
     ...rest,
-    log: { ...config.log, path: at(config.log.path), ...(kafka === undefined ? {} : { kafka: kafkaAt(kafka) }) },
+    log: kafka === undefined ? log : { ...log, kafka: kafkaAt(kafka) },
     http: { ...config.http, tokens: config.http.tokens.map(token => ({ ...token, token: secretAt(token.token) })) },
     secrets: { sealing_keys: config.secrets.sealing_keys.map(at) },
     clusters: config.clusters.map(cluster => ({ ...cluster, kubeconfig: at(cluster.kubeconfig) })),

@@ -103,7 +103,13 @@ test('everything but the clusters has a default', () => {
 test('every path is relative to the file, those of secrets too; absolute ones and the environment stay', () => {
   const config = parseConfig(
     `
-log: {path: /var/lib/v.db}
+log:
+  path: /var/lib/v.db
+  history_path: ./v.history
+  kafka:
+    brokers: [kafka:9093]
+    tls: {enabled: true, ca_file: ca.pem, cert_file: cert.pem, key_file: key.pem}
+    sasl: {mechanism: plain, username: v, password: {file: password}}
 http: {tokens: [{name: a, token: {file: secrets/a}}, {name: b, token: {env: B}}]}
 clusters: [{name: a, kubeconfig: ../k}]
 hubs: [{name: h, kubeconfig: h, proxy: {url: "https://p", ca_file: p.pem}}]
@@ -112,7 +118,11 @@ secrets: {sealing_keys: [a.key, /b.key]}
 `,
     '/etc/v/v.yaml',
   )
-  expect(config.log.path).toBe('/var/lib/v.db')
+  expect(config.log).toMatchObject({ path: '/var/lib/v.db', history_path: '/etc/v/v.history' })
+  expect(config.log.kafka).toMatchObject({
+    tls: { ca_file: '/etc/v/ca.pem', cert_file: '/etc/v/cert.pem', key_file: '/etc/v/key.pem' },
+    sasl: { password: { file: '/etc/v/password' } },
+  })
   expect(config.http.tokens.map(token => token.token)).toEqual([{ file: '/etc/v/secrets/a' }, { env: 'B' }])
   expect(config.clusters[0]?.kubeconfig).toBe('/etc/k')
   expect(config.hubs[0]).toMatchObject({ kubeconfig: '/etc/v/h', proxy: { ca_file: '/etc/v/p.pem' } })
