@@ -172,7 +172,7 @@ export class Dispatcher {
     const { fleet, ledger, keepRuns } = this.#options
     const now = this.#options.now()
     await this.#book.append(forgotten(ledger.expired(keepRuns).slice(0, FORGOTTEN_AT_ONCE), ledger))
-    if (now - this.#tidied < TIDY_EVERY_MS) return
+    if (Math.abs(now - this.#tidied) < TIDY_EVERY_MS) return
     this.#tidied = now
     let alive: ReadonlySet<string> | null = null
     const isAlive = (uid: string): boolean =>
@@ -216,7 +216,8 @@ export class Dispatcher {
     for (const record of fleet.news) {
       if (record.adopted || whyNotOnboard(record, { fleet, ledger }, onboard, now) !== '') continue
       waiting.add(record.uid)
-      if (!this.#waitingSince.has(record.uid)) this.#waitingSince.set(record.uid, now)
+      // Not later than now: somebody may have set the clock back.
+      this.#waitingSince.set(record.uid, Math.min(this.#waitingSince.get(record.uid) ?? now, now))
     }
     for (const uid of this.#waitingSince.keys()) if (!waiting.has(uid)) this.#waitingSince.delete(uid)
   }

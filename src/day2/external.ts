@@ -38,11 +38,20 @@ export function reachOf(limit: string, fleet: Pick<FleetView, 'byHost'>): Reach 
   return { hosts, whole: terms.length === 0 }
 }
 
-/** Whether somebody else launched a job: neither is it on our record, nor does it carry the marker of a launch of ours. */
-export function isExternal(job: Job, ledger: Pick<LedgerView, 'ofJob'>): boolean {
+/**
+ * Whether somebody else launched a job: it is not on our record, nor is it what a launch of ours waits to hear of. A marker alone proves
+ * nothing, who launches by hand may write any: of ours that are on no record only those are left out that run no more.
+ */
+export function isExternal(job: Job, ledger: Pick<LedgerView, 'ofJob' | 'runs'>): boolean {
   const known = ledger.ofJob(job.id)
-  if (known !== undefined) return known.external !== undefined
-  return intentIn(job.skipTags) === '' || job.launchType !== 'manual'
+  if (known?.external !== undefined) return true
+  const intent = intentIn(job.skipTags)
+  // A controller that is set up anew gives the same ids again.
+  if (known !== undefined && (known.status !== 'finished' || known.astray !== '' || known.id === intent)) return false
+  if (intent === '' || job.launchType !== 'manual') return true
+  const run = ledger.runs.get(intent)
+  const isExpected = run !== undefined && run.status !== 'finished' && run.job === null
+  return !isExpected && !job.ended
 }
 
 /** The id of the run of a job that others launched: the same at every look. Ids of jobs begin anew at a controller that is set up anew. */

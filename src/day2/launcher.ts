@@ -5,7 +5,7 @@ import type { VmRecord } from '../vm/index.ts'
 import type { Book } from './book.ts'
 import { failed, launchRequest, type Preflight, preflight } from './controller-side.ts'
 import { type Lookup, type Place, placeOf } from './lookup.ts'
-import { admit, type Needs, type VerbPolicy } from './plan.ts'
+import { admit, type Needs, type VerbPolicy, whyNotOurs } from './plan.ts'
 import { type Clocks, freshFor, Proof } from './proof.ts'
 import { leaveOut, type Run, type Verb, WAITS } from './run.ts'
 import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
@@ -32,6 +32,8 @@ interface Parts extends Clocks {
 /** Brings planned runs to their jobs: preflight, inventory update, the one POST, and the search after a lost answer. */
 export class Launcher {
   readonly #parts: Parts
+  /** Since when each run is searched for here, by the clock that nobody sets: another would end a quiet period before its time. */
+  readonly #searching = new Map<string, number>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -49,7 +51,7 @@ export class Launcher {
 
   async #launch(run: Run, signal: AbortSignal): Promise<void> {
     const { lookup, book, vault, patience, now } = this.#parts
-    const shut = vault.whyShut(run.secrets ?? {})
+    const shut = whyNotOurs(run.verb, this.#parts.verbs.get(run.verb)) || vault.whyShut(run.secrets ?? {})
     if (shut !== '') return book.refuse(run, shut)
     const fresh = leaveOut(unwaiting(run), this.#changed(run))
     if (fresh.hosts.length === 0) return book.end(fresh, new Map(), 'no host is ready any more')
@@ -93,7 +95,7 @@ export class Launcher {
     return book.save({ ...ready, message })
   }
 
-  /** As the verb is defined now: what was planned before its definition changed is launched by the new one, or on nobody. */
+  /** As the verb is defined now: what was planned before its definition changed is launched where the new one allows it, or on nobody. */
   #needs({ verb }: Run): Needs {
     return this.#parts.verbs.get(verb)?.needs ?? 'guest'
   }
@@ -103,7 +105,9 @@ export class Launcher {
     const { fleet, book } = this.#parts
     const { ledger } = book
     const needs = this.#needs(run)
-    const world = { byHost: (host: string) => fleet.byHost(host), clusters: fleet.clusters, ledger, own: run.id, needs }
+    const { os = [] } = this.#parts.verbs.get(run.verb) ?? {}
+    const byHost = (host: string): VmRecord | undefined => fleet.byHost(host)
+    const world = { byHost, clusters: fleet.clusters, ledger, own: run.id, os, needs }
     const asked = run.hosts.map(host => host.host)
     const { hosts, refused } = admit(asked, world)
     const now = new Map(hosts.map(host => [host.host, host]))
@@ -163,20 +167,21 @@ export class Launcher {
   }
 
   async #search(run: Run): Promise<void> {
-    const { controller, book, vault, now, patience } = this.#parts
+    const { controller, book, vault, now, steady, patience } = this.#parts
     const asked = now()
+    const since = this.#searching.get(run.id) ?? steady()
+    this.#searching.set(run.id, since)
+    const isQuiet = steady() - since > patience.quiet
     try {
       const found = await controller.recover({ id: run.template_id }, launchRequest(run, vault))
-      await book.go(afterSearch(run, found, asked, patience.quiet))
+      if (isQuiet || found.kind !== 'absent') this.#searching.delete(run.id)
+      await book.go(afterSearch(run, found, asked, isQuiet))
     } catch (error) {
       book.report('trouble', { run: run.id, message: `search for its job: ${failed(error).reason}` })
-      if (now() - run.since > patience.job)
-        await book.go({
-          kind: 'ends',
-          run,
-          outcome: 'unknown',
-          message: 'whether it was launched could not be found out',
-        })
+      if (now() - run.since <= patience.job) return
+      this.#searching.delete(run.id)
+      const message = 'whether it was launched could not be found out'
+      await book.go({ kind: 'ends', run, outcome: 'unknown', message })
     }
   }
 }

@@ -28,6 +28,15 @@ interface Parts {
   readonly now: () => number
 }
 
+/** While no job is newer, it is asked so often whether those that were seen are still the newest, in ms. */
+const COMPARE_MS = 60_000
+
+/** `running`: jobs on an inventory that is looked at for the first time. */
+interface Look extends JobsOn {
+  readonly running: readonly Job[]
+  readonly inventories: readonly Pick<Inventory, 'id'>[]
+}
+
 /**
  * Sees the jobs that others launch on our inventories: people, schedules, rulebooks. Each becomes an external run in the ledger, which
  * holds its VMs until it has ended. A job that was launched after the last look may still meet one of ours.
@@ -36,6 +45,7 @@ export class Onlooker {
   readonly #parts: Parts
   readonly #how: Onlooking
   #looked = -Infinity
+  #compared = -Infinity
   /** Inventories beside the first that were looked at since the start: when one comes, what runs there already must be known too. */
   readonly #met = new Set<number>()
 
@@ -47,7 +57,7 @@ export class Onlooker {
   /** Looks, when it is time for it. What the controller can not answer is told, and looked at next time. */
   async turn(): Promise<void> {
     const { book, now } = this.#parts
-    if (now() - this.#looked < this.#how.everyMs) return
+    if (Math.abs(now() - this.#looked) < this.#how.everyMs) return
     this.#looked = now()
     try {
       await this.#look()
@@ -60,30 +70,44 @@ export class Onlooker {
   async #look(): Promise<void> {
     const { book, quietMs } = this.#parts
     const { ledger } = book
-    const after = ledger.seenJobs
-    const { jobs, newest, more, running } = await this.#jobs(after)
+    const before = ledger.seenJobs
+    const seenOf = await this.#jobs(before)
+    const after = before !== null && (await this.#countsAnew(before, seenOf)) ? null : before
+    const { jobs, newest, more, running } = after === before ? seenOf : await this.#jobs(null)
     const fresh = [...running, ...jobs].filter(job => isExternal(job, ledger) && !ledger.runs.has(externalId(job)))
     const entries = fresh.flatMap(job => this.#entriesOf(job))
     const next = after === null ? newest : lookFrom(jobs, more, after, quietMs)
     const seen: SeenJobs = { schema: 1, kind: 'seen', after: next }
     const position: Entry = { stream: 'state.runs', key: 'seen/jobs', value: seen }
-    await book.append(next === after ? entries : [...entries, position])
+    await book.append(next === before ? entries : [...entries, position])
     if (more) this.#looked = -Infinity
   }
 
+  /**
+   * Whether the controller has no job as late as those that were looked at: it was set up anew or put back, and jobs of now would be taken
+   * for old ones until their ids have come that far. Asked now and then, when there is none.
+   */
+  async #countsAnew(after: number, { jobs, inventories }: Look): Promise<boolean> {
+    const { controller, now } = this.#parts
+    if (after === 0 || jobs.length > 0 || Math.abs(now() - this.#compared) < COMPARE_MS) return false
+    this.#compared = now()
+    return (await controller.jobsOn(inventories, null)).newest < after
+  }
+
   /** The jobs since then, and those that run on an inventory that is looked at for the first time. */
-  async #jobs(after: number | null): Promise<JobsOn & { readonly running: readonly Job[] }> {
+  async #jobs(after: number | null): Promise<Look> {
     const { controller, lookup } = this.#parts
     const first = await lookup.inventory('guest')
     const beside = await this.#beside()
     const launched = await this.#ofRulebooks()
     const others = [...(beside === null ? [] : [beside.id]), ...launched].filter(id => id !== first.id)
     const unmet = others.filter(id => !this.#met.has(id)).map(id => ({ id }))
-    const found = await controller.jobsOn([first, ...[...new Set(others)].map(id => ({ id }))], after)
+    const inventories = [first, ...[...new Set(others)].map(id => ({ id }))]
+    const found = await controller.jobsOn(inventories, after)
     const known = new Set(found.jobs.map(job => job.id))
     const { jobs } = unmet.length > 0 && after !== null ? await controller.jobsOn(unmet, null) : { jobs: [] }
     for (const { id } of unmet) this.#met.add(id)
-    return { ...found, running: jobs.filter(job => !known.has(job.id)) }
+    return { ...found, running: jobs.filter(job => !known.has(job.id)), inventories }
   }
 
   /** The inventory of work beside the guest; null while there is none that this account may read: then nothing is launched there. */

@@ -78,19 +78,19 @@ export function afterLaunch(run: Run, launched: Launched, now: number, remembere
 }
 
 /**
- * What becomes of a run whose launch was searched for by its marker. `asked` is when the search was sent: what it did not find may have
- * appeared while its answer was under way. Pure.
+ * What becomes of a run whose launch was searched for by its marker, at `asked`. `isQuiet`: the quiet period was over when the search was
+ * sent: what it did not find may have appeared while its answer was under way. Pure.
  */
 export function afterSearch(
   run: Run,
   found: Extract<Launched, { kind: 'launched' | 'widened' }> | { kind: 'absent' | 'vanished' },
   asked: number,
-  quiet: number,
+  isQuiet: boolean,
 ): Next {
   if (found.kind === 'launched' || found.kind === 'widened') return afterLaunch(run, found, asked)
   if (found.kind === 'vanished')
     return { kind: 'ends', run, outcome: 'unknown', message: 'it was launched, and its job was deleted' }
-  if (asked - run.since <= quiet) return { kind: 'goes_on', run, news: null }
+  if (!isQuiet) return { kind: 'goes_on', run, news: null }
   return again(run, run.message, asked)
 }
 
