@@ -1,6 +1,6 @@
 import { seesAbsence } from '../cluster/index.ts'
 import type { ClusterConfig } from '../config/index.ts'
-import { type Connection, KubeClient } from '../kube/index.ts'
+import { type Connection, KubeClient, KubeError } from '../kube/index.ts'
 import { connectionOf } from '../reach.ts'
 import { USER_AGENT } from '../role.ts'
 import { failure, type Finding } from './finding.ts'
@@ -52,7 +52,9 @@ export async function checkConnection(
   connection: Connection,
   signal: AbortSignal,
 ): Promise<{ readonly uid: string; readonly findings: readonly Finding[] }> {
-  const version = (await client.get('/version', signal)) as { gitVersion?: string }
+  const version = (await client.get('/version', signal).catch((error: unknown) => {
+    throw at(connection.url, error)
+  })) as { gitVersion?: string }
   const uid = await client.identity(signal)
   const detail = `${connection.url}, Kubernetes ${version.gitVersion ?? '?'}, identity ${uid}`
   const findings: Finding[] = [{ what, result: 'ok', detail, hint: '' }]
@@ -62,4 +64,10 @@ export async function checkConnection(
     findings.push({ what, result: 'warn', detail: unverified, hint })
   }
   return { uid, findings }
+}
+
+/** The same error, that says where: who mends it looks there first. */
+function at(url: string, error: unknown): unknown {
+  if (!(error instanceof KubeError)) return error
+  return new KubeError(error.kind, `${url}: ${error.message}`, { hint: error.hint, cause: error })
 }

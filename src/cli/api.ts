@@ -40,7 +40,9 @@ export function openApi(options: ApiOptions): Api {
       if (init.signal?.aborted === true) throw error
       const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : messageOf(error)
       throw new Fault('unreachable', `virtbridge does not answer at ${base}: ${cause}`, {
-        hint: 'is `virtbridge serve` running? --url or VIRTBRIDGE_URL says where',
+        hint: /^https?:/.test(base)
+          ? 'is `virtbridge serve` running? --url or VIRTBRIDGE_URL says where'
+          : '--url or VIRTBRIDGE_URL begins with http:// or https://, as in http://127.0.0.1:8080',
       })
     }
     if (response.ok) return response
@@ -83,8 +85,21 @@ export function openApi(options: ApiOptions): Api {
 async function faultOf(response: Response): Promise<Fault> {
   const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string; hint?: string } | null
   const { code = `http_${response.status}`, detail = `HTTP ${response.status}`, hint = '' } = problem ?? {}
-  return new Fault(code, detail, { hint })
+  return new Fault(code, detail, { hint: response.status === 401 ? NO_SUCH_TOKEN : inCommands(hint) })
 }
+
+const NO_SUCH_TOKEN =
+  'VIRTBRIDGE_TOKEN, or the file of --token-file, must have a token of http.tokens that has not expired'
+
+/** What the bridge says to programs, as one says it to who types commands. */
+function inCommands(hint: string): string {
+  return COMMANDS.reduce((text, [request, command]) => text.replaceAll(request, command), hint)
+}
+
+const COMMANDS = [
+  [/GET \/api\/v1\/(vms|runs|clusters|losses|inventory)(?![/?])/g, 'virtbridge $1'],
+  [/GET \/readyz says/g, 'virtbridge clusters says'],
+] as const
 
 async function* linesOf(body: ReadableStream<Uint8Array>): AsyncIterable<string> {
   const decoder = new TextDecoder()

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { Fault } from '../errors.ts'
 import { type Asking, asking, connect } from './asking.ts'
 import type { ProgramContext } from './context.ts'
@@ -45,8 +45,8 @@ export function fleetCommands(program: Command, context: ProgramContext, setCode
     })
   asking(program, 'events', 'print events')
     .addOption(new Option('--stream <stream>', 'which').choices(['vm', 'cluster', 'day2', 'dead']).default('vm'))
-    .option('--after <position>', 'only those after this position; "now" for new ones alone', '0')
-    .option('--limit <n>', 'at most so many, when not following', '100')
+    .option('--after <position>', 'only those after this position; "now" for new ones alone', position, '0')
+    .option('--limit <n>', 'at most so many, when not following', count, '100')
     .option('-f, --follow', 'go on as they come')
     .option('--json', 'for programs: a CloudEvent a line, a dead letter a line')
     .action((options: Asking & { stream: string; after: string; limit: string; follow?: boolean; json?: boolean }) =>
@@ -60,7 +60,7 @@ export function fleetCommands(program: Command, context: ProgramContext, setCode
   asking(
     program,
     'confirm-deletions <cluster>',
-    'show which VMs a held cluster lacks, and say that they are really gone',
+    'show which VMs a held cluster lacks, or a burst of deletions took, and say that they are really gone',
   )
     .option('--digest <digest>', 'what an earlier look showed: confirms these VMs and no others', '')
     .option('--yes', 'do not ask; needs --digest')
@@ -70,4 +70,14 @@ export function fleetCommands(program: Command, context: ProgramContext, setCode
       const done = await confirmDeletions(connect(options, context), name, settings, terminal)
       if (!done) throw new Fault('declined', 'nothing was changed', { hint: 'say yes, or give --yes in a script' })
     })
+}
+
+function position(text: string): string {
+  if (/^(now|\d+|k[0-9a-z.]+)$/.test(text)) return text
+  throw new InvalidArgumentError('A position is one that the stream gave, 0 for the oldest event, or "now".')
+}
+
+function count(text: string): string {
+  if (/^[1-9]\d{0,5}$/.test(text)) return text
+  throw new InvalidArgumentError('It is a number from 1.')
 }

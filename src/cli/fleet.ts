@@ -36,6 +36,7 @@ export async function listVms(api: Api, json: boolean, terminal: Terminal): Prom
     vm.node,
   ])
   terminal.out(table(['HOST', 'STATUS', 'REACHABLE', 'ADDRESS', 'OS', 'NODE'], rows))
+  if (rows.length === 0) terminal.err('no VM is known: virtbridge clusters says what was read, and why not')
 }
 
 /** Clusters, a line each, with what is wrong and what to do. */

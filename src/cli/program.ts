@@ -1,4 +1,4 @@
-import { Command, CommanderError } from 'commander'
+import { Command, CommanderError, Help } from 'commander'
 import { Fault } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import type { ProgramContext } from './context.ts'
@@ -36,16 +36,31 @@ function build(context: ProgramContext, setCode: SetCode): Command {
     .exitOverride()
     .showHelpAfterError('(virtbridge --help lists the commands)')
     .configureOutput({ writeOut: text => terminal.out(text.trimEnd()), writeErr: text => terminal.err(text.trimEnd()) })
+    .configureHelp({ optionDescription: option => new Help().optionDescription(option).replace(NO_DEFAULT, '') })
     .addHelpText('after', HELP)
   serviceCommands(program, context, setCode)
   logCommands(program, context, setCode)
   fleetCommands(program, context, setCode)
   runCommands(program, context, setCode)
+  helpAfterErrors(program, 'virtbridge')
   return program
 }
 
+/** Who used a command wrongly is shown the help of that command, not the list of them all. */
+function helpAfterErrors(parent: Command, path: string): void {
+  for (const command of parent.commands) {
+    const called = `${path} ${command.name()}`
+    command.showHelpAfterError(`(${called} --help says how)`)
+    helpAfterErrors(command, called)
+  }
+}
+
+/** What is nothing unless it is given has no default that is worth a word. */
+const NO_DEFAULT = / \(default: (""|\[\])\)$/
+
 const HELP = `
 Exit codes: 0 well, 1 a fault (one sentence says which), 2 wrong usage, 3 check found something that does not work, or
-a host that was asked about is not in the inventory, 4 a run ended with a host that is not ok.
+a host that was asked about is not in the inventory, 4 a run ended with a host that is not ok,
+70 a fault of virtbridge itself.
 
 Commands that ask a running bridge take --url and --token-file, or VIRTBRIDGE_URL and VIRTBRIDGE_TOKEN.`

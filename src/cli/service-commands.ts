@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 import { fileChanges, loadConfig } from '../config/index.ts'
 import type { ConfigSource } from '../reload.ts'
 import { until } from '../waiting.ts'
@@ -18,8 +18,8 @@ interface DemoArguments {
   readonly fresh?: boolean
   readonly exitWhenDone?: boolean
   readonly dir: string
-  readonly port: string
-  readonly speed: string
+  readonly port: number
+  readonly speed: number
   readonly kafka: string | boolean
   readonly eda: string | boolean
 }
@@ -50,8 +50,8 @@ export function serviceCommands(program: Command, context: ProgramContext, setCo
     .option('--fresh', 'forget what was')
     .option('--exit-when-done', 'end when the story is told: 0 when all of it came true, else 1')
     .option('--dir <dir>', 'where it remembers', '.demo')
-    .option('--port <port>', 'where virtbridge listens, if it is free', '8080')
-    .option('--speed <factor>', '2 is twice as fast', '1')
+    .option('--port <port>', 'where virtbridge listens, if it is free', port, 8080)
+    .option('--speed <factor>', '2 is twice as fast', factor, 1)
     .option('--kafka [brokers]', 'keep the log on these brokers (host:port, separated by commas), not in a file', '')
     .option('--eda [file]', 'leave onboarding to a rulebook; the story begins when this file is there', '')
     .action(async (options: DemoArguments) => {
@@ -63,16 +63,11 @@ export function serviceCommands(program: Command, context: ProgramContext, setCo
       const { dir, fresh = false, exitWhenDone = false } = options
       const kafka = typeof options.kafka === 'string' && options.kafka !== '' ? options.kafka.split(',') : []
       const eda = typeof options.eda === 'string' ? options.eda : ''
-      const settings = {
-        dir,
-        fresh,
-        exitWhenDone,
-        kafka,
-        eda,
-        port: Number(options.port),
-        speed: Number(options.speed),
-      }
-      await runDemo(settings, { env, logger, now, newId, terminal, signal })
+      const { port, speed } = options
+      await runDemo(
+        { dir, fresh, exitWhenDone, kafka, eda, port, speed },
+        { env, logger, now, newId, terminal, signal },
+      )
     })
   program
     .command('check')
@@ -96,6 +91,16 @@ export function serviceCommands(program: Command, context: ProgramContext, setCo
       if (json) terminal.out(JSON.stringify(findings))
       if (findings.some(finding => finding.result === 'fail')) setCode(EXIT.found)
     })
+}
+
+function port(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) < 65_536) return Number(text)
+  throw new InvalidArgumentError('A port is a number from 0 to 65535.')
+}
+
+function factor(text: string): number {
+  if (/^\d{1,3}([.]\d{1,3})?$/.test(text) && Number(text) > 0) return Number(text)
+  throw new InvalidArgumentError('A factor is a number above 0, as 2 or 0.5.')
 }
 
 const NO_RULEBOOK =

@@ -39,7 +39,7 @@ export function loadConfig(file: string): Config {
     source = readFileSync(file, 'utf8')
   } catch (error) {
     throw new Fault('config', `the configuration ${file} can not be read: ${messageOf(error)}`, {
-      hint: 'copy virtbridge.example.yaml and edit it',
+      hint: 'copy virtbridge.example.yaml and edit it, or say with --config where yours is',
     })
   }
   return parseConfig(source, file)

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { relative } from 'node:path'
+import { relative, resolve } from 'node:path'
 import { openApi, type Api } from '../cli/api.ts'
 import { describe } from '../cli/events.ts'
 import { paint, type Terminal } from '../cli/terminal.ts'
@@ -63,7 +63,7 @@ export async function runDemo(
   const told = Promise.all(
     ['cluster', 'vm', 'day2'].map(stream => tellEvents(api, { stream, known: place.known }, terminal, stop)),
   )
-  const played = play(world, api, { terminal, signal: stop, dir: options.dir, eda: options.eda })
+  const played = play(world, api, { ...options, terminal, signal: stop })
   try {
     await Promise.race([
       service.ended,
@@ -80,7 +80,7 @@ export async function runDemo(
 async function play(
   world: World,
   api: Api,
-  scene: { terminal: Terminal; signal: AbortSignal; dir: string; eda: string },
+  scene: Pick<DemoOptions, 'dir' | 'eda' | 'exitWhenDone'> & { terminal: Terminal; signal: AbortSignal },
 ): Promise<void> {
   const { terminal, signal } = scene
   const say = (text: string): void => terminal.out(headline(terminal, text))
@@ -99,7 +99,7 @@ async function play(
   if (!signal.aborted) say(`${FAILED} failed to onboard, and that is on record: virtbridge explain ${FAILED}`)
   if (!signal.aborted) await patch(api, say, signal)
   await told
-  if (!signal.aborted) say('the story is told; the clusters live on until Ctrl-C')
+  if (!signal.aborted) say(`the story is told${scene.exitWhenDone ? '' : '; the clusters live on until Ctrl-C'}`)
 }
 
 /** The story begins when a rulebook reads what it is about. */
@@ -159,17 +159,29 @@ function headline(terminal: Terminal, text: string): string {
   return paint(terminal, 'cyan', `● ${text}`)
 }
 
+/** Relative to here, or absolute where that would first lead up. */
+function shortest(path: string): string {
+  const below = relative('.', path)
+  return below.startsWith('..') ? resolve(path) : below || '.'
+}
+
+/** What is installed is JavaScript, and has neither the scripts of npm nor the collection. */
+const IN_A_CHECKOUT = import.meta.filename.endsWith('.ts')
+const GRAPH =
+  'ANSIBLE_COLLECTIONS_PATH=inventory-plugin ansible-inventory -i inventory-plugin/examples/fleet.virtbridge.yml --graph'
+
 function tryLines(world: World, dir: string): string {
-  const token = relative('.', world.tokens.operator.path)
+  const token = shortest(world.tokens.operator.path)
+  const program = IN_A_CHECKOUT ? 'npm run -s virtbridge --' : 'virtbridge'
   const lines = [
     'try beside it:',
     `  curl -s -H "Authorization: Bearer $(cat ${token})" ${world.bridgeUrl}/api/v1/inventory`,
     `  curl -s ${world.bridgeUrl}/readyz`,
     `  export VIRTBRIDGE_URL=${world.bridgeUrl} VIRTBRIDGE_TOKEN=$(cat ${token})`,
-    '  npm run -s virtbridge -- events --follow',
-    `  npm run -s virtbridge -- explain ${FAILED}`,
-    '  ANSIBLE_COLLECTIONS_PATH=inventory-plugin ansible-inventory -i inventory-plugin/examples/fleet.virtbridge.yml --graph',
-    `  (all of it is in ${relative('.', dir) || '.'})`,
+    `  ${program} events --follow`,
+    `  ${program} explain ${FAILED}`,
+    ...(IN_A_CHECKOUT ? [`  ${GRAPH}`] : []),
+    `  (all of it is in ${shortest(dir)})`,
   ]
   return `${lines.join('\n')}\n`
 }

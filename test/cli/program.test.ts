@@ -38,11 +38,40 @@ test.each([
   [['events', '--stream', 'commands']],
   [['explain']],
   [['demo', '--kafka']],
+  [['demo', '--port', 'abc']],
+  [['demo', '--speed', '0']],
+  [['events', '--after', 'yesterday']],
+  [['events', '--limit', 'all']],
 ])('wrong usage (%j) ends with 2 and says where help is', async args => {
   const { code, out, err } = await virtbridge(args, TOKEN)
   expect([code, out]).toEqual([2, ''])
   expect(err).toMatch(/error: |Usage: /)
   expect(err).toMatch(/--help/)
+})
+
+test('who used a command wrongly is led to the help of that command, which has no word about what is not given', async () => {
+  expect((await virtbridge(['explain'])).err).toContain('(virtbridge explain --help says how)')
+  expect((await virtbridge(['runs', 'show'])).err).toContain('(virtbridge runs show --help says how)')
+  expect((await virtbridge(['run', '--help'])).out).not.toMatch(/default: *(""|\[\])/)
+})
+
+describe('what the bridge says to programs is told as commands', () => {
+  test.each([
+    [401, 'send Authorization: Bearer <token>', /VIRTBRIDGE_TOKEN, or the file of --token-file/],
+    [404, 'host names are {name}; GET /api/v1/vms lists them', /virtbridge vms lists them/],
+    [503, 'GET /readyz says why; the inventory opens', /virtbridge clusters says why; the inventory opens/],
+    [404, 'GET /api/v1/inventory/web; http.tokens says', /GET \/api\/v1\/inventory\/web; http/],
+  ])('%i %s', async (status, hint, told) => {
+    await using server = await answering(status, JSON.stringify({ code: 'some', detail: 'no', hint }))
+    const { code, err } = await virtbridge(['vms', '--url', server.url], TOKEN)
+    expect([code, err]).toEqual([1, expect.stringMatching(told)])
+  })
+
+  test('a fleet of which nothing is known is no table without a word', async () => {
+    await using server = await answering(200, '{"vms":[],"next":""}')
+    const { code, err } = await virtbridge(['vms', '--url', server.url], TOKEN)
+    expect([code, err]).toEqual([0, expect.stringContaining('virtbridge clusters says')])
+  })
 })
 
 describe('a fault is one sentence and a next step, and ends with 1', () => {
@@ -63,7 +92,8 @@ describe('a fault is one sentence and a next step, and ends with 1', () => {
       /does not answer at http:\/\/127\.0\.0\.1:9/,
       /virtbridge serve/,
     ],
-    ['no URL', ['vms', '--url', 'nowhere'], TOKEN, /does not answer at nowhere/, /--url/],
+    ['no URL', ['vms', '--url', 'nowhere'], TOKEN, /does not answer at nowhere/, /begins with http:\/\//],
+    ['a URL without a scheme', ['vms', '--url', 'vb:8080'], TOKEN, /does not answer at vb:8080/, /begins with http/],
     [
       'nobody to follow',
       ['events', '--follow', '--url', 'http://127.0.0.1:9'],
@@ -76,7 +106,7 @@ describe('a fault is one sentence and a next step, and ends with 1', () => {
       ['serve', '-c', '/nowhere.yaml'],
       {},
       /\/nowhere\.yaml can not be read/,
-      /virtbridge\.example\.yaml/,
+      /virtbridge\.example\.yaml.*--config/,
     ],
     [
       'no configuration to check',
@@ -105,12 +135,21 @@ describe('a fault is one sentence and a next step, and ends with 1', () => {
   })
 
   test('something else that answers there', async () => {
-    const server = createServer((_, response) => void response.end('<html>hello</html>'))
-    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    const { code, err } = await virtbridge(['inventory', '--url', url], TOKEN)
-    server.closeAllConnections()
-    server.close()
+    await using server = await answering(200, '<html>hello</html>')
+    const { code, err } = await virtbridge(['inventory', '--url', server.url], TOKEN)
     expect([code, err]).toEqual([1, expect.stringContaining('is not virtbridge')])
   })
 })
+
+/** Something that says the same to whoever asks. */
+async function answering(status: number, body: string): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer((_, response) => void response.writeHead(status).end(body))
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    },
+  }
+}
