@@ -17,10 +17,12 @@ const PARTS = [
   'test/watch/**/*.test.ts',
 ]
 /**
- * How long a test, and what it waits for, may take: no measure of anything, as the machine may be busy with whatever else. A test that is
- * about time says so itself.
+ * How long a test or hook may take before it is given up, and how long a poll waits: no measure of anything, as the machine may be busy
+ * with whatever else, and short enough that one that hangs is reported while somebody still waits. A test that is about time says so itself.
  */
-const PATIENCE = { testTimeout: 900_000, hookTimeout: 900_000, expect: { poll: { timeout: 60_000 } } }
+const PATIENCE = { testTimeout: 300_000, hookTimeout: 300_000, expect: { poll: { timeout: 60_000 } } }
+/** The same where real servers are started, and processes of others. */
+const REAL_PATIENCE = { ...PATIENCE, testTimeout: 600_000, hookTimeout: 600_000 }
 /** Every event that a test appends to a log is held against its published schema. */
 const SETUP = ['test/setup.ts']
 const REAL = ['test/integration/**', 'test/guests/**', 'test/long/**']
@@ -57,7 +59,7 @@ export default defineConfig({
       {
         test: {
           name: 'integration',
-          ...PATIENCE,
+          ...REAL_PATIENCE,
           setupFiles: SETUP,
           include: ['test/integration/**/*.test.ts'],
           // Servers of others on a machine that may be busy: one second look, which the report names (see docs/testing.md).
@@ -70,7 +72,7 @@ export default defineConfig({
       {
         test: {
           name: 'guests',
-          ...PATIENCE,
+          ...REAL_PATIENCE,
           setupFiles: SETUP,
           include: ['test/guests/**/*.test.ts'],
           globalSetup: ['test/servers/setup-guests.ts'],
@@ -83,7 +85,7 @@ export default defineConfig({
       {
         test: {
           name: 'long',
-          ...PATIENCE,
+          ...REAL_PATIENCE,
           setupFiles: SETUP,
           include: ['test/long/**/*.test.ts'],
           testTimeout: 3_600_000,
