@@ -134,7 +134,12 @@ test.each<
     /^FAIL {2}cluster dev-1: virtualmachineinstances: may not list and watch$/,
     /ClusterRole/,
   ],
-  ['a wrong token', () => withToken('wrong', null), /^FAIL {2}cluster dev-1: http:.*: Unauthorized$/, /renew the credentials/],
+  [
+    'a wrong token',
+    () => withToken('wrong', null),
+    /^FAIL {2}cluster dev-1: http:.*: Unauthorized$/,
+    /renew the credentials/,
+  ],
   [
     'a cluster that is not there',
     async () => kubeconfigOf('http://127.0.0.1:9', 'x'),
