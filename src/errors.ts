@@ -1,8 +1,8 @@
 /**
- * A fault that a person can act on: what happened, where, and what to do next.
+ * An error that a person can act on. `message` is one sentence that says what happened and where; `hint` is the next step, or empty;
+ * `code` is stable, for programs, and stands in docs/operations.md.
  *
- * `code` is stable and machine readable; the message is one sentence for a terminal; `hint` is the next step.
- * Everything the CLI prints as an error, and everything `/readyz` tells, is one of these.
+ * The CLI prints a Fault as two lines, without a stack, and exits with 1. Any other error is a bug, and is printed with its stack.
  */
 export class Fault extends Error {
   readonly code: string
@@ -16,7 +16,7 @@ export class Fault extends Error {
   }
 }
 
-/** The message of anything thrown, without a stack. */
+/** The message of anything that was thrown, without its stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

@@ -3,18 +3,25 @@ import { createInterface } from 'node:readline/promises'
 import { messageOf } from './errors.ts'
 import { hiddenAnswer } from './cli/hidden-answer.ts'
 import { runProgram } from './cli/program.ts'
+import { harmless } from './cli/terminal.ts'
 
-/** The only file that knows the process: its arguments, its environment, its signals and its end. */
+/**
+ * The only file that touches `process`: arguments, environment, standard streams, signals, exit code. All of it reaches the program as
+ * arguments of `runProgram()`, so that tests can give their own.
+ *
+ * SIGINT and SIGTERM ask for an orderly end; a second one exits at once with 130. An error that is no Fault is a bug of ours: its stack
+ * is printed, and the exit code is 70.
+ */
 const closing = new AbortController()
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => {
     closing.abort()
-    // A second signal does not wait for an orderly end.
+    // A second signal means that the person will not wait for the orderly end.
     process.once(name, () => process.exit(130))
   })
 }
 process.stdout.on('error', error => {
-  // The reader of a pipe left (`virtbridge events --follow | head`): that is an end, not a fault.
+  // The reader of the pipe has gone, as in `virtbridge events --follow | head`: a normal end.
   if ('code' in error && error.code === 'EPIPE') process.exit(0)
   throw error
 })
@@ -33,8 +40,9 @@ try {
       return () => process.off('SIGHUP', asked)
     },
     terminal: {
-      out: text => process.stdout.write(`${text}\n`),
-      err: text => process.stderr.write(`${text}\n`),
+      // Another program gets it as it is.
+      out: text => process.stdout.write(`${process.stdout.isTTY ? harmless(text) : text}\n`),
+      err: text => process.stderr.write(`${process.stderr.isTTY ? harmless(text) : text}\n`),
       colours,
       interactive,
       ask: async question => {

@@ -23,17 +23,23 @@ import { vaultOf } from './sealing-keys.ts'
 import { VERSION } from './version.ts'
 import { viewWarnings } from './view-warning.ts'
 
-/** The role `serve`: answers from what the log says; what people ask for becomes a command on the log. */
+/** The role `serve`: the HTTP server. It answers from views that follow the log, and what people ask for it appends to the log as a command. */
 export interface ServeRole extends AsyncDisposable {
-  /** Where it listens. */
+  /** The URL that it listens at, without a slash at the end. */
   readonly url: string
-  /** What keeps its views up with the log. */
+  /** The tasks that keep its views up to date with the log. They end when the signal aborts, and reject when the log is lost. */
   readonly tasks: readonly Promise<void>[]
-  /** Takes over what of another configuration counts at once: views, networks, tokens and sealing keys. Rejects when it can not, and is then as it was. */
+  /**
+   * Applies the keys of a changed configuration that need no restart: views, networks, profiles, tokens, sealing keys. Rejects when they
+   * can not be applied, and goes on with the configuration that it had.
+   */
   readonly reconfigure: (config: Config) => Promise<void>
 }
 
-/** Starts to listen. Throws a Fault `listen` when it can not. `checks`: what the other roles have to say on `/readyz`. */
+/**
+ * Opens the views (ledger, inventory, history, consumers) and starts to listen. `checks` gives what the other roles report on `/readyz`, and is asked at
+ * each request. Throws a Fault `listen` when the address can not be had; then nothing is left open.
+ */
 export async function startServe(parts: RoleParts, checks: () => readonly Check[]): Promise<ServeRole> {
   const { config, log, fleet, metrics, now, newId, logger, signal } = parts
   await using stack = new AsyncDisposableStack()
@@ -89,7 +95,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   })
   const url = await listen(app, config.http.listen)
   stack.defer(() => app.close())
-  // The first who reads need not wait for all of it. What fails here fails again for who reads.
+  // Begin to render, so that the first reader need not wait for the whole fleet. An error here comes again at the first read, and is told there.
   current.cache.prepare().catch(() => undefined)
   const onVerb = ({ host, uid }: { host: string; uid: string }): void => {
     const record = fleet.byHost(host)
@@ -125,7 +131,7 @@ function authenticatorOf({ http }: Config, { env, now, logger }: RoleParts): Ret
   })
 }
 
-/** The two verbs that every host tells of, and what else was done to it. */
+/** Reads from the ledger the status of each verb by the uid of a VM: of onboard and patch always, of others once they were done. */
 function verbReader(ledger: LedgerView): (uid: string) => VerbStatus {
   return uid => {
     const told: Record<string, string> & VerbStatus = { onboard: '', patch: '' }

@@ -13,25 +13,29 @@ import { WatchRole } from './watch.ts'
 
 export type { Surroundings } from './role.ts'
 
-/** A virtbridge that runs. Disposing it closes everything in the reverse order, and waits. */
+/** A running virtbridge. To dispose it closes everything in the reverse order of opening, and resolves when all of it is closed. */
 export interface Service extends AsyncDisposable {
-  /** Where it listens. */
+  /** The URL that it listens at, without a slash at the end. With port 0 in the configuration it has the port that was given. */
   readonly url: string
-  /** Rejects when the service can not go on: with a Fault `log_fenced` or `log_lost` when that is for its log. Resolves when it was closed. */
+  /**
+   * Resolves when the service was closed. Rejects as soon as it can not go on: with a Fault `log_fenced` when another process took over
+   * the log, with a Fault `log_lost` when the log failed for good, with any other error when one of the roles failed.
+   */
   readonly ended: Promise<void>
 }
 
 /**
- * The whole of virtbridge, put together. Three roles, and all that passes between them is the log:
+ * The composition root: opens every part of virtbridge and connects them. The three roles share the log and nothing else:
  *
- *   watch     clusters → facts, records → log (events.vm, events.cluster, state.fleet)
- *   fleet     log (state.fleet) → the view of the fleet that the others read
- *   dispatch  fleet, ledger, commands → launches at the controller → log (state.runs, events.day2)
- *   serve     fleet, ledger, events → inventory, API, streams; what people ask for → log (commands)
+ *   watch     reads clusters                   → appends events.vm, events.cluster, state.fleet
+ *   dispatch  reads fleet, ledger and commands → launches at the controller, appends state.runs, events.day2
+ *   serve     reads fleet, ledger and events   → answers HTTP, appends commands that people ask for
  *
- * With `source` the configuration is read again when it changes, and taken over as far as that is possible.
+ * The fleet is a view in memory that follows `state.fleet`; dispatch and serve read it. Dispatch runs only when a controller is configured.
  *
- * Resolves when it listens. Throws a Fault when it can not start; then nothing is left open.
+ * With `source` the configuration is read again whenever it changes; keys that can not change in a running process wait for the next start.
+ *
+ * Resolves when it listens. Throws a Fault when it can not start; then everything that was opened is closed again.
  */
 export async function startService(config: Config, around: Surroundings, source?: ConfigSource): Promise<Service> {
   await using stack = new AsyncDisposableStack()
@@ -94,7 +98,7 @@ function tellDead(letter: DeadLetter, metrics: Metrics, logger: Logger): void {
   )
 }
 
-/** What ends the service, for people. */
+/** The error that ends the service, as a Fault with a next step when the log is the cause; any other error as it is. */
 function endOf(error: unknown): unknown {
   if (!(error instanceof LogError)) return error
   if (error.reaction === 'fenced')
@@ -108,13 +112,13 @@ function endOf(error: unknown): unknown {
   })
 }
 
-/** What runs beside each other until the service closes. The first that fails is the end of all. */
+/** The tasks that run side by side until the service closes. `ended` rejects with the first one that fails. */
 class Tasks {
   readonly #running: Promise<void>[] = []
   readonly #ended = Promise.withResolvers<void>()
 
   constructor() {
-    // Who does not await the end is not surprised by it either.
+    // A caller that never awaits `ended` must not get an unhandled rejection.
     this.#ended.promise.catch(() => undefined)
   }
 

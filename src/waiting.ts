@@ -1,6 +1,6 @@
-/** Waits that can be ended: everything that waits in virtbridge waits here, with a signal, and leaves no timer or listener behind. */
+/** The two ways to wait. Both end at once when their signal aborts, and leave no timer or listener behind; nothing else in src waits. */
 
-/** Resolves when `event` does, when the signal aborts, or after `ms` (null: no time limit). Never rejects. */
+/** Resolves when `event` settles, when the signal aborts, or after `ms` milliseconds (null: no time limit), whichever is first. Never rejects. */
 export async function until(
   event: Promise<unknown> | null,
   signal: AbortSignal,
@@ -19,7 +19,7 @@ export async function until(
   })
 }
 
-/** Resolves after `ms`, or as soon as the signal aborts. */
+/** Resolves after `ms` milliseconds, or as soon as the signal aborts. Never rejects. */
 export function pause(ms: number, signal: AbortSignal): Promise<void> {
   return until(null, signal, ms)
 }

@@ -3,28 +3,30 @@ import { type EventLog, type Position, refuseNewer, type Stored } from '../log/i
 import { hostName, RECORD_SCHEMA, type VmRecord } from '../vm/index.ts'
 import { Records } from './records.ts'
 
-/** What changed in the fleet: one VM (null: it is gone) or one cluster. */
+/** One change of the fleet: a VM by its key `<cluster>/<namespace>/<name>`, or a cluster by its name. `before` null: it is new; `after` null: it is gone. */
 export type FleetChange =
   | { readonly kind: 'vm'; readonly key: string; readonly before: VmRecord | null; readonly after: VmRecord | null }
   | { readonly kind: 'cluster'; readonly name: string; readonly after: ClusterRecord | null }
 
-/** The fleet as the log says it is: a view that anybody may read and nobody writes. */
+/** The fleet as `state.fleet` has it, read-only: every VM and every cluster that virtbridge knows now. */
 export interface FleetView {
+  /** By `<cluster>/<namespace>/<name>`. Most are held packed: to read one costs some microseconds, and to walk over all of them adds up. */
   readonly vms: ReadonlyMap<string, VmRecord>
+  /** By name; hubs too. */
   readonly clusters: ReadonlyMap<string, ClusterRecord>
-  /** Those of the VMs that came after their cluster was adopted. To look at `vms` one by one costs some microseconds for each. */
+  /** The VMs that appeared after their cluster was adopted: the only ones on which work may start by itself. Not packed, cheap to walk over. */
   readonly news: Iterable<VmRecord>
-  /** The VM that Ansible knows by this name. */
+  /** The VM with this host name in Ansible, `<name>.<namespace>.<cluster>`. */
   byHost(host: string): VmRecord | undefined
-  /** Called after each change, in order; must not throw. Returns the end of the subscription. */
+  /** Calls `listener` after each change, in the order of the log; it must not throw. Returns a function that ends the subscription. */
   subscribe(listener: (change: FleetChange) => void): () => void
 }
 
-/** The materialised view of `state.fleet`. */
+/** The view of `state.fleet` in memory. `loadFleet()` fills it once, `followFleet()` keeps it up to date. */
 export class Fleet implements FleetView {
   readonly #vms = new Records()
   readonly #clusters = new Map<string, ClusterRecord>()
-  /** Keys by host, of those whose names do not tell it. */
+  /** Host name → key, of VMs whose key can not be read from the host name alone: a name with dots. */
   readonly #odd = new Map<string, string>()
   readonly #listeners = new Set<(change: FleetChange) => void>()
 
@@ -76,14 +78,14 @@ export class Fleet implements FleetView {
   }
 }
 
-/** The key of the VM that a host name tells, read from the right: names of namespaces and clusters have no dots. */
+/** The key of a host name. It is read from the right, as namespaces and clusters have no dots in their names and VMs may. */
 function keyIn(host: string): string {
   const cluster = host.lastIndexOf('.')
   const namespace = host.lastIndexOf('.', cluster - 1)
   return `${host.slice(cluster + 1)}/${host.slice(namespace + 1, cluster)}/${host.slice(0, Math.max(namespace, 0))}`
 }
 
-/** Reads the fleet as it is now; resolves with the view and the position to follow it from. */
+/** Reads all of `state.fleet`. `position` is where `followFleet()` goes on; an entry that comes twice changes nothing. Throws a Fault `log_newer`. */
 export async function loadFleet(log: EventLog): Promise<{ fleet: Fleet; position: Position }> {
   const fleet = new Fleet()
   const position = log.end('state.fleet')
@@ -91,12 +93,12 @@ export async function loadFleet(log: EventLog): Promise<{ fleet: Fleet; position
   return { fleet, position }
 }
 
-/** Keeps the view up with the log until the signal aborts. */
+/** Applies every entry after `from` to the view. Resolves when the signal aborts; rejects when the log is lost, or with a Fault `log_newer`. */
 export async function followFleet(fleet: Fleet, log: EventLog, from: Position, signal: AbortSignal): Promise<void> {
   for await (const entry of log.follow('state.fleet', from, signal)) fleet.apply(readable(entry))
 }
 
-/** The entry of `state.fleet`. Throws a Fault `log_newer` when a newer program wrote it. */
+/** The same entry of `state.fleet`. Throws a Fault `log_newer` when a newer program wrote it in a schema that this one does not know. */
 export function readable(entry: Stored): Stored {
   refuseNewer(entry, entry.key.includes('/') ? RECORD_SCHEMA : CLUSTER_SCHEMA)
   return entry

@@ -1,8 +1,8 @@
 import { PackedMap, type VmRecord } from '../vm/index.ts'
 
 /**
- * The records of VMs by key. Those of VMs that were there before their cluster was adopted are packed, and made anew for whoever reads
- * them; the others are not, as dispatch looks at all of them at every turn.
+ * The records of VMs by key, in two maps. Those of VMs that were there before their cluster was adopted are held packed, and unpacked at
+ * each read: most of a fleet, rarely looked at. The others (`news`) are plain objects, as dispatch looks at all of them at every turn.
  */
 export class Records implements ReadonlyMap<string, VmRecord> {
   readonly #packed = new PackedMap<VmRecord>()
@@ -12,7 +12,7 @@ export class Records implements ReadonlyMap<string, VmRecord> {
     return this.#packed.size + this.#news.size
   }
 
-  /** Those that came after their cluster was adopted. */
+  /** The records of VMs that appeared after their cluster was adopted. */
   get news(): Iterable<VmRecord> {
     return this.#news.values()
   }
