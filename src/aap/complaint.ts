@@ -1,5 +1,7 @@
 /** The longest complaint that is kept: enough for a sentence, too short for a page or a traceback. */
 export const MAX_COMPLAINT = 300
+/** Characters of foreign text in which a complaint is looked for: a page may be of megabytes, and made to be searched for minutes. */
+export const MAX_READ_TEXT = 16_384
 
 // oxlint-disable-next-line no-control-regex -- control characters are what it removes
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]+/g
@@ -16,12 +18,13 @@ export function complaint(contentType: string, body: string): string {
       return oneLine(body)
     }
   }
-  return oneLine(contentType.includes('html') || /^\s*<(!doctype|html)/i.test(body) ? htmlTitle(body) : body)
+  const start = body.slice(0, MAX_READ_TEXT)
+  return oneLine(contentType.includes('html') || /^\s*<(!doctype|html)/i.test(start) ? htmlTitle(start) : start)
 }
 
 /** Foreign text on one line of at most 300 characters, without control or direction characters. */
 export function oneLine(text: string): string {
-  const line = text.replace(CONTROL, ' ').replace(/\s+/g, ' ').trim()
+  const line = text.slice(0, MAX_READ_TEXT).replace(CONTROL, ' ').replace(/\s+/g, ' ').trim()
   return line.length > MAX_COMPLAINT ? `${line.slice(0, MAX_COMPLAINT - 1)}…` : line
 }
 
@@ -44,9 +47,9 @@ function sentences(value: unknown): string {
 const PLAIN_KEYS = new Set(['detail', 'error', 'msg', '__all__'])
 
 function htmlTitle(body: string): string {
-  const text = (html: string) => html.replace(/<[^>]*>/g, ' ').trim()
+  const text = (html: string) => html.replace(/<[^<>]*>/g, ' ').trim()
   for (const tag of ['title', 'h1']) {
-    const found = new RegExp(`<${tag}[^>]*>([^]*?)</${tag}>`, 'i').exec(body)?.[1]
+    const found = new RegExp(`<${tag}[^<>]*>([^]*?)</${tag}>`, 'i').exec(body)?.[1]
     if (found !== undefined && text(found) !== '') return text(found)
   }
   return text(body.replace(/<(script|style)[^]*?<\/\1>/gi, ' '))

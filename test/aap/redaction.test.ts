@@ -1,8 +1,18 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { ControllerError, openController, type Controller, type LaunchRequest } from '../../src/aap/index.ts'
+import { complaint, MAX_COMPLAINT } from '../../src/aap/complaint.ts'
 import { faultyServer, closedPort, type Answer } from './faulty-server.ts'
 import { MARKER, template, TOKEN } from './recorded.ts'
+
+test.each(['<title', '<', '<script>', '<h1>', ' '])(
+  'a page of megabytes of "%s" is not read to its end for its reason',
+  part => {
+    // Read as a whole each of them takes hours.
+    const page = `<html>${part.repeat(4_000_000)}</html>`
+    expect(complaint('text/html', page).length).toBeLessThanOrEqual(MAX_COMPLAINT)
+  },
+)
 
 const request: LaunchRequest = { hosts: ['vm1'], marker: MARKER, extraVars: { pw: 'hunter2hunter2' }, inventory: 3 }
 
