@@ -15,6 +15,15 @@ export interface Terminal {
   readonly input?: (most: number) => Promise<string>
 }
 
+/** Colours, which are ours or do no harm, and what else would have a terminal do something. */
+// oxlint-disable-next-line no-control-regex -- control characters are what it finds
+const CONTROL = /\u001b\[[0-9;]{0,16}m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g
+
+/** Text as a terminal may take it: what others wrote in it moves no cursor, sets no title, and turns no line around. */
+export function harmless(text: string): string {
+  return text.replace(CONTROL, found => (found.length > 1 ? found : '\ufffd'))
+}
+
 type Style = 'green' | 'red' | 'yellow' | 'dim' | 'bold' | 'cyan'
 
 /** Text in a colour where the terminal has some. */
