@@ -9,6 +9,7 @@ import {
   loadLedger,
   PATIENCE,
   type Policy,
+  type VerbPolicy,
 } from '../../src/day2/index.ts'
 import { newCluster } from '../../src/cluster/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
@@ -98,7 +99,10 @@ export async function openStage(hosts: readonly VmRecord[], policy: Partial<Poli
     controller: client,
     place: { organization: 'Default', inventory: 'virtbridge fleet', source: 'virtbridge' },
     onboard: { ...FREELY, ...policy },
-    verbs: new Map([['patch', { template: 'Day2 | Patch', driver: 'bridge', os: ['linux'] }]]),
+    verbs: new Map<string, VerbPolicy>([
+      ['onboard', FREELY],
+      ['patch', { template: 'Day2 | Patch', driver: 'bridge', os: ['linux'] }],
+    ]),
     caps: { jobs: 1_000, ...FREELY.caps },
     patience: PATIENCE,
     onlooking: { everyMs: 5_000, verbs: new Map(), rulebooks: new Set() },

@@ -4,7 +4,7 @@ import { vmKey } from '../vm/index.ts'
 import { allOut } from './book.ts'
 import { type Caps, fitting, NO_LOAD, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
-import { admit, type VerbPolicy } from './plan.ts'
+import { admit, type VerbPolicy, whyNotOurs } from './plan.ts'
 import { finished, planned } from './record.ts'
 import type { CancelCommand, RunCommand, WatchCommand } from './command.ts'
 import { isSealedSecrets, sealedFault } from './secrets.ts'
@@ -104,8 +104,8 @@ export function runOf(command: RunCommand, around: Around, now: number): { run: 
 
 /** Why the whole of it may not run, whoever is meant; empty when it may. */
 function whyNothing(run: Run, policy: VerbPolicy | undefined, ledger: LedgerView): string {
-  if (policy === undefined) return `this bridge has no verb ${run.verb}`
-  if (policy.driver !== 'bridge') return `its driver is ${policy.driver}`
+  const others = whyNotOurs(run.verb, policy)
+  if (others !== '') return others
   const active = ledger.active()
   if (active.length >= MAX_ACTIVE_RUNS) return `${MAX_ACTIVE_RUNS} runs are under way or wait already`
   // Whoever wrote the command: what decides who is reached is looked at where it is launched too.

@@ -25,6 +25,12 @@ export interface VerbPolicy {
  */
 export type Needs = 'guest' | 'vm'
 
+/** Why virtbridge launches nothing of a verb, whoever asks, in one phrase; empty when it does. `policy` undefined: it does not know it. */
+export function whyNotOurs(verb: Verb, policy: Pick<VerbPolicy, 'driver'> | undefined): string {
+  if (policy === undefined) return `this bridge has no verb ${verb}`
+  return policy.driver === 'bridge' ? '' : `its driver is ${policy.driver}`
+}
+
 /** What may start by itself, and how much of it. */
 export interface Policy extends VerbPolicy {
   readonly verb: Verb
