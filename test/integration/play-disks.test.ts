@@ -214,6 +214,45 @@ describe('offboard', () => {
     expect(again.recap[hostOf(old)]).toMatchObject({ changed: 0, failed: 0 })
   })
 
+  test('of a host that a person wrote down takes one that is gone, and nothing where its name has another VM, or where nobody can be asked', async () => {
+    netbox.fill('ip-addresses', [
+      {
+        id: 1,
+        description: '',
+        status: 'active',
+        address: '10.1.2.1/30',
+        custom_fields: { virtbridge_vm_uid: 'gone' },
+      },
+      {
+        id: 2,
+        description: '',
+        status: 'active',
+        address: '10.1.2.2/30',
+        custom_fields: { virtbridge_vm_uid: 'late' },
+      },
+    ])
+    const glass = { virtbridge_run_id: '', virtbridge_break_glass_reason: 'deleted by hand' }
+    const asked = {
+      on: ['gone-2', 'web-1'],
+      vars: { ...vars, ...glass, offboard_unknown_uuid: true, guard_require_identity: true },
+      hostvars: { offboard_since: since },
+      per: { 'gone-2': { kubevirt_uid: 'gone' }, 'web-1': { kubevirt_uid: 'late' } },
+      env: env(),
+    }
+    const unasked = await plays.play('offboard', { ...asked, env: { ...env(), K8S_AUTH_KUBECONFIG: '' } })
+    for (const name of asked.on)
+      expect(unasked.result[hostOf(name)], name).toMatchObject({
+        message: expect.stringContaining('nobody knows whether the VM is still the one') as string,
+      })
+    expect(netbox.rows('ip-addresses').map(({ id }) => id)).toEqual([1, 2])
+    const ended = await plays.play('offboard', asked)
+    expect(ended.result[hostOf('web-1')]).toMatchObject({
+      message: expect.stringContaining('It was deleted, and another one has its name') as string,
+    })
+    expect(ended.result[hostOf('gone-2')]).toMatchObject({ outcome: 'ok', removed_from: ['ipam'], vm: 'gone' })
+    expect(netbox.rows('ip-addresses').map(({ id }) => id)).toEqual([2])
+  })
+
   test('deletes a VM only when it is asked to by its name', async () => {
     const name = plays.fresh('doomed')
     const host = hostOf(name)
