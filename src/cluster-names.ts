@@ -4,19 +4,19 @@ import type { Candidate } from './running.ts'
 /** What may be the last part of a host name: a DNS label (RFC 1123). */
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/
 
-/** A cluster that has a hub, and would be watched. */
+/** A cluster of a hub that is selected, and is to be watched under `name`. */
 export interface Managed extends Candidate {
   /** What its hub calls it. */
   readonly managed: string
 }
 
 /**
- * Who has which name: names are unique over all hubs and the configuration, and hubs give theirs without asking each other. A cluster
- * whose name another has waits for it, and says that it needs an alias.
+ * Which cluster has which name. Names must be unique over the configuration and all hubs, but two hubs may each have a `local-cluster`:
+ * the first keeps the name, the other waits for it, and a Fault says that it needs an alias.
  */
 export class ClusterNames {
   readonly #reserved: ReadonlySet<string>
-  /** The hub whose cluster has a name, from before it is watched until nothing is written of it any more. */
+  /** Name → hub of the cluster that has it: from before it is watched until nothing more is written about it. */
   readonly #holders = new Map<string, string>()
   readonly #waiting = new Map<string, readonly Managed[]>()
 
@@ -25,7 +25,7 @@ export class ClusterNames {
     this.#reserved = new Set(reserved)
   }
 
-  /** Gives it its name; a fault when that can not be, or another has it: then it waits. */
+  /** Gives the candidate its name and null. When the name is no DNS label or is taken, the candidate is queued and a Fault `cluster_name` says why. */
   admit(candidate: Managed): Fault | null {
     const { name, hub, managed } = candidate
     const fits = LABEL.test(name)
@@ -39,7 +39,7 @@ export class ClusterNames {
     return new Fault('cluster_name', `${hub} has a cluster "${managed}", and ${why}`, { hint })
   }
 
-  /** The one that waited longest for a name that is free now, and has it from now on. */
+  /** Gives a name that has become free to the candidate that waited longest for it; null when nobody waits, or it is not free. */
   next(name: string): Managed | null {
     const [first = null, ...rest] = this.#waiting.get(name) ?? []
     if (first === null || this.#holders.has(name)) return null
@@ -48,7 +48,7 @@ export class ClusterNames {
     return first
   }
 
-  /** A cluster of the hub no longer waits for the name; null when none did. */
+  /** Takes the waiting candidate of that hub out of the queue for the name, and returns it; null when there was none. */
   withdraw(name: string, hub: string): Managed | null {
     const waiting = this.#waiting.get(name) ?? []
     const waited = waiting.find(candidate => candidate.hub === hub) ?? null

@@ -7,8 +7,9 @@ import type { RoleParts } from './role.ts'
 export const MAX_CONFIRMATIONS = 100
 
 /**
- * What people confirmed, by cluster. A confirmation is of the VMs that were missing when the person looked, in that hold, or of the
- * deletions of a burst as it was then: its digest fits no other. So the whole stream of commands is read at each start, and none that came while nobody watched is lost or comes too late.
+ * The confirmations of deletions that people gave, by cluster, the newest `MAX_CONFIRMATIONS` of each. Each carries the digest of exactly
+ * the missing VMs (or of the burst) that the person looked at, so an old one never counts for other VMs. That is why `commands` can be
+ * read from its beginning at each start: a confirmation that came while nobody watched is found then.
  */
 export class Confirmations {
   readonly #known = new Map<string, readonly ConfirmCommand[]>()
@@ -24,7 +25,7 @@ export class Confirmations {
   }
 }
 
-/** Collects them for as long as the signal lets it: from the beginning, at each start, so that one that came while nobody watched counts. */
+/** Reads `commands` from the beginning and adds every confirmation until the signal aborts. `recordOf` gives the record of a watched cluster, to say in the log what became of one. */
 export async function followConfirmations(
   { log, signal, logger, now }: RoleParts,
   confirmations: Confirmations,

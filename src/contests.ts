@@ -6,15 +6,16 @@ import { inventoryParts } from './views.ts'
 import { type Rival, type VmRecord, vmKey } from './vm/index.ts'
 
 /**
- * Who has whose address, as the role that tells of VMs needs to know: by the same rules as the inventory, over the same view of the fleet,
- * so that a VM is told to have lost its address when it is disabled for that. Ages with the heartbeats of the clusters.
+ * Tells the watch role which VM has the better claim to an address that several VMs have, for the facts `address_conflict` and
+ * `address_conflict_resolved`. It uses the rules of the inventory (`Contention`) on the same fleet, so the fact comes for exactly those VMs
+ * that the inventory disables. A claim weakens as its cluster grows stale, so clusters are judged again at their heartbeats.
  */
 export class FleetContests implements ContestBoard, Disposable {
   readonly #parts: Pick<RoleParts, 'fleet' | 'now'>
   readonly #limits: StaleLimits
   readonly #contention: Contention
   readonly #readers = new Map<Set<string>, { readonly cluster: string; readonly tell: () => void }>()
-  /** How stale each cluster was when its VMs were judged last. */
+  /** Staleness of each cluster when its VMs were last judged. */
   readonly #staleness = new Map<string, string>()
   readonly #unsubscribe: () => void
 
@@ -47,13 +48,13 @@ export class FleetContests implements ContestBoard, Disposable {
   }
 
   read(cluster: string, onChange: () => void): { readonly changed: Set<string> } & Disposable {
-    // What changed before somebody read is looked at first.
+    // What changed before this reader came is open too.
     const changed = new Set([...this.#parts.fleet.vms.keys()].filter(key => this.#isOpen(key, cluster)))
     this.#readers.set(changed, { cluster, tell: onChange })
     return { changed, [Symbol.dispose]: () => void this.#readers.delete(changed) }
   }
 
-  /** Whether what was told of a VM of the cluster is not what is so. */
+  /** True when the record of a VM of the cluster says something else of its conflict than is so now. */
   #isOpen(key: string, cluster: string): boolean {
     const record = this.#parts.fleet.vms.get(key)
     return record !== undefined && record.cluster === cluster && !isTold(record, this.rivalOf(key))
@@ -70,7 +71,7 @@ export class FleetContests implements ContestBoard, Disposable {
     this.#tell(after === null ? keys : [...keys, change.key])
   }
 
-  /** A cluster that grew stale, or is seen again, has another right to its addresses. */
+  /** Judges anew the VMs of every cluster whose staleness changed, and the VMs that contend with them. */
   #age(cluster: string): void {
     const { fleet, now } = this.#parts
     for (const [name, record] of fleet.clusters) {
@@ -94,7 +95,7 @@ export class FleetContests implements ContestBoard, Disposable {
   }
 }
 
-/** Whether the record says already who has its address; one that waits to be told is looked at when it is due. */
+/** True when the record names the same rival for the same address already. False while a conflict waits out its hold-down: that is looked at when it is due. */
 function isTold({ told: { conflict }, waiting }: VmRecord, rival: Rival | null): boolean {
   const waits = waiting.some(({ fact }) => fact === 'address_conflict' || fact === 'address_conflict_resolved')
   return !waits && conflict?.uid === rival?.uid && conflict?.address === rival?.address

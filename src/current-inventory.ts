@@ -2,7 +2,7 @@ import type { Config } from './config/index.ts'
 import { InventoryCache, type InventoryOptions } from './inventory/index.ts'
 import { inventoryParts, type OnFailure } from './views.ts'
 
-/** What an inventory is made from beside the configuration. */
+/** What an inventory is made of beside what the configuration says of views, networks and profiles. */
 export interface InventorySurroundings extends Omit<
   InventoryOptions,
   'labelGroups' | 'views' | 'networks' | 'profiles'
@@ -11,8 +11,8 @@ export interface InventorySurroundings extends Omit<
 }
 
 /**
- * The inventory that is served: another configuration makes another one, which takes the place of the first when it is complete. Who
- * reads meanwhile keeps the document that it has, and equal hosts have equal ETags in both.
+ * The inventory that is served now. A changed configuration builds a second one beside it, which takes its place when it is rendered
+ * completely: until then readers get the old one, and a view whose hosts are the same keeps its ETag.
  */
 export class CurrentInventory implements Disposable {
   readonly #around: InventorySurroundings
@@ -23,14 +23,14 @@ export class CurrentInventory implements Disposable {
     this.#cache = this.#build(config)
   }
 
-  /** The one that counts now. */
+  /** The inventory to read from now; another object after `become()`. Do not keep it. */
   get cache(): InventoryCache {
     return this.#cache
   }
 
   /**
-   * Takes over what the configuration says of views, networks and profiles. What it takes is done in short pieces, and until it is done the old one
-   * counts. Rejects when it can not, and is then as it was.
+   * Rebuilds the inventory for the views, networks and profiles of `config`, in short steps so that requests are answered meanwhile.
+   * Resolves when the new one serves. Rejects when it can not be built; then the old one goes on serving.
    */
   async become(config: Config): Promise<void> {
     const next = this.#build(config)

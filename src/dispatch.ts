@@ -21,17 +21,17 @@ import { approachesIn } from './views.ts'
 import { watchToken } from './token-watch.ts'
 import { pause } from './waiting.ts'
 
-/** The role `dispatch`: what fleet, ledger and commands ask for is launched at the controller, and followed to its end. */
+/** The role `dispatch`: launches jobs at the controller for guests that are news and for people's commands, and follows each to an outcome per host. */
 export class DispatchRole {
   readonly #parts: RoleParts
   readonly #settings: ControllerConfig
   readonly #controller: Controller
-  /** How the inventory of the controller may reach a guest. */
+  /** The ways by which the views lead to a guest; the controller's host must have one of them before a launch. */
   #approaches: readonly Approach[]
   #sealingKeys: readonly string[]
   #trouble = ''
 
-  /** Throws a Fault when the settings can not be used; sends nothing yet. */
+  /** Sends nothing yet. Throws a Fault `ca_file` when the authority of the controller can not be read. */
   constructor(parts: RoleParts, settings: ControllerConfig) {
     this.#parts = parts
     this.#settings = settings
@@ -40,13 +40,13 @@ export class DispatchRole {
     this.#sealingKeys = parts.config.secrets.sealing_keys
   }
 
-  /** Takes over what of another configuration counts at once: by which ways views lead to guests, and what opens secrets. */
+  /** Applies the keys of a changed configuration that need no restart: views and networks (how guests are reached) and sealing keys. */
   reconfigure(config: Config): void {
     this.#approaches = approachesIn(config)
     this.#sealingKeys = config.secrets.sealing_keys
   }
 
-  /** Works until the signal aborts; rejects only when the log is lost. */
+  /** Dispatches until the signal aborts. A controller that does not answer is waited for; rejects only when the log is lost. */
   async run(): Promise<void> {
     const { config, log, fleet, now, newId, signal, logger } = this.#parts
     const settings = this.#settings
@@ -86,7 +86,7 @@ export class DispatchRole {
     await Promise.all([dispatcher.run(signal), tokens])
   }
 
-  /** How it is with the controller, for `/readyz`. */
+  /** For `/readyz`: one check, which fails from the first report of trouble with the controller until something succeeds again. */
   checks(): readonly Check[] {
     const ok = this.#trouble === ''
     return [{ name: 'controller', ok, reason: this.#trouble, hint: ok ? '' : 'virtbridge check tells more' }]
@@ -108,7 +108,7 @@ const LEVELS = {
   alarm: 'error',
 } as const
 
-/** What starts by itself, as the configuration says. */
+/** The policy for what starts by itself, which is the onboarding of new guests. */
 export function onboardPolicy(config: Config): Policy {
   const { verbs, dispatch } = config
   return {
@@ -122,7 +122,10 @@ export function onboardPolicy(config: Config): Policy {
   }
 }
 
-/** What may be done to VMs, by verb, as the configuration says: without an inventory of its own no verb gets by with the VM alone. */
+/**
+ * The policy of each verb, by its name. A verb that needs the VM alone (not the guest) runs on `controller.beside_inventory`; where none is
+ * configured, every verb needs the guest.
+ */
 export function verbPolicies({ verbs, controller }: Config): ReadonlyMap<string, VerbPolicy> {
   const isBeside = controller !== undefined && controller.beside_inventory !== ''
   return new Map(
@@ -130,12 +133,12 @@ export function verbPolicies({ verbs, controller }: Config): ReadonlyMap<string,
   )
 }
 
-/** The inventory of verbs that need the VM alone, when there is one. */
+/** Where jobs of verbs that need the VM alone run: nothing when no inventory is configured for them. */
 function besideOf({ beside_inventory, beside_inventory_source }: ControllerConfig): Pick<Place, 'beside'> {
   return beside_inventory === '' ? {} : { beside: { inventory: beside_inventory, source: beside_inventory_source } }
 }
 
-/** How much may be under way at once, as the configuration says. */
+/** How much may be in flight at once. */
 function capsOf({ dispatch }: Config): Caps {
   return {
     jobs: dispatch.max_jobs,
@@ -145,7 +148,7 @@ function capsOf({ dispatch }: Config): Caps {
   }
 }
 
-/** How jobs that others launch are looked for, and which verb they do. */
+/** How often jobs that others launched are looked for, and which verb a job template does: by its name, also those in `verbs.*.also`. */
 function onlookingOf({ verbs, dispatch }: Config): Onlooking {
   const each = Object.entries(verbs)
   return {
@@ -160,7 +163,7 @@ function onlookingOf({ verbs, dispatch }: Config): Onlooking {
   }
 }
 
-/** The client of the configured controller. Its token is read when it is needed, so that a rotated one counts at once. */
+/** The client of the configured controller. Its token is read again for each request, so that a rotated one counts at once. Throws a Fault `ca_file`. */
 export function connectController(settings: ControllerConfig, env: Surroundings['env']): Controller {
   return openController({
     url: settings.url,

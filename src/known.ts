@@ -8,7 +8,10 @@ export interface Known {
   readonly records: Keep<VmRecord>
 }
 
-/** What was on record at the start: read once for all clusters. Each is taken once; after that the log is read again. */
+/**
+ * What the log knew of every cluster when the process started, read in one pass. A watch that begins takes its cluster's part, which is
+ * then freed; a cluster that is taken a second time is read from the log again.
+ */
 export class Stock {
   readonly #log: EventLog
   readonly #found: Map<string, Known>
@@ -33,12 +36,12 @@ export class Stock {
     for (const [name, { records }] of this.#found) yield [name, records]
   }
 
-  /** True when the log has, or had, a record of it. */
+  /** True when the log had a record of the cluster at the start, or it was taken or kept since. */
   has(name: string): boolean {
     return this.#found.has(name) || this.#taken.has(name)
   }
 
-  /** What is known of a cluster now, for the one that is to watch it. */
+  /** What the log knows of a cluster, for the watch that begins; empty for a new one. The watch owns it from then on. */
   async take(name: string): Promise<Known> {
     const found = this.#taken.has(name) ? await load(this.#log) : this.#found
     const known = found.get(name) ?? { cluster: null, records: new PackedMap<VmRecord>() }
@@ -47,7 +50,7 @@ export class Stock {
     return known
   }
 
-  /** What is known of a cluster that nobody watches any more: it is there when that is watched again, and the log is not read for it. */
+  /** Gives back what is known of a cluster that is no longer watched, so that the next `take()` need not read the log. */
   keep(name: string, known: Known): void {
     this.#taken.delete(name)
     this.#found.set(name, known)

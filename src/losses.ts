@@ -8,7 +8,10 @@ import type { Logger } from './telemetry/index.ts'
 /** Key of `state.runs` that says which loss of a stream was told last. */
 const TOLD = 'loss/'
 
-/** What is done about records that the log lost, before anybody reads it: it is told, and what it forbids is written down. */
+/**
+ * Handles records that the log lost (see `Loss`), at the start and before any role reads it. Each loss is logged and told as an event once.
+ * After a loss of the fleet every cluster is adopted anew; after a loss of the ledger nothing is launched until a person confirms it.
+ */
 export async function meetLosses(log: EventLog, logger: Logger): Promise<void> {
   const losses = log.losses()
   for (const { stream, reason } of losses) logger.error({ stream, hint: meaningOf(stream) }, reason)
@@ -17,7 +20,7 @@ export async function meetLosses(log: EventLog, logger: Logger): Promise<void> {
   await adoptAnew(log)
 }
 
-/** Each loss is told once, and that it was told stands beside the ledger, with what it forbids. */
+/** Appends the event of each loss that was not told yet, together with the record that it was told and, for the ledger, the baseline that forbids launches. */
 async function tell(log: EventLog, losses: readonly Loss[]): Promise<void> {
   const told = new Set<string>()
   for await (const { key, value } of log.latest('state.runs'))
@@ -33,8 +36,8 @@ async function tell(log: EventLog, losses: readonly Loss[]): Promise<void> {
 }
 
 /**
- * After a loss of the fleet every cluster is adopted anew, also one whose own record is left: of its VMs some may be gone from the log,
- * and would be taken for new. Once for each loss: who was adopted after it stays so.
+ * After a loss of the fleet marks every cluster as not adopted, also one whose own record survived: some of its VMs may be gone from the
+ * log, and would be onboarded as new. Clusters that were adopted after the loss are left alone, so a second start changes nothing.
  */
 async function adoptAnew(log: EventLog): Promise<void> {
   const loss = log.losses().find(({ stream }) => stream === 'state.fleet')
@@ -49,14 +52,14 @@ async function adoptAnew(log: EventLog): Promise<void> {
   if (entries.length > 0) await log.append(entries)
 }
 
-/** Losses that wait for a person, for `/readyz`. */
+/** For `/readyz`: a failed check for each loss that nobody has confirmed. */
 export function lossChecks(log: EventLog): readonly Check[] {
   return log.losses().map(({ stream, reason }) => {
     return { name: `records of ${stream}`, ok: false, reason, hint: meaningOf(stream) }
   })
 }
 
-/** What a loss leads to, and what is to be done about it. */
+/** What the loss of a stream means and the command that confirms it, in one sentence for people. */
 export function meaningOf(stream: Loss['stream']): string {
   return `${MEANINGS[stream] ?? 'nothing is launched twice or forgotten by it; consumers may have missed events'}: virtbridge loss confirm ${stream}`
 }
@@ -68,7 +71,7 @@ const MEANINGS: Readonly<Partial<Record<Loss['stream'], string>>> = {
   commands: 'what was asked for and not taken in is forgotten, ask again; when you have seen it',
 }
 
-/** Takes in what people say about losses until the signal aborts. Nothing is lost while a log is open, so without one there is nothing to do. */
+/** Confirms losses as people's commands say, until none is left or the signal aborts. Losses are found when a log is opened, so none can come later. */
 export async function followLossConfirmations(parts: RoleParts): Promise<void> {
   const { log, signal, logger, now } = parts
   if (log.losses().length === 0) return

@@ -14,13 +14,13 @@ const GIB = 1_073_741_824
 const CONNECT_MS = 5_000
 const REQUEST_MS = 15_000
 
-/** Who is told of what becomes of the log while it is open. */
+/** Callbacks of an open log: its health changed, or a record became a dead letter. */
 export interface LogListener {
   readonly onHealth?: (health: LogHealth) => void
   readonly onDead?: (letter: DeadLetter) => void
 }
 
-/** The log of a configuration: on Kafka when it names brokers, else in a file. Rejects with a Fault that says why it can not be had. */
+/** Opens the log that the configuration names: Kafka with `log.kafka`, else the SQLite file `log.path`. Rejects with a Fault, as `log_held` when another process has it. */
 export async function openLog(config: LogConfig, env: Env, listener: LogListener = {}): Promise<EventLog> {
   const { kafka } = config
   const retention = {
@@ -35,7 +35,7 @@ export async function openLog(config: LogConfig, env: Env, listener: LogListener
   return openKafka(config, kafka, env, { ...records, before: refuseHalfCopied })
 }
 
-/** The log on Kafka of a configuration, also one that is a copy in the making. Rejects with a Fault that says why it can not be had. */
+/** Opens the log on Kafka. Without `more.before` also one that `virtbridge log copy` has not finished, for that command to go on. Rejects with a Fault. */
 export function openKafka(
   config: LogConfig,
   kafka: KafkaConfig,
@@ -51,7 +51,7 @@ export function openKafka(
   })
 }
 
-/** How the brokers are reached. Certificates and password are read for each new connection, so that rotated ones count. */
+/** How the brokers are reached. Certificates and the password are read again for each new connection, so that rotated ones count. */
 export function connectionOf(kafka: KafkaConfig, env: Env): Connection {
   const { brokers, tls, sasl } = kafka
   return {
@@ -81,7 +81,7 @@ function readPem(path: string): Buffer {
   }
 }
 
-/** What the topics of a configuration are to be. */
+/** The topics as the configuration wants them: names, partitions, replicas, retention. */
 export function topicsOf(config: LogConfig, kafka: KafkaConfig): TopicPlan {
   return {
     prefix: kafka.topic_prefix,

@@ -3,7 +3,10 @@ import { History } from './day2/index.ts'
 import { messageOf } from './errors.ts'
 import type { Logger } from './telemetry/index.ts'
 
-/** The index of what was done, beside the log's file unless the configuration names a place; without either it is kept in memory, and shorter. */
+/**
+ * Opens the index of what was done, host by host: at `log.history_path`, else beside the SQLite log, else (with Kafka) in memory, where it
+ * keeps less. A file that can not be used is a warning, not a fault: the index can be made from the log again, and is then in memory.
+ */
 export function openHistory({ log }: Pick<Config, 'log'>, logger: Logger): History {
   const file = log.history_path === '' ? (log.kafka === undefined ? `${log.path}.history` : null) : log.history_path
   try {

@@ -3,37 +3,37 @@ import { Fault, messageOf } from './errors.ts'
 import type { Check } from './http/index.ts'
 import type { Logger, Metrics } from './telemetry/index.ts'
 
-/** Where the configuration is read again from, and when. */
+/** Where a running service reads its configuration again. */
 export interface ConfigSource {
-  /** The configuration as it stands there now. Throws a Fault that says what is wrong with it. */
+  /** The configuration as it is now. Throws a Fault that names everything that is wrong with it. */
   readonly load: () => Config
-  /** Yields whenever it may be another one. */
+  /** Yields when the configuration may have changed; ends when the signal aborts. */
   readonly changes: (signal: AbortSignal) => AsyncIterable<void>
 }
 
 export interface ReloadOptions {
   readonly source: ConfigSource
-  /** What runs now. */
+  /** What the service was started with. */
   readonly config: Config
-  /** Takes over what counts at once; rejects when it can not, and is then as it was. */
+  /** Applies the keys that need no restart. Rejects when it can not; then nothing has changed. */
   readonly apply: (config: Config) => Promise<void>
   readonly metrics: Metrics
   readonly logger: Logger
   readonly signal: AbortSignal
 }
 
-/** What became of a look at the configuration. */
+/** The result of reading the configuration again; the label `outcome` of `virtbridge_config_reloads_total`. */
 type Outcome = 'unchanged' | 'applied' | 'faulty'
 
 /**
- * Takes over a changed configuration while the bridge runs, as far as that is possible. One with a fault changes nothing: what was read
- * before counts, and the fault is told until the file is right again.
+ * Applies a changed configuration to the running service, as far as that is possible without a restart; keys that need one are named in
+ * the log and on `/readyz`. A configuration with a fault changes nothing: the last good one stays, and the fault is reported until it is mended.
  */
 export class Reload {
   readonly #options: ReloadOptions
   #running: Config
   #fault = ''
-  /** What waits for another start. */
+  /** Paths of keys that were changed and wait for a restart. */
   #later: readonly string[] = []
 
   constructor(options: ReloadOptions) {
@@ -42,13 +42,13 @@ export class Reload {
     options.metrics.configValid.set(1)
   }
 
-  /** Looks whenever the source says so, until the service closes. */
+  /** Reads the configuration again whenever the source yields. Resolves when the service closes; never rejects. */
   async run(): Promise<void> {
     const { source, signal } = this.#options
     for await (const _ of source.changes(signal)) await this.look()
   }
 
-  /** Reads the configuration once more. Never rejects. */
+  /** Reads the configuration again and applies it. Never rejects: a fault is an outcome. */
   async look(): Promise<Outcome> {
     const { metrics } = this.#options
     const outcome = await this.#attempt()
@@ -57,7 +57,7 @@ export class Reload {
     return outcome
   }
 
-  /** What is to be said of it. A faulty file is trouble; keys that wait for a start are not. */
+  /** For `/readyz`: a failed check while the file has a fault, a passed one that names the keys which wait for a restart, else none. */
   checks(): readonly Check[] {
     if (this.#fault !== '')
       return [

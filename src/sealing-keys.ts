@@ -5,14 +5,14 @@ import { Fault, messageOf } from './errors.ts'
 /** Bytes of a file of a key: of a larger one nothing is read. */
 const MAX_KEY_FILE = 4_096
 
-/** What secrets are sealed and opened with. The files are read at each use, so that a changed one counts at once. `files`: as they are named now. */
+/** The vault that seals and opens the secrets of runs with the keys in `files`, first key first. Files are read at each use, so that a rotated key counts at once. */
 export function vaultOf(files: () => readonly string[]): Vault {
   return new Vault(() => files().map(readSealingKey))
 }
 
 /**
- * A key of its file: 32 random bytes in base64. Throws a Fault `sealing_key` when it is none, or when others may read or change it; it
- * names the file, and nothing of what is in it.
+ * Reads a sealing key: a file with 32 random bytes in base64. Throws a Fault `sealing_key` when it holds anything else, or when others than
+ * its owner and group may read it or anybody but its owner may change it. The Fault names the file and nothing of its content.
  */
 export function readSealingKey(file: string): SealingKey {
   const { text, mode } = contentOf(file)
@@ -29,7 +29,7 @@ export function readSealingKey(file: string): SealingKey {
   return sealingKey(bytes)
 }
 
-/** What is in the file, and what it may be: of the very same file. */
+/** Content and mode of one opened file, so that it can not be swapped between the two. */
 function contentOf(file: string): { text: string; mode: number } {
   let opened: number | undefined
   try {

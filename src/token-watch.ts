@@ -1,11 +1,11 @@
 import { type Controller, expiryWarning } from './aap/index.ts'
 
-/** How often it is looked at until when the token is good. */
+/** How often the expiry of the token is asked for: twice a day. */
 export const TOKEN_LOOK_MS = 43_200_000
 
 /**
- * Warns of a token of the controller that ends soon, at the start and twice a day, again and again until it is another one. What can not be
- * told now is asked again. `rest` waits so many ms, or until the signal aborts. Never rejects.
+ * Warns while the controller's token is about to expire: at the start and then twice a day, until it is replaced. When the controller does
+ * not answer, it is asked again the next time. `rest` waits that many ms, or until the signal aborts. Never rejects.
  */
 export async function watchToken(
   controller: Pick<Controller, 'tokenExpiry'>,

@@ -28,7 +28,7 @@ import { type Candidate, RunningClusters } from './running.ts'
 import type { HubAccess } from './secret.ts'
 import { type Keep, PackedMap, type VmRecord } from './vm/index.ts'
 
-/** The role `watch`: every configured cluster, and every cluster that the hubs select, each watched on its own. */
+/** The role `watch`: watches every configured cluster and every cluster that a hub selects, each by a ClusterWatch of its own, and appends what they say. */
 export class WatchRole {
   readonly #parts: RoleParts
   readonly #confirmations = new Confirmations()
@@ -43,14 +43,14 @@ export class WatchRole {
     this.#names = new ClusterNames([...clusters, ...hubs].map(({ name }) => name))
   }
 
-  /** Clusters and hubs that can not even be tried (a broken kubeconfig, say), for `/readyz`. The rest of the fleet goes on. */
+  /** For `/readyz`: a check for each cluster or hub that could not be started, as by a broken kubeconfig. The others are watched all the same. */
   checks(): readonly Check[] {
     return [...this.#faults].map(([name, { message, hint }]) => {
       return { name: `cluster ${name} (configuration)`, ok: false, reason: message, hint }
     })
   }
 
-  /** Works until the signal aborts; rejects only when the log is lost. */
+  /** Watches until the signal aborts, and resolves when nothing is written any more. Rejects only when the log is lost. */
   async run(): Promise<void> {
     const { config, signal, log } = this.#parts
     const stop = new AbortController()
@@ -79,8 +79,8 @@ export class WatchRole {
   }
 
   /**
-   * Clusters that the configuration no longer has are out of scope, as are those of a hub that it no longer has. What was synced in
-   * another life is not so now: nothing is launched on a cluster before it was read again.
+   * At the start, before anything is watched: clusters on record that the configuration no longer names, themselves or by their hub,
+   * become out of scope. The others are marked as not read yet, as nothing may be launched on a cluster before it was read again.
    */
   async #retire(known: readonly ClusterRecord[]): Promise<void> {
     const { config, log, now } = this.#parts
@@ -123,7 +123,7 @@ export class WatchRole {
     await this.#clusters?.start(candidate)
   }
 
-  /** Who is new on the log gets a record before anything else: an inventory stays closed until it was read. */
+  /** The first record of a cluster that the log does not have. It is written before the watch begins, so that the inventory stays closed until the cluster was read. */
   #firstRecord({ name, hub, sets }: Candidate): readonly Entry[] {
     if (this.#stock?.has(name) === true) return []
     return [{ stream: 'state.fleet', key: name, value: newCluster(name, hub, sets()) }]
@@ -157,7 +157,10 @@ export class WatchRole {
     })
   }
 
-  /** First those that left: nobody writes of them any more when it is told. Then those that came, each under a name of its own. */
+  /**
+   * Follows a change of what a hub selects. Watches of clusters that left are stopped first, so that nothing is written of them after the
+   * events that tell it; then those that came are started, each under a name that no other cluster has.
+   */
   async #follow(
     access: HubAccess,
     change: SelectionChange,
@@ -172,7 +175,7 @@ export class WatchRole {
       if (this.#admit(candidate)) came.push(candidate)
     }
     await this.#begin(came, entries)
-    // Now that all of them is written, their names are free.
+    // Everything about those that left is durable: their names are free for clusters that waited.
     for (const name of change.left.keys()) this.#names.release(name, access.hub.name)
     await this.#begin(
       [...change.left.keys()].flatMap(name => this.#next(name)),
@@ -180,7 +183,7 @@ export class WatchRole {
     )
   }
 
-  /** Events before the state they lead to, then the first record of each that is new; and then they are watched. */
+  /** Makes `told` durable with the first records of `candidates`, events before state, and only then starts to watch them. */
   async #begin(candidates: readonly Managed[], told: readonly Entry[]): Promise<void> {
     const entries = [...told, ...candidates.flatMap(candidate => this.#firstRecord(candidate))]
     const ordered = entries.toSorted((a, b) => Number(isState(a.stream)) - Number(isState(b.stream)))
@@ -195,7 +198,7 @@ export class WatchRole {
     return { name, managed: cluster.name, hub: access.hub.name, connection, ...about }
   }
 
-  /** False when its name is not to be had: it is told, and watched when the name is free. */
+  /** Takes the name for the candidate. False when another cluster has it: that is told as a fault, and the candidate waits until the name is free. */
   #admit(candidate: Managed): boolean {
     const fault = this.#names.admit(candidate)
     if (fault !== null) this.#tell(nameOf(candidate), fault)
@@ -209,7 +212,7 @@ export class WatchRole {
     return [next]
   }
 
-  /** Out of scope: no longer watched, nothing of it is forgotten, and its hosts grow stale. */
+  /** Stops to watch a cluster that its hub no longer selects. Its record and VMs are kept, marked out of scope; its hosts grow stale. Gives the entries that tell it. */
   async #leave(hub: string, name: string, how: 'unselected' | 'detached'): Promise<readonly Entry[]> {
     const { now } = this.#parts
     const waited = this.#names.withdraw(name, hub)
@@ -217,7 +220,7 @@ export class WatchRole {
       this.#faults.delete(nameOf(waited))
       return []
     }
-    // Another hub has it by now.
+    // A cluster of another hub has this name by now.
     if (this.#names.isOfAnother(name, hub)) return []
     const known = (await this.#clusters?.stop(name)) ?? (await this.#stock?.take(name))
     const record = known?.cluster ?? null
@@ -233,12 +236,12 @@ export class WatchRole {
       next = { ...next, last_event: event.id }
       entries.push({ stream: 'events.cluster', key: name, value: event })
     }
-    // Nobody takes it before this is durable: its name has a holder until then.
+    // The name keeps its holder until these entries are durable, so nobody takes it from the stock before.
     this.#stock?.keep(name, { cluster: next, records: known.records })
     return [...entries, { stream: 'state.fleet', key: name, value: next }]
   }
 
-  /** Each of its VMs is out of scope: told, and held as it is. `records` follows. */
+  /** Appends `out_of_scope` for each VM of a cluster, and changes `records` to match. The VMs are kept as they were. */
   async #leaveVms(records: Keep<VmRecord>, reason: string): Promise<void> {
     const { log, now } = this.#parts
     for (const { entries, left } of leavingEntries(records.values(), reason, now())) {
@@ -251,7 +254,7 @@ export class WatchRole {
   }
 }
 
-/** By which a cluster without a name of its own is told. */
+/** What a managed cluster is called in messages while it has no name of its own: `<hub>/<name there>`. */
 function nameOf({ hub, managed }: Managed): string {
   return `${hub}/${managed}`
 }
