@@ -45,6 +45,13 @@ export class Herd {
     }
   }
 
+  /** So many changes are asked for at once. Of those that are not answered nobody knows whether they were made: the API server does. */
+  async ask(changes: number): Promise<void> {
+    const vms = [...this.#alive.values()]
+    const all = Array.from({ length: changes }, (_, n) => vms[n % vms.length]?.made)
+    await Promise.allSettled(all.map((vm, n) => vm && this.#virt.label(vm, { asked: String(n) })))
+  }
+
   async #create(name: string): Promise<void> {
     this.#alive.set(name, { made: await this.#virt.createVm(this.namespace, name), runs: false })
   }

@@ -6,6 +6,9 @@ import { pause } from '../../src/waiting.ts'
 import { all } from '../cluster/bridge.ts'
 import type { KubeClient } from '../servers/kube-client.ts'
 
+/** Facts that change what is said of a VM. `restarted` is of another boot. */
+const TELLING: readonly string[] = ['labels_changed', 'started', 'stopped', 'crashed']
+
 /** What can be said of a VM by all three: the API server, who heard the events, and the stored state. */
 interface Said {
   readonly uid: string
@@ -90,7 +93,12 @@ export async function heardIn(log: EventLog): Promise<{ fleet: Fleet; wrong: rea
       fleet[key] = { uid: vm.uid, labels: vm.labels, runs: fact === 'discovered' && vm.node !== '' }
     } else if (before?.uid !== vm.uid) wrong.push(`${about}, of which nobody had heard`)
     else if (fact === 'deleted') delete fleet[key]
-    else fleet[key] = next(before, data)
+    else {
+      const after = next(before, data)
+      // One change that is told under two ids would change nothing the second time.
+      if (TELLING.includes(fact) && isDeepStrictEqual(after, before)) wrong.push(`${about} was so already`)
+      fleet[key] = after
+    }
   }
   return { fleet, wrong }
 }

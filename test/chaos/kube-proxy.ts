@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, request as askPlainly, type Server,
 import { request as askOverTls } from 'node:https'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
-import { isList, type Match } from '../../src/simulator/kube/faults.ts'
+import { isList, isWatch, type Match } from '../../src/simulator/kube/faults.ts'
 import { parseRequest } from '../../src/simulator/kube/request.ts'
 
 /** What goes wrong with an answer. */
@@ -28,6 +28,8 @@ export class KubeProxy implements AsyncDisposable {
   #target: { readonly url: string; readonly ca: string }
   /** Streaming lists are refused, as by an older server. */
   oldLists = false
+  /** Watches that went on from somewhere, and that the API server ended in the ordinary way. */
+  ended = 0
 
   private constructor(server: Server, target: { url: string; ca: string }) {
     this.#server = server
@@ -88,6 +90,7 @@ export class KubeProxy implements AsyncDisposable {
         response.writeHead(answer.statusCode ?? 500, { 'content-type': 'application/json' })
         response.flushHeaders()
         answer.on('error', () => response.destroy())
+        if (isWatch(asked)) answer.on('end', () => (this.ended += 1))
         if (trouble === null) answer.pipe(response)
         else answer.on('data', (chunk: Buffer) => this.#spoil(chunk, trouble, response)).on('end', () => response.end())
       },

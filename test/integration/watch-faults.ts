@@ -4,7 +4,7 @@ import { Herd } from '../chaos/herd.ts'
 import { disagreement } from '../chaos/judge.ts'
 import { KubeProxy } from '../chaos/kube-proxy.ts'
 import { startWatcher, type Watcher, type WatcherOptions } from '../chaos/watcher.ts'
-import { startWorld } from '../kube/world.ts'
+import { BRIDGE, startWorld } from '../kube/world.ts'
 import { randomOf } from '../laws/chaos.ts'
 import type { KubeApiserver } from '../servers/kube-apiserver.ts'
 import { temporaryFolder } from '../support/bridge.ts'
@@ -76,11 +76,23 @@ export function describeFaults(apiOf: () => KubeApiserver): void {
     const cause = (watcher: Watcher): string => watcher.watch.record.cause
 
     test('the API server is killed in the middle of it all and comes back', async () => {
-      const dies = happen(6).then(() => api.kill('SIGKILL'))
-      await dies
+      await happen(6)
+      const asked = herd.ask(50)
+      await api.kill('SIGKILL')
+      await asked
       await api.start()
       await happen(3)
       expect(await agree()).toEqual([])
+    })
+
+    test('the API server ends each watch in the ordinary way, again and again', async () => {
+      await overHttp[Symbol.asyncDispose]()
+      overHttp = await startWatcher({ ...httpOptions(), reflect: { pageSize: 3, watchSeconds: { min: 1, spread: 1 } } })
+      const before = http.ended
+      while (http.ended < before + 6) await happen(1)
+      expect(await agree()).toEqual([])
+      await overHttp[Symbol.asyncDispose]()
+      overHttp = await startWatcher(httpOptions())
     })
 
     test('a watch is cut in the middle of a line', async () => {
@@ -145,7 +157,7 @@ export function describeFaults(apiOf: () => KubeApiserver): void {
 
     test('another cluster takes its place: nothing of it is believed, and what is known is held', async () => {
       const other = stack.use(await startWorld())
-      other.server.access.grant(token, { user: 'watcher', rules: [{ verbs: ['*'], groups: ['*'], resources: ['*'] }] })
+      other.server.access.grant(token, BRIDGE)
       other.addVm('stranger')
       http.retarget(other.server.url, '')
       await expect.poll(() => cause(overHttp), PATIENT).toBe('replaced')

@@ -47,7 +47,9 @@ describe('an audit', () => {
         if (path.includes('watch=1')) {
           response.write(event('BOOKMARK', '', 6))
           setTimeout(() => response.write(event('ADDED', 'c', 9)), 20)
-          setTimeout(() => response.write(event('BOOKMARK', '', 10)), 40)
+          // Again and again: the list may be later than the first.
+          const beat = setInterval(() => response.write(event('BOOKMARK', '', 10)), 40)
+          response.on('close', () => clearInterval(beat))
           return
         }
         lists += 1

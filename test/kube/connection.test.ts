@@ -9,7 +9,7 @@ import { type Connection, KubeClient, mayI, type Tls } from '../../src/kube/inde
 import { fromKubeconfig, fromKubeconfigText, inCluster } from '../../src/kube/kubeconfig.ts'
 import { VIEW } from '../../src/simulator/kube/access.ts'
 import { fileIn, temporaryFolder } from '../support/bridge.ts'
-import { ADMIN, hear, kubeconfigIn, SOON, startWorld, TOKEN } from './world.ts'
+import { BRIDGE, hear, kubeconfigIn, SOON, startWorld, TOKEN } from './world.ts'
 
 let stack: AsyncDisposableStack
 let folder: string
@@ -139,7 +139,7 @@ describe('a connection', () => {
     const kube = client(open(await kubeconfigIn(folder, server, { token: TOKEN })))
     await kube.identity(signal)
     at.server.access.revoke(TOKEN)
-    at.server.access.grant('rotated', ADMIN)
+    at.server.access.grant('rotated', BRIDGE)
     await expect(kube.identity(signal)).rejects.toMatchObject({ kind: 'unauthorized' })
     await kubeconfigIn(folder, server, { token: 'rotated' })
     expect(await kube.identity(signal)).toBe(at.store.identity)

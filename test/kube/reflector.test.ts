@@ -4,7 +4,7 @@ import { KubeError } from '../../src/kube/index.ts'
 import { isList as lists, isWatch as watches, laterPages, onPlural } from '../../src/simulator/kube/faults.ts'
 import type { KubeServerOptions } from '../../src/simulator/kube/server.ts'
 import type { StoreOptions } from '../../src/simulator/kube/store.ts'
-import { ADMIN, clientOf, type Heard, hear, SOON, startScripted, startWorld, TOKEN, type World } from './world.ts'
+import { BRIDGE, clientOf, type Heard, hear, SOON, startScripted, startWorld, TOKEN, type World } from './world.ts'
 
 let stack: AsyncDisposableStack
 beforeEach(() => {
@@ -120,6 +120,24 @@ describe('a watch', () => {
     expect(heard.words.filter(word => word.startsWith('changed'))).toEqual(['changed a', 'changed b'])
     expect(heard.words.filter(word => word.startsWith('unavailable'))).toHaveLength(1)
     expect(at.server.requests.get('list virtualmachines')).toBe(1)
+  })
+
+  test('is asked for over all namespaces, with bookmarks, and for a random time of 5 to 10 minutes: not all end at once', async () => {
+    const asked: URLSearchParams[] = []
+    const server = stack.use(
+      await startScripted((path, response) => {
+        const [where, query] = path.split('?')
+        expect(where).toBe('/apis/kubevirt.io/v1/virtualmachines')
+        if (!path.includes('watch=1')) return response.end('{"items":[],"metadata":{"resourceVersion":"5"}}')
+        asked.push(new URLSearchParams(query))
+        return response.end('{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"6"}}}\n')
+      }),
+    )
+    const dice = [0, 0, 0.5, 0.999]
+    listen(server, { random: () => dice.shift() ?? 0 })
+    await expect.poll(() => asked.length, SOON).toBeGreaterThan(2)
+    expect(asked.slice(0, 3).map(query => query.get('timeoutSeconds'))).toEqual(['300', '450', '599'])
+    expect(new Set(asked.map(query => query.get('allowWatchBookmarks')))).toEqual(new Set(['true']))
   })
 
   test('goes on from the last bookmark, where nothing else came', async () => {
@@ -335,7 +353,7 @@ describe('credentials', () => {
   test('that were rotated are asked for again, once, and nothing is told of it', async () => {
     const at = await world()
     at.server.access.revoke(TOKEN)
-    at.server.access.grant('rotated', ADMIN)
+    at.server.access.grant('rotated', BRIDGE)
     const tokens = [TOKEN]
     const client = stack.use(clientOf(at.server.url, () => Promise.resolve(tokens.shift() ?? 'rotated')))
     const heard = stack.use(hear(client))

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import { KubeClient, type Observed, PATHS, reflect, type ReflectOptions, withToken } from '../../src/kube/index.ts'
-import { Access, EVERYTHING, type Identity } from '../../src/simulator/kube/access.ts'
+import { Access, HUB_VIEW, type Identity, SERVICES_VIEW, VIEW } from '../../src/simulator/kube/access.ts'
 import { CLUSTER_RESOURCES, VMIS, VMS } from '../../src/simulator/kube/resource.ts'
 import { type KubeServer, type KubeServerOptions, startKubeServer } from '../../src/simulator/kube/server.ts'
 import { Store, type StoreOptions } from '../../src/simulator/kube/store.ts'
@@ -12,7 +12,8 @@ import { Store, type StoreOptions } from '../../src/simulator/kube/store.ts'
 export const BACKOFF = { initialMs: 1, maxMs: 5 }
 export const SOON = { timeout: 60_000, interval: 4 }
 export const TOKEN = 'token'
-export const ADMIN: Identity = { user: 'admin', rules: EVERYTHING }
+/** May do what the roles that are shipped let it, and nothing else. */
+export const BRIDGE: Identity = { user: 'bridge', rules: [...VIEW, ...SERVICES_VIEW, ...HUB_VIEW] }
 
 /** A simulated API server with the namespace `shop`, and words to write into it. */
 export interface World extends AsyncDisposable {
@@ -31,7 +32,7 @@ export async function startWorld(
   storeOptions: Partial<StoreOptions> = {},
 ): Promise<World> {
   const access = new Access()
-  access.grant(TOKEN, ADMIN)
+  access.grant(TOKEN, BRIDGE)
   const store = new Store({ resources: CLUSTER_RESOURCES, seed: 'test', now: Date.now, ...storeOptions })
   store.ensureNamespace('shop')
   const server = await startKubeServer({ store, access, ...options })

@@ -7,6 +7,7 @@ import { VMIS, VMS } from '../../src/simulator/kube/resource.ts'
 import type { Store } from '../../src/simulator/kube/store.ts'
 import { startService } from '../../src/service.ts'
 import { bearer } from '../http/desk.ts'
+import { BRIDGE } from '../kube/world.ts'
 import { startClusters } from '../service/clusters.ts'
 import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 import { stringify } from 'yaml'
@@ -65,10 +66,7 @@ beforeAll(async () => {
   const clusters = stack.use(await startClusters(folder, 'prod-1'))
   const world = clusters.worlds['prod-1']
   if (world === undefined) throw new Error('no cluster')
-  world.server.access.grant(SECRETS.kubeconfig, {
-    user: 'bridge',
-    rules: [{ groups: ['*'], resources: ['*'], verbs: ['*'] }],
-  })
+  world.server.access.grant(SECRETS.kubeconfig, BRIDGE)
   const kubeconfig = readFileSync(join(folder, 'kubeconfig'), 'utf8').replace(
     /token: \S+/g,
     `token: ${SECRETS.kubeconfig}`,

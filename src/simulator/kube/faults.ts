@@ -8,6 +8,8 @@ export type Trouble =
   | { kind: 'drop' }
   /** Accepted and never answered. */
   | { kind: 'hang' }
+  /** Answered as ever, but only then. */
+  | { kind: 'wait'; until: () => Promise<void> }
   /** As if the CRD were not installed. */
   | { kind: 'absent' }
   /** As if the role did not allow it. */

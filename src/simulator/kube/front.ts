@@ -55,7 +55,8 @@ export class Front {
       this.#count(asked === null ? url.pathname : `${isList(asked) ? 'list' : asked.verb} ${asked.plural}`)
       const identity = this.#access.authenticate(request.headers)
       const trouble = this.faults.meet(asked)
-      if (trouble !== null) this.#suffer(trouble, identity, asked, response)
+      if (trouble?.kind === 'wait') await trouble.until()
+      if (trouble !== null && trouble.kind !== 'wait') this.#suffer(trouble, identity, asked, response)
       else if (asked === null) this.#answerPath(url.pathname, response)
       else await this.#answer(asked, identity, request, response)
     } catch (error) {
@@ -68,7 +69,12 @@ export class Front {
     this.requests.set(what, (this.requests.get(what) ?? 0) + 1)
   }
 
-  #suffer(trouble: Trouble, identity: Identity, asked: KubeRequest | null, response: ServerResponse): void {
+  #suffer(
+    trouble: Exclude<Trouble, { kind: 'wait' }>,
+    identity: Identity,
+    asked: KubeRequest | null,
+    response: ServerResponse,
+  ): void {
     switch (trouble.kind) {
       case 'status': {
         const { code, retryAfterSeconds } = trouble
