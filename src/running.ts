@@ -1,5 +1,5 @@
 import { type ClusterRecord, ClusterWatch, type Extras, type HubWord, ImportBoard, USUAL } from './cluster/index.ts'
-import { annotationsNamed, type Config } from './config/index.ts'
+import { annotationsNamed, type Config, labelsNamed } from './config/index.ts'
 import type { Confirmations } from './confirmations.ts'
 import { FleetContests } from './contests.ts'
 import { Budget, type Connection, KubeClient } from './kube/index.ts'
@@ -146,11 +146,11 @@ export class RunningClusters {
 /** What inventories show of objects beyond their records. */
 function extrasOf(config: Config): Extras {
   const { inventory } = config
-  const annotations = annotationsNamed(config)
+  const named = { annotations: annotationsNamed(config), labels: labelsNamed(config) }
   const views = inventory.views.filter(({ format }) => format === 'kubevirt.core')
-  if (views.length === 0 && inventory.formats.length === 0) return { annotations }
+  if (views.length === 0 && inventory.formats.length === 0) return named
   const timed = views.some(({ kubevirt_core }) => kubevirt_core.timestamps)
-  return { annotations, portraits: timed ? 'volatile' : 'stable' }
+  return { ...named, portraits: timed ? 'volatile' : 'stable' }
 }
 
 function holdsOf({ watch }: Config): { stopped: number; reachable: number; unreachable: number; address: number } {

@@ -4,6 +4,8 @@ import {
   type ClaimPart,
   type Deed,
   type DiskPart,
+  type Labels,
+  namedLabels,
   PackedMap,
   portray,
   projectClaim,
@@ -89,21 +91,29 @@ export interface Extras {
   readonly portraits?: Portraits
   /** Keys of annotations of VMs. */
   readonly annotations?: readonly string[]
+  /** Keys of labels of VMs, which are kept of one that has more labels than are kept. */
+  readonly labels?: readonly string[]
 }
 
 /** The resource, of VMs and VMIs with what inventories show of each object in its part. */
 export function watched<O extends Of>(of: O, extras: Extras): Watched<Parts[O]> {
   const resource: Watched<Parts[O]> = RESOURCES[of]
   if (of !== 'vm' && of !== 'vmi') return resource
-  const { portraits, annotations = [] } = extras
-  const keys = of === 'vm' ? annotations : []
-  if (portraits === undefined && keys.length === 0) return resource
+  const { portraits } = extras
+  const [annotations, labels] = of === 'vm' ? [extras.annotations ?? [], extras.labels ?? []] : [[], []]
+  if (portraits === undefined && annotations.length + labels.length === 0) return resource
+  const named = new Set(labels)
   const project = (object: unknown): Parts[O] => ({
     ...resource.project(object),
-    ...(keys.length === 0 ? {} : { annotations: annotationsOf(object, keys) }),
+    ...labelled(namedLabels(object, named)),
+    ...(annotations.length === 0 ? {} : { annotations: annotationsOf(object, annotations) }),
     ...(portraits === undefined ? {} : { portrait: portray(of, object, portraits === 'volatile') }),
   })
   return { ...resource, project }
+}
+
+function labelled(namedLabels: Labels | undefined): Pick<VmPart, 'namedLabels'> {
+  return namedLabels === undefined ? {} : { namedLabels }
 }
 
 /** What the reflector of one resource said. */

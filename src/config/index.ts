@@ -1,5 +1,6 @@
 export * from './config.ts'
 export { annotationsNamed } from './annotation.ts'
+export { labelsNamed } from './label.ts'
 export { ConfigError, type ConfigFault, loadConfig, parseConfig } from './load.ts'
 export { type ConfigDifference, differenceOf, reloaded } from './difference.ts'
 export { fileChanges, type LookAt } from './file-changes.ts'

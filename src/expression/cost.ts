@@ -5,10 +5,10 @@ import { HOST_VARIABLES, type VariableType } from './host-variables.ts'
 const MAX_STEPS = 100_000
 /** Characters of a text, or parts of a list, that an expression may make on its way. */
 const MAX_MADE = 100_000
-/** Characters of a text of a VM, parts of its labels and addresses; what its record keeps at most (src/vm/project.ts). */
+/** Characters of a text of a VM, parts of its labels and addresses; what its record keeps at most (src/vm/project.ts, src/vm/labels.ts). */
 const TEXT: Size = { length: 256, each: null }
 const ADDRESSES = 16
-const LABELS = 64
+const LABELS = 128
 /** Characters of text that are looked through in about the time of one step. */
 const CHARACTERS_A_STEP = 100
 
@@ -60,6 +60,13 @@ export function tooCostly(node: ASTNode): string {
 export function variablesIn(node: ASTNode): readonly string[] {
   const own = node.op === 'id' && Object.hasOwn(HOST_VARIABLES, node.args) ? [node.args] : []
   return [...new Set([...own, ...partsOf(node).flatMap(variablesIn)])]
+}
+
+/** Texts, and names of fields, that a node may look up in a map, each once. Pure. */
+export function keysIn(node: ASTNode): readonly string[] {
+  const own = node.op === 'value' ? node.args : node.op === '.' || node.op === '.?' ? node.args[1] : ''
+  const keys = typeof own === 'string' && own !== '' ? [own] : []
+  return [...new Set([...keys, ...partsOf(node).flatMap(keysIn)])]
 }
 
 /** By how large what it is made of may be. Every step looks at what it makes. */

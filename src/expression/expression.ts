@@ -1,5 +1,5 @@
 import { Environment, type ASTNode } from '@marcbachmann/cel-js'
-import { tooCostly, variablesIn } from './cost.ts'
+import { keysIn, tooCostly, variablesIn } from './cost.ts'
 import { HOST_VARIABLES, type ObjectType, type VariableType } from './host-variables.ts'
 
 /** Characters of one expression. */
@@ -30,6 +30,8 @@ export interface Expression {
   readonly type: ExpressionType
   /** The variables that it reads. */
   readonly reads: readonly string[]
+  /** Texts in it that may be keys of labels; none when it reads no labels. */
+  readonly labels: readonly string[]
   /** What it gives for a host. Throws an Error that says why it gives nothing: a label that is not there, say. */
   readonly of: (host: HostContext) => boolean | string | readonly string[]
 }
@@ -51,7 +53,9 @@ export function parseExpression(source: string): Expression {
   if (!valid) throw new Error(wordsOf(error))
   if (type !== 'bool' && type !== 'string' && type !== 'list<string>')
     throw new Error(`it gives ${type}, and a group is made of bool, string or list<string>`)
-  return { source, type, reads: variablesIn(parsed.ast), of: host => given(type, parsed, host) }
+  const reads = variablesIn(parsed.ast)
+  const labels = reads.includes('kubevirt_labels') ? keysIn(parsed.ast) : []
+  return { source, type, reads, labels, of: host => given(type, parsed, host) }
 }
 
 /** The variables as expressions read them: what is declared as an object becomes one of the declared kind. Those that are given alone. */

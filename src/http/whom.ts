@@ -1,6 +1,6 @@
 import { meets, type Requirement } from '../cluster/label.ts'
 import type { Selection } from '../day2/index.ts'
-import { hostName, type VmRecord } from '../vm/index.ts'
+import { hostName, labelsOf, type VmRecord } from '../vm/index.ts'
 import { text } from './description.ts'
 import type { AppParts } from './parts.ts'
 import { Problem } from './problem.ts'
@@ -86,7 +86,7 @@ function meaning({ inventory, parseSelector, now }: Parts, said: Selection): (re
   return record =>
     (cluster === undefined || record.cluster === cluster) &&
     (namespace === undefined || record.namespace === namespace) &&
-    meets(record.seen.labels, requirements) &&
+    meets(labelsOf(record.seen), requirements) &&
     (profile === undefined || inventory.profileOf(record).chain.includes(profile)) &&
     (view === undefined || inventory.takes(record, view, at))
 }

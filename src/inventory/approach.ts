@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { meets, type Requirement } from '../cluster/label.ts'
-import { looksReachable, isRunning, type VmRecord } from '../vm/index.ts'
+import { isRunning, labelsOf, looksReachable, type VmRecord } from '../vm/index.ts'
 import { ANY_ADDRESS, type AddressChoice, addressOf, type ChooseAddress, chooserOf } from './address.ts'
 import {
   type Connection,
@@ -134,7 +134,7 @@ export function variablesTo(
 
 /** Why a host is disabled whether or not anybody would connect to it; empty when it is not. */
 function barredReason({ seen }: VmRecord, { staleness }: Sight, { excluded }: Approach): string {
-  if (excluded.length > 0 && meets(seen.labels, excluded)) return 'excluded by label'
+  if (excluded.length > 0 && meets(labelsOf(seen), excluded)) return 'excluded by label'
   return staleness === 'disabled' ? 'cluster unreachable' : ''
 }
 

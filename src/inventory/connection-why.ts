@@ -2,6 +2,7 @@ import type { VmRecord } from '../vm/index.ts'
 import { type Approach, reachOf, type Sight, variablesTo } from './approach.ts'
 import { type Connection, connectionOf, type Endpoint, USUAL_CONNECTION } from './connection.ts'
 import type { ConnectionEntry, ConnectionVariable } from './connection-variable.ts'
+import { unkept } from './match.ts'
 import { areKnown, type GivenVariable, givenVariables, saidBy } from './given-variable.ts'
 
 /** Where the variables of a connection come from. */
@@ -87,6 +88,6 @@ function whyNothing(record: VmRecord, one: GivenVariable): string {
   const said = saidBy(record, one)
   if (said !== '') return `its ${nameOf(one)} is "${said}", and that can not be`
   return areKnown(record, [one])
-    ? `it has no ${nameOf(one)}, or an empty one`
+    ? `it has no ${nameOf(one)}, or an empty one${one.label === undefined ? '' : unkept(record.seen, one.label)}`
     : `it is not known whether it has the ${nameOf(one)}: the watch keeps what was named when it started`
 }

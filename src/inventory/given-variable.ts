@@ -1,4 +1,4 @@
-import type { VmRecord } from '../vm/index.ts'
+import { labelsOf, type VmRecord } from '../vm/index.ts'
 import type { ConnectionVariable } from './connection-variable.ts'
 
 /** A variable of the connection that an administrator lets a label, or an annotation, give. */
@@ -32,7 +32,7 @@ export function givenVariables(record: VmRecord, listed: readonly GivenVariable[
 
 /** What the VM says where that variable is given; empty when it says nothing. */
 export function saidBy({ seen }: VmRecord, { label, annotation }: GivenVariable): string {
-  return valueOf(seen.labels, label) || valueOf(seen.annotations, annotation)
+  return valueOf(labelsOf(seen), label) || valueOf(seen.annotations, annotation)
 }
 
 /** False while it is not known what the VM says in an annotation that is listed. */

@@ -1,4 +1,4 @@
-import type { VmRecord } from '../vm/index.ts'
+import { labelsOf, type VmRecord } from '../vm/index.ts'
 import { type GuestProfile, NO_PROFILE } from './profile.ts'
 
 /** A group, and what of a VM puts it there. */
@@ -38,8 +38,9 @@ export function builtinGroups(
 
 /** The group that a label puts a VM in; null when it does not have the label, or an empty one. */
 export function labelGroup(record: VmRecord, key: string): Membership | null {
+  const labels = labelsOf(record.seen)
   // A label may be called like a member of every object.
-  const value = Object.hasOwn(record.seen.labels, key) ? (record.seen.labels[key] ?? '') : ''
+  const value = Object.hasOwn(labels, key) ? (labels[key] ?? '') : ''
   if (value === '') return null
   return { group: groupName(groupName('label', key), value), because: `its label ${key} is ${value}`, source: key }
 }

@@ -1,4 +1,4 @@
-import type { VmRecord } from '../vm/index.ts'
+import { labelsOf, type VmRecord } from '../vm/index.ts'
 import { type Approach, reachOf, type Sight, USUAL_APPROACH, variablesTo } from './approach.ts'
 import type { Endpoint } from './connection.ts'
 import { ansibleVars } from './connection-variable.ts'
@@ -112,7 +112,7 @@ function standard(record: VmRecord, told: Told): HostVars {
     kubevirt_agent_connected: seen.agent_connected,
     kubevirt_reachable: reason === '',
     kubevirt_reachable_reason: reason,
-    kubevirt_labels: texts(seen.labels),
+    kubevirt_labels: texts(labelsOf(seen)),
     kubevirt_annotations: texts(seen.annotations ?? {}),
     kubevirt_adopted: record.adopted,
     kubevirt_application: safe(seen.application ?? ''),

@@ -1,5 +1,5 @@
 import { meets, type Requirement } from '../cluster/label.ts'
-import { isVolatile, type Portrait, readPortrait, type VmRecord } from '../vm/index.ts'
+import { isVolatile, labelsOf, type Portrait, readPortrait, type VmRecord } from '../vm/index.ts'
 import { MAX_GROUP_NAME, type Membership } from './group.ts'
 import type { HostVars, Standing } from './host.ts'
 import { type HostNamePart, hostNamer } from './host-name.ts'
@@ -129,8 +129,9 @@ function shownOf({ seen }: VmRecord, options: KubevirtCoreOptions): Shown {
 }
 
 /** Of a VM whose objects can not be asked for any more. */
-function knownOf({ labels, status, run_strategy }: VmRecord['seen']): string {
-  return JSON.stringify({ labels, status: { printableStatus: status, runStrategy: run_strategy } })
+function knownOf(seen: VmRecord['seen']): string {
+  const { status, run_strategy } = seen
+  return JSON.stringify({ labels: labelsOf(seen), status: { printableStatus: status, runStrategy: run_strategy } })
 }
 
 function objectVars(prefix: 'vm' | 'vmi', uid: string, portrait: Portrait): HostVars {

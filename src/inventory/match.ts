@@ -1,5 +1,5 @@
 import { meets, type Requirement } from '../cluster/label.ts'
-import type { VmRecord } from '../vm/index.ts'
+import { labelsOf, mayHave, type VmRecord } from '../vm/index.ts'
 
 /** What a VM must be. An empty list does not narrow it; all that is said must hold. */
 export interface Match {
@@ -30,10 +30,18 @@ export function notSuch(match: Pick<Match, 'os' | 'labels'>, { seen }: VmRecord)
   const reasons: string[] = []
   if (match.os.length > 0 && ![seen.os.family, seen.os.id.toLowerCase()].some(os => os !== '' && match.os.includes(os)))
     reasons.push(`its operating system is ${seen.os.id || seen.os.family || 'not known'}`)
-  const unmet = match.labels.filter(requirement => !meets(seen.labels, [requirement]))
-  reasons.push(...unmet.map(requirement => `its labels do not meet ${worded(requirement)}`))
+  const labels = labelsOf(seen)
+  const unmet = match.labels.filter(requirement => !meets(labels, [requirement]))
+  reasons.push(...unmet.map(one => `its labels do not meet ${worded(one)}${unkept(seen, one.key)}`))
   return reasons
 }
+
+/** That the VM may have a label all the same; nothing of one of which all labels are kept. */
+export function unkept(seen: VmRecord['seen'], key: string): string {
+  return mayHave(seen, key) ? `; ${UNKEPT}` : ''
+}
+
+const UNKEPT = 'it has more labels than are kept, and of the rest those alone that were named when the watch started'
 
 /** That a value is none of those that are wanted; nothing when it is, or when none is said. */
 export function notAmong(what: string, value: string, wanted: readonly string[]): string[] {

@@ -4,6 +4,7 @@ import type { ConnectionWhy } from './connection-why.ts'
 import { isHostName } from './group-set.ts'
 import type { Membership } from './group.ts'
 import { reachOf } from './approach.ts'
+import { unkept } from './match.ts'
 import type { Standing } from './host.ts'
 import type { ProfileWhy } from './profile.ts'
 import { notTakenBecause, type View } from './view.ts'
@@ -78,7 +79,8 @@ export function why(evidence: Evidence): Why {
       label,
       because:
         membership === undefined
-          ? view.rendering.whyNot?.(record, standing, label) || `it has no label ${label}, or an empty one`
+          ? view.rendering.whyNot?.(record, standing, label) ||
+            `it has no label ${label}, or an empty one${unkept(record.seen, label)}`
           : `${label.startsWith('expression ') ? label : 'the label'} makes more than ${maxPerSource} groups, and ${membership.group} would be one more`,
     }))
   return {

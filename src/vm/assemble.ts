@@ -22,7 +22,7 @@ export function assemble(
 ): Seen {
   // What is of the VM is known either way: only its boot is not.
   if (vmi === 'unknown' && before !== null)
-    return { ...before, ...fromVm(vm, before, trouble), ...shown(vm, before.portraits?.vmi) }
+    return { ...withoutNamed(before), ...fromVm(vm, before, trouble), ...shown(vm, before.portraits?.vmi) }
   const own = vmi === 'unknown' || vmi?.owner !== vm.uid ? null : vmi
   // A boot keeps its disk whatever the VM's spec says by now: that holds from the next one on.
   const root = own?.phase === 'Running' ? own.rootClaim : vm.rootClaim
@@ -31,11 +31,20 @@ export function assemble(
 }
 
 /** What is there for inventories alone. */
-function shown({ annotations, portrait }: VmPart, vmi = ''): Pick<Seen, 'annotations' | 'portraits'> {
+function shown({ annotations, namedLabels, portrait }: VmPart, vmi = ''): OfInventory {
   return {
+    ...(namedLabels === undefined ? {} : { named_labels: namedLabels }),
     ...(annotations === undefined ? {} : { annotations }),
     ...(portrait === undefined ? {} : { portraits: { vm: portrait, vmi } }),
   }
+}
+
+type OfInventory = Pick<Seen, 'named_labels' | 'annotations' | 'portraits'>
+
+/** Of these none is there once it has none, so those of before must not stay. */
+function withoutNamed(before: Seen): Seen {
+  const { named_labels: _, ...seen } = before
+  return seen
 }
 
 type OfVm = Pick<
@@ -51,7 +60,7 @@ type OfVm = Pick<
   | 'restart_required'
   | 'application'
 >
-type OfVmi = Omit<Seen, keyof OfVm | 'claim' | 'annotations' | 'portraits'>
+type OfVmi = Omit<Seen, keyof OfVm | keyof OfInventory | 'claim'>
 
 /** Statuses in which a VM waits for a disk that can not be made, and says nothing of it. */
 const PATIENT = new Set(['Provisioning', 'WaitingForVolumeBinding', 'Starting'])

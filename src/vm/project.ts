@@ -3,11 +3,10 @@ import { plainText } from '../event/index.ts'
 import { type Address, type GuestOs, NO_OS, type VmiPart, type VmPart } from './part.ts'
 import { bootEnd } from './boot-end.ts'
 import { applicationOf, descentOf, importKey } from './descent.ts'
+import { firstLabels } from './labels.ts'
 import { dict, type Json, list, text } from './raw.ts'
 import { rootClaim } from './root-disk.ts'
 
-/** Labels kept of a VM, in the order of their keys; the rest is left out so that a record stays near 1 KB. */
-const MAX_LABELS = 64
 /** Addresses kept of a VMI. KubeVirt 1.8 itself caps guest-only interfaces at 10. */
 const MAX_ADDRESSES = 16
 
@@ -30,7 +29,7 @@ export function projectVm(object: unknown): VmPart {
     deleting: text(meta['deletionTimestamp']) !== '',
     runStrategy: runStrategy(spec),
     status: plainText(status['printableStatus']) || 'Unknown',
-    labels: labels(meta['labels']),
+    labels: firstLabels(meta['labels']),
     instancetype: plainText(dict(spec['instancetype'])['name']),
     declaredOs: plainText(annotations['vm.kubevirt.io/os']) || plainText(dict(spec['preference'])['name']),
     firmwareUuid: firmwareUuid(dict(template['spec'])),
@@ -181,11 +180,6 @@ function usable(raw: string): string {
 /** A condition that is there and True, else null. */
 function condition(conditions: readonly unknown[], type: string): Json | null {
   return conditions.map(dict).find(one => one['type'] === type && one['status'] === 'True') ?? null
-}
-
-function labels(value: unknown): Readonly<Record<string, string>> {
-  const entries = Object.entries(dict(value)).sort(([a], [b]) => (a < b ? -1 : 1))
-  return Object.fromEntries(entries.slice(0, MAX_LABELS).map(([key, label]) => [plainText(key), plainText(label)]))
 }
 
 function unique(values: readonly string[]): readonly string[] {

@@ -221,19 +221,25 @@ describe('live deletions', () => {
   })
 })
 
-test('an annotation that was named is stored when it changes, and no fact is told of it', () => {
-  const folding = new Folding(false).take(
-    listed('vm', aVm('a', { annotations: { owner: 'x' } })),
-    listed('vmi', aVmi('a')),
-  )
+test.each([
+  ['an annotation', 'annotations', 'annotations'],
+  ['a label beyond those that are kept', 'namedLabels', 'named_labels'],
+] as const)('%s that was named is stored when it changes, and no fact is told of it', (_what, part, field) => {
+  const folding = new Folding(false).take(listed('vm', aVm('a', { [part]: { owner: 'x' } })), listed('vmi', aVmi('a')))
   folding.fold.adopt()
   folding.take(watching('vm'), watching('vmi'))
   folding.told.splice(0)
-  const changed = aVm('a', { annotations: { owner: 'y' } })
+  const changed = aVm('a', { [part]: { owner: 'y' } })
   folding.take(live('changed', 'vm', changed))
   expect(folding.told).toEqual([])
-  expect([...folding.records.values()].map(({ seen }) => seen.annotations)).toEqual([{ owner: 'y' }])
+  expect([...folding.records.values()].map(({ seen }) => seen[field])).toEqual([{ owner: 'y' }])
   // A watch that is told to keep no more of them says nothing of them.
   folding.take(live('changed', 'vm', aVm('a')))
-  expect([...folding.records.values()].map(({ seen }) => seen.annotations)).toEqual([undefined])
+  expect([...folding.records.values()].map(({ seen }) => seen[field])).toEqual([undefined])
+})
+
+test('a named label that is taken away while VMIs can not be read does not stay', () => {
+  const folding = running(1).take(live('changed', 'vm', aVm('vm-0', { namedLabels: { owner: 'x' } })))
+  folding.take(unavailable('vmi', 'forbidden'), live('changed', 'vm', aVm('vm-0')))
+  expect([...folding.records.values()].map(({ seen }) => seen.named_labels)).toEqual([undefined])
 })

@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { ClusterRecord } from '../../cluster/index.ts'
 import type { ConfirmCommand } from '../../day2/index.ts'
-import { hostName, type VmRecord } from '../../vm/index.ts'
+import { hostName, labelsOf, type VmRecord } from '../../vm/index.ts'
 import { closed, type Description, json, listOf, query, text } from '../description.ts'
 import { type AppParts, requireClusters, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
@@ -175,7 +175,7 @@ function summary(record: VmRecord): object {
     agent_connected: seen.agent_connected,
     reachable: told.reachable,
     adopted: record.adopted,
-    labels: seen.labels,
+    labels: labelsOf(seen),
   }
 }
 
