@@ -60,7 +60,7 @@ describe('patch', () => {
   })
 
   test('tells of a guest that goes while it is patched, goes on with the others, and mends it the next time', async () => {
-    await publishPackage(stage.guest(web), tool, '1.4', FATAL)
+    await publishPackage(stage.guest(web), tool, '1.4', { postinst: FATAL })
     await publishPackage(stage.guest(db), tool, '1.4')
     const cut = await stage.play('patch', { limit: [web, db], count: 2 })
     expect(cut.status).not.toBe(0)

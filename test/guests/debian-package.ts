@@ -8,9 +8,14 @@ const repository = 'srv/packages'
 
 /**
  * Makes a package of ours, puts it into a repository of files inside the guest, and the repository among the guest's sources. `postinst` is a
- * script that runs in the guest when it is installed.
+ * script that runs in the guest when it is installed, `programs` are what else is in it, by path.
  */
-export async function publishPackage(guest: Guest, name: string, version: string, postinst = ''): Promise<void> {
+export async function publishPackage(
+  guest: Guest,
+  name: string,
+  version: string,
+  { postinst = '', programs = {} }: { postinst?: string; programs?: Readonly<Record<string, string>> } = {},
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'virtbridge-deb-'))
   try {
     await mkdir(join(folder, 'DEBIAN'), { recursive: true })
@@ -21,6 +26,10 @@ export async function publishPackage(guest: Guest, name: string, version: string
     )
     await writeFile(join(folder, 'DEBIAN/control'), `${control.join('\n')}\n`)
     await writeFile(join(folder, 'usr/share', name, 'version'), `${version}\n`)
+    for (const [path, text] of Object.entries(programs)) {
+      await mkdir(join(folder, path, '..'), { recursive: true })
+      await writeFile(join(folder, path), text, { mode: 0o755 })
+    }
     if (postinst !== '') await writeFile(join(folder, 'DEBIAN/postinst'), postinst, { mode: 0o755 })
     await mkdir(join(guest.root, repository), { recursive: true })
     await run('dpkg-deb', [

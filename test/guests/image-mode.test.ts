@@ -2,6 +2,8 @@ import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { familyRecipe, redhat } from '../servers/family-root.ts'
+import { run } from '../servers/run.ts'
+import { publishRpms } from './rpm-package.ts'
 import { faultOf, Stage } from './stage.ts'
 
 const host = 'edge-1.shop.prod-1'
@@ -79,6 +81,54 @@ test('a choice of packages is refused before anything is fetched', async () => {
     message: expect.stringContaining('in image mode') as string,
   })
   expect(await callsOf('bootc')).not.toContainEqual(['bootc', 'upgrade'])
+})
+
+describe('verify, of a guest in image mode', () => {
+  const units = { active: ['sshd'], enabled: ['sshd'] }
+
+  beforeAll(async () => {
+    await writeFile(join(root, 'run/ostree-booted'), '')
+    await image({ tools: ['bootc'], name, booted: 'sha256:old', registry: 'sha256:old' })
+    await publishRpms(stage.guest(host), [{ name: 'virtbridge-tool', version: '1.0' }])
+    await run('chroot', [root, 'rpm', '--install', '/srv/rpms/virtbridge-tool-1.0.rpm'])
+    await cp(join(import.meta.dirname, 'stand-ins/systemctl.py'), join(root, 'usr/bin/systemctl'))
+    await chmod(join(root, 'usr/bin/systemctl'), 0o755)
+    // By these alone whoever asks knows that systemd runs.
+    const running = 'mkdir -p /run/systemd/system && echo systemd > /run/comm && mount --bind /run/comm /proc/1/comm'
+    expect((await stage.inside(host, running)).stderr).not.toContain('mount')
+  })
+
+  test('is content with one that is well, and changes nothing', async () => {
+    await writeFile(join(root, 'var/lib/units.json'), JSON.stringify(units))
+    const before = await stage.stateOf(host)
+    const vars = { verify_services: ['sshd'], verify_packages: { 'virtbridge-tool': '1.0' }, verify_commands: ['true'] }
+    const ended = await stage.play('verify', { limit: [host], vars })
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[host]).toMatchObject({ verb: 'verify', outcome: 'ok', problems: [] })
+    expect(ended.recap[host]).toMatchObject({ changed: 0 })
+    expect(await stage.stateOf(host)).toBe(before)
+  })
+
+  test('tells what does not run, what its image lacks, and what of systemd failed', async () => {
+    await writeFile(join(root, 'var/lib/units.json'), JSON.stringify({ ...units, failed: ['kdump', 'allowed'] }))
+    const ended = await stage.play('verify', {
+      limit: [host],
+      vars: {
+        verify_services: ['crond'],
+        verify_packages: { 'virtbridge-tool': '9.0', 'no-such-package': '' },
+        verify_failed_units_allowed: ['allowed.service'],
+      },
+    })
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'failed',
+      problems: [
+        'the service crond does not run',
+        'the package virtbridge-tool is 1.0, older than 9.0',
+        'the package no-such-package is not installed',
+        'the unit kdump.service failed',
+      ],
+    })
+  })
 })
 
 function image(is: object): Promise<void> {

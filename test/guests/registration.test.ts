@@ -2,37 +2,57 @@ import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { familyRecipe, redhat } from '../servers/family-root.ts'
+import { familyRecipe, redhat, suse } from '../servers/family-root.ts'
+import { publishPackage } from './debian-package.ts'
 import { publishRpms } from './rpm-package.ts'
 import { faultOf, type Played, Stage } from './stage.ts'
 
+/** Of RHEL, Debian and SUSE: what the families have in common is played on one, what differs on each of them. */
 const host = 'db-1.shop.prod-1'
+const debianHost = 'web-1.shop.prod-1'
+const suseHost = 'app-1.shop.prod-1'
+const every = [host, debianHost, suseHost]
 const uid = '0b5a5c1e-6f0e-4d5e-9a39-0f3f0a1b2c3d'
+const uids = Object.fromEntries([debianHost, suseHost].map((name, at) => [name, { kubevirt_uid: `uid-of-${at}` }]))
 const standIns = join(import.meta.dirname, 'stand-ins')
 let stage: Stage
 let root: string
 
 /** Not real are the servers and the programs of the families: what the roles say to them, in which order, and what they make of the answers is. */
 beforeAll(async () => {
-  stage = await Stage.set({ [host]: '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b' }, familyRecipe(redhat))
+  stage = await Stage.set(
+    {
+      [host]: '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b',
+      [debianHost]: '11111111-2222-5333-8444-555555555555',
+      [suseHost]: '22222222-3333-5444-8555-666666666666',
+    },
+    undefined,
+    { recipes: { [host]: familyRecipe(redhat), [suseHost]: familyRecipe(suse) } },
+  )
   root = stage.guest(host).root
   const program = join(root, 'usr/sbin/subscription-manager')
   await cp(join(standIns, 'subscription-manager.py'), program)
   await chmod(program, 0o755)
   await mkdir(join(root, 'etc/rhsm'))
-  const joins = await readFile(join(standIns, 'ipa-client-install.py'), 'utf8')
-  await publishRpms(stage.guest(host), [
-    { name: 'ipa-client', version: '4.12', files: { 'usr/sbin/ipa-client-install': joins } },
-  ])
-  await writeFile(join(root, 'etc/hosts'), '127.0.0.1 localhost\n127.0.1.1 db-1.example.com db-1\n')
+  const programs = { 'usr/sbin/ipa-client-install': await readFile(join(standIns, 'ipa-client-install.py'), 'utf8') }
+  await publishRpms(stage.guest(host), [{ name: 'ipa-client', version: '4.12', files: programs }])
+  await publishRpms(stage.guest(suseHost), [{ name: 'freeipa-client', version: '4.12', files: programs }])
+  await publishPackage(stage.guest(debianHost), 'freeipa-client', '4.12', { programs })
+  for (const name of every) {
+    const short = name.split('.')[0] ?? ''
+    await writeFile(rootOf(name, 'etc/hosts'), `127.0.0.1 localhost\n127.0.1.1 ${short}.example.com ${short}\n`)
+    await stage.inside(name, `hostname ${short}`)
+  }
   await cp(join(standIns, 'foreman.py'), join(root, 'srv/foreman.py'))
   const knock = `python3 -c "import socket; socket.create_connection(('127.0.0.1', 8080))" 2>/dev/null`
-  const start = 'hostname db-1; setsid python3 /srv/foreman.py 8080 </dev/null >/var/log/foreman 2>&1 &'
+  const start = 'setsid python3 /srv/foreman.py 8080 </dev/null >/var/log/foreman 2>&1 &'
   await stage.inside(host, `${start} for i in $(seq 100); do ${knock} && break; sleep 0.1; done`)
 })
 afterAll(() => stage[Symbol.asyncDispose]())
 beforeEach(async () => {
-  for (const calls of ['rhsm', 'ipa', 'foreman']) await rm(join(root, `var/log/${calls}-calls.jsonl`), { force: true })
+  for (const name of every)
+    for (const calls of ['rhsm', 'ipa', 'foreman'])
+      await rm(rootOf(name, `var/log/${calls}-calls.jsonl`), { force: true })
 })
 
 describe('subscribe', () => {
@@ -128,12 +148,13 @@ describe('unsubscribe', () => {
 describe('identity', () => {
   const vars = {
     identity_join_domain: 'example.com',
-    identity_join_hostname: 'db-1.example.com',
     identity_join_servers: ['ipa.example.com'],
     identity_join_otp: 'otp-of-db-1',
   }
-  const serve = (server: object): Promise<void> =>
-    writeFile(join(root, 'var/lib/ipa-server.json'), JSON.stringify(server))
+  const serve = async (server: object): Promise<void> => {
+    for (const name of every) await writeFile(rootOf(name, 'var/lib/ipa-server.json'), JSON.stringify(server))
+  }
+  const all = { limit: every, count: every.length }
 
   test.each([
     ['a password that was used', { otp: '' }, 'have the server make another'],
@@ -145,28 +166,38 @@ describe('identity', () => {
     expect(ended.stdout + ended.stderr).not.toContain('otp-of-db-1')
   })
 
-  test('join makes a member, shows nobody the password, and the second time changes nothing', async () => {
+  test('join makes a member of each family, shows nobody the password, and the second time changes nothing', async () => {
     await serve({ otp: 'otp-of-db-1' })
-    const tried = await stage.play('identity_join', { limit: [host], vars, check: true })
-    expect(tried.result[host]).toMatchObject({ outcome: 'ok', changed: true })
-    expect(await callsOf('ipa')).toEqual([])
-    const first = await stage.play('identity_join', { limit: [host], vars })
+    const before = await Promise.all(every.map(name => stage.stateOf(name)))
+    const tried = await stage.play('identity_join', { ...all, vars, check: true })
+    for (const name of every) {
+      expect(tried.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
+      expect(await callsOf('ipa', name), name).toEqual([])
+    }
+    expect(await Promise.all(every.map(name => stage.stateOf(name)))).toEqual(before)
+    const first = await stage.play('identity_join', { ...all, vars })
     expect(faultOf(first)).toBe('')
-    const calls = await callsOf('ipa')
-    expect(calls).toMatchObject([
-      {
-        flags: ['--mkhomedir', '--no-ntp', '--unattended'],
-        options: {
-          domain: 'example.com',
-          realm: 'EXAMPLE.COM',
-          hostname: 'db-1.example.com',
-          server: 'ipa.example.com',
+    expect(first.stdout).not.toContain('otp-of-db-1')
+    for (const name of every) {
+      const calls = await callsOf('ipa', name)
+      expect(calls, name).toMatchObject([
+        {
+          flags: ['--mkhomedir', '--no-ntp', '--unattended'],
+          options: {
+            domain: 'example.com',
+            realm: 'EXAMPLE.COM',
+            hostname: `${name.split('.')[0]}.example.com`,
+            server: 'ipa.example.com',
+          },
         },
-      },
-    ])
-    expect(JSON.stringify(calls) + first.stdout).not.toContain('otp-of-db-1')
-    const again = await stage.play('identity_join', { limit: [host], vars })
-    expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
+      ])
+      expect(JSON.stringify(calls), name).not.toContain('otp-of-db-1')
+    }
+    const again = await stage.play('identity_join', { ...all, vars })
+    for (const name of every) {
+      expect(again.recap[name], name).toMatchObject({ changed: 0, failed: 0 })
+      expect(await callsOf('ipa', name), name).toHaveLength(1)
+    }
   })
 
   test('join refuses a member of another domain', async () => {
@@ -180,13 +211,20 @@ describe('identity', () => {
     })
   })
 
-  test('leave takes it out, and the second time changes nothing', async () => {
-    const first = await stage.play('identity_leave', { limit: [host] })
+  test('leave tells in check mode what it would do, takes each out, and the second time changes nothing', async () => {
+    const tried = await stage.play('identity_leave', { ...all, check: true })
+    for (const name of every) {
+      expect(tried.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
+      expect(await callsOf('ipa', name), name).toEqual([])
+    }
+    const first = await stage.play('identity_leave', all)
     expect(faultOf(first)).toBe('')
-    expect(first.result[host]).toMatchObject({ outcome: 'ok', changed: true })
-    expect(await callsOf('ipa')).toMatchObject([{ flags: ['--unattended', '--uninstall'] }])
-    const again = await stage.play('identity_leave', { limit: [host] })
-    expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
+    for (const name of every) {
+      expect(first.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
+      expect(await callsOf('ipa', name), name).toMatchObject([{ flags: ['--unattended', '--uninstall'] }])
+    }
+    const again = await stage.play('identity_leave', all)
+    for (const name of every) expect(again.recap[name], name).toMatchObject({ changed: 0, failed: 0 })
   })
 })
 
@@ -256,6 +294,7 @@ describe('foreman', () => {
   })
   const play = (verb: string, more?: object, how: object = {}): Promise<Played> =>
     stage.play(`foreman_${verb}`, { limit: [host], vars: asked(more) as Record<string, unknown>, ...how })
+  const all = { limit: every, count: every.length, hostvars: uids }
 
   test.each([
     ['a wrong password', { foreman_register_password: 'wrong' }, 'does not let virtbridge ask for hosts (401)'],
@@ -267,29 +306,35 @@ describe('foreman', () => {
     expect(ended.stdout + ended.stderr).not.toMatch(/token-of/)
   })
 
-  test('register asks for a command, runs its script, and marks the host as this guest’s; the second time changes nothing', async () => {
-    const tried = await play('register', {}, { check: true })
-    expect(tried.result[host]).toMatchObject({ outcome: 'ok', changed: true })
-    expect((await callsOf('foreman')).map(({ ask }) => ask)).toEqual(['GET /api/hosts/db-1.example.com'])
-    const first = await play('register')
+  test('register asks for a command, runs its script, and marks each host as that guest’s; the second time changes nothing', async () => {
+    const tried = await play('register', {}, { ...all, check: true })
+    for (const name of every) expect(tried.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
+    expect(orderOf(await callsOf('foreman'))).toEqual(['GET /api/hosts/…'])
+    const first = await play('register', {}, all)
     expect(faultOf(first)).toBe('')
-    const calls = (await callsOf('foreman')).slice(1)
-    expect(calls.map(({ ask }) => ask)).toEqual([
-      'GET /api/hosts/db-1.example.com',
+    const calls = (await callsOf('foreman')).slice(every.length)
+    expect(calls).toHaveLength(6 * every.length)
+    expect(orderOf(calls)).toEqual([
+      'GET /api/hosts/…',
       'POST /api/registration_commands',
       'GET /register',
       'POST /register',
-      'GET /api/hosts/db-1.example.com',
-      'POST /api/hosts/7/parameters',
+      'GET /api/hosts/…',
+      'POST /api/hosts/…/parameters',
     ])
-    expect(calls[1]).toMatchObject({
-      body: { registration_command: { activation_keys: ['rhel9'], jwt_expiration: 1, insecure: false } },
-    })
-    expect(calls.at(-1)).toMatchObject({ body: { parameter: { name: 'virtbridge_uid', value: uid } } })
+    for (const call of calls.filter(({ ask }) => ask === 'POST /api/registration_commands'))
+      expect(call).toMatchObject({
+        body: { registration_command: { activation_keys: ['rhel9'], jwt_expiration: 1, insecure: false } },
+      })
+    const marked = calls.slice(-every.length).map(({ body }) => body?.parameter)
+    for (const value of [uid, ...Object.values(uids).map(({ kubevirt_uid }) => kubevirt_uid)])
+      expect(marked).toContainEqual({ name: 'virtbridge_uid', value })
     expect(first.stdout).not.toMatch(/token-of/)
-    const again = await play('register')
-    expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
-    expect(again.result[host]).toMatchObject({ changed: false, id: 7 })
+    const again = await play('register', {}, all)
+    for (const name of every) {
+      expect(again.recap[name], name).toMatchObject({ changed: 0, failed: 0 })
+      expect(again.result[name], name).toMatchObject({ changed: false, id: expect.any(Number) as number })
+    }
   })
 
   test.each(['register', 'unregister'])('%s refuses a host that is another’s', async verb => {
@@ -298,31 +343,43 @@ describe('foreman', () => {
     expect(ended.recap[host]).toMatchObject({ changed: 0 })
   })
 
-  test('unregister cuts the record off from any VM, deletes it, and the second time changes nothing', async () => {
-    const first = await play('unregister')
+  test('unregister tells in check mode what it would do, cuts each record off from any VM, deletes it, and the second time changes nothing', async () => {
+    const tried = await play('unregister', {}, { ...all, check: true })
+    for (const name of every) expect(tried.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
+    expect(orderOf(await callsOf('foreman'))).toEqual(['GET /api/hosts/…'])
+    const first = await play('unregister', {}, all)
     expect(faultOf(first)).toBe('')
-    expect((await callsOf('foreman')).map(({ ask }) => ask)).toEqual([
-      'GET /api/hosts/db-1.example.com',
-      'PUT /api/hosts/7/disassociate',
-      'DELETE /api/hosts/7',
-    ])
-    const again = await play('unregister')
-    expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
+    const calls = (await callsOf('foreman')).slice(every.length)
+    expect(calls).toHaveLength(3 * every.length)
+    expect(orderOf(calls)).toEqual(['GET /api/hosts/…', 'PUT /api/hosts/…/disassociate', 'DELETE /api/hosts/…'])
+    const again = await play('unregister', {}, all)
+    for (const name of every) expect(again.recap[name], name).toMatchObject({ changed: 0, failed: 0 })
   })
 })
 
 interface Call {
   readonly command?: string
   readonly ask?: string
+  readonly body?: { readonly parameter?: unknown }
 }
 
 /** How a stand-in was called, in order. */
-async function callsOf(name: string): Promise<readonly Call[]> {
-  const text = await readFile(join(root, `var/log/${name}-calls.jsonl`), 'utf8').catch(() => '')
+async function callsOf(name: string, on = host): Promise<readonly Call[]> {
+  const text = await readFile(rootOf(on, `var/log/${name}-calls.jsonl`), 'utf8').catch(() => '')
   return text
     .split('\n')
     .filter(Boolean)
     .map(line => JSON.parse(line) as Call)
+}
+
+/** What was asked, in order; hosts are asked for side by side, step by step. */
+function orderOf(calls: readonly Call[]): readonly string[] {
+  const asks = calls.map(({ ask = '' }) => ask.replace(/(?<=\/hosts\/)[^/]+/, '…'))
+  return asks.filter((ask, at) => ask !== asks[at - 1])
+}
+
+function rootOf(name: string, path: string): string {
+  return join(stage.guest(name).root, path)
 }
 
 /** What a person who deletes the record in Satellite does. */

@@ -63,7 +63,7 @@ export class Stage implements AsyncDisposable {
     const network = await startGuestNetwork()
     const guests: Record<string, Guest> = {}
     for (const [host, uuid] of Object.entries(uuids))
-      guests[host] = await network.boot(uuid.toUpperCase(), recipe, wish.beside?.[host])
+      guests[host] = await network.boot(uuid.toUpperCase(), wish.recipes?.[host] ?? recipe, wish.beside?.[host])
     return new Stage(network, guests, { uuids, folder, env })
   }
 
@@ -162,6 +162,8 @@ export class Stage implements AsyncDisposable {
 export interface StageWish {
   /** Another environment than that with ansible-core alone. */
   readonly ansible?: PythonEnvironment
+  /** By host, a root of its own, so that one play goes over several families. */
+  readonly recipes?: Readonly<Record<string, Recipe>>
   /** By host, what lives beside it. */
   readonly beside?: Readonly<Record<string, Beside>>
 }

@@ -1,16 +1,17 @@
 #!/usr/bin/python3
 """Plays Foreman's interface for registration: hosts with parameters, commands with a token, the script that registers. Writes down what it was asked."""
-import base64, http.server, json, os, re, sys, urllib.parse
+import base64, http.server, itertools, json, re, sys, urllib.parse
 
 CALLS, FAULT = "/var/log/foreman-calls.jsonl", "/var/lib/foreman-fault"
 USER, PASSWORD, TOKEN = "virtbridge", "token-of-virtbridge", "eyJ.token-of-a-command.x"
 PORT = int(sys.argv[1])
-hosts = {}
+hosts, ids = {}, itertools.count(7)
 SCRIPT = """#!/bin/sh
 set -e
 python3 - <<'END'
-import urllib.request
-request = urllib.request.Request("http://127.0.0.1:%d/register", b"{}", {"Authorization": "Bearer %s"})
+import json, subprocess, urllib.request
+name = subprocess.run(["hostname", "--fqdn"], capture_output=True, text=True, check=True).stdout.strip()
+request = urllib.request.Request("http://127.0.0.1:%d/register", json.dumps({"name": name}).encode(), {"Authorization": "Bearer %s"})
 print(urllib.request.urlopen(request).read().decode())
 END
 """
@@ -40,9 +41,10 @@ class Foreman(http.server.BaseHTTPRequestHandler):
                 return self.answer(401)
             if self.command == "GET":
                 return self.answer(200, SCRIPT % (PORT, TOKEN))
-            name = os.popen("hostname --fqdn").read().strip()
+            name = body["name"]
             if not self.found(name):
-                hosts[len(hosts) + 7] = {"id": len(hosts) + 7, "name": name, "parameters": []}
+                new = next(ids)
+                hosts[new] = {"id": new, "name": name, "parameters": []}
             return self.answer(201, "registered " + name)
         if word != "Basic " + base64.b64encode(("%s:%s" % (USER, PASSWORD)).encode()).decode():
             return self.answer(401, {"error": {"message": "Unable to authenticate user"}})

@@ -30,6 +30,8 @@ if tool == "hostnamectl":
         subprocess.run(["hostname", words[1]], check=True)
     end()
 
+if "--failed" in sys.argv:
+    end("\n".join("%s.service loaded failed failed %s" % (each, each) for each in state.get("failed", [])))
 verb, unit = words[0], (words[1] if len(words) > 1 else "").removesuffix(".service")
 if verb in ("list-units", "list-unit-files"):
     rows = ["%s.service loaded active running %s" % (each, each) for each in state["active"]] if verb == "list-units" else [
