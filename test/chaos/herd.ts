@@ -45,11 +45,11 @@ export class Herd {
     }
   }
 
-  /** So many changes are asked for at once. Of those that are not answered nobody knows whether they were made: the API server does. */
+  /** So many changes, or a few more, are asked for at once. Of those that are not answered nobody knows whether they were made: the API server does. */
   async ask(changes: number): Promise<void> {
     const vms = [...this.#alive.values()]
-    const all = Array.from({ length: changes }, (_, n) => vms[n % vms.length]?.made)
-    await Promise.allSettled(all.map((vm, n) => vm && this.#virt.label(vm, { asked: String(n) })))
+    const all = Array.from({ length: Math.ceil(changes / vms.length) }, () => vms.map(({ made }) => made)).flat()
+    await Promise.allSettled(all.map((vm, n) => this.#virt.label(vm, { asked: String(n) })))
   }
 
   async #create(name: string): Promise<void> {
