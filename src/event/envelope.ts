@@ -1,19 +1,21 @@
 import type { ClusterRef, Event } from './event.ts'
 import { fitted } from './fit.ts'
 
+/** What differs from event to event; `envelope()` adds the rest. */
 export interface Envelope<Data> {
   readonly kind: 'vm' | 'cluster' | 'day2'
+  /** From `factId()`. */
   readonly id: string
   readonly fact: string
   readonly cluster: ClusterRef
   readonly subject: string
+  /** When the fact was seen, in ms since the epoch. */
   readonly at: number
   readonly data: Data
 }
 
 /**
- * Lays data into its CloudEvent, which is no larger than an event may be. `at` is ms since the epoch, and becomes `time` to the second's
- * fraction in UTC.
+ * Makes the CloudEvent of a fact, trimmed to at most `MAX_EVENT_BYTES` (`fitted()`). `at` becomes `time`: UTC, with milliseconds. Pure.
  */
 export function envelope<Data extends object>(content: Envelope<Data>): Event<Data> {
   return fitted<Data>({

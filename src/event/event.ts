@@ -13,17 +13,20 @@ export interface Event<Data = object> {
   readonly data: Data & Trimmed
 }
 
+/** What the envelope adds to the `data` of every event. */
 export interface Trimmed {
   /** Paths in `data` of what was cut so that the event is no larger than it may be. Events of 0.1 do not have it. */
   readonly trimmed?: readonly string[]
 }
 
+/** A cluster as events name it. */
 export interface ClusterRef {
   readonly name: string
   /** Empty when the cluster was configured directly. */
   readonly hub: string
 }
 
+/** The `data` of an event of a VM. docs/events.md and schemas/vm-event-v1.json are its contract: a key may come, none may go or change its type. */
 export interface VmEventData {
   readonly schema_version: 1
   readonly time_epoch: number
@@ -41,6 +44,7 @@ export interface VmEventData {
   readonly message: string
 }
 
+/** The VM as it was when the fact became true. */
 export interface VmInEvent {
   readonly name: string
   readonly namespace: string
@@ -59,6 +63,7 @@ export interface VmInEvent {
   readonly descent?: { readonly kind: string; readonly from: string; readonly by: string; readonly run: string }
 }
 
+/** The `data` of an event of a cluster or hub: schemas/cluster-event-v1.json. */
 export interface ClusterEventData {
   readonly schema_version: 1
   readonly time_epoch: number
@@ -78,6 +83,7 @@ export interface ClusterEventData {
   readonly message: string
 }
 
+/** The `data` of an event of day-2 work, of a run as a whole or of one of its hosts: schemas/day2-event-v1.json. */
 export interface Day2EventData {
   readonly schema_version: 1
   readonly time_epoch: number
@@ -88,7 +94,7 @@ export interface Day2EventData {
     readonly template: string
     readonly asked_by: string
     readonly status: string
-    /** It only looked: nothing was done. Events before 0.2 lack it. */
+    /** A dry run: Ansible's check mode, nothing was changed. Events before 0.2 lack the key. */
     readonly check?: boolean
   }
   readonly job: { readonly id: number; readonly url: string }

@@ -1,13 +1,13 @@
 import type { Event } from './event.ts'
 
-/** A record on a topic may not be larger: the bytes of an event as JSON (docs/events.md). */
+/** The most bytes that an event may have as JSON (docs/events.md). */
 export const MAX_EVENT_BYTES = 16_384
-/** What is left of a text that is cut, in bytes of JSON. */
+/** A text that is cut keeps this many bytes of JSON, with the `…` at its end. */
 const CUT_BYTES = 256
-/** Bytes of a number (`-1.7976931348623157e+308`), and of anything shorter that is no text. */
+/** At least the bytes that a number, boolean or null takes as JSON: those of `-1.7976931348623157e+308`. */
 const LONGEST_NUMBER = 24
 
-/** Who and what the fact is about: never touched. Names, uids and ids are short by what Kubernetes and this program make them of. */
+/** Paths in `data` that are never cut, as they say what the fact is about. They are short: Kubernetes and this program bound names, uids and ids. */
 const IDENTITY: ReadonlySet<string> = new Set([
   'fact',
   'origin',
@@ -23,20 +23,20 @@ const IDENTITY: ReadonlySet<string> = new Set([
   'run.id',
   'run.verb',
 ])
-/** Maps whose keys are anybody's. */
+/** Paths of maps with free keys; all other objects have the keys of the schema and keep them. */
 const OPEN: ReadonlySet<string> = new Set(['vm.labels', 'counts'])
 const LABELS: ReadonlySet<string> = new Set(['vm.labels', 'vm.label_list'])
 
-/** Gives what is left of a value of `data`: the value itself when it keeps it. */
+/** Gives what is left of the value at a path of `data`: the very same value when nothing is cut. */
 type Cut = (path: string, value: unknown) => unknown
 
-/** Each is done to what the ones before left, and only while the event is still too large. */
+/** In this order, each only while the event is still too large. */
 const CUTS: readonly Cut[] = [cutText, dropLabels, dropCollections]
 
 /**
- * The event, with at most `MAX_EVENT_BYTES` as it is stored. One that is larger loses, in this order and no more than it takes: texts
- * beyond 256 bytes; its labels, everywhere they are; every other list and map. What it is about is never touched, `trimmed` names what
- * lost something, and it stays valid by its schema. Pure.
+ * The event, cut to at most `MAX_EVENT_BYTES` of JSON. One that fits is returned as it is. One that is larger loses, step by step and only
+ * until it fits: the part of texts beyond 256 bytes; its labels, wherever they stand; all other lists and maps. What it is about
+ * (`IDENTITY`) is never cut, `data.trimmed` names the paths that were, and it stays valid by its schema. Pure.
  */
 export function fitted<Data extends object>(event: Event<Data>): Event<Data> {
   let fitting = event
@@ -54,7 +54,7 @@ export function bytesOf(event: Event): number {
   return Buffer.byteLength(JSON.stringify(event))
 }
 
-/** What has no JSON has no size: it is for the log to tell. */
+/** False for an event that has no JSON form: the log refuses that one, and tells why. */
 function isTooLarge(event: Event): boolean {
   try {
     return mostBytesOf(event) > MAX_EVENT_BYTES && bytesOf(event) > MAX_EVENT_BYTES
@@ -63,7 +63,7 @@ function isTooLarge(event: Event): boolean {
   }
 }
 
-/** No fewer bytes than a value takes as JSON, in a third of the time that it takes to write it. A character takes six, as in \u001f. */
+/** An upper bound of the bytes that a value takes as JSON, in a third of the time that it takes to write it: a character takes at most six (`\u001f`). */
 function mostBytesOf(value: unknown): number {
   if (typeof value === 'string') return 6 * value.length + 2
   if (typeof value !== 'object' || value === null) return LONGEST_NUMBER

@@ -4,10 +4,13 @@ import { hash } from 'node:crypto'
 const NAMESPACE = Buffer.from('0f2a7a528a3e5c0f9d6b6f1f5a3c7e21', 'hex')
 
 /**
- * The id of a fact: what it is about, not when it was seen, so that a crash or a second look repeats the same id.
+ * The id of a fact: a UUIDv5 over what it is about and nothing else. When and by whom it was seen does not count, so that a second look
+ * after a crash gives the same id, and consumers can drop the repetition.
  *
- * `cluster` is the uid of the cluster's kube-system namespace, `subject` the uid of what changed, `thing` tells occurrences of one
- * fact apart: a boot's uid, a migration's uid, or for values that may come and go `digestOf(before, after)` and the id before.
+ * - `cluster`: the uid of the cluster's `kube-system` namespace.
+ * - `subject`: the uid of what changed, as that of the VM.
+ * - `thing`: what tells two occurrences of the fact apart: the uid of a boot or of a migration; for a value that may change back and
+ *   forth `digestOf(before, after)` and the id of the event before; nothing for what happens once.
  */
 export function factId(cluster: string, subject: string, fact: string, thing: readonly string[]): string {
   const name = Buffer.from(JSON.stringify([cluster, subject, fact, ...thing]))
@@ -17,7 +20,7 @@ export function factId(cluster: string, subject: string, fact: string, thing: re
   return `${first}-${second}-5${third}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`
 }
 
-/** A short digest of two values that tells one change from another. */
+/** The first 32 hex digits of a SHA-256 over the JSON of the values, to tell one change from another. Equal values in equal order of keys give equal digests. */
 export function digestOf(...values: unknown[]): string {
   return hash('sha256', JSON.stringify(values), 'hex').slice(0, 32)
 }

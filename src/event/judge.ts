@@ -3,7 +3,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import { Fault, messageOf } from '../errors.ts'
 import { MAX_EVENT_BYTES } from './fit.ts'
 
-/** Says why an event, given as the JSON that is to be stored on a stream, is not one; empty when it is. */
+/** Gives what is wrong with an event, given as the JSON to be stored on `stream`, in one sentence; empty when it is valid. */
 export type EventJudge = (stream: string, json: string) => string
 
 const SCHEMAS: Readonly<Record<string, URL>> = {
@@ -11,12 +11,12 @@ const SCHEMAS: Readonly<Record<string, URL>> = {
   'events.cluster': new URL('../../schemas/cluster-event-v1.json', import.meta.url),
   'events.day2': new URL('../../schemas/day2-event-v1.json', import.meta.url),
 }
-/** Faults of one event that are named. */
+/** Of the faults of one event that many are named, the rest counted. */
 const MAX_NAMED = 3
 
 /**
- * Judges events by the published schemas, which ship with the program, and by their size. What it says names places and rules, and no
- * value. Throws a Fault `schemas` when they can not be read.
+ * Makes a judge that validates events by the published schemas (`schemas/`, which ship with the program) and by size. Its sentences name
+ * paths and rules, never a value. Throws a Fault `schemas` when a schema can not be read.
  */
 export function eventJudge(): EventJudge {
   const ajv = new Ajv({ allErrors: true, strict: true, formats: { 'date-time': isTime } })

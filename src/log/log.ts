@@ -11,107 +11,123 @@ export type EventStream = (typeof EVENT_STREAMS)[number]
 export type StateStream = (typeof STATE_STREAMS)[number]
 export type Stream = EventStream | StateStream
 
-/** JSON as it is stored. `null` is a tombstone and allowed on state streams only. */
+/** A value as it is stored: an object that has a JSON form. */
 export type Value = object
 
+/** What is appended. The `key` decides the partition, and in a state stream which value it replaces; a null `value` is a tombstone, allowed in state streams only. */
 export interface Entry {
   readonly stream: Stream
   readonly key: string
   readonly value: Value | null
 }
 
-/** An entry as it was stored. `position` grows with every entry of the log; it is opaque outside the engine. */
+/** An entry as a reader gets it. */
 export interface Stored {
   readonly stream: Stream
   readonly key: string
   readonly value: Value | null
+  /** Where a reader stands who has read this entry and everything before it. */
   readonly position: Position
   /** When it became durable, in ms since the epoch. */
   readonly at: number
 }
 
 /**
- * Where a reader of one stream stands. `'0'` is before everything. Opaque: compare with `isAfter` only. A number of the whole log, or
- * the offsets of a stream's partitions: `k`, then each in base 36.
+ * Where a reader of one stream stands: everything up to here is read. Opaque: compare two with `isAfter` only, and never those of two
+ * logs. SQLite writes the sequence number of the log in decimal; Kafka the letter `k` and the offset of each partition in base 36,
+ * with dots between them.
  */
 export type Position = string
 
+/** Before the first entry of any stream. */
 export const START: Position = '0'
 
 /**
- * Records of a stream that the log had and no longer has, found when it was opened: a topic that was deleted, a file that was put back
- * from a copy. Kept in the log itself and told at every open until a person confirms it; at most one of a stream, the newest.
+ * Records that a stream once had and lost, found when the log is opened: a topic was deleted, or the file was restored from an older copy.
+ * A loss is kept in the log and reported at every open until a person confirms it; of each stream at most one, the newest.
  *
- * Of `state.fleet`: VMs that are seen again are no news. Of `state.runs`: what was launched is not known, so nothing is. A copy that is
- * put back is both: what became of the fleet and of the runs after it was made is gone.
+ * After a loss of `state.fleet`, VMs that are seen again are not news, so nothing starts on them. After a loss of `state.runs`, nobody
+ * knows what was launched, so nothing is launched. A restored copy is a loss of both.
  */
 export interface Loss {
-  /** Another for each loss, so that a confirmation never meets one that its person did not know of. */
+  /** Unique to each loss, so that a confirmation never counts for a later one. */
   readonly id: string
   readonly stream: Stream
   /** What is gone and what shows it, in one sentence. */
   readonly reason: string
-  /** When it was found, in ms since the epoch; the same at every open. What was done before then may be unknown. */
+  /** When it was first found, in ms since the epoch. What happened before then may be unknown. */
   readonly at: number
 }
 
+/** Whether the log works now, for `/readyz`. */
 export interface LogHealth {
+  /** False while appends wait: a full disk, brokers that do not answer. */
   readonly writable: boolean
-  /** Whether those who follow get what comes. */
+  /** False while readers get nothing new. */
   readonly readable: boolean
-  /** Why it is not both, in one sentence; empty when it is. */
+  /** Why it is not writable or not readable, in one sentence; empty when it is both. */
   readonly reason: string
-  /** What a person can do about it; empty when it is both. */
+  /** What a person can do about that; empty when it is both. */
   readonly hint: string
-  /** What a person may want to know although all works; not there or empty when there is nothing. */
+  /** What a person should look at although everything works; absent or empty when there is nothing. */
   readonly notice?: string
-  /** Bytes that wait to become durable. */
+  /** Bytes of entries that were appended and are not durable yet. */
   readonly waitingBytes: number
-  /** Who holds the log, for people. */
+  /** Which process has the log, for people to read. */
   readonly holder: string
 }
 
+/** One log, whatever its engine: SQLite or Kafka. Whoever holds it is its only writer. The same conformance suite runs against both engines. */
 export interface EventLog extends AsyncDisposable {
   /**
-   * Appends `entries` in their order and resolves when all of them are durable: together, or none of them yet.
-   * Calls are durable in the order they were made. Waits while the log is full or can not write (the caller's upstream is then
-   * left unread); rejects only with a `LogError` whose reaction is `fenced`, `fatal` or `refused`.
+   * Appends `entries` as one transaction, in their order. Resolves when all of them are durable, with the position after them. Calls
+   * become durable in the order in which they were made.
    *
-   * An entry that can not be stored (it has no JSON, or more than `MAX_RECORD_BYTES`) is told on `events.dead`, once an hour when it is
-   * appended again (`LetterBook`), and never tried again.
-   * Was it an event, its dead letter takes its place, durable together with the others, and the append resolves: consumers miss that
-   * one, and people are told. Was it state or a command, its caller would act upon what is not there (a launch whose intent is not on
-   * record): then nothing of the append is stored but the dead letter, and it rejects with `refused`.
+   * While the log is full or can not write it waits; the caller then reads no more from its own source, and nothing is dropped. Rejects
+   * only with a `LogError` whose reaction is `fenced`, `fatal` or `refused`.
+   *
+   * An entry that can not be stored (no JSON form, or more than `MAX_RECORD_BYTES`) is never tried again. A dead letter on `events.dead`
+   * tells of it, at most once an hour for the same key. If it was an event, the rest of the append is stored with the dead letter, and the
+   * append resolves: consumers miss one event. If it was state or a command, its caller would act on a record that is not there (a launch
+   * without its intent): only the dead letter is stored, and the append rejects with `refused`.
    */
   append(entries: readonly Entry[]): Promise<Position>
 
-  /** Entries after `from`, in order, for ever: ends only when the signal aborts. */
+  /** Yields the entries after `from` in order, and waits for new ones. Ends when the signal aborts. */
   follow(stream: Stream, from: Position, signal: AbortSignal): AsyncIterable<Stored>
 
-  /** Up to `limit` entries after `from`, as they are now. */
+  /** Up to `limit` entries after `from`; fewer when there are no more now. Does not wait. */
   page(stream: Stream, from: Position, limit: number): Promise<readonly Stored[]>
 
   /** The compacted content of a state stream as it is now (no tombstones), then ends. */
   latest(stream: StateStream): AsyncIterable<Stored>
 
-  /** The position after which the stream has no entry yet: that of its newest one, or of a mark of the engine behind it; `START` when it has neither. */
+  /** A position behind everything that the stream has now: `follow` from there yields only what comes later. */
   end(stream: Stream): Position
 
   health(): LogHealth
 
-  /** What is gone and was not confirmed. */
+  /** The losses that nobody has confirmed yet. */
   losses(): readonly Loss[]
 
-  /** A person knows of a loss: it is told no more. Durable when it resolves. An id that is not among `losses` is nothing to do. */
+  /** Records that a person knows of a loss, so that it is not reported any more. Resolves when that is durable. An unknown id changes nothing. */
   confirmLoss(id: string): Promise<void>
 }
 
 /**
- * What the caller must do about it: `retry` later, `recreate` the client, stop as somebody else took over, give up; or, when it is
- * `refused`, go on without what it wanted to append: that can never be stored, and the log itself is well.
+ * What follows from an error of the log:
+ *
+ * | reaction | what to do                                                           |
+ * |----------|----------------------------------------------------------------------|
+ * | retry    | try the same again later                                             |
+ * | recreate | make a new client, then try again                                    |
+ * | fenced   | stop: another process is the writer now                              |
+ * | fatal    | stop: the log can not go on                                          |
+ * | refused  | go on without this append: it can never be stored, the log is well   |
  */
 export type Reaction = 'retry' | 'recreate' | 'fenced' | 'fatal' | 'refused'
 
+/** An error of the log. Look at its `reaction`, never at its text. */
 export class LogError extends Error {
   readonly reaction: Reaction
 
@@ -122,10 +138,10 @@ export class LogError extends Error {
   }
 }
 
-/** What a position looks like, for those who take one from outside. */
+/** A regular expression of every valid position, to validate one that a client sends. */
 export const POSITION_PATTERN = '([0-9]{1,15}|k[0-9a-z]{1,11}([.][0-9a-z]{1,11}){0,255})'
 
-/** True when `a` is a later position than `b`: it has all that `b` has, and more. */
+/** True when `a` is later than `b`: no partition is behind, and at least one is ahead. Of two positions that each miss something of the other neither is later. */
 export function isAfter(a: Position, b: Position): boolean {
   const [theirs, ours] = [offsetsOf(b), offsetsOf(a)]
   const width = Math.max(theirs.length, ours.length)
@@ -141,7 +157,7 @@ function offsetsOf(position: Position): readonly number[] {
     .map(offset => Number.parseInt(offset, 36))
 }
 
-/** True for the streams of which only the latest value of each key counts. */
+/** True for a state stream, in which only the latest value of each key counts. */
 export function isState(stream: Stream): stream is StateStream {
   return (STATE_STREAMS as readonly string[]).includes(stream)
 }
