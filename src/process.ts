@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createInterface } from 'node:readline/promises'
 import { messageOf } from './errors.ts'
+import { EXIT } from './cli/exit.ts'
 import { hiddenAnswer } from './cli/hidden-answer.ts'
 import { runProgram } from './cli/program.ts'
 import { harmless } from './cli/terminal.ts'
@@ -17,7 +18,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => {
     closing.abort()
     // A second signal means that the person will not wait for the orderly end.
-    process.once(name, () => process.exit(130))
+    process.once(name, () => process.exit(EXIT.cutShort))
   })
 }
 process.stdout.on('error', error => {
@@ -69,5 +70,5 @@ try {
   })
 } catch (error) {
   process.stderr.write(`virtbridge: ${error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error)}\n`)
-  process.exitCode = 70
+  process.exitCode = EXIT.bug
 }

@@ -59,8 +59,8 @@ function helpAfterErrors(parent: Command, path: string): void {
 const NO_DEFAULT = / \(default: (""|\[\])\)$/
 
 const HELP = `
-Exit codes: 0 well, 1 a fault (one sentence says which), 2 wrong usage, 3 check found something that does not work, or
-a host that was asked about is not in the inventory, 4 a run ended with a host that is not ok,
-70 a fault of virtbridge itself.
+Exit codes: 0 well, 1 a fault (one sentence says which), 2 wrong usage, 3 check or topics found something that does not
+work, or a host that was asked about is not in the inventory, 4 a run ended with a host that is not ok, 70 a fault of
+virtbridge itself, 130 ended at once by a second signal.
 
 Commands that ask a running bridge take --url and --token-file, or VIRTBRIDGE_URL and VIRTBRIDGE_TOKEN.`

@@ -52,9 +52,31 @@ test('the configuration of the README is a valid one', () => {
   expect(config.verbs.onboard.template).toBe('Day2 | Onboard')
 })
 
-test('the README tells every exit code, and names the command of the tests', () => {
-  const { text } = page('README.md')
-  const [, told = ''] = /Exit codes: ([\s\S]*?)\n\n/.exec(text) ?? []
+test.each([
+  ['README.md', 'README.md', /Exit codes: ([\s\S]*?)\n\n/],
+  ['configuration.md', 'docs/configuration.md', /## Exit codes\n\n([\s\S]*)/],
+  ['the help of the program', 'src/cli/program.ts', /Exit codes: ([\s\S]*?)\n\n/],
+])('%s tells every exit code', (_, file, where) => {
+  const [, told = ''] = where.exec(readFileSync(join(ROOT, file), 'utf8')) ?? []
   expect(Object.values(EXIT).filter(code => !new RegExp(`(^|\\D)${code} `).test(told))).toEqual([])
-  expect(text).toContain('npm ci && npm test')
+})
+
+test('the README names the command of the tests', () => {
+  expect(page('README.md').text).toContain('npm ci && npm test')
+})
+
+/** Paths below src or test that a text names. */
+function pathsIn(text: string): readonly string[] {
+  return [...text.matchAll(/`((?:src|test)\/[^`]*)`/g)].map(match => match[1] ?? '')
+}
+
+test('where dependencies.md says that a package of the program is used, it is', () => {
+  const rows = [...page('docs/decisions/dependencies.md').text.matchAll(/^\| `([^`|]+)` \| ([^|]+) \|/gm)]
+  const claims = rows.flatMap(([, name = '', use = '']) => pathsIn(use).map(path => ({ name, path })))
+  const unused = claims.filter(({ name, path }) => {
+    const files = path.endsWith('.ts') ? [path] : globSync(`${path}/**/*.ts`, { cwd: ROOT })
+    return !files.some(file => readFileSync(join(ROOT, file), 'utf8').includes(`'${name}`))
+  })
+  expect(claims.length).toBeGreaterThan(10)
+  expect(unused).toEqual([])
 })
