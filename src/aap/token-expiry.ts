@@ -34,13 +34,13 @@ function tokenList(where: Discovery, me: Answer): string {
 function oursOf(tokens: readonly Answer[], description: string | undefined): TokenExpiry {
   const candidates =
     description === undefined ? tokens : tokens.filter(token => token.raw('description') === description)
-  const distinct = new Map(
-    candidates.map(token => [`${String(token.raw('expires'))} ${String(token.raw('scope'))}`, token]),
-  )
+  const distinct = new Map(candidates.map(token => [JSON.stringify([token.raw('expires'), token.raw('scope')]), token]))
   const [ours] = distinct.values()
   if (ours === undefined || distinct.size > 1) return 'unknown'
-  const expires = ours.has('expires') ? new Date(ours.string('expires')) : null
-  return { expires, scope: ours.string('scope') }
+  const scope = ours.string('scope')
+  if (!ours.has('expires')) return { expires: null, scope }
+  const expires = new Date(ours.string('expires'))
+  return Number.isNaN(expires.getTime()) ? 'unknown' : { expires, scope }
 }
 
 /** A token that ends sooner is warned of. */

@@ -17,7 +17,8 @@ export interface Terminal {
 
 /** Colours, which are ours or do no harm, and what else would have a terminal do something. */
 // oxlint-disable-next-line no-control-regex -- control characters are what it finds
-const CONTROL = /\u001b\[[0-9;]{0,16}m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+const CONTROL =
+  /\u001b\[[0-9;]{0,16}m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 /** Text as a terminal may take it: what others wrote in it moves no cursor, sets no title, and turns no line around. */
 export function harmless(text: string): string {

@@ -55,6 +55,18 @@ test('a token without an end says so', async () => {
   expect(await controller.tokenExpiry()).toEqual({ expires: null, scope: 'write' })
 })
 
+test.each(['soon', '', '99999-01-01', { $date: 1 }, 7])(
+  'an end that is none (%j) is not known, and takes nothing with it',
+  async expires => {
+    replayDiscovery()
+    replay('1232-me-bearer')
+    answer(OWN, listOf({ id: 1, description: 't', expires, scope: 'write' }))
+    await using controller = controllerFor()
+    const told = await controller.tokenExpiry().catch(() => 'unknown' as const)
+    expect(expiryWarning(told, Date.now())).toBe('')
+  },
+)
+
 test('behind a gateway the tokens are the gateway’s', async () => {
   answer('/api/', { apis: { gateway: '/api/gateway/', controller: '/api/controller/' } })
   answer('/api/controller/', { current_version: '/api/controller/v2/' })
