@@ -20,46 +20,48 @@ import { type Patience, standsStill } from './step.ts'
 import { Vault } from './vault.ts'
 import { Wishes } from './wishes.ts'
 
+/** What a Dispatcher is made of. Times are in milliseconds. */
 export interface DispatcherOptions {
   readonly log: EventLog
   readonly fleet: FleetView
   readonly ledger: Ledger
   readonly controller: Controller
   readonly place: Place
-  /** What starts by itself. */
+  /** The verb that starts by itself on new guests. */
   readonly onboard: Policy
   /** What people may ask for, by verb. */
   readonly verbs: ReadonlyMap<Verb, VerbPolicy>
   readonly caps: Caps
-  /** Runs that are kept after they finished, ours and those of others each. */
+  /** How many finished runs are kept in the ledger: so many of ours, and so many of others. Left out: 1,000. */
   readonly keepRuns?: number
-  /** Opens the secrets of runs; left out: nobody's can be. */
+  /** Opens the sealed secrets of runs; left out: runs with secrets are refused. */
   readonly vault?: Vault
   readonly patience: Patience
   /** How jobs that others launch are looked for; without it they are not. */
   readonly onlooking?: Onlooking
-  /** What leads to a guest, by any way that the inventory may tell; left out: its address. */
+  /** Every way by which the inventory may lead to a guest; the controller's host must have one of them. Left out: the guest's address alone. */
   readonly waysTo?: (record: VmRecord) => readonly Way[]
   readonly pollMs: number
   readonly now: () => number
-  /** A clock that nobody sets, in ms: `performance.now`. */
+  /** A monotonic clock, in ms: `performance.now`. */
   readonly steady: () => number
   readonly newId: () => string
   readonly report: DispatchReport
 }
 
-/** What a verb did to a VM is kept this long after the VM is gone; looked at this often; so many are forgotten at one go. */
+/** Verb records of a VM are kept for KEEP_GONE_MS after the VM is gone. They are looked through every TIDY_EVERY_MS, and TIDIED_AT_ONCE go at a time. */
 const KEEP_GONE_MS = 30 * 86_400_000
 const TIDY_EVERY_MS = 600_000
 const TIDIED_AT_ONCE = 500
-/** Runs, each with its results: fewer at each turn than come to an end in a minute, when fewer are to be kept than there are. */
+/** At most so many finished runs, with their results, are forgotten in one turn: a lower `keep_runs` is reached over several turns. */
 const FORGOTTEN_AT_ONCE = 100
-/** Between the beginnings of two turns, however much happens. */
+/** The least time between the beginnings of two turns. */
 const REST_MS = 50
 
 /**
- * The one who launches. Level based: at every turn it looks at fleet, ledger and commands, decides, and moves each run one step on.
- * Whatever a step leads to outside is durable before it is done, so a crash at any await is found in the ledger by the next one.
+ * The loop of day 2. Level based: at every turn it looks at fleet, ledger and commands as they are now, decides (`plan()`), and moves each run
+ * one step on (`Launcher`, `Follower`). What a step is about to do outside is made durable first, so that after a crash at any await the
+ * next dispatcher finds in the ledger where to go on.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions
@@ -70,10 +72,10 @@ export class Dispatcher {
   readonly #wishes: Wishes
   readonly #spectator: Spectator
   readonly #waitingSince = new Map<string, number>()
-  /** Runs that were moved on since the last look at everything. */
+  /** Ids of runs that were moved on since the last full turn: until then they are not moved again. */
   readonly #stepped = new Set<string>()
   #recovered = false
-  /** When what waits for others to share its job goes, in ms. */
+  /** When the coalescing window ends, in ms since the epoch; Infinity when none is open. */
   #due = Infinity
   #tidied = 0
 
@@ -98,7 +100,7 @@ export class Dispatcher {
     this.#follower = new Follower({ ...options, book: this.#book })
   }
 
-  /** Works until the signal aborts. Rejects only when the log is lost. */
+  /** Turns every `pollMs`, and sooner when a command comes or a guest becomes ready, until the signal aborts. Rejects only when the log is lost. */
   async run(signal: AbortSignal): Promise<void> {
     const { log, fleet, ledger, pollMs, now, steady } = this.#options
     using bell = new Bell(fleet, record => isNews(record, ledger))
@@ -112,14 +114,14 @@ export class Dispatcher {
       const rest = Math.min(polled + pollMs - steady(), this.#due - now())
       await until(Promise.race([commanded, bell.rung]), signal, Math.max(0, rest))
       waiting.abort()
-      // What comes at about the same time is one turn.
+      // Events that come within a moment of each other share a turn.
       await pause(began + REST_MS - steady(), signal)
     }
   }
 
   /**
-   * One look at everything; without `polls` at what is new alone: the controller is asked for no more than that needs, unless it said
-   * itself that something has happened. True when all was looked at.
+   * One turn. With `polls` everything is looked at: jobs under way, jobs of others, runs that stand still. Without, only what is new, to
+   * spare the controller requests, unless a notification of the controller asked for a full turn. Resolves with true when it was a full one.
    */
   async turn(signal: AbortSignal, polls = true): Promise<boolean> {
     if (!this.#recovered) await this.#recover()
@@ -144,7 +146,7 @@ export class Dispatcher {
     return true
   }
 
-  /** Lets planned runs go as far as there is room. Gives those that wait, and says why they do in the ledger. */
+  /** Gives the ids of planned runs for which the caps leave no room now, and writes into each what it waits for. One that waits for a whole day is refused. */
   async #makeRoom(): Promise<ReadonlySet<string>> {
     const { fleet, ledger, caps, patience, now } = this.#options
     const waiting = waitingFor(ledger.active(), caps, nodesOf(fleet))
@@ -158,7 +160,7 @@ export class Dispatcher {
     return new Set([...waiting.keys()].map(run => run.id))
   }
 
-  /** Tells of runs that stand still, once of each. */
+  /** Appends `run_stuck` for each run that has not moved for half an hour, once. */
   async #tellStuck(): Promise<void> {
     const { ledger, now } = this.#options
     for (const run of ledger.active()) {
@@ -167,7 +169,7 @@ export class Dispatcher {
     }
   }
 
-  /** Keeps the ledger bounded: runs beyond those that are kept, and now and then the verbs of VMs that are long gone. */
+  /** Keeps the ledger bounded: forgets finished runs beyond `keepRuns` and, every ten minutes, verb records of VMs that are long gone. */
   async #tidy(): Promise<void> {
     const { fleet, ledger, keepRuns } = this.#options
     const now = this.#options.now()
@@ -180,7 +182,7 @@ export class Dispatcher {
     await this.#book.append(buried(ledger.outlived(isAlive, now - KEEP_GONE_MS).slice(0, TIDIED_AT_ONCE)))
   }
 
-  /** A run that was being posted when its dispatcher died may have a job: it is searched for, from now on for a whole quiet period. */
+  /** Once, at the first turn: a run that was `posting` when its dispatcher died may have a job, so it is searched for over a whole quiet period from now. */
   async #recover(): Promise<void> {
     this.#recovered = true
     const now = this.#options.now()
@@ -223,7 +225,7 @@ export class Dispatcher {
   }
 }
 
-/** Something may start by itself on it. */
+/** True when onboarding may start by itself on the VM: it is not adopted, reachable, and was never onboarded. */
 function isNews(record: VmRecord, ledger: Ledger): boolean {
   return !record.adopted && record.told.reachable && ledger.verb(record.uid, 'onboard') === undefined
 }

@@ -11,10 +11,10 @@ import { leaveOut, type Run, type Verb, WAITS } from './run.ts'
 import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
 import type { Vault } from './vault.ts'
 
-/** Appends of one intent in a row, when each took so long that it proved nothing any more. */
+/** How often an intent is made durable in a row when each append took too long to prove that we are still the one dispatcher. */
 export const MAX_PROOFS = 3
 
-/** What a preflight found of the template. */
+/** What the preflight found: the template, and whether that was remembered from an earlier look. */
 type Looked = Pick<Extract<Preflight, { kind: 'ready' }>, 'template' | 'remembered'>
 
 interface Parts extends Clocks {
@@ -29,16 +29,20 @@ interface Parts extends Clocks {
   readonly waysTo?: (record: VmRecord) => readonly Way[]
 }
 
-/** Brings planned runs to their jobs: preflight, inventory update, the one POST, and the search after a lost answer. */
+/**
+ * Moves a run from `planned` to a job: preflight, an inventory update when the controller's hosts differ, the one POST, and the search by
+ * marker when its answer was lost. docs/architecture.md has the steps, and what is durable before each.
+ */
 export class Launcher {
   readonly #parts: Parts
-  /** Since when each run is searched for here, by the clock that nobody sets: another would end a quiet period before its time. */
+  /** Run id → when the search for its job began, by the monotonic clock: a clock that somebody sets could end the quiet period early. */
   readonly #searching = new Map<string, number>()
 
   constructor(parts: Parts) {
     this.#parts = parts
   }
 
+  /** Moves a run that is planned, updating or searching one step on; any other status is left alone. Resolves when what follows is durable. */
   async step(run: Run, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     const unlaunched = run.status === 'planned' || run.status === 'updating'
@@ -63,7 +67,7 @@ export class Launcher {
       return book.refuse(fresh, found.reason)
     }
     if (found.stale.length > 0 && fresh.updates < MAX_UPDATES) return this.#update(fresh)
-    // The fleet may have moved on while the controller answered.
+    // The fleet may have changed while the controller answered: look at every host again.
     const ready = leaveOut(leaveOut(fresh, this.#changed(fresh)), staleReasons(fresh, found.stale))
     if (ready.hosts.length === 0)
       return book.end(ready, new Map(), 'the controller would reach none of the guests that are meant')
@@ -72,8 +76,9 @@ export class Launcher {
   }
 
   /**
-   * The one POST. The intent is durable before it, and freshly so: a process that was paused in between may have been replaced by another,
-   * which knows of the intent and waits for its job. Then the intent is made durable again, which is refused to who was replaced.
+   * The one POST. The intent is made durable first, and the POST goes out only while that is a few seconds old: a process that was paused
+   * in between may have been replaced by another dispatcher, which reads the intent and searches for its job. When it is older, the
+   * intent is made durable again; a process that was replaced is fenced by the log at that moment and sends nothing.
    */
   async #post(ready: Run, { template, remembered }: Looked): Promise<void> {
     const { controller, lookup, book, vault, patience, now } = this.#parts
@@ -85,7 +90,7 @@ export class Launcher {
         ? await controller.launch(template, launchRequest(intent, vault), proof.holds)
         : null
       if (launched === null || (launched.kind === 'not_sent' && proof.expired)) continue
-      // Whatever came, it is not as it was looked up.
+      // Anything but a clean launch may mean that the template or inventory changed: look them up anew.
       if (launched.kind !== 'launched') lookup.forget()
       return book.go(afterLaunch(intent, launched, now(), remembered))
     }
@@ -95,12 +100,12 @@ export class Launcher {
     return book.save({ ...ready, message })
   }
 
-  /** As the verb is defined now: what was planned before its definition changed is launched where the new one allows it, or on nobody. */
+  /** What the verb needs by the configuration of now, which may have changed since the run was planned. */
   #needs({ verb }: Run): Needs {
     return this.#parts.verbs.get(verb)?.needs ?? 'guest'
   }
 
-  /** Hosts of a plan that are not what they were: gone, another incarnation, moved, or not ready any more. */
+  /** The hosts of the run that may no longer be launched on, each with its reason: gone, another VM of the same name, another address, not ready. */
   #changed(run: Run): ReadonlyMap<string, string> {
     const { fleet, book } = this.#parts
     const { ledger } = book
@@ -186,12 +191,12 @@ export class Launcher {
   }
 }
 
-/** There is room now. */
+/** The run without the message that it waits for room. */
 function unwaiting(run: Run): Run {
   return run.message.startsWith(WAITS) ? { ...run, message: '' } : run
 }
 
-/** Why the controller would not reach these guests, and what came of the update that was to mend it. */
+/** Why the controller's hosts do not lead to these guests, by host name, with what came of the inventory update that should have mended it. */
 function staleReasons(run: Run, stale: readonly StaleGuest[]): ReadonlyMap<string, string> {
   // Before the first launch a run has no other message than that of its update.
   const update = run.attempts === 0 && run.message !== '' ? ` (${run.message})` : ''

@@ -6,15 +6,15 @@ import { type Caps, fitting, loadOf, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
 import { type RunHost, SELF, type Verb } from './run.ts'
 
-/** How a verb is done, and to whom. */
+/** How a verb is done and on which guests, as the configuration says. */
 export interface VerbPolicy {
   readonly template: string
-  /** Of the template; left out or empty: that of the bridge's other objects. */
+  /** The organization of the template; left out or empty: `controller.organization`. */
   readonly organization?: string
   readonly driver: 'bridge' | 'eda' | 'off'
-  /** Families of operating systems. */
+  /** The families of operating systems it may run on: `linux`, `windows`. */
   readonly os: readonly string[]
-  /** Left out: the guest. */
+  /** Left out: `guest`. */
   readonly needs?: Needs
 }
 
@@ -25,29 +25,33 @@ export interface VerbPolicy {
  */
 export type Needs = 'guest' | 'vm'
 
-/** Why virtbridge launches nothing of a verb, whoever asks, in one phrase; empty when it does. `policy` undefined: it does not know it. */
+/** Why this bridge never launches the verb, whoever asks, in one phrase; empty when it does. `policy` undefined: the configuration has no such verb. */
 export function whyNotOurs(verb: Verb, policy: Pick<VerbPolicy, 'driver'> | undefined): string {
   if (policy === undefined) return `this bridge has no verb ${verb}`
   return policy.driver === 'bridge' ? '' : `its driver is ${policy.driver}`
 }
 
-/** What may start by itself, and how much of it. */
+/** The verb that starts by itself on guests that are news, and how much of it. */
 export interface Policy extends VerbPolicy {
   readonly verb: Verb
+  /** Guests that become ready within this time of the first one share a job. */
   readonly coalesceMs: number
   readonly maxHosts: number
   readonly maxJobs: number
   readonly caps: Pick<Caps, 'jobsPerTemplate' | 'hostsPerCluster' | 'hostsPerNode'>
+  /** At most so many hosts start by themselves within the window, whatever happens. */
   readonly brake: { readonly hosts: number; readonly perMs: number }
 }
 
+/** Everything that `plan()` decides by. */
 export interface World {
   readonly fleet: Pick<FleetView, 'vms' | 'news' | 'clusters'>
   readonly ledger: LedgerView
-  /** Since when each incarnation was seen waiting to be onboarded, in ms. */
+  /** By the uid of a VM: since when it has been due for onboarding, in ms since the epoch. */
   readonly waitingSince: ReadonlyMap<string, number>
 }
 
+/** What `plan()` decided: start a run on these hosts, or look at them again at `until`, in ms since the epoch. `reason` is a phrase for people. */
 export type Decision =
   | {
       readonly kind: 'start'
@@ -61,18 +65,20 @@ export type Decision =
 /** The families of operating systems that there are. */
 const FAMILIES = ['linux', 'windows'] as const
 
-/** Why a guest that is due waits for a moment. */
+/** The reason of a `defer` while the coalescing window is open. */
 export const SHARES = 'waits for others to share its job'
 
-/** A launch that was refused ran nothing: it is tried again after this long, doubled each time, so many times. */
+/** A refused launch ran nothing, so it is tried again: first after RETRY_MS, doubled each time, until MAX_REFUSALS in a row. */
 const RETRY_MS = 300_000
 const MAX_REFUSALS = 6
 
 /**
- * What starts by itself now: the onboarding of guests that are news. Pure.
+ * Decides what starts by itself at `now`: the onboarding of guests that are news and ready. Pure; called at every turn.
  *
- * Guests that are ready at about the same time are one run (`coalesceMs`), split by `maxHosts` and by the bytes of a limit; the brake
- * bounds how many hosts start in a window, whatever the reason for the flood. What has no room beside what is under way waits.
+ * 1. Nobody is due: nothing.
+ * 2. The window of the guest that waited longest (`coalesceMs`) is still open: all are deferred to its end, so that they share a job.
+ * 3. Else runs start, each of at most `maxHosts` hosts and as many as fit into one limit, while the caps leave room beside what is in
+ *    flight and the brake allows more hosts. Whoever is left is deferred, with the first thing that held it as the reason.
  */
 export function plan(world: World, policy: Policy, now: number): readonly Decision[] {
   const due = [...world.fleet.news].filter(record => whyNotOnboard(record, world, policy, now) === '')
@@ -108,7 +114,7 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
   return [...decisions, { kind: 'defer', hosts: rest, until: now + 1000, reason }]
 }
 
-/** How many jobs may begin, and on which of these hosts there is room. What waits for its launch has its place already. */
+/** How many jobs may still start, and which hosts fit under the caps of cluster and node. Runs that are planned and not launched yet count as in flight. */
 function roomFor(
   hosts: readonly RunHost[],
   { fleet, ledger }: World,
@@ -120,13 +126,13 @@ function roomFor(
   return { free, ...fitting(hosts, load, caps, nodeOf) }
 }
 
-/** As many of the first hosts as one limit has room for: at least one. */
+/** The first hosts, as many as one `limit` has room for, and at least one. */
 function oneJob(hosts: readonly RunHost[]): readonly RunHost[] {
   const [first = []] = splitHosts(hosts.map(({ host }) => host))
   return hosts.slice(0, first.length)
 }
 
-/** Why a VM is not onboarded by itself now, in one phrase; empty when it is to be. The same words explain it to people. */
+/** Why a VM is not onboarded by itself now, in one phrase; empty when it is due. `plan()` decides by it, and `virtbridge explain` prints it. Pure. */
 export function whyNotOnboard(
   record: VmRecord,
   world: Omit<World, 'waitingSince'>,
@@ -154,7 +160,7 @@ export function whyNotOnboard(
   )
 }
 
-/** What was done with the guest: one that moved here from another cluster was another VM then. */
+/** The last record of the verb on this guest. A guest that moved here from another cluster was another VM there: then its record counts. */
 function doneWith({ uid, descent }: VmRecord, ledger: LedgerView, verb: Verb): ReturnType<LedgerView['verb']> {
   return ledger.verb(uid, verb) ?? (descent?.kind === 'move' ? ledger.verb(descent.run, verb) : undefined)
 }
@@ -179,19 +185,19 @@ function retryAfter(refusals: number): number {
   return RETRY_MS * 2 ** Math.max(0, refusals - 1)
 }
 
-/** Incarnations on which something started by itself within the window. */
+/** On how many VMs something started by itself within the brake's window. */
 function startedBySelf(ledger: LedgerView, policy: Policy, now: number): number {
   let count = 0
   for (const verb of ledger.verbs()) if (verb.asked_by === SELF && verb.at > now - policy.brake.perMs) count += 1
   return count
 }
 
-/** A VM as a run means it. */
+/** The host of a run for a VM as it is now: name, key, uid and address, which are compared again before the launch. */
 export function runHost(record: VmRecord): RunHost {
   return { host: hostName(record), key: vmKey(record), uid: record.uid, address: addressOf(record) }
 }
 
-/** Hosts a person asked for: those that may be launched on, and why the others may not. Pure. */
+/** Splits the host names that a person asked for into those that may be launched on and those that may not, each with its reason. Pure. */
 export function admit(
   hosts: readonly string[],
   world: Surroundings & { byHost: FleetView['byHost'] },
@@ -208,8 +214,8 @@ export function admit(
 }
 
 /**
- * What a launch on one VM depends on. A run does not stand in its own way: `own` is its id. `os`: families the verb is for. `needs`: the
- * guest, when it is left out.
+ * What decides whether a launch on one VM is possible. `own`: the id of the run that asks, whose own lock does not count. `os`: the families
+ * that the verb is for; left out: any. `needs`: left out, `guest`.
  */
 interface Surroundings {
   readonly clusters: FleetView['clusters']
@@ -219,7 +225,7 @@ interface Surroundings {
   readonly needs?: Needs
 }
 
-/** The address that the controller knows is another guest's by better right. */
+/** Why not, when another VM has the better claim to the address: a job would reach the wrong guest. */
 function conflicted({ told: { conflict } }: VmRecord): string {
   if (conflict === null || conflict === undefined) return ''
   return `conflicting address: another VM has the better claim to ${conflict.address}`
@@ -249,7 +255,7 @@ export function whyNotNow(record: VmRecord, world: Surroundings): string {
   )
 }
 
-/** A guest that never answered says no system; a verb that is for each of them needs not know. */
+/** Why not, by its system. That of a guest that never answered is unknown: a verb that needs the VM alone and is for every system does not care. */
 function unfit({ seen }: VmRecord, os: readonly string[] | undefined, needs: Needs): string {
   const { family } = seen.os
   if (os === undefined || os.includes(family)) return ''

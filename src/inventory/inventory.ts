@@ -12,17 +12,18 @@ import { Upkeep } from './upkeep.ts'
 import { notTakenBecause, type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
 
-/** Groups that one label key may make in any view. Other groups are as many as there are. */
+/** The most groups that one label key may make in the inventory of the whole fleet. */
 export const MAX_LABEL_GROUPS = 2_000
-/** Steps that a reader waits for beside those that all VMs take, while changes come so fast that there is always something to do. */
+/** The most steps that `prepare()` works beyond those for every VM once: changes may come faster than they are rendered, and a reader must not wait for ever. */
 const MAX_STEPS = 200
 
 /**
- * The inventory of the whole fleet and its views: each host is rendered when its VM changes, and put together with its neighbours on read.
- * A VM leaves only when it is known to be gone, or by what is known of it leaves the view; one whose cluster can not be seen stays, marked.
+ * The inventory of the whole fleet and its views, kept rendered in memory. A host is rendered again when its VM changes; a read puts the
+ * pieces together. A host leaves a view only when its VM is known to be gone or no longer matches the view. When its cluster can not be
+ * seen, it stays, marked stale.
  *
- * What changes many hosts at once (a start, a cluster that is not seen any more) waits until somebody reads. `read` then does all of it;
- * who must not stall awaits `prepare` first.
+ * What changes many hosts at once (the start, a cluster that grows stale) is rendered when somebody reads: by `prepare()` in short steps
+ * between which other requests are answered, or by `read()` without a pause. A server awaits `prepare()` first.
  */
 export class InventoryCache implements Disposable {
   readonly #options: InventoryOptions
@@ -42,7 +43,7 @@ export class InventoryCache implements Disposable {
     this.#upkeep = new Upkeep(this.#gallery, all, options)
   }
 
-  /** Goes on where another one is, which it takes the place of. */
+  /** Takes over the past documents of the inventory that this one replaces, so that `differenceOf()` and the shrink guard go on. */
   succeed(before: InventoryCache): void {
     this.#gallery.succeed(before.#gallery)
   }
@@ -51,17 +52,20 @@ export class InventoryCache implements Disposable {
     this.#upkeep[Symbol.dispose]()
   }
 
-  /** The names of the views, in order. */
+  /** The names of the configured views, sorted; without the one of the whole fleet. */
   get views(): readonly string[] {
     return [...this.#views.keys()].filter(name => name !== '').sort()
   }
 
-  /** The names of the formats, in order. */
+  /** The names of the formats that any view can be asked for in, sorted. */
   get formats(): readonly string[] {
     return [...(this.#options.formats?.keys() ?? [])].sort()
   }
 
-  /** The inventory at `now`, in ms: of the whole fleet, or of one of the `views`. It counts as served. */
+  /**
+   * The document of a view at `now` (ms since the epoch), or why it is closed; `sight` left out: the whole fleet. The document is remembered
+   * as served, for `differenceOf()`. Throws a RangeError for a view or format that does not exist, as do all methods that take a `sight`.
+   */
   read(now: number, sight: Sight | string = {}): Inventory {
     const exhibit = this.#exhibit(sight)
     this.#catchUp(now)
@@ -72,8 +76,8 @@ export class InventoryCache implements Disposable {
   }
 
   /**
-   * Resolves when `read` has little left to do, or when changes came for so long that it has to be enough. Until then it works in short
-   * pieces, so that others are heard meanwhile.
+   * Renders in short steps, so that other requests are answered in between. Resolves when `read()` has little left to do, or after a
+   * bounded number of steps when changes never end.
    */
   async prepare(sight: Sight | string = {}): Promise<void> {
     let left = this.#patience()
@@ -81,18 +85,18 @@ export class InventoryCache implements Disposable {
       left = await this.#prepareHosts(sight, left)
       const { page } = this.#exhibit(sight)
       if (page.isReady) return
-      // Who waits behind others may find that they did it.
+      // Another reader may have done this step while we waited for our turn.
       await this.#turns.take(() => page.step())
       left -= 1
     }
   }
 
-  /** As `prepare`, for `varsOf` and `why`; they need no document. */
+  /** Like `prepare()`, for `varsOf()` and `why()`, which need rendered hosts and no document. */
   async prepareHosts(sight: Sight | string = {}): Promise<void> {
     await this.#prepareHosts(sight, this.#patience())
   }
 
-  /** Gives how many of the steps are left. */
+  /** Renders hosts in at most `steps` steps, and gives how many are left. */
   async #prepareHosts(sight: Sight | string, steps: number): Promise<number> {
     void this.#exhibit(sight)
     this.#upkeep.age(this.#options.now())
@@ -105,13 +109,13 @@ export class InventoryCache implements Disposable {
     return this.#upkeep.stepsOfAll + MAX_STEPS
   }
 
-  /** Why there is no document now, but for what the last one had; null when it is open. */
+  /** Why the view is closed at `now`; null when it is open. Does not look at whether it shrank too much, which only `read()` finds out. */
   closed(now: number, sight: Sight | string = {}): Closed | null {
     this.#upkeep.age(now)
     return this.#closed(this.#exhibit(sight), now)
   }
 
-  /** The variables of one host as JSON; null when the view does not have it. Tell from `closed` whether it is open. */
+  /** The hostvars of one host as JSON; null when the view does not have it. Also while the view is closed: ask `closed()`. */
   varsOf(host: string, sight: Sight | string = {}): string | null {
     const { page } = this.#exhibit(sight)
     this.#upkeep.finish()
@@ -119,8 +123,8 @@ export class InventoryCache implements Disposable {
   }
 
   /**
-   * Why a host is in a view or not, enabled or not, and in its groups, at `now`. `ofOthers` false: for who may see nothing but the
-   * view, so that nothing is said of any VM outside of it.
+   * Explains, at `now`, why a host is in the view or not, why it is enabled or not, and why it is in each of its groups. `ofOthers` false:
+   * for somebody who may see this view alone, so nothing is said of any VM outside of it.
    */
   why(name: string, now: number, { ofOthers = true, ...sight }: Sight & { readonly ofOthers?: boolean } = {}): Why {
     const exhibit = this.#exhibit(sight)
@@ -144,23 +148,23 @@ export class InventoryCache implements Disposable {
     })
   }
 
-  /** What became of a view between two of its documents, as long as both are remembered: they were made by this process. Else null. */
+  /** What joined, left and changed between two documents of a view, named by their ETags; null when one of them is not remembered by this process. */
   differenceOf(before: string, after: string, sight: Sight | string = {}): Difference | null {
     return this.#gallery.difference(this.#exhibit(sight), before, after)
   }
 
-  /** The host with a better claim to the address of this VM; empty when there is none. */
+  /** The name of the host with a better claim to the address of this VM; empty when there is none. */
   rivalOf(record: VmRecord): string {
     this.#upkeep.finish(true)
     return this.#upkeep.betterThan(record)
   }
 
-  /** Whether a view takes a VM at `now`, in ms; whether it can be shown is another question. Throws a RangeError when there is no such view. */
+  /** True when a VM matches a view at `now` (ms since the epoch); it may be missing from the document all the same, as for its name. Throws a RangeError. */
   takes(record: VmRecord, view: string, now: number): boolean {
     return notTakenBecause(this.#view(view), record, this.#upkeep.standingOf(record, now)).length === 0
   }
 
-  /** The profile of a VM, whether it is in any view or not. */
+  /** The day-2 profile of a VM, whether it is in any view or not. */
   profileOf(record: VmRecord): GuestProfile {
     return this.#upkeep.profileOf(record)
   }
@@ -177,7 +181,7 @@ export class InventoryCache implements Disposable {
     return this.#options.profiles?.names ?? []
   }
 
-  /** Renders the VM with this uid again: what day 2 knows of it changed. */
+  /** Renders a VM again although its record is the same: for a change of what day 2 did to it. */
   refresh(record: VmRecord): void {
     this.#upkeep.refresh(record)
   }

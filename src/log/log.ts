@@ -80,16 +80,16 @@ export interface LogHealth {
 /** One log, whatever its engine: SQLite or Kafka. Whoever holds it is its only writer. The same conformance suite runs against both engines. */
 export interface EventLog extends AsyncDisposable {
   /**
-   * Appends `entries` as one transaction, in their order. Resolves when all of them are durable, with the position after them. Calls
-   * become durable in the order in which they were made.
+   * Appends `entries` as one transaction, in their order. Resolves when all of them are durable, with a position of the last entry's
+   * stream behind them. Calls become durable in the order in which they were made.
    *
    * While the log is full or can not write it waits; the caller then reads no more from its own source, and nothing is dropped. Rejects
    * only with a `LogError` whose reaction is `fenced`, `fatal` or `refused`.
    *
    * An entry that can not be stored (no JSON form, or more than `MAX_RECORD_BYTES`) is never tried again. A dead letter on `events.dead`
-   * tells of it, at most once an hour for the same key. If it was an event, the rest of the append is stored with the dead letter, and the
-   * append resolves: consumers miss one event. If it was state or a command, its caller would act on a record that is not there (a launch
-   * without its intent): only the dead letter is stored, and the append rejects with `refused`.
+   * tells of it, at most once an hour for the same key and reason. If it was an event, the rest of the append is stored with the dead
+   * letter, and the append resolves: consumers miss one event. If it was state or a command, its caller would act on a record that is not
+   * there (a launch without its intent): only the dead letter is stored, and the append rejects with `refused`.
    */
   append(entries: readonly Entry[]): Promise<Position>
 
