@@ -61,6 +61,8 @@ export interface VmInEvent {
   /** From here on events before 0.2 lack the key. */
   readonly application?: string
   readonly descent?: { readonly kind: string; readonly from: string; readonly by: string; readonly run: string }
+  /** It was there before its cluster was adopted: nothing may start on it by itself. */
+  readonly adopted?: boolean
 }
 
 /** The `data` of an event of a cluster or hub: schemas/cluster-event-v1.json. */

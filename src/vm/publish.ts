@@ -47,5 +47,6 @@ function vmInEvent(record: VmRecord): VmInEvent {
     label_list: Object.entries(seen.labels).map(([key, value]) => `${key}=${value}`),
     application: seen.application ?? '',
     descent: record.descent ?? NO_DESCENT,
+    adopted: record.adopted,
   }
 }

@@ -11,6 +11,7 @@ export const CAME_LATER: ReadonlySet<string> = new Set([
   'trimmed',
   'application',
   'descent',
+  'adopted',
   'added',
   'removed',
   'deleted',

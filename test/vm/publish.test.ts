@@ -35,6 +35,27 @@ test('a fact becomes a CloudEvent that says who, what, when and where', () => {
   })
 })
 
+test('every event of a VM says whether it was there before its cluster was adopted, long after that too', () => {
+  const adopted = (story: Story): readonly unknown[] =>
+    story.facts.map(fact => [fact.fact, vmEvent(fact, AT).data.vm.adopted])
+  const live = (story: Story): Story =>
+    story
+      .look(vm(), vmi())
+      .look(vm(), vmi({ uid: 'boot-2' }))
+      .look(null)
+  expect(adopted(live(new Story().look(vm(), vmi(), { adopting: true })))).toEqual([
+    ['discovered', true],
+    ['restarted', true],
+    ['deleted', true],
+  ])
+  expect(adopted(live(new Story()))).toEqual([
+    ['created', false],
+    ['started', false],
+    ['restarted', false],
+    ['deleted', false],
+  ])
+})
+
 test('a cluster without a hub has a source without one', () => {
   const { last } = reachable()
   expect(vmEvent({ ...last, about: { ...last.about, hub: '' } }, AT).source).toBe('/clusters/prod-1')
