@@ -37,7 +37,8 @@ describe('repave', () => {
 
   test('leaves a guest as it is while the new disk is not there, and the second time goes on', async () => {
     const name = plays.fresh('web')
-    const before = await plays.createVm(name)
+    await plays.createVm(name)
+    const before = await plays.vm(name)
     const confirmed = { ...vars, repave_confirm: hostOf(name) }
     plays.virt.hold(/^import /)
     const cut = await plays.play('repave', { on: [name], vars: { ...confirmed, repave_timeout: 3 } })
