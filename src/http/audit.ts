@@ -18,13 +18,13 @@ declare module 'fastify' {
   }
 }
 
-/** The longest text of a request that a line repeats. */
+/** The most characters of one text from a request that a line of the audit repeats. */
 const MAX_REPEATED = 256
 
 /**
- * A line for each request that somebody made with a token, or tried to: who, what, from where, and what was answered, also when it is
- * that nothing changed. At the level `info` whatever the level of the log is. What a limit refuses is counted and not written: a flood of
- * requests must not become one of lines. Who follows events has a line when it begins and one when it ends.
+ * Adds the audit: one log line for each request of a route that needs a token, with caller, route, address and status, also for 304 and
+ * for refused ones. Written at level `info` whatever the level of the log. Requests that a limit refused (429) are counted and not
+ * written, so that a flood of requests is no flood of lines. A stream has a line when it is opened and one when it ends.
  */
 export function addAudit(app: FastifyInstance, parts: AppParts): void {
   const log = parts.logger.child({ audit: 'request' }, { level: 'info' })
@@ -42,14 +42,14 @@ export function addAudit(app: FastifyInstance, parts: AppParts): void {
         log.info(lineOf(request, reply, { cut, ms: parts.now() - began }), 'the API was asked')
     }
     const began = parts.now()
-    // One who hangs up was answered too, in part.
+    // `finish` never comes when the client hangs up: it was answered in part all the same.
     reply.raw.once('finish', () => write(false))
     reply.raw.once('close', () => write(true))
     done()
   })
 }
 
-/** Writes the line of a stream as it begins. */
+/** Writes the line of a stream when it is opened; that of its end comes from the hook. */
 export function auditStream(parts: AppParts, request: FastifyRequest, told: Told): void {
   request.told = { ...told, stream: true }
   const log = parts.logger.child({ audit: 'request' }, { level: 'info' })

@@ -3,36 +3,36 @@ import { EVERYTHING, type Scope } from './scope.ts'
 
 export type Right = 'read' | 'run' | 'admin' | 'notify'
 
-/** What a token may. */
+/** What a token is allowed to do. */
 export interface Grant {
   readonly name: string
   readonly can: readonly Right[]
-  /** The views of the inventory that it may read, and nothing else; everything when it is left out. */
+  /** It may read these views of the inventory and nothing else. Left out: everything that its rights and scope allow. */
   readonly views?: readonly string[] | undefined
-  /** The part of the fleet that it may know of; all of it when it is left out. */
+  /** The part of the fleet that it may see. Left out: all of it. */
   readonly scope?: Scope | undefined
-  /** When it ends, in ms; never when it is left out. */
+  /** When it expires, in ms since the epoch. Left out: never. */
   readonly expiresAt?: number | undefined
 }
 
-/** A token as it is configured: what is read has its value, or its hash as `hashOf` makes it; two of them, when it is being changed. */
+/** A configured token. Its source holds the value or its hash (`hashOf()`), and two of them with white space between, while the token is being changed. */
 export interface TokenSource extends Grant {
-  /** Called when it is needed, so that a rotated file counts without a restart. What it throws is told to nobody who asks. */
+  /** Reads the source. Called every few seconds, so that a rotated file counts without a restart. What it throws goes to the log, never to a client. */
   readonly read: () => string
 }
 
-/** Who asks. */
+/** Who made a request, by its token. */
 export interface Caller {
   readonly name: string
   readonly can: readonly Right[]
   /** What it may read when that is not everything: these views of the inventory. */
   readonly views: readonly string[] | undefined
   readonly scope: Scope
-  /** It was good, and is no longer. */
+  /** The token was right but has expired. */
   readonly expired: boolean
 }
 
-/** Why a token lets nobody in, for the log. */
+/** Called with the name of a token that lets nobody in, and why. */
 export type WarnOfToken = (token: string, reason: string) => void
 
 export interface Authentication {
@@ -42,10 +42,10 @@ export interface Authentication {
 
 /** How long a token's value is used before its source is read again, in ms. */
 const REREAD_MS = 5_000
-/** The shortest value that lets anybody in, and the longest that is looked at. */
+/** The fewest and the most characters of a token that are accepted. */
 export const MIN_TOKEN = 16
 const MAX_TOKEN = 4_096
-/** Values that one token may have at once. */
+/** How many values one token may have at once, while it is being changed. */
 const MAX_VALUES = 4
 const BEARER = new RegExp(`^Bearer +([\\x21-\\x7e]{${MIN_TOKEN},${MAX_TOKEN}}) *$`, 'i')
 const HASH = /^sha256:([0-9a-f]{64})$/
@@ -55,14 +55,15 @@ interface Known {
   readonly digest: Buffer
 }
 
-/** How a token's value is written down where it should not stand: it has the strength of the token, so that one must be random. */
+/** The hash to configure instead of the value, `sha256:<hex>`. It has no salt: it is as strong as the value, which must be random. */
 export function hashOf(value: string): string {
   return `sha256:${digest(value).toString('hex')}`
 }
 
 /**
- * Finds the caller of an `Authorization` header. A source that can not be read, or whose value is too short, matches nobody; that is
- * warned of, once until it changes. `sources` is asked again every few seconds.
+ * Makes the function that finds the caller of an `Authorization` header: null when no token matches, and a caller that is `expired` when its
+ * time is over. `sources` are read again every few seconds. A source that can not be read, or holds no usable value, matches nobody; that
+ * is warned of once, until the reason changes.
  */
 export function createAuthenticator(
   sources: readonly TokenSource[] | (() => readonly TokenSource[]),
@@ -80,14 +81,14 @@ export function createAuthenticator(
     known = { at: now(), all: current.flatMap(source => valuesOf(source, tell)) }
     return known.all
   }
-  // What is wrong with a token is told at the start, and not when somebody is refused.
+  // Read all sources now, so that a token that lets nobody in is told at the start and not when somebody is refused.
   all()
   return header => {
     const [, value] = BEARER.exec(header ?? '') ?? []
     if (value === undefined) return null
     const given = digest(value)
     let found: Grant | null = null
-    // Every token is compared, whichever matches, so that the time tells nothing.
+    // All tokens are compared even after one matched, so that the time of an answer tells nothing.
     for (const { grant, digest: expected } of all()) if (timingSafeEqual(given, expected)) found = grant
     return found === null ? null : callerOf(found, now())
   }
@@ -110,7 +111,7 @@ function valuesOf(source: TokenSource, tell: (name: string, reason: string) => v
   }
 }
 
-/** True for a value that lets in who has it: long enough, or the hash of one. */
+/** True for a value that can let somebody in: long enough, or a hash. */
 export function isTokenValue(value: string): boolean {
   return faultOf(value).length === 0
 }

@@ -1,7 +1,7 @@
 import type { FastifySchema, RouteOptions } from 'fastify'
 import type { Description } from './description.ts'
 
-/** A route, as it is told of. */
+/** A route with what the document of the API says of it. */
 export interface Described {
   readonly method: string
   /** As Fastify has it: `/api/v1/vms/:host`. */
@@ -10,12 +10,12 @@ export interface Described {
   readonly description: Description
 }
 
-/** What routes there are: for who asks with another method, and for the document of the API. */
+/** All routes of the server: to name the allowed methods in a 405, and to make the document of the API. */
 export class Catalogue {
   readonly #routes: Described[] = []
   readonly #patterns = new Map<string, { readonly pattern: RegExp; readonly methods: Set<string> }>()
 
-  /** Takes in a route, for `onRoute`. Throws when it is not described: nothing is served that the document does not have. */
+  /** The hook `onRoute`: takes in a route. Throws for a route without a description, so that nothing is served which the document does not have. */
   add({ method, url, schema = {}, config }: Pick<RouteOptions, 'method' | 'url' | 'schema' | 'config'>): void {
     for (const one of [method].flat()) {
       const known = this.#patterns.get(url) ?? { pattern: patternOf(url), methods: new Set() }
@@ -31,7 +31,7 @@ export class Catalogue {
     return this.#routes
   }
 
-  /** The methods that a path takes, in order; none when nothing is there. */
+  /** The methods that a path takes, sorted; empty when there is no such path. */
   methodsAt(path: string): readonly string[] {
     const found = [...this.#patterns.values()].filter(({ pattern }) => pattern.test(path))
     return [...new Set(found.flatMap(({ methods }) => [...methods]))].sort()

@@ -1,11 +1,11 @@
 import { Readable, type Writable } from 'node:stream'
 
-/** Bytes that are handed over at once: who is heard next waits while the system copies them, some milliseconds. */
+/** How many bytes are written in one go. Meanwhile no other request is answered: the system takes some milliseconds to copy them. */
 const HANDED_OVER = 8_388_608
 
 /**
- * A body of many pieces, sent as they are: none is copied, and many are handed over at once. One by one, each when the socket has taken
- * the one before, a hundred megabytes cost twice the time of this process; all at once, nobody else is heard meanwhile.
+ * A body of many buffers, written without a copy and several megabytes at a time. To write one buffer after the other, each when the socket
+ * has taken the one before, costs twice the CPU for a body of 100 MB; to write all at once holds up every other request.
  */
 class Chunks extends Readable {
   readonly #chunks: readonly Buffer[]
@@ -42,7 +42,7 @@ class Chunks extends Readable {
   }
 }
 
-/** The pieces as a stream, for who sends one: that is to pipe it, and nothing else. */
+/** The buffers as a stream to send as an answer. Only `pipe()` works on it: it can not be read in any other way. */
 export function streamOf(chunks: readonly Buffer[]): Readable {
   return new Chunks(chunks)
 }

@@ -15,12 +15,12 @@ import {
 import { Delivery } from './delivery.ts'
 import type { Scope } from './scope.ts'
 
-/** Consumers in all, and of one token. */
+/** The most consumers in all, and of one token. */
 export const MAX_CONSUMERS = 200
 export const MAX_CONSUMERS_EACH = 50
-/** How often it is looked at what they have not acknowledged. */
+/** How often all consumers are looked at for gaps and for those that nobody uses, in ms. */
 const LOOK_MS = 60_000
-/** Entries that are looked through for one that a consumer may see. */
+/** How many entries after its position are searched for one that the consumer may see. */
 const LOOK_PAGE = 100
 const CONSUMER_SCHEMA = 1
 
@@ -28,25 +28,25 @@ export interface RegisterParts {
   readonly log: EventLog
   readonly now: () => number
   readonly logger: Logger
-  /** Told of each consumer that missed events. */
+  /** Called when a consumer has missed events. */
   readonly onGap?: (consumer: Consumer) => void
 }
 
-/** Who opens one: where a new one begins, and what its token may know of. */
+/** How a consumer is opened: where a new one begins, and what its token may see. */
 export interface Opening {
   readonly from: 'latest' | 'earliest'
   readonly scope: Scope
 }
 
 /**
- * The consumers that are known and their connections. Each change is durable before it counts, one after the other: what is answered
- * was written, and no look at a position can put an older one over it.
+ * All named consumers and their open connections. Changes are made one after the other and stored before they count: what a client was
+ * answered is durable, and the look in the background can never write an older position over a newer one.
  */
 export class ConsumerRegister {
   readonly #parts: RegisterParts
   readonly #known = new Map<string, Consumer>()
   readonly #deliveries = new Map<string, Delivery>()
-  /** Gaps that their consumer was told of: its next acknowledgement says that it heard. */
+  /** Gaps that were sent to their consumer; its next acknowledgement confirms them. */
   readonly #told = new Set<string>()
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -54,14 +54,14 @@ export class ConsumerRegister {
     this.#parts = parts
   }
 
-  /** Takes in what stands on `state.runs`, before anything else is asked of it. Throws a Fault `log_newer` for a record of a later version. */
+  /** Restores a consumer from an entry of `state.runs`, at the start. Throws a Fault `log_newer` for a record that a newer program wrote. */
   restore(entry: Stored): void {
     if (!isConsumerKey(entry.key) || entry.value === null) return
     refuseNewer(entry, CONSUMER_SCHEMA)
     this.#known.set(entry.key, entry.value as Consumer)
   }
 
-  /** Those of a token, in the order of their names. */
+  /** The consumers of a token, sorted by name. */
   of(token: string): readonly (Consumer & { connected: boolean })[] {
     const own = [...this.#known].filter(([, consumer]) => consumer.token === token)
     return own
@@ -69,7 +69,7 @@ export class ConsumerRegister {
       .sort((a, b) => (consumerKey(a) < consumerKey(b) ? -1 : 1))
   }
 
-  /** Whether it is known, or there is room for it: `each` and `all` say which bound is reached. */
+  /** Whether the consumer may be opened: it is known, or there is room. `each` and `all` name the bound that is reached. */
   room(name: ConsumerName): 'yes' | 'each' | 'all' {
     if (this.#known.has(consumerKey(name))) return 'yes'
     if (this.#known.size >= MAX_CONSUMERS) return 'all'
@@ -107,7 +107,7 @@ export class ConsumerRegister {
     })
   }
 
-  /** Ends a connection; what was passed over on it as not for the consumer is remembered. */
+  /** Ends a connection, and stores how far it skipped entries that were not for the consumer. */
   async close(name: ConsumerName, delivery: Delivery): Promise<void> {
     const key = consumerKey(name)
     if (this.#deliveries.get(key) !== delivery) return
@@ -115,7 +115,7 @@ export class ConsumerRegister {
     await this.#pass(key, delivery)
   }
 
-  /** Everything up to a position was dealt with. Resolves with the consumer when that is durable, with null when there is none of the name. */
+  /** Acknowledges everything up to a position. Resolves with the consumer when that is durable, or with null when there is no such consumer. */
   acknowledge(name: ConsumerName, position: Position): Promise<Consumer | null> {
     return this.#inTurn(async () => {
       const key = consumerKey(name)
@@ -129,12 +129,12 @@ export class ConsumerRegister {
     })
   }
 
-  /** Forgets a consumer. False when there is none of the name. */
+  /** Forgets a consumer. Resolves with false when there is no such consumer. */
   forget(name: ConsumerName): Promise<boolean> {
     return this.#inTurn(() => this.#drop(consumerKey(name)))
   }
 
-  /** Looks at all of them: who has missed something, who waits, whom nobody uses any more. */
+  /** Looks at every consumer once: notes gaps and pending events, and forgets those that nobody uses. */
   async look(): Promise<void> {
     for (const key of this.#known.keys()) {
       const delivery = this.#deliveries.get(key)
@@ -143,7 +143,7 @@ export class ConsumerRegister {
     }
   }
 
-  /** Looks at all of them now and then, until the signal aborts. */
+  /** Looks at every consumer each minute, until the signal aborts. */
   async watch(signal: AbortSignal, everyMs = LOOK_MS): Promise<void> {
     while (!signal.aborted) {
       await this.look().catch((error: unknown) => {

@@ -1,14 +1,14 @@
 import { type Entry, type EventStream, isAfter, type Position, START, type Stored } from '../log/index.ts'
 import { type Scope, seesKey } from './scope.ts'
 
-/** What a consumer is called: a name among those of one token, and the stream it reads. */
+/** The identity of a consumer: its name, which is unique for one token and stream. */
 export interface ConsumerName {
   readonly token: string
   readonly name: string
   readonly stream: EventStream
 }
 
-/** An event that waits to be acknowledged: where it stands in the log, and when it came there, in ms. */
+/** An event that its consumer has not acknowledged: its position in the log, and when it was stored, in ms since the epoch. */
 export interface Pending {
   readonly position: Position
   readonly at: number
@@ -45,7 +45,7 @@ export interface Consumer extends ConsumerName {
 
 /** A consumer that nobody has used for so long is forgotten. */
 export const FORGET_AFTER_MS = 30 * 86_400_000
-/** How exactly it is known when one was last used. */
+/** The time of last use is written at most this often, in ms. */
 const SEEN_MS = 3_600_000
 
 const PREFIX = 'consumer'
@@ -60,26 +60,27 @@ export function isConsumerKey(key: string): boolean {
   return key.startsWith(`${PREFIX}/`)
 }
 
-/** The entry that makes it durable. */
+/** The entry that stores a consumer. */
 export function consumerEntry(consumer: Consumer): Entry {
   return { stream: 'state.runs', key: consumerKey(consumer), value: consumer }
 }
 
-/** The consumer as it is after an acknowledgement, or itself when that says nothing new: it never goes back. */
+/** The consumer after it acknowledged everything up to `position`; the same object when that is not ahead of where it stands. Pure. */
 export function acknowledged(consumer: Consumer, position: Position, now: number): Consumer {
   if (!isAfter(position, consumer.position)) return consumer
   return { ...consumer, position, seen_at: now, pending: null }
 }
 
-/** True when the log has been at this position: it is its end, or before it. Of a log that is empty any may have been. */
+/** True for a position that the log can have given out: at its end or before it. While the log is empty every position counts. */
 export function isKnown(position: Position, end: Position): boolean {
   return position === START || end === START || position === end || isAfter(end, position)
 }
 
 /**
- * The consumer as it is after a look at what it has not acknowledged: `next` are the entries after its position, oldest first. What was
- * pending and is no longer there was removed before it was acknowledged. What its token can not see is passed over, unless it is
- * connected: then it passes over that itself.
+ * The consumer after a look at what it has not acknowledged; the same object when nothing changed. Pure. `next`: the entries after its position, oldest first.
+ *
+ * - When its oldest pending event is no longer in the log, the retention took it before it was acknowledged: that is a gap.
+ * - Entries that its token may not see are skipped. While it is connected, its connection does that.
  */
 export function lookedAt(consumer: Consumer, next: readonly Stored[], now: number, connected: boolean): Consumer {
   const first = next.find(({ key }) => seesKey(consumer.scope, key))
@@ -94,7 +95,7 @@ export function lookedAt(consumer: Consumer, next: readonly Stored[], now: numbe
     : { ...consumer, gap, pending, position: passed, seen_at }
 }
 
-/** True when nobody has used it for so long that it is forgotten. */
+/** True when the consumer was not used for FORGET_AFTER_MS. */
 export function isForgotten(consumer: Consumer, now: number): boolean {
   return now - consumer.seen_at >= FORGET_AFTER_MS
 }

@@ -1,17 +1,17 @@
 import { until } from '../waiting.ts'
 import type { Position, Stored } from '../log/index.ts'
 
-/** Events that were sent and not acknowledged; more are not sent before some are. */
+/** How many events may be sent and not acknowledged; then sending waits. */
 export const MAX_UNACKNOWLEDGED = 1_000
 
-/** One connection of a consumer: what was sent on it and waits to be acknowledged. */
+/** One open connection of a consumer, with the events that were sent on it and not acknowledged. */
 export class Delivery {
   readonly #sent: Position[] = []
   readonly #ending = new AbortController()
   #room = Promise.withResolvers<void>()
   #passed: Position | null = null
 
-  /** Aborts when the connection is to end, because another one took its place, or what it was not told of must be told. */
+  /** Aborts when the server ends the connection: another one took its place, there is a gap to tell, or the consumer was forgotten. */
   get signal(): AbortSignal {
     return this.#ending.signal
   }
@@ -21,7 +21,7 @@ export class Delivery {
     return (this.#ending.signal.reason as 'replaced' | 'gap' | 'forgotten' | undefined) ?? ''
   }
 
-  /** How far everything is acknowledged or not for it; null when something that was sent waits. */
+  /** The position up to which every entry was acknowledged or not for this consumer; null while anything sent is not acknowledged. */
   get passed(): Position | null {
     return this.#sent.length === 0 ? this.#passed : null
   }
@@ -30,7 +30,7 @@ export class Delivery {
     this.#ending.abort(because)
   }
 
-  /** Everything up to a position was acknowledged. One that was not sent here says nothing. */
+  /** Notes that everything up to `position` was acknowledged. A position that was not sent on this connection is ignored. */
   acknowledge(position: Position): void {
     const index = this.#sent.indexOf(position)
     if (index < 0) return
@@ -39,7 +39,7 @@ export class Delivery {
     this.#room = Promise.withResolvers<void>()
   }
 
-  /** Those that are for it, in order; waits while too many are not acknowledged. */
+  /** Yields the entries for which `isFor` holds, in order, and waits while MAX_UNACKNOWLEDGED are not acknowledged. Ends when the signal aborts. */
   async *deliver(
     entries: AsyncIterable<Stored>,
     isFor: (entry: Stored) => boolean,

@@ -5,9 +5,11 @@ import { Problem } from './problem.ts'
 import { Buckets } from './rate.ts'
 
 /**
- * What comes before anything else of a request: is it of a size that is looked at, who asks, and does that one come too often. A
- * stranger's body is not read, and learns nothing from how it is refused. Who has a token is never held up by strangers, even from
- * the same address, which may be that of a proxy. Probes are let through: a limit must not look like a death.
+ * Adds the first hook of every request: refuses one that is too long, finds its caller, and refuses a caller that comes too often.
+ *
+ * - It runs before the body is read, so a client without a valid token costs little, and gets the same 401 on every route.
+ * - Callers with a token are counted by token, all others by address: strangers never use up the share of a caller behind the same proxy.
+ * - Probes and metrics need no token and have no limit, as a refused probe would have the process restarted.
  */
 export function addGate(app: FastifyInstance, parts: AppParts, limits: HttpLimits): void {
   const [tokens, strangers] = [new Buckets(limits.token), new Buckets(limits.stranger)]

@@ -2,6 +2,7 @@ import type { ClusterRecord } from '../cluster/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { EventLog } from '../log/index.ts'
 
+/** One line of `/readyz`. `reason` and `hint`, the next step, are empty when there is nothing to say. */
 export interface Check {
   readonly name: string
   readonly ok: boolean
@@ -9,7 +10,7 @@ export interface Check {
   readonly hint: string
 }
 
-/** `ready`: all is well. `degraded`: it works, but not for all. `not_ready`: it can not do its work. */
+/** `ready`: every check passes. `degraded`: virtbridge works, but some check fails. `not_ready`: the log can not be written or read, so nothing works. */
 export interface Health {
   readonly status: 'ready' | 'degraded' | 'not_ready'
   readonly checks: readonly Check[]
@@ -17,7 +18,7 @@ export interface Health {
 
 const WAIT = 'wait a moment: nothing was found wrong with it yet'
 
-/** What works and what does not, each in one line. Only a log that can not be written or read makes it not ready: one cluster's trouble is not the fleet's. */
+/** The answer of `/readyz`: the log, every cluster by name, and the `extra` checks of the roles. Only the log makes it `not_ready`, as one broken cluster must not take the others down. */
 export function healthOf(parts: {
   log: EventLog
   fleet: FleetView
@@ -35,7 +36,7 @@ export function healthOf(parts: {
   ]
   const names = new Set([...parts.expected, ...parts.fleet.clusters.keys()])
   for (const name of [...names].sort()) {
-    // One that can not even be tried is told by who tried.
+    // A cluster that could not be started has a check of the watch role, which says more.
     if (parts.extra.some(check => check.name.startsWith(`cluster ${name} (`))) continue
     checks.push(checkOf(name, parts.fleet.clusters.get(name)))
   }
@@ -45,8 +46,8 @@ export function healthOf(parts: {
 }
 
 /**
- * How a cluster stands. Why one is out of scope, or has no KubeVirt, is told too, but it is no trouble: nothing of it is missed. Nor is a
- * burst of deletions: it works on, and a person must look at it.
+ * The check of one cluster. It passes when the cluster is synced. It passes too, with a reason, when the cluster is out of scope or has no
+ * KubeVirt, as nothing of it is missed, and while a burst of deletions waits for a person, as the watch goes on.
  */
 function checkOf(name: string, cluster: ClusterRecord | undefined): Check {
   if (cluster === undefined) return { name: `cluster ${name}`, ok: false, reason: 'not read yet', hint: WAIT }

@@ -4,8 +4,9 @@ import { Problem } from './problem.ts'
 import { Turnstile } from './turnstile.ts'
 
 /**
- * Bounds how many large answers are on their way: each holds its memory until who asked has read it. Others wait for their turn, small
- * answers pass. One that is not read in time is cut off, and one whose reader left gives its place back.
+ * Adds hooks that bound how many large answers (LARGE_BYTES and more) are on their way at once, as each holds its memory until the client
+ * has read it. More of them wait for their turn, or are refused with 503 `busy`; small answers never wait. An answer that is not read in
+ * time is cut off; a client that leaves frees its place.
  */
 export function boundLarge(app: FastifyInstance, limits: HttpLimits): void {
   const turnstile = new Turnstile(limits.large)
@@ -48,13 +49,13 @@ function leftOf(reply: FastifyReply): AbortSignal {
   return left.signal
 }
 
-/** In bytes; of what is sent in pieces, as far as it is known before. */
+/** Bytes of an answer; 0 for one that is streamed without a content-length. */
 function sizeOf(payload: unknown, reply: FastifyReply): number {
   if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length
   return Number(reply.getHeader('content-length') ?? 0)
 }
 
-/** True for the end of a request whose client left: nobody is there to be told. */
+/** True when a request failed because its client left: there is nobody to answer. */
 export function hasLeft(error: unknown, request: FastifyRequest): boolean {
   return error instanceof Error && error.name === 'AbortError' && request.raw.socket.destroyed
 }

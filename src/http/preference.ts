@@ -5,9 +5,9 @@ interface Weighed {
 }
 
 /**
- * The coding to answer in: of those offered, the one that the header weighs most, and of equals the first; `identity` when the header is
- * missing or wants none of them, also where it refuses `identity`: an answer that is not compressed is better than none (RFC 9110 §12.5.3
- * lets us).
+ * Chooses a content coding by the header `Accept-Encoding` (RFC 9110 §12.5.3): of those offered the one with the highest weight, of equals
+ * the first. Gives `identity` when the header is missing or accepts none of them, even when it refuses `identity`: the RFC allows that, and
+ * a plain answer is better than none.
  */
 export function codingFor<C extends string>(header: string | undefined, offered: readonly C[]): C | 'identity' {
   const asked = weigh(header ?? '')

@@ -1,4 +1,4 @@
-/** What each kind of problem is called for people, by its code; a code says the same wherever it comes. */
+/** The `title` of each problem by its code. A code means the same on every route; docs/operations.md explains them. */
 export const TITLES: Readonly<Record<string, string>> = {
   bad_request: 'The request is not understood',
   unauthorized: 'Who asks is not known',
@@ -55,8 +55,8 @@ export const TITLES: Readonly<Record<string, string>> = {
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 
 /**
- * An answer that is not what was asked for, as RFC 9457 has it: beside its members a stable `code` for programs and a next step for
- * people, and `more` of what is known.
+ * An error answer as RFC 9457 has it, thrown by routes. Beside the members of the RFC the body has a stable `code` for programs and a `hint`,
+ * the next step for people; `more` adds members that a client may use, as the list of unknown hosts.
  */
 export class Problem extends Error {
   readonly status: number

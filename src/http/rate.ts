@@ -1,10 +1,10 @@
-/** How often one key may come: so many at once, and so many a second after that. */
+/** A token bucket: `burst` requests at once, refilled with `perSecond`. */
 export interface Rate {
   readonly burst: number
   readonly perSecond: number
 }
 
-/** Keys that are remembered; who was not heard of for longest is forgotten first, and may come again as one who is new. */
+/** How many keys are remembered. Beyond that the one unseen for longest is forgotten, and begins with a full bucket when it comes again. */
 const MAX_KEYS = 10_000
 
 interface Bucket {
@@ -12,7 +12,7 @@ interface Bucket {
   readonly at: number
 }
 
-/** Counts how often each key comes: a bucket that is emptied by one and fills again with time (RFC 9110 leaves the how to us). */
+/** A token bucket for each key. */
 export class Buckets {
   readonly #rate: Rate
   readonly #buckets = new Map<string, Bucket>()
@@ -21,7 +21,7 @@ export class Buckets {
     this.#rate = rate
   }
 
-  /** Takes one for a key at `now`, in ms. Gives 0 when there was one, else the seconds, whole and at least one, until there is. */
+  /** Takes one token of a key at `now` (ms since the epoch). Gives 0 when there was one, else how many whole seconds, at least 1, until there is. */
   take(key: string, now: number): number {
     const { burst, perSecond } = this.#rate
     const known = this.#buckets.get(key)

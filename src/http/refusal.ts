@@ -24,7 +24,7 @@ interface Invalid {
   }[]
 }
 
-/** The problem that a fault of the request is, as Fastify tells it; null when it is none of the request. `known`: names that a query has. */
+/** The problem for an error of Fastify that is the client's fault; null for any other error. `known`: the names that the query of the route may have. */
 export function refusalOf(error: unknown, known: readonly string[]): Problem | null {
   const { statusCode, message = 'bad request', validation = [], validationContext } = error as Invalid
   if (statusCode === undefined || (statusCode >= 500 && statusCode !== 503)) return null
@@ -51,7 +51,7 @@ function unknownFields(fields: readonly string[], known: readonly string[]): Pro
   })
 }
 
-/** Of `Expect` only 100-continue is understood, which Node does. For the server's `checkExpectation`. */
+/** Listener for `checkExpectation` of the server: answers 417. Node handles `Expect: 100-continue` itself; nothing else is understood. */
 export function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
   const problem = new Problem(417, 'bad_request', 'this is not expected of anybody here', { hint: 'leave Expect out' })
   const body = JSON.stringify(problem.body())
@@ -59,7 +59,7 @@ export function refuseExpectation(_request: IncomingMessage, response: ServerRes
   response.writeHead(417, headers).end(body)
 }
 
-/** What cannot be read as a request gets an answer in the same form, and its connection ends. For the server's `clientError`. */
+/** Listener for `clientError` of the server: answers bytes that are no HTTP request with a problem, and closes the connection. */
 export function refuseUnreadable(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()

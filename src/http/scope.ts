@@ -1,34 +1,34 @@
-/** A VM's place. */
+/** Where a VM is. */
 export interface Place {
   readonly cluster: string
   readonly namespace: string
 }
 
-/** The part of the fleet that somebody may know of. An empty list does not narrow it; both must hold. */
+/** The part of the fleet that a caller may see: VMs of these clusters and of these namespaces. An empty list allows all; both must hold. */
 export interface Scope {
   readonly clusters: readonly string[]
   readonly namespaces: readonly string[]
 }
 
-/** All of the fleet. */
+/** The scope of a caller that may see the whole fleet. */
 export const EVERYTHING: Scope = { clusters: [], namespaces: [] }
 
-/** True when it is less than everything. */
+/** True for a scope that is less than the whole fleet. */
 export function isNarrow({ clusters, namespaces }: Scope): boolean {
   return clusters.length > 0 || namespaces.length > 0
 }
 
-/** Whether a VM at this place may be known of. */
+/** True when a VM at this place may be seen. */
 export function sees(scope: Scope, { cluster, namespace }: Place): boolean {
   return seesCluster(scope, cluster) && (scope.namespaces.length === 0 || scope.namespaces.includes(namespace))
 }
 
-/** Whether something of a cluster may be known of; of the cluster as a whole, when the scope has no namespaces. */
+/** True when anything in the cluster may be seen. The cluster as a whole may be seen only by a scope without namespaces. */
 export function seesCluster({ clusters }: Scope, cluster: string): boolean {
   return clusters.length === 0 || clusters.includes(cluster)
 }
 
-/** Whether the key of an event or a host of a run, `<cluster>/<namespace>/<name>` or `<cluster>`, is of something that may be known of. */
+/** True when the key of an event or of a host, `<cluster>/<namespace>/<name>` or `<cluster>`, names something that may be seen. */
 export function seesKey(scope: Scope, key: string): boolean {
   const [cluster = '', namespace] = key.split('/')
   if (namespace === undefined) return seesCluster(scope, cluster) && scope.namespaces.length === 0

@@ -5,13 +5,13 @@ import type { Position, Stored } from '../log/index.ts'
 /** A comment line this often keeps proxies from closing a quiet stream. */
 const KEEPALIVE_MS = 15_000
 
-/** A frame about the stream itself. */
+/** A frame that is no log entry but tells something about the stream. */
 export interface Notice {
   readonly event: string
   readonly data: object
 }
 
-/** Where a stream begins, what is said first, and what is said when it ends while its reader is there. */
+/** `from`: where the stream begins. `first`: a notice to begin with. `last`: gives a notice for the end, when the server ends the stream. */
 interface Course {
   readonly from: Position
   readonly first?: Notice
@@ -19,9 +19,9 @@ interface Course {
 }
 
 /**
- * Writes log entries as server-sent events (WHATWG HTML §9.2): `id` is the position to resume from, `event` the CloudEvents type,
- * `data` the event. The first frame has the position, and nothing else unless it is given, so that who hears nothing more knows where to
- * go on. Waits while the reader does not read, so that a slow one costs no memory. Resolves when it leaves.
+ * Sends log entries as server-sent events (WHATWG HTML §9.2): `id` is the position to resume from, `event` the CloudEvents type, `data` the
+ * event. The first frame has the position alone (and `first`), so that a reader who gets no event before the connection breaks knows where
+ * to resume. Does not read on while the client does not, so a slow client costs no memory. Resolves when the entries or the client end.
  */
 export async function sendEvents(
   response: ServerResponse,
@@ -36,7 +36,7 @@ export async function sendEvents(
   })
   response.write(`retry: 2000\nid: ${from}\n${first === undefined ? '' : frameOf(first)}\n`)
   const keepalive = setInterval(() => {
-    // A reader that does not read is alive or is not: more for it to read does not tell.
+    // A client that has not read what was sent would not read this either.
     if (!response.writableNeedDrain) response.write(': alive\n\n')
   }, KEEPALIVE_MS)
   try {

@@ -1,4 +1,4 @@
-/** How many may be inside at once: in all, and of one key; and how many may wait. */
+/** How many may be inside at once, in all and for one key, and how many may wait outside. */
 export interface Room {
   readonly all: number
   readonly each: number
@@ -10,7 +10,7 @@ interface Waiting {
   readonly enter: (leave: () => void) => void
 }
 
-/** Lets so many in at once, the first who came first, but none of a key that has its share inside. */
+/** A semaphore in which no key can take all places. Those who wait enter in the order in which they came; one whose key has its share inside is passed over. */
 export class Turnstile {
   readonly #room: Room
   readonly #inside = new Map<string, number>()
@@ -22,7 +22,7 @@ export class Turnstile {
   }
 
   /**
-   * Resolves, with what leaves again, when there is room; with null when too many wait already. Rejects when the signal aborts first.
+   * Resolves when there is room, with a function that leaves again, or at once with null when too many wait. Rejects when the signal aborts first.
    */
   async enter(key: string, signal: AbortSignal): Promise<(() => void) | null> {
     signal.throwIfAborted()
@@ -49,7 +49,7 @@ export class Turnstile {
     return this.#all < this.#room.all && (this.#inside.get(key) ?? 0) < this.#room.each
   }
 
-  /** Goes in, and gives what leaves: more than once is once. */
+  /** Enters, and gives the function that leaves; to call it twice does nothing more. */
   #leaveOf(key: string): () => void {
     this.#all += 1
     this.#inside.set(key, (this.#inside.get(key) ?? 0) + 1)

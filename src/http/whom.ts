@@ -6,15 +6,15 @@ import type { AppParts } from './parts.ts'
 import { Problem } from './problem.ts'
 import { type Scope, sees } from './scope.ts'
 
-/** Hosts of one wish; more are asked for in several. */
+/** The most hosts of one request. `virtbridge run` splits a larger selection into several. */
 export const MAX_HOSTS = 500
 
-/** Whom a wish is for, as a body says it: hosts by name, or those for whom all of the others hold. */
+/** The hosts of a request as its body names them: by `hosts`, or by a selection of which everything given must hold. Not both. */
 export interface Whom extends Selection {
   readonly hosts?: readonly string[]
 }
 
-/** The properties of a body that say it. */
+/** The JSON Schema properties of a body for it. */
 export const WHOM = {
   hosts: {
     type: 'array',
@@ -31,7 +31,7 @@ export const WHOM = {
   namespace: text(253, 'The VMs of a namespace'),
 }
 
-/** What may be wrong with whom a wish is for. */
+/** The problems that `whomOf()` throws, by status, for the document of the API. */
 export const WHOM_PROBLEMS = {
   404: ['no_view', 'no_profile'],
   422: ['unknown_hosts', 'bad_selector', 'nobody', 'too_many_hosts'],
@@ -42,8 +42,9 @@ const WAYS = ['view', 'profile', 'selector', 'cluster', 'namespace'] as const
 type Parts = Pick<AppParts, 'fleet' | 'inventory' | 'parseSelector' | 'now'>
 
 /**
- * The hosts that are meant, by name, and how they were said when not by their names. Never one that may not be known of. Throws a Problem
- * when that is not clear, when it is nobody, or when it is too many.
+ * The names of the hosts that a request is for, and the selection when it did not name them. A selection yields only hosts in `scope`;
+ * hosts by name are returned as they are, for the caller to check. Throws a Problem when the body is ambiguous, selects nobody, or
+ * selects more than MAX_HOSTS.
  */
 export function whomOf(
   parts: Parts,
