@@ -27,6 +27,7 @@ export const HOST_VARIABLES: Readonly<Record<string, VariableType>> = {
   kubevirt_status: TEXT,
   kubevirt_enabled: 'bool',
   kubevirt_stale: 'bool',
+  kubevirt_stale_since: TEXT,
   kubevirt_node: TEXT,
   kubevirt_instancetype: TEXT,
   kubevirt_os: { fields: { family: TEXT, id: TEXT, name: TEXT, version: TEXT } },

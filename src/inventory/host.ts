@@ -24,6 +24,8 @@ export interface VerbStatus {
 /** What is known of a VM beside its record. */
 export interface Standing extends Sight {
   readonly verbs: VerbStatus
+  /** When its cluster was seen last, in ms, of one that is not any more; left out or 0: it is, or never was. */
+  readonly staleSince?: number
   /** The ManagedClusterSets that its cluster is in; left out: not known. */
   readonly clusterSets?: readonly string[]
   /** Left out: none. */
@@ -41,9 +43,9 @@ export function hostVars(
   profile: Profile = 'standard',
   approach: Approach = USUAL_APPROACH,
 ): HostVars {
-  const { staleness, verbs, clusterSets = [], profile: guestProfile = NO_PROFILE } = standing
+  const { staleness, staleSince = 0, verbs, clusterSets = [], profile: guestProfile = NO_PROFILE } = standing
   const { reason, disabled, address, endpoint } = reachOf(record, standing, approach)
-  const told = { staleness, reason, disabled, address, endpoint, clusterSets }
+  const told = { staleness, staleSince, reason, disabled, address, endpoint, clusterSets }
   // First, so that none of them ever counts for one of ours.
   const given = { ...guestProfile.variables, ...ansibleVars(variablesTo(record, approach, endpoint)) }
   if (profile === 'slim') return { ...given, ...slim(record, told) }
@@ -57,6 +59,7 @@ export function hostVars(
 
 interface Told {
   readonly staleness: Staleness
+  readonly staleSince: number
   readonly reason: string
   readonly disabled: string
   readonly address: string
@@ -65,7 +68,7 @@ interface Told {
 }
 
 /** Who it is, and whether it may be worked on: what AAP and the first task of every play need. */
-function slim(record: VmRecord, { staleness, reason, disabled }: Told): HostVars {
+function slim(record: VmRecord, { staleness, staleSince, reason, disabled }: Told): HostVars {
   return {
     kubevirt_cluster: record.cluster,
     kubevirt_namespace: record.namespace,
@@ -75,12 +78,13 @@ function slim(record: VmRecord, { staleness, reason, disabled }: Told): HostVars
     kubevirt_status: safe(record.seen.status),
     kubevirt_enabled: disabled === '',
     kubevirt_stale: staleness !== 'fresh',
+    kubevirt_stale_since: instant(staleSince),
     kubevirt_reachable_reason: reason,
   }
 }
 
 function standard(record: VmRecord, told: Told): HostVars {
-  const { staleness, reason, disabled, address, endpoint, clusterSets } = told
+  const { staleness, staleSince, reason, disabled, address, endpoint, clusterSets } = told
   const { seen } = record
   return {
     kubevirt_cluster: record.cluster,
@@ -91,6 +95,7 @@ function standard(record: VmRecord, told: Told): HostVars {
     kubevirt_status: safe(seen.status),
     kubevirt_enabled: disabled === '',
     kubevirt_stale: staleness !== 'fresh',
+    kubevirt_stale_since: instant(staleSince),
     kubevirt_cluster_sets: clusterSets.map(safe),
     kubevirt_node: safe(seen.node),
     kubevirt_instancetype: safe(seen.instancetype),

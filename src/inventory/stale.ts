@@ -15,11 +15,17 @@ export function stalenessOf(cluster: ClusterRecord | undefined, limits: StaleLim
   return age > limits.staleAfterMs ? 'stale' : 'fresh'
 }
 
+/** How stale a cluster is, and since when it is not seen, in ms; 0 while it is, and when it never was. */
+export interface Look {
+  readonly staleness: Staleness
+  readonly since: number
+}
+
 /** How stale each cluster is, as of the last time that was asked for all of them: hosts are rendered by that. */
 export class StaleBook {
   readonly #clusters: ReadonlyMap<string, ClusterRecord>
   readonly #limits: StaleLimits
-  readonly #known = new Map<string, Staleness>()
+  readonly #known = new Map<string, Look>()
 
   constructor(clusters: ReadonlyMap<string, ClusterRecord>, limits: StaleLimits) {
     this.#clusters = clusters
@@ -27,22 +33,24 @@ export class StaleBook {
   }
 
   /** How stale a cluster was when `crossed` looked last; when it never did, how stale it is at `now`. */
-  of(cluster: string, now: number): Staleness {
+  of(cluster: string, now: number): Look {
     return this.#known.get(cluster) ?? this.#at(cluster, now)
   }
 
-  /** The clusters that are not as stale any more as they were when this was last asked. */
+  /** The clusters that are not as stale any more as they were when this was last asked, or were seen in between. */
   crossed(now: number): ReadonlySet<string> {
     const crossed = new Set<string>()
     for (const cluster of this.#clusters.keys()) {
-      const is = this.#at(cluster, now)
-      if (is !== this.#known.get(cluster)) crossed.add(cluster)
+      const [was, is] = [this.#known.get(cluster), this.#at(cluster, now)]
+      if (is.staleness !== was?.staleness || is.since !== was.since) crossed.add(cluster)
       this.#known.set(cluster, is)
     }
     return crossed
   }
 
-  #at(cluster: string, now: number): Staleness {
-    return stalenessOf(this.#clusters.get(cluster), this.#limits, now)
+  #at(name: string, now: number): Look {
+    const cluster = this.#clusters.get(name)
+    const staleness = stalenessOf(cluster, this.#limits, now)
+    return { staleness, since: staleness === 'fresh' ? 0 : (cluster?.heartbeat ?? 0) }
   }
 }

@@ -38,7 +38,7 @@ export class Upkeep implements Disposable {
     this.#contention = new Contention({
       claimsOf: claimsIn(networks, addressesUsed(views)),
       recordOf: host => fleet.byHost(host),
-      stalenessOf: record => this.#staleness.of(record.cluster, options.now()),
+      stalenessOf: record => this.#staleness.of(record.cluster, options.now()).staleness,
     })
     this.#backlog.addFresh(fleet.vms.keys())
     this.#unsubscribe = fleet.subscribe(change => {
@@ -94,7 +94,7 @@ export class Upkeep implements Disposable {
   }
 
   stalenessOf(cluster: string, now: number): Staleness {
-    return this.#staleness.of(cluster, now)
+    return this.#staleness.of(cluster, now).staleness
   }
 
   /** The host with a better claim to an address of this VM, the usual one when none is named; empty when there is none. */
@@ -111,8 +111,10 @@ export class Upkeep implements Disposable {
   standingOf(record: VmRecord | undefined, now: number): Standing {
     if (record === undefined) return { staleness: 'fresh', verbs: { onboard: '', patch: '' } }
     const lost = this.#contention.lostBy(record)
+    const { staleness, since: staleSince } = this.#staleness.of(record.cluster, now)
     return {
-      staleness: this.#staleness.of(record.cluster, now),
+      staleness,
+      staleSince,
       conflict: lost.includes(addressOf(record)),
       lost,
       ...setsOf(this.#options.fleet.clusters.get(record.cluster)),

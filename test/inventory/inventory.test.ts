@@ -153,6 +153,19 @@ describe('what can not be seen', () => {
     expect(stalenessOf(undefined, LIMITS, NOW)).toBe('disabled')
   })
 
+  test('that is stale says since when, the same at every look, and nothing once it is seen', () => {
+    const fleet = fleetWith(guest('web-1'))
+    using cache = cacheOf(fleet, { expected: ['prod-1'] })
+    const since = (now: number): unknown =>
+      Object.values(documentOf(cache.read(now)).parsed._meta.hostvars).map(vars => vars['kubevirt_stale_since'])
+    expect(since(NOW)).toEqual([''])
+    expect(since(NOW + 60_001)).toEqual([new Date(NOW).toISOString()])
+    put(fleet, guest('web-1', { seen: { phase: '' } }))
+    expect(since(NOW + 3_600_001)).toEqual([new Date(NOW).toISOString()])
+    fleet.apply({ key: 'prod-1', value: cluster('prod-1', { heartbeat: NOW + 3_600_001 }) })
+    expect(since(NOW + 3_600_001)).toEqual([''])
+  })
+
   test('grows stale, then disabled, by time alone, comes back with its heartbeat, and the list is never shorter', () => {
     const fleet = fleetWith(guest('web-1'), guest('web-2', { seen: { phase: '' } }))
     fleet.apply({ key: 'dev-1', value: cluster('dev-1', { heartbeat: NOW + 10_000_000 }) })
