@@ -1,5 +1,6 @@
+import { v5 as uuid5 } from 'uuid'
 import type { FleetView } from '../fleet/index.ts'
-import type { Entry } from '../log/index.ts'
+import type { Entry, Position } from '../log/index.ts'
 import { vmKey } from '../vm/index.ts'
 import { allOut } from './book.ts'
 import { type Caps, fitting, NO_LOAD, nodesOf } from './caps.ts'
@@ -100,6 +101,28 @@ export function runOf(command: RunCommand, around: Around, now: number): { run: 
   if (nothing !== '') return finished(allOut(run, nothing), new Map(), '', { ledger, now })
   if (hosts.length === 0) return finished(run, new Map(), 'no host could be launched on', { ledger, now })
   return { run, entries: planned(run, ledger, now) }
+}
+
+/** The namespace of the ids of wishes that were refused as their key was used. */
+const USED = '2f6e1f0e-9d1b-5c0a-8a52-5f6a0f6c9d3e'
+
+/**
+ * A wish whose id another wish has, as both came with one idempotency key: a run of its own, of the command at that position, that was
+ * refused. It ends at once, and nothing is launched. Pure.
+ */
+export function otherWish(
+  command: RunCommand,
+  position: Position,
+  { fleet, ledger, policy }: Omit<Around, 'caps'>,
+  now: number,
+): { run: Run; entries: readonly Entry[] } {
+  const { id: used, verb, asked_by: askedBy, reason, hosts, variables = {}, check = false } = command
+  const id = uuid5(`${used} ${position}`, USED)
+  const why = `its idempotency key was used for run ${used}, which is another wish: use a key of its own for each`
+  const { template, organization = '' } = policy ?? { template: verb }
+  const wish = { id, verb, template, organization, variables, check, askedBy, reason, hosts: [] }
+  const left_out = [...new Set(hosts)].map(host => ({ ...known(host, fleet), reason: why }))
+  return finished({ ...newRun(wish, now), left_out }, new Map(), why, { ledger, now })
 }
 
 /** Why the whole of it may not run, whoever is meant; empty when it may. */

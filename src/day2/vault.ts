@@ -1,5 +1,5 @@
 import { Fault } from '../errors.ts'
-import { isSame, keyOf, seal, type SealingKey, unseal } from './sealed.ts'
+import { isSame, keyOf, seal, type Sealed, type SealingKey, spent, unseal } from './sealed.ts'
 import type { SealedSecrets, Secrets } from './secrets.ts'
 
 /** How a site makes a key. */
@@ -64,6 +64,24 @@ export class Vault {
       return one !== undefined && isSame(keys, { run, name }, one, secrets[name] ?? '') === true
     })
   }
+
+  /** Whether what was sealed twice for one run is the very same, of the first also when it was dropped since; false too when no key can tell. */
+  areSealedSame(run: string, first: SealedSecrets, later: SealedSecrets): boolean {
+    const names = Object.keys(later)
+    if (names.length !== Object.keys(first).length) return false
+    // Of one key the marks tell, and nothing needs to be opened.
+    if (names.every(name => Object.hasOwn(first, name) && isMark(first[name], later[name]))) return true
+    try {
+      return this.areSame(run, first, this.open(run, later))
+    } catch (error) {
+      if (error instanceof Fault) return false
+      throw error
+    }
+  }
+}
+
+function isMark(first: Sealed | undefined, later: Sealed | undefined): boolean {
+  return first !== undefined && later !== undefined && spent(first).sealed === spent(later).sealed
 }
 
 const WHY = {

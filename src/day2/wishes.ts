@@ -1,13 +1,16 @@
 import type { FleetView } from '../fleet/index.ts'
-import type { Entry, EventLog } from '../log/index.ts'
+import type { Entry, EventLog, Position } from '../log/index.ts'
 import type { Book } from './book.ts'
 import type { Caps } from './caps.ts'
 import type { RunCommand } from './command.ts'
-import { cancelled, readCancel, readCommand, readWatch, runOf } from './intake.ts'
+import { cancelled, otherWish, readCancel, readCommand, readWatch, runOf } from './intake.ts'
 import type { VerbPolicy } from './plan.ts'
 import { runEntry } from './record.ts'
+import type { SealedSecrets } from './secrets.ts'
 import type { Spectator } from './spectator.ts'
-import type { Verb } from './run.ts'
+import type { Run, Verb } from './run.ts'
+import type { Vault } from './vault.ts'
+import { isSameWish, markOf, markOfRun } from './wish.ts'
 
 /** Commands taken in at one go. */
 const COMMANDS_AT_ONCE = 100
@@ -19,6 +22,8 @@ interface Parts {
   readonly verbs: ReadonlyMap<Verb, VerbPolicy>
   readonly caps: Caps
   readonly spectator: Spectator
+  /** Tells the secrets of two wishes of one key apart. */
+  readonly vault: Vault
   readonly now: () => number
 }
 
@@ -48,11 +53,11 @@ export class Wishes {
       look ||= isLook(entry.value)
       const unread = typeof command === 'string'
       if (unread) this.#parts.book.report('trouble', { message: `command ${entry.key} can not be read: ${command}` })
-      const news = unread || command === null || ledger.runs.has(command.id) ? null : command
+      const news = unread ? null : command
       // It may have been carried out: only the ledger that is lost could tell.
       const old = news !== null && entry.at <= ledger.baseline
-      if (old) stale += 1
-      const entries = news === null || old ? this.#takeCancel(entry.value) : this.#takeIn(news)
+      if (old && !ledger.runs.has(news.id)) stale += 1
+      const entries = news === null || old ? this.#takeCancel(entry.value) : this.#takeIn(news, entry.position)
       // A command that can not be put on record is passed over, or no other would ever be taken in.
       if (!(await this.#parts.book.onRecord(this.#parts.book.append([...entries, position]), news?.id)))
         await this.#parts.book.append([position])
@@ -75,14 +80,30 @@ export class Wishes {
   }
 
   /** The run a person asked for: durable with the position of the command, so that it is taken in exactly once. */
-  #takeIn(command: RunCommand): readonly Entry[] {
+  #takeIn(command: RunCommand, position: Position): readonly Entry[] {
     const { fleet, verbs, caps, now, book } = this.#parts
     const { ledger } = book
+    const first = ledger.runs.get(command.id)
+    if (first !== undefined) return this.#takeAgain(command, first, position)
     const { run, entries } = runOf(command, { fleet, ledger, caps, policy: verbs.get(command.verb) }, now())
     this.#parts.book.report('planned', {
       run: run.id,
       message: `${run.verb} on ${run.hosts.length} of ${command.hosts.length} hosts, asked by ${run.asked_by}`,
     })
+    return entries
+  }
+
+  /**
+   * A command of an id that was taken in before, as its idempotency key was used again. The same wish is no news; another one is refused
+   * on record, as who asked was not told when both came within a moment.
+   */
+  #takeAgain(command: RunCommand, first: Run, position: Position): readonly Entry[] {
+    const { fleet, verbs, vault, now, book } = this.#parts
+    const areSecrets = (sealed: SealedSecrets): boolean => vault.areSealedSame(first.id, sealed, command.secrets ?? {})
+    if (isSameWish(markOfRun(first), markOf(command), areSecrets)) return []
+    const { ledger } = book
+    const { run, entries } = otherWish(command, position, { fleet, ledger, policy: verbs.get(command.verb) }, now())
+    book.report('trouble', { run: run.id, message: `${run.verb}, asked by ${run.asked_by}: ${run.message}` })
     return entries
   }
 }

@@ -17,6 +17,7 @@ import { probeRoutes } from './routes/probes.ts'
 import { historyRoutes } from './routes/history.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { runWatchRoute } from './routes/run-watch.ts'
+import { runStartRoute } from './routes/run-start.ts'
 import { runWishRoutes } from './routes/run-wishes.ts'
 import { runRoutes } from './routes/runs.ts'
 
@@ -55,6 +56,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   fleetRoutes(app, parts)
   eventRoutes(app, parts)
   consumerRoutes(app, parts)
+  runStartRoute(app, parts)
   runRoutes(app, parts)
   runWishRoutes(app, parts)
   runWatchRoute(app, parts)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { newRun, type Run } from '../../src/day2/index.ts'
+import { newRun, type Run, type RunCommand } from '../../src/day2/index.ts'
 import { runEntry } from '../../src/day2/record.ts'
 import type { ControllerObjects } from '../../src/simulator/controller/index.ts'
 import { guest, hostOf, uuid } from './guest.ts'
@@ -68,6 +68,35 @@ describe('a person asks', () => {
     expect(world.ledger.verbsOf('uid-web-1')).toMatchObject(done)
     expect(world.ledger.verbsOf('uid-web-2')).toEqual([])
   })
+
+  test.each<[string, Partial<RunCommand>]>([
+    ['hosts', { hosts: names('web-2') }],
+    ['a verb', { verb: 'reboot' }],
+    ['variables', { schema: 2, variables: { note: 'b' } }],
+    ['a dry run', { schema: 2, variables: { note: 'a' }, check: true }],
+  ])(
+    'twice by one id, with other %s: the first runs, the other is refused on record with its reason',
+    async (_, other) => {
+      await using world = await known({ verbs: REBOOT, objects: withReboot })
+      const first = { id: uuid(4_003), schema: 2, hosts: names('web-1'), variables: { note: 'a' } } as const
+      await world.command(first)
+      await world.command({ ...first, reason: 'the same once more' })
+      await world.command({ ...first, ...other })
+      await world.restart()
+      await world.settle()
+      expect(world.launches().map(({ extra_vars }) => extra_vars['virtbridge_run_id'])).toEqual([first.id])
+      const refused = world.runs().filter(({ id }) => id !== first.id)
+      const message = `its idempotency key was used for run ${first.id}, which is another wish: use a key of its own for each`
+      expect(refused).toMatchObject([{ outcome: 'refused', status: 'finished', message, asked_by: 'ops' }])
+      expect(Object.values(world.details(refused[0]))).toContain((other.check === true ? 'dry run: ' : '') + message)
+      expect(world.said('trouble')).toEqual([expect.stringContaining(message)])
+      const told = (await world.events()).filter(({ run }) => run === refused[0]?.id)
+      expect(told.map(({ fact }) => fact)).toEqual(['launch_refused', 'run_finished'])
+      await world.restart({ reopen: true })
+      await world.turn()
+      expect(world.runs()).toHaveLength(2)
+    },
+  )
 
   test('for a verb that this bridge has not: refused with that reason, and nothing is launched', async () => {
     await using world = await known()
@@ -165,15 +194,15 @@ describe('a person asks', () => {
 
   test('twice with one id: it is done once, also after a restart', async () => {
     await using world = await known()
-    await world.command({ id: uuid(4_002), hosts: names('web-1') })
-    await world.command({ id: uuid(4_002), hosts: names('web-2') })
+    await world.command({ id: uuid(4_002), hosts: names('web-1', 'web-2') })
+    await world.command({ id: uuid(4_002), hosts: names('web-2', 'web-1') })
     await world.settle()
-    await world.command({ id: uuid(4_002), hosts: names('web-2') })
+    await world.command({ id: uuid(4_002), hosts: names('web-1', 'web-2') })
     await world.restart({ reopen: true })
     await world.settle()
     await world.turn()
     expect(world.runs()).toHaveLength(1)
-    expect(world.launches()).toMatchObject([{ limit: hostOf('web-1') }])
+    expect(world.launches()).toHaveLength(1)
   })
 
   test('for hosts of which some may not be launched on: those are left out with the reason, the rest is done', async () => {

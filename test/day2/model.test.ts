@@ -39,8 +39,8 @@ test(
     }
     expect(await play(STOPPED, {}, tally)).toEqual([])
     // A model that reaches nothing proves nothing.
-    const { launches, searched, deaths, others, cancelled, dry, stopped } = tally
-    expect(Math.min(launches, searched, deaths, others, cancelled, dry, stopped)).toBeGreaterThan(0)
+    const { launches, searched, deaths, others, cancelled, dry, stopped, used } = tally
+    expect(Math.min(launches, searched, deaths, others, cancelled, dry, stopped, used)).toBeGreaterThan(0)
   },
 )
 

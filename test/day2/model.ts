@@ -1,6 +1,7 @@
 import { array, boolean, constant, constantFrom, integer, nat, oneof, record, type Arbitrary } from 'fast-check'
 import { marker } from '../../src/aap/index.ts'
-import type { Run, RunHost, Verb } from '../../src/day2/index.ts'
+import type { Run, RunCommand, RunHost, Verb } from '../../src/day2/index.ts'
+import { type Position, START } from '../../src/log/index.ts'
 import type { RequestFault } from '../../src/simulator/controller/faults.ts'
 import type { Job } from '../../src/simulator/controller/job-records.ts'
 import { type Host, isUnfinished } from '../../src/simulator/controller/records.ts'
@@ -138,6 +139,10 @@ export class Witness {
   readonly violations: string[] = []
   /** How many launches on VMs that did not run. */
   stopped = 0
+  /** How many wishes had the id of another one. */
+  used = 0
+  /** Where the commands of the schedule begin: the log has those of others too. */
+  from: Position = START
   /** Asked hosts of every run, from its first sight. */
   readonly #asked = new Map<string, readonly RunHost[]>()
   #world: World | null = null
@@ -229,6 +234,7 @@ export class Witness {
   async atEnd(world: World): Promise<void> {
     this.see(world)
     this.#checkWidened(world)
+    await this.#checkAgain(world)
     for (const id of this.#asked.keys())
       if (world.ledger.progress(id) !== undefined) this.#violated(`run ${id} has ended, and is said to be under way`)
     for (const verb of world.ledger.verbs())
@@ -252,6 +258,21 @@ export class Witness {
       )
         this.#violated(`run ${id} asked for ${wanted} and told of ${told.map(each => each.host).join()}`)
     }
+  }
+
+  /** Wishes of one id are one run when they are the same; each that is another is refused on record, once. */
+  async #checkAgain(world: World): Promise<void> {
+    const commands = (await world.log.page('commands', this.from, 1_000)).map(({ value }) => value as RunCommand)
+    const [first, ...later] = commands.filter(({ kind, id }) => kind === 'run' && id === AGAIN)
+    if (first === undefined) return
+    const others = later.filter(command => wishOf(command) !== wishOf(first))
+    this.used = world.runs().filter(run => run.message.includes(`was used for run ${AGAIN}`)).length
+    if (this.used !== others.length)
+      this.#violated(`${others.length} other wishes had the id of the first, and ${this.used} of them are refused`)
+    const run = world.ledger.runs.get(AGAIN)
+    const hosts = [...(run?.hosts ?? []), ...(run?.left_out ?? [])].map(({ host }) => host)
+    if (run?.verb !== first.verb || wishOf({ ...first, hosts }) !== wishOf(first))
+      this.#violated(`run ${AGAIN} is not the wish that came first`)
   }
 
   /** A job that is wider than its intent may have run before anybody heard of it, but it is never believed. */
@@ -285,11 +306,24 @@ export interface Tally {
   stopped: number
   others: number
   cancelled: number
+  /** Wishes that had the id of another one. */
+  used: number
 }
 
 /** Nothing was reached yet. */
 export function newTally(): Tally {
-  return { launches: 0, again: 0, searched: 0, deaths: 0, leftOut: 0, others: 0, cancelled: 0, dry: 0, stopped: 0 }
+  return {
+    launches: 0,
+    again: 0,
+    searched: 0,
+    deaths: 0,
+    leftOut: 0,
+    others: 0,
+    cancelled: 0,
+    dry: 0,
+    stopped: 0,
+    used: 0,
+  }
 }
 
 /** Plays a schedule to its end and tells what went wrong. */
@@ -322,6 +356,7 @@ export async function play(
     controllerOf: client => process.controllerOf(client),
   }
   await using world = await startWorld(options)
+  witness.from = world.ledger.commands
   const { faults } = world.controller
   url = world.controller.url
   const faultless = { ...faults }
@@ -368,6 +403,7 @@ export async function play(
   await world.clock.advance(60_000)
   await witness.atEnd(world)
   tally.stopped += witness.stopped
+  tally.used += witness.used
   tally.launches += world.launches().filter(job => !isOthers(job)).length
   tally.others += world.runs().filter(run => run.external !== undefined).length
   tally.cancelled += world.runs().filter(run => run.cancel !== undefined).length
@@ -417,6 +453,11 @@ async function act(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms)
     default:
       return vms.act(step.do, step.vm)
   }
+}
+
+/** What tells one wish from another, as text. */
+function wishOf({ verb, hosts, variables = {}, check }: RunCommand): string {
+  return JSON.stringify([verb, [...new Set(hosts)].sort(), variables, check === true])
 }
 
 /** One id, asked for again and again. */

@@ -1,8 +1,18 @@
 import { inspect } from 'node:util'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { isSame, KEY_SIZE, keyOf, MAX_SEALED_BYTES, seal, sealingKey, spent, unseal } from '../../src/day2/sealed.ts'
-import { MAX_SECRET_BYTES, MAX_SECRETS, sealedFault, secretsFault } from '../../src/day2/secrets.ts'
+import {
+  isSame,
+  KEY_SIZE,
+  keyOf,
+  MAX_SEALED_BYTES,
+  seal,
+  type SealingKey,
+  sealingKey,
+  spent,
+  unseal,
+} from '../../src/day2/sealed.ts'
+import { MAX_SECRET_BYTES, MAX_SECRETS, sealedFault, type SealedSecrets, secretsFault } from '../../src/day2/secrets.ts'
 import { Vault } from '../../src/day2/vault.ts'
 
 const VALUE = 'Very-Particular-42'
@@ -133,6 +143,34 @@ describe('a vault', () => {
     const sealed = new Vault(() => [key(1)]).seal(PLACE.run, SECRETS)
     const rest = Object.fromEntries(Object.entries(sealed).map(([each, one]) => [each, spent(one)]))
     expect([vault.areSame(PLACE.run, sealed, secrets), vault.areSame(PLACE.run, rest, secrets)]).toEqual([same, same])
+  })
+})
+
+describe('what was sealed twice for one run', () => {
+  const [one, two] = [key(1), key(2)]
+  const of = (key: SealingKey, secrets: Record<string, string>) => new Vault(() => [key]).seal('r1', secrets)
+  const dropped = (sealed: SealedSecrets): SealedSecrets =>
+    Object.fromEntries(Object.entries(sealed).map(([name, each]) => [name, spent(each)]))
+
+  test.each<[string, SealedSecrets, SealedSecrets, readonly SealingKey[], boolean]>([
+    ['the same by one key, without any key', of(one, { a: 'x' }), of(one, { a: 'x' }), [], true],
+    ['the same, when the first was dropped', dropped(of(one, { a: 'x' })), of(one, { a: 'x' }), [], true],
+    ['the same by two keys', dropped(of(one, { a: 'x' })), of(two, { a: 'x' }), [two, one], true],
+    [
+      'the same by two keys, of which one is gone: nobody can tell',
+      of(one, { a: 'x' }),
+      of(two, { a: 'x' }),
+      [one],
+      false,
+    ],
+    ['another text', of(one, { a: 'x' }), of(one, { a: 'y' }), [one], false],
+    ['another text by another key', of(one, { a: 'x' }), of(two, { a: 'y' }), [two, one], false],
+    ['another name', of(one, { a: 'x' }), of(one, { b: 'x' }), [one], false],
+    ['one more', of(one, { a: 'x' }), of(one, { a: 'x', b: 'x' }), [one], false],
+    ['none', of(one, { a: 'x' }), {}, [one], false],
+    ['none, twice', {}, {}, [], true],
+  ])('is compared: %s', (_, first, later, keys, same) => {
+    expect(new Vault(() => keys).areSealedSame('r1', first, later)).toBe(same)
   })
 })
 

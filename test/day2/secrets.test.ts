@@ -157,6 +157,25 @@ describe('a run with a secret', () => {
     expect(world.run()).toMatchObject({ outcome: 'ok' })
   })
 
+  test('asked for twice by one key with another secret: the first runs, the other is refused on record, and so it is after a rotation', async () => {
+    await using world = await site()
+    await world.wish()
+    await world.wish({ db_password: `${VALUE}!` })
+    await world.wish()
+    await world.settle()
+    world.keys.now = [NEW, OLD]
+    for (const text of [VALUE, `${VALUE}?`]) {
+      const secrets = new Vault(() => [NEW]).seal(RUN, { db_password: text })
+      await world.wish({}, { secrets })
+    }
+    await world.settle()
+    expect(world.jobs()).toHaveLength(1)
+    expect(world.runs().filter(({ outcome }) => outcome === 'refused')).toHaveLength(2)
+    const told = world.runs().filter(({ message }) => message.includes(`was used for run ${RUN}`))
+    expect(told).toHaveLength(2)
+    expect(JSON.stringify([world.runs(), world.reports])).not.toMatch(FOUND)
+  })
+
   test('shares its job with no other, whether their secrets are the same or not', async () => {
     await using world = await site()
     await world.wish({ db_password: VALUE })

@@ -387,6 +387,39 @@ describe('runs', () => {
     expect(await own.log.page('commands', '0', 10)).toHaveLength(1)
   })
 
+  test.each<[string, object]>([
+    ['other hosts', { hosts: ['web-2.shop.prod-1'] }],
+    ['another verb', { verb: 'ssh_keys' }],
+    ['variables', { variables: { a: 1 } }],
+    ['a dry run', { check: true }],
+  ])(
+    'a key that was used for something else a moment ago is refused before the ledger has it: %s',
+    async (_, other) => {
+      await using own = await openDesk()
+      own.put(guest('web-1'), guest('web-2'))
+      const wish = { ...RUN, hosts: ['web-1.shop.prod-1'] }
+      const answers = await Promise.all(
+        [wish, { ...wish, ...other }, wish].map(body => own.post('/api/v1/runs', body, headers)),
+      )
+      expect(answers.map(({ statusCode }) => statusCode)).toEqual([202, 409, 202])
+      const [first, refused, again] = answers.map(answer => answer.json<{ id?: string; code?: string; run?: string }>())
+      expect(again).toEqual(first)
+      expect(refused).toMatchObject({ code: 'key_used', run: first?.id })
+      const commands = await own.log.page('commands', '0', 10)
+      expect(commands.map(({ value }) => value)).not.toContainEqual(expect.objectContaining(other))
+    },
+  )
+
+  test('a key whose wish did not get into the log is free again', async () => {
+    let full = true
+    const log = { append: () => (full ? Promise.reject(new Error('the disk is full')) : Promise.resolve([])) }
+    await using own = await openDesk({ log: log as never })
+    own.put(guest('web-1'))
+    expect((await own.post('/api/v1/runs', RUN, headers)).statusCode).toBe(500)
+    full = false
+    expect((await own.post('/api/v1/runs', { ...RUN, check: true }, headers)).statusCode).toBe(202)
+  })
+
   test('are listed newest first, a bounded number of them', async () => {
     await using own = await openDesk()
     for (let n = 0; n < 600; n += 1) own.run({ id: `r${n}`, created_at: n })

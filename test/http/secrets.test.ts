@@ -150,6 +150,18 @@ describe('the same key with a secret', () => {
       expect(await again(change, other)).toEqual([409, 'key_used'])
   })
 
+  test('is another wish when the secret is another, also before the first is in the ledger', async () => {
+    await using desk = await site()
+    const ask = async (secrets: object) => (await desk.post('/api/v1/runs', { ...WISH, secrets }, headers)).statusCode
+    expect([
+      await ask(WISH.secrets),
+      await ask({ db_password: `${VALUE}!` }),
+      await ask(WISH.secrets),
+      await ask({}),
+    ]).toEqual([202, 409, 202, 409])
+    expect(await seen(desk)).not.toMatch(FOUND)
+  })
+
   test('is another wish when no key can tell any more: a run that does something else is answered to nobody', async () => {
     expect(await again(dropped, WISH.secrets, [OTHER])).toEqual([409, 'key_used'])
   })

@@ -128,6 +128,8 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['inventory/zstd-frame', 'MAX_BLOCK', 131_072, 'inventory/encoded', 'longer than a block of zstd'],
   ['inventory/past', 'MAX_PAST_HOSTS', 1_000_000, 'inventory/past', 'a million hosts of past documents'],
   ['inventory/past', 'MAX_PAST_DOCUMENTS', 200, 'inventory/past', 'two hundred past documents'],
+  ['http/asked-keys', 'KEPT_MS', 600_000, 'http/asked-keys', 'for ten minutes'],
+  ['http/asked-keys', 'MAX_ASKED', 1_000, 'http/asked-keys', 'a thousand wishes are remembered at once'],
   ['http/audit', 'MAX_REPEATED', 256, 'http/audit', 'what is repeated of a request is bounded'],
   ['http/auth', 'MAX_TOKEN', 4_096, 'http/auth', 'is of at most 4,096 characters'],
   ['http/auth', 'MAX_VALUES', 4, 'http/auth', 'four at most'],

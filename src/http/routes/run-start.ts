@@ -1,0 +1,209 @@
+import type { FastifyInstance } from 'fastify'
+import { v5 as uuid5 } from 'uuid'
+import {
+  isSameWish,
+  markOf,
+  markOfRun,
+  MAX_SECRETS,
+  MAX_VARIABLES,
+  type RunCommand,
+  type Secrets,
+  secretsFault,
+  type Selection,
+  type Variables,
+  variablesFault,
+  Vault,
+  type VerbPolicy,
+} from '../../day2/index.ts'
+import { Fault } from '../../errors.ts'
+import { AskedKeys } from '../asked-keys.ts'
+import { closed, type Description, json, listOf, query } from '../description.ts'
+import { type AppParts, requireRight } from '../parts.ts'
+import { Problem } from '../problem.ts'
+import { type Scope, sees } from '../scope.ts'
+import { VERB, verbOf } from '../verb.ts'
+import { WHOM, WHOM_PROBLEMS, type Whom, whomOf } from '../whom.ts'
+
+/** The namespace of run ids that come from an idempotency key. */
+const KEYS = 'b6a3d6f0-5d0e-5d0f-8c3e-0d8a4f4b9a11'
+
+const ID = { type: 'string' }
+const START: Description = {
+  id: 'startRun',
+  summary: 'Asks for a run on some VMs',
+  right: 'run',
+  answers: {
+    202: json('The wish is on record', closed({ id: ID, verb: ID, hosts: listOf(ID) }), { location: 'The run' }),
+  },
+  problems: {
+    409: ['no_controller', 'other_driver', 'ledger_lost', 'key_used', 'no_sealing_key'],
+    404: WHOM_PROBLEMS[404],
+    422: ['unknown_verb', 'bad_variables', ...WHOM_PROBLEMS[422]],
+  },
+}
+const WISH = closed(
+  {
+    verb: VERB,
+    ...WHOM,
+    reason: { type: 'string', maxLength: 256, default: '' },
+    variables: {
+      type: 'object',
+      maxProperties: MAX_VARIABLES,
+      description:
+        'What the job gets as extra_vars: at most 1,000,000 bytes as JSON; no secret, no template expression, none of the names that decide who is reached',
+    },
+    secrets: {
+      type: 'object',
+      maxProperties: MAX_SECRETS,
+      description:
+        'More of them, as texts of at most 4,096 bytes: answers to questions of type Password in the survey of the template. They are sealed at once; nobody is told them',
+    },
+    check: { type: 'boolean', description: 'A dry run (job type Check): the template must prompt for the job type' },
+  },
+  ['verb'],
+)
+const HEADERS = {
+  type: 'object',
+  properties: {
+    'idempotency-key': {
+      type: 'string',
+      maxLength: 256,
+      description: 'The same key of the same token is the same wish',
+    },
+  },
+}
+
+interface Wish extends Whom {
+  /** Or the name of its job template. */
+  readonly verb: string
+  readonly reason: string
+  readonly variables?: Variables
+  readonly secrets?: Secrets
+  readonly check?: boolean
+}
+
+/** The same key is the same wish when all of this is the same. */
+interface Asked {
+  readonly verb: string
+  readonly hosts: readonly string[]
+  readonly selection?: Selection
+  readonly variables: Variables
+  readonly secrets: Secrets
+  readonly check: boolean
+}
+
+/** The wish that a verb is done to some VMs: it becomes a command on the log, which who dispatches takes in. */
+export function runStartRoute(app: FastifyInstance, parts: AppParts): void {
+  const wish = { schema: { querystring: query(), body: WISH, headers: HEADERS }, config: { api: START } }
+  const asked = new AskedKeys(parts.now)
+  const { vault = new Vault() } = parts
+  app.post<{ Body: Wish }>('/api/v1/runs', wish, async (request, reply) => {
+    const caller = requireRight(request, 'run')
+    const { reason, variables = {}, secrets = {}, check = false } = request.body
+    const { verb, driver } = verbOf(parts, request.body.verb)
+    const { hosts, selection } = whomOf(parts, request.body, caller.scope)
+    request.told = { hosts: hosts.length }
+    refuseImpossible(parts, { verb, driver, hosts }, caller.scope)
+    refuseVariables(variables, secrets)
+    const key = request.headers['idempotency-key']?.toString() ?? ''
+    const id = key === '' ? parts.newId() : uuid5(JSON.stringify([caller.name, key]), KEYS)
+    const said = selection === undefined ? {} : { selection }
+    if (key !== '')
+      refuseOtherWish({ ledger: parts.ledger, vault, asked }, id, { verb, hosts, variables, secrets, check, ...said })
+    const has = Object.keys(variables).length > 0
+    const hides = Object.keys(secrets).length > 0
+    const sealed = hides ? withKeys(() => vault.seal(id, secrets)) : {}
+    const command: RunCommand = {
+      schema: hides ? 3 : has || check ? 2 : 1,
+      kind: 'run',
+      id,
+      verb,
+      hosts,
+      asked_by: caller.name,
+      reason,
+      at: parts.now(),
+      ...(has ? { variables } : {}),
+      ...(hides ? { secrets: sealed } : {}),
+      ...(check ? { check } : {}),
+      ...said,
+    }
+    // Before it is on the log: who asks a moment later must meet it.
+    if (key !== '') asked.add(id, markOf(command))
+    try {
+      if (!parts.ledger.runs.has(id)) await parts.log.append([{ stream: 'commands', key: id, value: command }])
+    } catch (error) {
+      asked.forget(id)
+      throw error
+    }
+    return reply.status(202).header('location', `/api/v1/runs/${id}`).send({ id, verb, hosts })
+  })
+}
+
+/** What is known of the wishes of before. */
+interface Known extends Pick<AppParts, 'ledger'> {
+  readonly vault: Vault
+  readonly asked: AskedKeys
+}
+
+/** The same key is the same wish: another one must not be answered with a run that does something else. */
+function refuseOtherWish({ ledger, vault, asked }: Known, id: string, wish: Asked): void {
+  const run = ledger.runs.get(id)
+  const first = run === undefined ? asked.of(id) : markOfRun(run)
+  if (first === undefined) return
+  const { secrets, ...later } = wish
+  if (isSameWish(first, markOf(later), sealed => withKeys(() => vault.areSame(id, sealed, secrets)))) return
+  throw new Problem(409, 'key_used', `this idempotency key was used for run ${id}, which is another one`, {
+    hint: 'use a key of its own for each wish',
+    more: { run: id },
+  })
+}
+
+/** Throws a Problem that names variables, and no value. */
+function refuseVariables(variables: Variables, secrets: Secrets): void {
+  const fault = variablesFault(variables) || secretsFault(secrets, variables)
+  if (fault === '') return
+  throw new Problem(422, 'bad_variables', fault, {
+    hint: 'nothing was started; what every run of a template needs is better kept in the template or a profile, a secret in a credential, and one of a single run among its secrets',
+  })
+}
+
+/** What comes of it; a key that is not there, or can not be read, is a Problem. */
+function withKeys<T>(use: () => T): T {
+  try {
+    return use()
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error
+    throw new Problem(409, 'no_sealing_key', error.message, { hint: `nothing was started; ${error.hint}` })
+  }
+}
+
+/** Throws a Problem when nothing can come of the wish. A VM that may not be known of is as one that is not there. */
+function refuseImpossible(
+  parts: AppParts,
+  { verb, driver, hosts }: Pick<Asked, 'verb' | 'hosts'> & Pick<VerbPolicy, 'driver'>,
+  scope: Scope,
+): void {
+  if (!parts.controllerConfigured)
+    throw new Problem(409, 'no_controller', 'no controller is configured, so nothing can be launched', {
+      hint: 'add controller: to the configuration',
+    })
+  if (driver !== 'bridge') {
+    throw new Problem(409, 'other_driver', `the driver of ${verb} is ${driver}, not bridge`, {
+      hint: `a verb has one driver: verbs.${verb}.driver`,
+    })
+  }
+  if (parts.ledger.lost !== '')
+    throw new Problem(409, 'ledger_lost', parts.ledger.lost, {
+      hint: 'nothing was started; GET /api/v1/losses tells more',
+    })
+  const unknown = hosts.filter(host => {
+    const record = parts.fleet.byHost(host)
+    return record === undefined || !sees(scope, record)
+  })
+  if (unknown.length > 0) {
+    throw new Problem(422, 'unknown_hosts', `no VM is called ${unknown.slice(0, 5).join(', ')}`, {
+      hint: 'nothing was started; GET /api/v1/vms lists the names',
+      more: { hosts: unknown },
+    })
+  }
+}
