@@ -1,12 +1,12 @@
 import { Fault, messageOf } from '../errors.ts'
 
-/** The bridge's API, as the commands use it. */
+/** A client of the HTTP API of a running bridge. Paths begin with `/api/v1/`. All methods reject with a Fault, as `unauthorized` or `unreachable`. */
 export interface Api {
   get(path: string, signal?: AbortSignal): Promise<unknown>
   post(path: string, body: object, headers?: Record<string, string>): Promise<unknown>
-  /** The lines of an answer that may be long, without their ends. */
+  /** Yields the lines of a long answer, without their line ends. */
   lines(path: string, signal: AbortSignal): AsyncIterable<string>
-  /** The events of a server-sent stream. `opened` is told where the stream stands before any came. */
+  /** Yields the events of a server-sent stream. `opened` is called first, with the position from which the stream begins. */
   follow(
     path: string,
     signal: AbortSignal,
@@ -26,7 +26,7 @@ interface Request {
   readonly signal?: AbortSignal
 }
 
-/** Throws Faults that say what the bridge said. */
+/** Makes a client of the bridge at `url`. Sends nothing yet. A Fault that it throws has the code, sentence and hint that the bridge answered. */
 export function openApi(options: ApiOptions): Api {
   const base = options.url.replace(/\/$/, '')
   async function send(path: string, init: Request): Promise<Response> {

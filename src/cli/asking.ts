@@ -4,7 +4,7 @@ import { Fault } from '../errors.ts'
 import { type Api, openApi } from './api.ts'
 import type { ProgramContext } from './context.ts'
 
-/** A command that asks a running bridge. */
+/** Adds a command that asks a running bridge: it has the options `--url` and `--token-file`. */
 export function asking(program: Command, name: string, description: string): Command {
   return program
     .command(name)
@@ -13,13 +13,13 @@ export function asking(program: Command, name: string, description: string): Com
     .option('--token-file <file>', 'a file with the token (VIRTBRIDGE_TOKEN has the token itself)')
 }
 
-/** Where that bridge is, and who asks. */
+/** The options of such a command. */
 export interface Asking {
   readonly url?: string
   readonly tokenFile?: string
 }
 
-/** The bridge of a command line. Throws a Fault `no_token` or `bad_token`. */
+/** The client for these options, or for VIRTBRIDGE_URL and VIRTBRIDGE_TOKEN where they are not given. Sends nothing yet. Throws a Fault `no_token` or `bad_token`. */
 export function connect(options: Asking, context: ProgramContext): Api {
   const url = options.url ?? context.env['VIRTBRIDGE_URL'] ?? 'http://127.0.0.1:8080'
   return openApi({ url, token: tokenOf(options, context.env) })
@@ -30,7 +30,7 @@ function tokenOf(options: Asking, env: ProgramContext['env']): string {
     options.tokenFile === undefined ? env['VIRTBRIDGE_TOKEN']?.trim() : readSecret({ file: options.tokenFile }, env)
   if (token === undefined || token === '')
     throw new Fault('no_token', 'no token is given', { hint: 'set VIRTBRIDGE_TOKEN, or give --token-file' })
-  // What can not stand in a header would be repeated in the message of who refuses it there.
+  // A value that can not stand in a header would be repeated, in clear, in the error message of fetch.
   if (!/^[\x21-\x7e]+$/.test(token))
     throw new Fault('bad_token', 'the token has characters that none has', {
       hint: 'give the token alone, on one line',

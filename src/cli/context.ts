@@ -1,12 +1,12 @@
 import type { Terminal } from './terminal.ts'
 
-/** What a program run is given by the process. */
+/** What `runProgram()` is given by the process; tests give their own. */
 export interface ProgramContext {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly signal: AbortSignal
   readonly now: () => number
   readonly newId: () => string
   readonly terminal: Terminal
-  /** Calls back on each SIGHUP, until what it gave is called; left out where nobody can send one. */
+  /** Calls `asked` on each SIGHUP, and returns a function that ends that. Left out where there are no signals. */
   readonly onHangup?: (asked: () => void) => () => void
 }

@@ -10,7 +10,7 @@ interface ConfirmOptions {
   readonly json: boolean
 }
 
-/** VMs of a cluster that wait for a person: missing from a list and held, or told as deleted in a burst. */
+/** The VMs of a cluster that a person must confirm: missing from a list (the cluster is held), or deleted in a burst. */
 interface Waiting {
   readonly kind: 'missing' | 'burst'
   readonly count: number
@@ -20,8 +20,9 @@ interface Waiting {
 }
 
 /**
- * Shows which VMs of a cluster are missing, or were deleted in a burst, and says that this is so when a person, who has seen these,
- * says so. True when it was said. Others that are missing by then are never confirmed with them.
+ * Shows the VMs of a cluster that are missing or were deleted in a burst, asks the person, and sends the confirmation with the digest of
+ * exactly these VMs: the bridge refuses it when other VMs are missing by then. Resolves with true when it was confirmed, or with `--json` when they
+ * were shown. Throws a Fault `unseen`, `no_cluster` or `not_held`.
  */
 export async function confirmDeletions(
   api: Api,

@@ -13,10 +13,10 @@ export interface EventsOptions {
   readonly json: boolean
 }
 
-/** Between two attempts to take up a stream that broke off, in ms. */
+/** How long to wait before a broken stream is opened again, in ms. */
 const AGAIN_MS = 1_000
 
-/** Prints events: those there are, or for ever as they come, across restarts of the bridge. */
+/** Prints events, one a line: those that are stored, or with `follow` also those that come, until the signal aborts. A stream that breaks is resumed where it was. */
 export async function printEvents(
   api: Api,
   options: EventsOptions,
@@ -58,7 +58,7 @@ export async function printEvents(
   }
 }
 
-/** True for what waiting does not mend: a token that is no longer good. */
+/** True for an error that does not pass by itself: the token is not accepted any more. */
 function refuses(error: unknown): boolean {
   return error instanceof Fault && (error.code === 'unauthorized' || error.code === 'forbidden')
 }

@@ -9,7 +9,7 @@ import { runCommands } from './run-commands.ts'
 import { serviceCommands } from './service-commands.ts'
 import { paint } from './terminal.ts'
 
-/** Runs one command line and resolves with its exit code. Faults are printed as one sentence and a next step. */
+/** Runs one command line (without `node` and the script) and resolves with its exit code. A Fault is printed as one sentence and its hint; any other error is a bug, and is thrown. */
 export async function runProgram(argv: readonly string[], context: ProgramContext): Promise<number> {
   const result = { code: EXIT.ok as number }
   const program = build(context, code => {
@@ -46,7 +46,7 @@ function build(context: ProgramContext, setCode: SetCode): Command {
   return program
 }
 
-/** Who used a command wrongly is shown the help of that command, not the list of them all. */
+/** After wrong usage of a command points to the help of that command instead of that of the program. */
 function helpAfterErrors(parent: Command, path: string): void {
   for (const command of parent.commands) {
     const called = `${path} ${command.name()}`
@@ -55,7 +55,7 @@ function helpAfterErrors(parent: Command, path: string): void {
   }
 }
 
-/** What is nothing unless it is given has no default that is worth a word. */
+/** Defaults that are empty are not worth a word in the help. */
 const NO_DEFAULT = / \(default: (""|\[\])\)$/
 
 const HELP = `

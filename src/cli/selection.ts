@@ -3,7 +3,7 @@ import { parseSelector } from '../config/index.ts'
 import { Fault } from '../errors.ts'
 import type { Api } from './api.ts'
 
-/** Who is meant on a command line: hosts by name, or those that all of the others hold for. Empty is not said. */
+/** The hosts that a command line means: `limit` names them, or all of the others that are given must hold. An empty string is not given. */
 export interface Selection {
   readonly limit: string
   readonly view: string
@@ -20,7 +20,7 @@ interface Vm {
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** The names of the hosts that are meant, in order. Throws a Fault `limit` when that is nobody, or not clear. */
+/** The host names of a selection: in the order of `limit`, else sorted. Throws a Fault `limit` when nothing is given, both ways are, or no VM matches. */
 export async function hostsOf(api: Api, selection: Selection): Promise<readonly string[]> {
   const { limit, view, profile, selector, cluster, namespace } = selection
   const narrowed = [view, profile, selector, cluster, namespace].some(said => said !== '')
