@@ -39,6 +39,8 @@ export interface HttpLimits {
   readonly stalledMs: number
   /** The same of who follows events: who sleeps for a while is not cut off. */
   readonly stalledFollowerMs: number
+  /** How often it is looked whether who follows events still may. */
+  readonly entitledMs: number
 }
 
 export const LIMITS: HttpLimits = {
@@ -53,6 +55,7 @@ export const LIMITS: HttpLimits = {
   idleMs: 75_000,
   stalledMs: 120_000,
   stalledFollowerMs: 600_000,
+  entitledMs: 15_000,
 }
 
 /** The usual limits, but for what configuration says. */

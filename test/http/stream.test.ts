@@ -2,6 +2,8 @@ import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { MAX_FOLLOWERS } from '../../src/http/routes/events.ts'
+import type { Caller } from '../../src/http/auth.ts'
+import { EVERYTHING } from '../../src/http/scope.ts'
 import { bearer, type Desk, openDesk, TOKENS } from './desk.ts'
 
 const SOON = { timeout: 60_000, interval: 5 }
@@ -133,6 +135,34 @@ test('a reader that does not read costs bounded memory, however much there is to
   await expect.poll(() => frames.numbers.length, SOON).toBe(4_000)
   expect(frames.numbers).toEqual(Array.from({ length: 4_000 }, (_, n) => n + 1))
 })
+
+test.each(['/api/v1/events?follow=1', '/api/v1/consumers/eda/events?from=earliest'])(
+  'a stream of %s ends when its token is taken away, and not when that can not be read for a moment',
+  async path => {
+    const caller = (): Caller => ({
+      name: 'reader',
+      can: ['read'],
+      views: undefined,
+      scope: EVERYTHING,
+      expired: false,
+    })
+    let [looks, gone] = [0, false]
+    // The first is that of the request.
+    const authenticate = (): Caller | null => ((looks += 1) % 3 === 0 || gone ? null : caller())
+    await using own = await openDesk({ limits: { entitledMs: 5 }, authenticate })
+    await own.events(1)
+    const sent = request(`${await own.listen()}${path}`, { headers: { accept: 'text/event-stream' } })
+    open.push(sent.on('error', () => undefined).end())
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    const frames = read(answer)
+    await expect.poll(() => looks, SOON).toBeGreaterThan(10)
+    await own.events(1)
+    await expect.poll(() => frames.numbers, SOON).toContain(2)
+    const end = once(answer, 'end')
+    gone = true
+    await end
+  },
+)
 
 test('so many follow at once and no more; who leaves makes room', async () => {
   const answers = await Promise.all(Array.from({ length: MAX_FOLLOWERS }, () => ask('?follow=1')))

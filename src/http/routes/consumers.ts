@@ -6,6 +6,7 @@ import type { Consumer, ConsumerName } from '../consumer.ts'
 import { MAX_CONSUMERS, MAX_CONSUMERS_EACH } from '../consumer-register.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import type { Delivery } from '../delivery.ts'
+import { whileEntitled } from '../entitlement.ts'
 import { LIMITS } from '../limits.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
@@ -121,7 +122,8 @@ async function follow(parts: AppParts, request: FastifyRequest<Asked>, reply: Fa
   const left = new AbortController()
   reply.raw.once('close', () => left.abort())
   if (reply.raw.destroyed) left.abort()
-  const signal = AbortSignal.any([left.signal, parts.signal, delivery.signal])
+  const entitled = whileEntitled(parts, request, left.signal)
+  const signal = AbortSignal.any([left.signal, parts.signal, delivery.signal, entitled])
   reply.raw.socket?.setTimeout(parts.limits?.stalledFollowerMs ?? LIMITS.stalledFollowerMs)
   auditStream(parts, request, {})
   reply.hijack()

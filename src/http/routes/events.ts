@@ -3,6 +3,7 @@ import { START, type EventStream, type Position, POSITION_PATTERN, type Stored }
 import { closed, type Description, listOf, query } from '../description.ts'
 import { auditStream } from '../audit.ts'
 import type { Caller } from '../auth.ts'
+import { whileEntitled } from '../entitlement.ts'
 import { LIMITS } from '../limits.ts'
 import { type AppParts, requireAll, requireClusters, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
@@ -92,7 +93,7 @@ export function eventRoutes(app: FastifyInstance, parts: AppParts): void {
     followers += 1
     const left = new AbortController()
     reply.raw.once('close', () => left.abort())
-    const signal = AbortSignal.any([left.signal, parts.signal])
+    const signal = AbortSignal.any([left.signal, parts.signal, whileEntitled(parts, request, left.signal)])
     reply.raw.socket?.setTimeout(parts.limits?.stalledFollowerMs ?? LIMITS.stalledFollowerMs)
     auditStream(parts, request, {})
     reply.hijack()
