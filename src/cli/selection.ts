@@ -20,7 +20,7 @@ interface Vm {
   readonly labels: Readonly<Record<string, string>>
 }
 
-/** The host names of a selection: in the order of `limit`, else sorted. Throws a Fault `limit` when nothing is given, both ways are, or no VM matches. */
+/** The host names of a selection: in the order of `limit`, else in that of the API. Throws a Fault `limit` when nothing is given, both ways are, or no VM matches. */
 export async function hostsOf(api: Api, selection: Selection): Promise<readonly string[]> {
   const { limit, view, profile, selector, cluster, namespace } = selection
   const narrowed = [view, profile, selector, cluster, namespace].some(said => said !== '')

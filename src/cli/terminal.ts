@@ -16,8 +16,8 @@ export interface Terminal {
 }
 
 /** A colour sequence, which is ours or harmless, or any other character that makes a terminal do something. */
-// oxlint-disable-next-line no-control-regex -- control characters are what it finds
 const CONTROL =
+  // oxlint-disable-next-line no-control-regex -- control characters are what it finds
   /\u001b\[[0-9;]{0,16}m|[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
 
 /** The text with every control or bidirectional character but colours replaced, so that text from others can not move the cursor, set the title or reorder a line. */
