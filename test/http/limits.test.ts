@@ -201,11 +201,12 @@ describe('large answers', { timeout: 300_000 }, () => {
     await lazy(url, TOKENS.reader)
     // Who waits for a turn lies still too, and may be cut off as well before its turn comes.
     await expect.poll(async () => ask(url, '/api/v1/inventory', TOKENS.admin).catch(() => 0), SOON).toBe(200)
-    await using slow = await openLarge({ largeMs: 300, large: { all: 1, each: 1, waiting: 10 } })
+    await using slow = await openLarge({ largeMs: 2_000, large: { all: 1, each: 1, waiting: 10 } })
     slow.put(...bulk())
     const there = await slow.listen()
     await lazy(there, TOKENS.reader)
-    expect(await ask(there, '/api/v1/inventory', TOKENS.admin)).toBe(200)
+    // On a machine that is busy who reads may take too long as well.
+    await expect.poll(async () => ask(there, '/api/v1/inventory', TOKENS.admin).catch(() => 0), SOON).toBe(200)
   })
 })
 
