@@ -2,7 +2,7 @@ import type { FleetView } from '../fleet/index.ts'
 import { type ProfileWhy, type Staleness, unreachableReason } from '../inventory/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import type { LedgerView } from './ledger.ts'
-import { type Needs, type Policy, type VerbPolicy, whyNotNow, whyNotOnboard } from './plan.ts'
+import { type Needs, type Policy, type VerbPolicy, whyNotNow, whyNotOnboard, whyNotOurs } from './plan.ts'
 import type { RunStatus, Verb, VerbRecord } from './run.ts'
 
 /** What would come of one verb on a VM now, if somebody asked virtbridge for it. */
@@ -96,13 +96,12 @@ export function explain(record: VmRecord, around: Around, now: number): Explanat
 
 const NO_CONTROLLER = 'no controller is configured'
 const POSSIBLE = { guest: 'ready, and no run holds it', vm: 'the VM is there, and no run holds it' }
-const DRIVEN = { eda: 'a rulebook launches it (driver eda)', off: 'nobody launches it (driver off)', bridge: '' }
 
 function chances(record: VmRecord, around: Around): readonly Chance[] {
   const verbs = [...(around.verbs ?? [])].sort(([one], [other]) => (one < other ? -1 : 1))
   return verbs.map(([verb, policy]) => {
     const { needs = 'guest' } = policy
-    const because = DRIVEN[policy.driver] || whyNotLaunched(record, around, policy)
+    const because = whyNotOurs(verb, policy) || whyNotLaunched(record, around, policy)
     return { verb, needs, possible: because === '', because: because || POSSIBLE[needs] }
   })
 }

@@ -192,7 +192,7 @@ describe('each verb is explained by what it needs', () => {
     expect(chances(wish, more)).toEqual(expected)
   })
 
-  test('what a rulebook launches, or nobody, is not said to be launched by virtbridge', () => {
+  test('what a rulebook launches, or nobody, is not said to be launched by virtbridge, in the words of its refusal', () => {
     const record = guest('web-1', STOPPED)
     const fleet = new Fleet()
     fleet.apply({ key: 'prod-1', value: cluster() })
@@ -202,8 +202,8 @@ describe('each verb is explained by what it needs', () => {
     ])
     const around = { host: '', fleet, ledger: new Ledger(), policy: POLICY, verbs, staleness: 'fresh' } as const
     expect(explain(record, around, NOW).can.map(({ because }) => because)).toEqual([
-      'nobody launches it (driver off)',
-      'a rulebook launches it (driver eda)',
+      'its driver is off',
+      'its driver is eda',
     ])
   })
 
