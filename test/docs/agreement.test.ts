@@ -80,3 +80,15 @@ test('where dependencies.md says that a package of the program is used, it is', 
   expect(claims.length).toBeGreaterThan(10)
   expect(unused).toEqual([])
 })
+
+test('the page of the laws numbers them as their tests do, and no text names one that is not there', () => {
+  const numbers = [...page('docs/laws.md').text.matchAll(/^(\d+)\. \*\*/gm)].map(match => Number(match[1]))
+  const tested = globSync('test/laws/law-*.test.ts', { cwd: ROOT }).map(file => Number(/law-(\d+)-/.exec(file)?.[1]))
+  expect(numbers).toEqual(Array.from({ length: 13 }, (_, index) => index + 1))
+  expect([...new Set(tested)].sort((a, b) => a - b)).toEqual(numbers)
+  const named = globSync(['docs/**/*.md', 'src/**/*.ts'], { cwd: ROOT }).flatMap(file =>
+    [...readFileSync(join(ROOT, file), 'utf8').matchAll(/\blaw (\d+)\b/gi)].map(match => Number(match[1])),
+  )
+  expect(named.length).toBeGreaterThan(0)
+  expect(named.filter(number => !numbers.includes(number))).toEqual([])
+})
