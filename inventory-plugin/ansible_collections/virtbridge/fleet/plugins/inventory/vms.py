@@ -189,11 +189,12 @@ from contextlib import contextmanager
 import yaml
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable, get_cache_plugin
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils import document as inventory_document
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import endpoint, filters, guard
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.answer import parse
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.bridge import Bridge
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.constructing import Constructing
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import check
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.kept import fingerprint, kept
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.plan import Plan
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.trust import believe, doubt
@@ -319,7 +320,7 @@ _STRUCTURES = {"filters": dict, "hostnames": list, "compose": dict, "groups": di
 
 
 def _checked(text):
-    return inventory_document.check(inventory_document.parse(text), believe, doubt)
+    return check(parse(text), believe, doubt)
 
 
 def _trusted(value):

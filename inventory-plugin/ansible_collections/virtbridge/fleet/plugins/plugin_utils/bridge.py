@@ -11,7 +11,8 @@ from urllib.error import HTTPError
 
 from ansible.module_utils.urls import Request
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import endpoint
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault, text_of
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.answer import text_of
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.kept import Kept
 
 _BODY_OF_ERROR = 64 * 1024

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils import document as inventory_document
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import expression, keyed, names
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.connection import is_address
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.expression import Missing, NotPlain
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.judge import judged
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.trust import believe, doubt
 
 _UNDEFINED = object()
@@ -92,8 +93,8 @@ class Constructing:
         value = self._evaluated(text, plain, variables)
         if value is not _UNDEFINED:
             # A composed address has to be as plain a string as the bridge's own.
-            value = inventory_document.judged(value, believe, doubt)
-            if variable != "ansible_host" or (isinstance(value, str) and inventory_document.is_address(value)):
+            value = judged(value, believe, doubt)
+            if variable != "ansible_host" or (isinstance(value, str) and is_address(value)):
                 plan.hosts[name][variable] = value
                 return
         if strict:

@@ -13,7 +13,7 @@ import time
 import zlib
 from urllib.parse import urlencode, urlsplit
 
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 
 LONGEST_PAUSE = 30
 # How many times as long as for its first byte a whole answer may take.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 
 MAX_CHOICES = 1000
 MAX_SELECTOR = 4096

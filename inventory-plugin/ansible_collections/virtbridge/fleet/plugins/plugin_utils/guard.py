@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 
 
 def check_count(hosts, min_hosts, max_shrink=None, before=None):

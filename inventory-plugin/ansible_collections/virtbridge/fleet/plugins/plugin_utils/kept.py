@@ -12,7 +12,7 @@ import gzip
 import hashlib
 import io
 
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.endpoint import checked_etag, read_bounded
 
 # A cache is on this machine.

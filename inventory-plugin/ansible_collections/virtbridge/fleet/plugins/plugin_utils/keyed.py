@@ -8,7 +8,8 @@ Imports nothing of Ansible.
 from __future__ import annotations
 
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import expression
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault, is_template
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.untrusted import is_template
 
 _KEYS = frozenset(("key", "prefix", "separator", "parent_group", "default_value", "trailing_separator"))
 

@@ -1,6 +1,10 @@
 # Copyright the virtbridge authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads events from a virtbridge by its own stream. ansible-rulebook runs this file by its path: it imports nothing of the collection."""
+"""Reads events from a virtbridge by its own stream.
+
+It is one file, as it must be. ansible-rulebook (1.1.7 and 1.3.2 were tried) runs it by its path, with runpy, in a Python that knows no
+collections: an import of `ansible_collections`, or of a file beside this one, is a ModuleNotFoundError there.
+"""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import json
 import unittest
 
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import endpoint
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 
 
 class AddressTest(unittest.TestCase):

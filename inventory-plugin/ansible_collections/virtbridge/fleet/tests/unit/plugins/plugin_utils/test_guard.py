@@ -6,7 +6,7 @@ from __future__ import annotations
 import unittest
 
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import guard
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 
 
 class GuardTest(unittest.TestCase):

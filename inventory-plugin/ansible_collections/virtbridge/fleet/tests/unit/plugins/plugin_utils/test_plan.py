@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import unittest
 
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.plan import Plan
 
 HOSTS = {"a": {"x": 1}, "b": {"x": 2}, "c": {}}
