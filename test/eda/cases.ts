@@ -47,6 +47,12 @@ function upgraded(labels: Record<string, string>): VmEvent {
   return new Guest().look({ labels }).look({ labels }, { os: RHEL10, kernel: '6.12.0-55' }).told('guest_changed')
 }
 
+/** As an older bridge tells it. */
+function withoutAdopted(event: VmEvent): VmEvent {
+  const { adopted: _, ...vm } = event.data.vm
+  return { ...event, data: { ...event.data, vm } }
+}
+
 function stopped(labels: Record<string, string>): VmEvent {
   return new Guest().look({ labels }).stop(labels).told('stopped')
 }
@@ -137,6 +143,13 @@ function restCases(): readonly Case[] {
     ['Windows is not configured', windows(asking('configure')), []],
     ['nobody knows what it runs', another(asked, {}, { os: { family: '', id: '', name: '', version: '' } }), []],
     ['it does not ask for it', started({ app: 'web' }), []],
+    ['it was there before its cluster was adopted', another(started(asking('onboard')), {}, { adopted: true }), []],
+    [
+      'it was there before its cluster was adopted, and somebody labels it',
+      another(relabelled(asking('onboard')), {}, { adopted: true }),
+      ['Day2 | Onboard'],
+    ],
+    ['nobody said yet whether it was there before', withoutAdopted(started(asking('onboard'))), []],
     ['it says no', started({ 'virtbridge.io/onboard': 'false' }), []],
     ['its agent is away', another(asked, {}, away), []],
     ['it has no address', another(asked, {}, { address: '' }), []],

@@ -32,6 +32,11 @@ options:
       - With V(true) only what may start work, that is neither a first sight, nor an audit, nor one of too many deletions at once.
       - With V(false) only those.
     type: bool
+  adopted:
+    description:
+      - With V(false) only VMs that came after their cluster was adopted, with V(true) only those that were there before.
+      - Events of a virtbridge before 0.2 do not say it, and are kept by neither.
+    type: bool
   clusters:
     description: Names of clusters.
     type: list
@@ -88,7 +93,7 @@ _FACTS = tuple(
         "snapshot_failed snapshot_succeeded start_failed started stopped unavailable unpaused unreachable"
     ).split()
 )
-_WORDS = ("clusters", "facts", "kinds", "namespaces", "news", "os", "selector", "verbs")
+_WORDS = ("adopted", "clusters", "facts", "kinds", "namespaces", "news", "os", "selector", "verbs")
 
 _log = logging.getLogger("virtbridge.fleet.select")
 
@@ -121,6 +126,7 @@ def _facts(event):
         "kinds": (kind.group(1),),
         "facts": (data.get("fact"),),
         "news": data.get("origin", "live") in ("live", "sync") and data.get("burst", False) is False,
+        "adopted": vm.get("adopted"),
         "clusters": (place[0],),
         "namespaces": (place[1],),
         "os": (system.get("family"), system.get("id")),
@@ -152,10 +158,10 @@ def _conditions(asked):
 
 
 def _condition(word, wanted):
-    if word == "news":
+    if word in ("adopted", "news"):
         if not isinstance(wanted, bool):
-            raise ValueError("virtbridge.fleet.select: news is neither true nor false")
-        return lambda facts: facts["news"] is wanted
+            raise ValueError(f"virtbridge.fleet.select: {word} is neither true nor false")
+        return lambda facts: facts[word] is wanted
     if word == "selector":
         requirements = _requirements(wanted)
         return lambda facts: _labelled(facts, requirements)

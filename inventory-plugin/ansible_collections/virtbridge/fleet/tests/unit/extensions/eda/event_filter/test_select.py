@@ -60,6 +60,14 @@ class SelectTest(unittest.TestCase):
                 self.assertFalse(kept(vm_event(**change), news=True))
                 self.assertTrue(kept(vm_event(**change), news=False))
 
+    def test_what_was_there_before_its_cluster_was_adopted_can_be_left_alone(self):
+        for adopted in (True, False):
+            with self.subTest(adopted=adopted):
+                self.assertTrue(kept(vm_event(vm={"adopted": adopted}), adopted=adopted))
+                self.assertFalse(kept(vm_event(vm={"adopted": adopted}), adopted=not adopted))
+                self.assertFalse(kept(vm_event(), adopted=adopted))
+                self.assertFalse(kept(cluster_event(), adopted=adopted))
+
     def test_what_an_event_does_not_have_it_does_not_meet(self):
         self.assertTrue(kept(cluster_event(), kinds="cluster", clusters="prod-1", facts=["unreachable"]))
         for asked in ({"namespaces": ["shop"]}, {"os": "linux"}, {"selector": "!legacy"}, {"verbs": "onboard"}):
@@ -96,6 +104,7 @@ class SelectTest(unittest.TestCase):
             ({"clusters": {"a": 1}}, "clusters is not a list"),
             ({"clusters": [["a"]]}, "clusters is not a list"),
             ({"news": "yes"}, "neither true nor false"),
+            ({"adopted": "no"}, "adopted is neither true nor false"),
             ({"clusters": "{{ cluster }}"}, "holds a template"),
             ({"selector": "env={{ env }}"}, "holds a template"),
             ({"selector": "env=prod web"}, "no condition on labels"),
