@@ -81,6 +81,33 @@ test('every folder of src has its arrows, and no arrow is of a folder that is no
   expect([...folders].sort()).toEqual([...Object.keys(ARROWS), ...ROOTS].sort())
 })
 
+test('the page of the architecture has these arrows, and every file right in src', () => {
+  const page = readFileSync(join(ROOT, '..', 'docs', 'architecture.md'), 'utf8')
+  const roots = tableOf(page, '| file | what it does |').flatMap(row => row.flatMap(cell => namesIn(cell)))
+  expect(roots.filter(name => /^[a-z-]+\.ts$/.test(name)).sort()).toEqual(globSync('*.ts', { cwd: ROOT }).sort())
+  const told = tableOf(page, '| folder | may import |').flatMap(([folders = '', may = '']) =>
+    namesIn(folders).map(folder => [folder, namesIn(may).toSorted()] as const),
+  )
+  expect(Object.fromEntries(told)).toEqual(
+    Object.fromEntries(Object.entries(ARROWS).map(([folder, to]) => [folder, [...to].sort()])),
+  )
+})
+
+/** The rows of the table with this head, by their cells. */
+function tableOf(page: string, head: string): readonly (readonly string[])[] {
+  const [, below = ''] = page.split(head)
+  const [table = ''] = below.split('\n\n')
+  return table
+    .split('\n')
+    .filter(line => line.startsWith('| '))
+    .map(line => line.split('|').slice(1, -1))
+}
+
+/** What stands between backticks. */
+function namesIn(cell: string): readonly string[] {
+  return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name)
+}
+
 test('the arrows make no circle', () => {
   const below = (part: string, path: readonly string[]): readonly string[] => {
     expect(path).not.toContain(part)
