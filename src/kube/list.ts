@@ -13,6 +13,8 @@ export interface ListOptions {
 const PAGE_SIZE = 250
 /** How much smaller a page is asked for when one was too large to be read. */
 const SMALLER = 8
+/** Pages in a row that bring nothing new: something in between passes over where to go on, and gives the first one for ever. */
+const MAX_IDLE_PAGES = 100
 
 /** All objects, page by page, of one moment, and the newest there is. Rejects when a page fails: half a list is no list. */
 export async function list<T>(client: KubeClient, resource: Resource<T>, options: ListOptions): Promise<Listed<T>> {
@@ -20,7 +22,7 @@ export async function list<T>(client: KubeClient, resource: Resource<T>, options
   const objects = resource.collect?.() ?? new Map<string, T>()
   let page = ''
   let limit = options.pageSize ?? PAGE_SIZE
-  for (;;) {
+  for (let idle = 0; ;) {
     const query = new URLSearchParams({ limit: String(limit), ...(page === '' ? {} : { continue: page }) })
     const answer = await onePage(client, `${resource.path}?${query.toString()}`, options.signal)
     if (answer === 'too large') {
@@ -31,12 +33,16 @@ export async function list<T>(client: KubeClient, resource: Resource<T>, options
     if (!Array.isArray(answer.items) || typeof answer.metadata?.resourceVersion !== 'string') {
       throw new KubeError('invalid', `${resource.path}: the answer is not a list`)
     }
+    const before = objects.size
     for (const item of answer.items) {
       const kept = resource.project(item)
       objects.set(resource.keyOf(kept), kept)
     }
     page = answer.metadata.continue ?? ''
     if (page === '') return { kind: 'listed', objects, resourceVersion: answer.metadata.resourceVersion }
+    idle = objects.size > before ? 0 : idle + 1
+    if (idle > MAX_IDLE_PAGES)
+      throw new KubeError('invalid', `${resource.path}: the list does not end, ${idle} pages in a row had nothing new`)
   }
 }
 

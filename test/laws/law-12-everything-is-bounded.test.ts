@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { jsonLines } from '../../src/kube/lines.ts'
+import { list } from '../../src/kube/list.ts'
 import { plainText } from '../../src/event/index.ts'
 import { projectVm, projectVmi } from '../../src/vm/index.ts'
 import { openDesk } from '../http/desk.ts'
@@ -163,6 +164,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['aap/limit', 'MAX_HOSTS', 500, 'aap/limit', '500 hosts are not too many'],
   ['aap/limit', 'MAX_LIMIT_BYTES', 61_440, 'aap/limit', 'one byte too many'],
   ['aap/launch-request', 'MAX_EXTRA_VARS_BYTES', 1_048_576, 'aap/launch', 'with variables beyond a megabyte'],
+  ['kube/list', 'MAX_IDLE_PAGES', 100, HERE, 'and promises another is given up'],
   ['aap/wire', 'MAX_ANSWER_BYTES', 67_108_864, '', ''],
   ['aap/wire', 'MAX_CONNECTIONS', 8, 'aap/ambiguity', 'are at most eight, however many questions there are'],
   ['aap/page', 'PAGE_SIZE', 200, 'aap/follow', 'pages are followed'],
@@ -264,6 +266,22 @@ describe('Everything is bounded.', () => {
     await expect(client.get('/endless', new AbortController().signal)).rejects.toMatchObject({ name: 'KubeError' })
     expect(sent).toBeGreaterThan(67_000_000)
     expect(sent).toBeLessThan(100_000_000)
+  })
+
+  test.each([
+    ['begins anew', [{ metadata: { namespace: 'a', name: 'b' } }]],
+    ['has nothing', []],
+  ])('a list of which each page %s and promises another is given up', async (_, items) => {
+    let asked = 0
+    await using server = await startScripted((_path, response) => {
+      asked += 1
+      response.end(JSON.stringify({ metadata: { resourceVersion: '7', continue: `page-${asked}` }, items }))
+    })
+    await using client = clientOf(server.url)
+    const options = { signal: new AbortController().signal, verify: () => Promise.resolve() }
+    const resource = { path: '/objects', project: (object: unknown) => object, keyOf: () => 'a/b' }
+    await expect(list(client, resource, options)).rejects.toMatchObject({ name: 'KubeError', kind: 'invalid' })
+    expect(asked).toBeLessThanOrEqual(102)
   })
 
   test('a text that a guest wrote is cut, and what is kept of a VM is small, whatever it is given', () => {
