@@ -51,6 +51,22 @@ export function anchorsOf({ text }: Page): readonly string[] {
   )
 }
 
+/** The fenced blocks of a page as they would stand on a screen: those of a list without its indent. */
+export function blocksOf({ text }: Page): readonly string[] {
+  return [...text.matchAll(/^( *)```.*\n([\s\S]*?)^ *```$/gm)].map(([, indent = '', block = '']) =>
+    block.replace(new RegExp(`^${indent}`, 'gm'), '').trimEnd(),
+  )
+}
+
+/** A text without what is another each time that a command is run: ids, times, numbers of jobs. */
+export function shapeOf(text: string): string {
+  return text
+    .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, '<id>')
+    .replace(/\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z/g, '<time>')
+    .replace(/(\bjobs?[ /])\d+/g, '$1<n>')
+    .replace(/ +$/gm, '')
+}
+
 function codeOf(text: string): readonly string[] {
   const fences = [...text.matchAll(/^```.*\n([\s\S]*?)^```/gm)].flatMap(match => (match[1] ?? '').split('\n'))
   const running = text.replace(/^```[\s\S]*?^```/gm, '')

@@ -8,6 +8,7 @@ import {
 } from '../../src/simulator/controller/index.ts'
 import type { Job } from '../../src/simulator/controller/job-records.ts'
 import { virtbridge } from '../cli/console.ts'
+import { blocksOf, page, shapeOf } from '../docs/documents.ts'
 import { ansible, type PythonEnvironment } from '../servers/python-environment.ts'
 import { type Clusters, startClusters } from '../service/clusters.ts'
 import { type Bridge, startBridge, temporaryFolder } from '../support/bridge.ts'
@@ -18,6 +19,7 @@ const SOON = { timeout: 60_000, interval: 50 }
 const PATCH_HOSTS = 'Operators | Patch hosts'
 const OWN = 'a-token-of-the-bridge'
 const ALICE = 'a-token-of-alice'
+const BOB = 'a-token-of-bob'
 const SECRET = 'operators-token-of-sixteen'
 const [web1, web2, db1] = ['web-1.shop.prod-1', 'web-2.shop.prod-1', 'db-1.shop.prod-1'] as const
 
@@ -39,8 +41,15 @@ beforeAll(async () => {
   controller = stack.use(
     await startSimulatedController({
       objects: loadObjects(readObjectFiles(SHIPPED_OBJECTS)),
-      tokens: { [OWN]: { user: 'virtbridge', description: 'virtbridge' }, [ALICE]: { user: 'alice' } },
-      users: { alice: { roles: rolesOf('virtbridge operators') } },
+      tokens: {
+        [OWN]: { user: 'virtbridge', description: 'virtbridge' },
+        [ALICE]: { user: 'alice' },
+        [BOB]: { user: 'bob' },
+      },
+      users: {
+        alice: { roles: rolesOf('virtbridge operators') },
+        bob: { roles: rolesOf('virtbridge break glass') },
+      },
       // What asks virtbridge is played here; what virtbridge launches goes as it is written.
       outcome: (host, _variables, template) =>
         template.startsWith('Operators')
@@ -160,6 +169,9 @@ describe('an operator who has hosts patched', () => {
     expect(plain(played)).toContain('patch came to failed (1 failed, 1 ok). virtbridge runs show')
     expect(played.artifacts).toMatchObject({ ask_outcome: 'failed', ask_ok_hosts: [web1], ask_not_ok_hosts: [db1] })
     await expect.poll(() => controller.store.jobs.must(played.job.id).status, SOON).toBe('failed')
+    const shown = blocksOf(page('docs/operators.md')).filter(block => /^(TASK|fatal)/.test(block))
+    expect(shown).toHaveLength(3)
+    for (const block of shown) expect(shapeOf(played.stdout)).toContain(shapeOf(block))
   })
 
   test('says whom by a ring and what by variables, and may have it only looked at', async () => {
@@ -291,4 +303,39 @@ test('what was done stands in the record of the host, with who asked for it', as
     VIRTBRIDGE_TOKEN: bridge.token,
   })
   expect(out).toMatch(/^patch +ok: .*by operators/m)
+})
+
+test('what was done while the glass was broken is told as operators.md shows', async () => {
+  const { sources, hosts } = controller.store
+  const source = sources.find(({ name }) => name === 'virtbridge')?.id ?? 0
+  const headers = (token: string): Record<string, string> => ({
+    authorization: `Bearer ${token}`,
+    'content-type': 'application/json',
+  })
+  const update = `${controller.url}/api/v2/inventory_sources/${source}/update/`
+  expect((await fetch(update, { method: 'POST', headers: headers(OWN), body: '{}' })).status).toBe(202)
+  await expect.poll(() => hosts.find(({ name }) => name === web2)?.enabled, SOON).toBe(true)
+  const { id } = controller.store.templates.find(({ name }) => name === 'Break glass | Patch') ?? { id: 0 }
+  const launched = await fetch(`${controller.url}/api/v2/job_templates/${id}/launch/`, {
+    method: 'POST',
+    headers: headers(BOB),
+    body: JSON.stringify({
+      limit: web2,
+      extra_vars: {
+        virtbridge_break_glass_reason: 'CVE-2026-1, and the bridge is down',
+        virtbridge_expected_count: 1,
+        patch_reboot: 'never',
+      },
+    }),
+  })
+  expect(launched.status, await launched.clone().text()).toBe(201)
+  const ask = async (...args: readonly string[]): Promise<string> =>
+    (await virtbridge(args, { VIRTBRIDGE_URL: bridge.url, VIRTBRIDGE_TOKEN: bridge.token })).out
+  await expect.poll(() => ask('explain', 'vm', web2), SOON).toMatch(/^patch +ok: .*by controller:bob/m)
+  const told = await ask('explain', 'vm', web2)
+  const [, run = ''] = /\(run (\S+), by controller:bob/.exec(told) ?? []
+
+  const [shown = ''] = blocksOf(page('docs/operators.md')).filter(block => block.startsWith('$ virtbridge explain'))
+  const printed = `$ virtbridge explain vm ${web2}\n${told}\n\n$ virtbridge runs show ${run}\n${await ask('runs', 'show', run)}`
+  expect(shapeOf(shown)).toBe(shapeOf(printed))
 })
