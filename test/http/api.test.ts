@@ -398,9 +398,8 @@ describe('runs', () => {
       await using own = await openDesk()
       own.put(guest('web-1'), guest('web-2'))
       const wish = { ...RUN, hosts: ['web-1.shop.prod-1'] }
-      const answers = await Promise.all(
-        [wish, { ...wish, ...other }, wish].map(body => own.post('/api/v1/runs', body, headers)),
-      )
+      const ask = (body: object) => own.post('/api/v1/runs', body, headers)
+      const answers = [await ask(wish), await ask({ ...wish, ...other }), await ask(wish)]
       expect(answers.map(({ statusCode }) => statusCode)).toEqual([202, 409, 202])
       const [first, refused, again] = answers.map(answer => answer.json<{ id?: string; code?: string; run?: string }>())
       expect(again).toEqual(first)
