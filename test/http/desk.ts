@@ -2,7 +2,7 @@ import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import { pino } from 'pino'
 import { expect } from 'vitest'
 import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
-import { Ledger, loadLedger, type Run, type VerbPolicy } from '../../src/day2/index.ts'
+import { Ledger, loadLedger, newRun, type Run, type VerbPolicy } from '../../src/day2/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import {
   type AppParts,
@@ -45,32 +45,11 @@ export const TOKENS = {
 /** The formats that any view may be asked for in. */
 const FORMATS = new Map([['kubevirt.core', kubevirtCoreRendering(KUBEVIRT_CORE_DEFAULTS)]])
 
-const PLANNED: Omit<Run, 'id'> = {
-  schema: 1,
-  kind: 'run',
-  verb: 'patch',
-  template: 'Day2 | Patch',
-  asked_by: 'admin',
-  reason: '',
-  created_at: 0,
-  status: 'planned',
-  hosts: [],
-  left_out: [],
-  attempts: 0,
-  updates: 0,
-  update: null,
-  since: 0,
-  template_id: 0,
-  inventory_id: 0,
-  job: null,
-  job_ended_at: 0,
-  astray: '',
-  stopped_at: 0,
-  finished_at: 0,
-  outcome: '',
-  counts: {},
-  message: '',
-}
+/** A run on nobody that waits for its launch; a test says what else is so. */
+const PLANNED = newRun(
+  { id: 'none', verb: 'patch', template: 'Day2 | Patch', askedBy: 'admin', reason: '', hosts: [] },
+  0,
+)
 
 /** The HTTP face of virtbridge over a log of its own, with a fleet and a ledger that the test fills. */
 export interface Desk extends AsyncDisposable {
