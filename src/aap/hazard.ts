@@ -29,7 +29,7 @@ export interface Hazard {
  * password_question   | stop     | what is to be secret was given in clear, and the controller masks what it got: no echo to compare
  * passwords           | stop     | a credential asks for its password at launch: 400
  * not_permitted       | stop     | 403
- * check_mode          | warn     | jobs only look, and report success
+ * check_mode          | stop     | in earnest: jobs only look and report success, so it would count as done
  * only_tags           | warn     | jobs run some tasks only, and report success: the guard may not be among them
  * waits_for_itself    | warn     | jobs of this template run one after the other, 20 s apart
  * no_timeout          | warn     | a job that hangs holds its hosts for ever
@@ -45,6 +45,7 @@ export function launchHazards(
     ...promptHazards(template),
     ...inputHazards(template, [...variables, ...secrets]),
     ...secretHazards(template, variables, secrets),
+    ...(check ? [] : lookingHazards(template)),
     ...habitHazards(template),
   ]
   if (check && !template.asks.jobType && template.jobType !== 'check')
@@ -157,16 +158,15 @@ function secretHazards(
   return found
 }
 
+function lookingHazards({ jobType }: Template): Hazard[] {
+  if (jobType === 'run') return []
+  return [
+    stop('check_mode', `its job type is "${jobType}": jobs change nothing and report success`, 'set Job type to Run'),
+  ]
+}
+
 function habitHazards(template: Template): Hazard[] {
   const found: Hazard[] = []
-  if (template.jobType !== 'run')
-    found.push(
-      warn(
-        'check_mode',
-        `its job type is "${template.jobType}": jobs change nothing and report success`,
-        'set Job type to Run',
-      ),
-    )
   if (template.jobTags !== '')
     found.push(
       warn('only_tags', `its jobs run only tasks tagged "${template.jobTags}", and report success`, 'clear Job tags'),

@@ -200,7 +200,7 @@ describe('a template with one fault has that one hazard, with its mend', () => {
     ['survey', 'stop', { requiredVariables: ['env'] }],
     ['passwords', 'stop', { requiredPasswords: ['ssh_password'] }],
     ['not_permitted', 'stop', { mayStart: false }],
-    ['check_mode', 'warn', { jobType: 'check' }],
+    ['check_mode', 'stop', { jobType: 'check' }],
     ['only_tags', 'warn', { jobTags: 'facts' }],
     ['waits_for_itself', 'warn', { allowSimultaneous: false }],
     ['no_timeout', 'warn', { timeoutSeconds: 0 }],
@@ -208,6 +208,10 @@ describe('a template with one fault has that one hazard, with its mend', () => {
     const found = launchHazards(template(change), ours, [])
     expect(found).toMatchObject([{ code, severity }])
     expect(found[0]?.mend).not.toBe('')
+  })
+
+  test('a template that only looks is no hazard to a dry run', () => {
+    expect(launchHazards(template({ jobType: 'check' }), ours, [], true)).toEqual([])
   })
 
   test('another inventory is no hazard when the launch may choose ours', () => {

@@ -35,6 +35,11 @@ async function known(options: Parameters<typeof startWorld>[0] = {}): Promise<Wo
   return world
 }
 
+/** Somebody changes what the template of patch does. */
+function jobTypeOf({ controller: { store } }: World, type: 'run' | 'check'): void {
+  for (const template of store.templates.all()) if (template.name === PATCH) template.job_type = type
+}
+
 describe('a person asks', () => {
   test('and the job runs on the hosts asked for, adopted ones too, with who and why', async () => {
     await using world = await known()
@@ -179,6 +184,29 @@ describe('a person asks', () => {
     await world.settle()
     expect(world.jobs()).toMatchObject([{ job_type: 'run', status: 'canceled' }])
     expect(world.said('alarm').join()).toMatch(/field job_type was ignored; job type is "run", not "check"/)
+    expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'unknown' })
+  })
+
+  test('in earnest, of a template that only looks: refused with the mend, and nothing counts as done', async () => {
+    await using world = await known()
+    jobTypeOf(world, 'check')
+    await world.command({ hosts: names('web-1') })
+    await world.settle()
+    expect(world.jobs()).toEqual([])
+    expect(world.details()[hostOf('web-1')]).toMatch(/jobs change nothing and report success; .* set Job type to Run/)
+    await world.command({ schema: 2, hosts: names('web-1'), check: true })
+    await world.settle()
+    expect(world.outcomes(world.run(1))).toEqual({ [hostOf('web-1')]: 'ok' })
+  })
+
+  test('in earnest, and its job came out as one that only looks: cancelled at once, an alarm, and its host is unknown', async () => {
+    await using world = await known({ outcome: () => ({ outcome: 'ok', ms: 60_000 }) })
+    const path = /\/job_templates\/\d+\/launch\/?$/
+    world.controller.faults.afterwards({ method: 'GET', path }, () => jobTypeOf(world, 'check'))
+    await world.command({ hosts: names('web-1') })
+    await world.settle()
+    expect(world.jobs()).toMatchObject([{ job_type: 'check', status: 'canceled' }])
+    expect(world.said('alarm').join()).toMatch(/job type is "check", not "run"/)
     expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'unknown' })
   })
 
