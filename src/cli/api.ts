@@ -34,6 +34,7 @@ export function openApi(options: ApiOptions): Api {
     try {
       response = await fetch(`${base}${path}`, {
         ...init,
+        redirect: 'manual',
         headers: { authorization: `Bearer ${options.token}`, ...init.headers },
       })
     } catch (error) {
@@ -46,6 +47,11 @@ export function openApi(options: ApiOptions): Api {
       })
     }
     if (response.ok) return response
+    const leads = response.status < 400 ? response.headers.get('location') : null
+    if (leads !== null)
+      throw new Fault('redirected', `${base} answers with a redirect to ${leads.slice(0, 300)}`, {
+        hint: 'it is not followed, as the token and the secrets of a run would go along; give the address that answers itself by --url or VIRTBRIDGE_URL',
+      })
     throw await faultOf(response)
   }
   async function ask(path: string, init: Request): Promise<unknown> {
