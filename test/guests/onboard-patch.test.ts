@@ -91,6 +91,17 @@ describe('patch', () => {
     expect(again.result[web]).toMatchObject({ outcome: 'ok', changed: false, packages: [] })
   })
 
+  test('does all of it when it is chosen by its tag, and only looks by that of precheck', async () => {
+    await publishPackage(stage.guest(web), 'virtbridge-tool', '1.1.1')
+    const looked = await stage.play('patch', { limit: [web], tags: ['precheck'] })
+    expect(faultOf(looked)).toBe('')
+    expect(await stage.versionOf(web, 'virtbridge-tool')).not.toBe('1.1.1')
+    const ended = await stage.play('patch', { limit: [web], tags: ['patch'] })
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[web]).toMatchObject({ changed: true, packages: [{ name: 'virtbridge-tool', to: '1.1.1' }] })
+    expect(await stage.versionOf(web, 'virtbridge-tool')).toBe('1.1.1')
+  })
+
   test('tells that a reboot is needed, and does not reboot unless it is asked to', async () => {
     const mark = join(stage.guest(web).root, 'run/reboot-required')
     await writeFile(mark, '')

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -8,6 +9,8 @@ import { faultOf, Stage } from './stage.ts'
 
 const host = 'db-1.shop.prod-1'
 const CACHE = '/var/cache/dnf'
+/** The first time it is installed the guest ends in the middle of it. */
+const FATAL = '[ -e /root/once ] || { touch /root/once; kill -TERM 1; sleep 60; }; touch /root/ended'
 let stage: Stage
 let root: string
 
@@ -52,8 +55,14 @@ describe('precheck', () => {
   test('fails a guest whose package database somebody keeps, once it was waited for', async () => {
     const holder = stage.inside(host, `mkdir -p ${CACHE} && echo $$ > ${CACHE}/metadata_lock.pid && exec sleep 600`)
     const ended = await stage.play('precheck', { limit: [host], vars: { precheck_lock_timeout: 1 } })
+    const vars = { packages_present: ['virtbridge-other'], packages_lock_timeout: 1 }
+    const refused = await stage.play('packages', { limit: [host], vars })
     await stage.inside(host, 'pkill sleep')
     await holder
+    expect(refused.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('keeps the package database') as string,
+    })
     expect(ended.result[host]).toMatchObject({
       outcome: 'failed',
       message: expect.stringContaining('keeps the package database') as string,
@@ -86,7 +95,9 @@ describe('patch', () => {
     expect(tried.result[host]).toMatchObject({ outcome: 'ok', check: true, changed: true, packages: [] })
     expect(await rpmVersionOf(stage.guest(host), 'virtbridge-tool')).toBe('1.0')
 
-    const first = await stage.play('patch', { limit: [host] })
+    // The agent of the guest may tell another system than it is.
+    const lies = { kubevirt_os: { family: 'linux', id: 'debian', version: '12' }, kubevirt_os_id: 'debian' }
+    const first = await stage.play('patch', { limit: [host], hostvars: { [host]: lies } })
     expect(faultOf(first)).toBe('')
     expect(first.result[host]).toMatchObject({
       changed: true,
@@ -99,6 +110,25 @@ describe('patch', () => {
     const again = await stage.play('patch', { limit: [host] })
     expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
     expect(again.result[host]).toMatchObject({ outcome: 'ok', changed: false, packages: [] })
+  })
+
+  test('tells of a guest that goes while it is patched, precheck what to do, and mends it the next time', async () => {
+    const guest = stage.guest(host)
+    await publishRpms(guest, [{ name: 'virtbridge-tool', version: '1.2', postinst: FATAL }])
+    const cut = await stage.play('patch', { limit: [host] })
+    expect(cut.recap[host]).toMatchObject({ unreachable: 1 })
+    await expect.poll(async () => (await stage.inside(host, 'true')).status).toBe(0)
+    expect(await rpmVersionOf(guest, 'virtbridge-tool')).toMatch(/^1\.[01]1\.2$/)
+    const looked = await stage.play('precheck', { limit: [host] })
+    expect(looked.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringMatching(/virtbridge-tool\.noarch is there twice.*dnf remove --duplicates/) as string,
+    })
+    const mended = await stage.play('patch', { limit: [host] })
+    expect(faultOf(mended)).toBe('')
+    expect(mended.result[host]).toMatchObject({ outcome: 'ok' })
+    expect(await rpmVersionOf(guest, 'virtbridge-tool')).toBe('1.2')
+    expect(existsSync(join(root, 'root/ended'))).toBe(true)
   })
 })
 

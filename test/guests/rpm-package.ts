@@ -11,6 +11,8 @@ export interface Rpm {
   readonly version: string
   /** File of the package → its text; those of `etc/init.d` and of folders for programs are programs. */
   readonly files?: Readonly<Record<string, string>>
+  /** A script that runs in the guest when it is installed. */
+  readonly postinst?: string
   /** The advisory by which it closes a hole. */
   readonly advisory?: string
 }
@@ -35,7 +37,7 @@ export async function rpmVersionOf(guest: Guest, name: string): Promise<string> 
   return status === 0 ? stdout : ''
 }
 
-async function build(guest: Guest, { name, version, files = {} }: Rpm): Promise<void> {
+async function build(guest: Guest, { name, version, files = {}, postinst = '' }: Rpm): Promise<void> {
   const all = { [`usr/share/${name}/version`]: `${version}\n`, ...files }
   const source = `srv/source/${name}`
   for (const [path, text] of Object.entries(all)) {
@@ -45,10 +47,12 @@ async function build(guest: Guest, { name, version, files = {} }: Rpm): Promise<
     })
   }
   const fields = { Name: name, Version: version, Release: '1', Summary: 'made by a test', License: 'none' }
+  // No other package of the guest says that it has a shell, which scripts ask for.
   const spec = [
     ...Object.entries(fields).map(([key, value]) => `${key}: ${value}`),
-    'BuildArch: noarch\nAutoReqProv: no\n%description\nmade by a test\n%install',
+    'BuildArch: noarch\nAutoReqProv: no\nProvides: /bin/sh\n%description\nmade by a test\n%install',
     `mkdir -p %{buildroot} && cp -a /${source}/. %{buildroot}/`,
+    ...(postinst === '' ? [] : [`%post\n${postinst}`]),
     '%files',
     ...Object.keys(all).map(
       path => (path.startsWith('etc/') && !path.includes('init.d') ? '%config ' : '') + `/${path}`,

@@ -8,6 +8,8 @@ import { publishRpms, rpmVersionOf } from './rpm-package.ts'
 import { faultOf, Stage } from './stage.ts'
 
 const host = 'db-1.shop.prod-1'
+/** The first time it is installed the guest ends in the middle of it. */
+const FATAL = '[ -e /root/once ] || { touch /root/once; kill -TERM 1; sleep 60; }; touch /root/ended'
 let stage: Stage
 let root: string
 
@@ -46,8 +48,14 @@ test('precheck fails a guest whose package database somebody keeps, once it was 
   const holder = stage.inside(host, 'echo $$ > /run/zypp.pid && exec sleep 600')
   await expect.poll(() => existsSync(join(root, 'run/zypp.pid')), { timeout: 30_000 }).toBe(true)
   const ended = await stage.play('precheck', { limit: [host], vars: { precheck_lock_timeout: 1 } })
+  const vars = { packages_present: ['virtbridge-other'], packages_lock_timeout: 1 }
+  const refused = await stage.play('packages', { limit: [host], vars })
   await stage.inside(host, 'pkill sleep; rm /run/zypp.pid')
   await holder
+  expect(refused.result[host]).toMatchObject({
+    outcome: 'failed',
+    message: expect.stringContaining('keeps the package database') as string,
+  })
   expect(ended.result[host]).toMatchObject({
     outcome: 'failed',
     message: expect.stringContaining('keeps the package database') as string,
@@ -67,7 +75,9 @@ test('patch tells in check mode what it would do, then updates, then has nothing
   const tried = await stage.play('patch', { limit: [host], check: true })
   expect(tried.result[host]).toMatchObject({ outcome: 'ok', check: true, changed: true, packages: [] })
   expect(await rpmVersionOf(stage.guest(host), 'virtbridge-tool')).toBe('1.0')
-  const first = await stage.play('patch', { limit: [host] })
+  // The agent of the guest may tell another system than it is.
+  const lies = { kubevirt_os: { family: 'linux', id: 'rhel', version: '9.4' }, kubevirt_os_id: 'rhel' }
+  const first = await stage.play('patch', { limit: [host], hostvars: { [host]: lies } })
   expect(faultOf(first)).toBe('')
   expect(first.result[host]).toMatchObject({
     changed: true,
@@ -76,6 +86,25 @@ test('patch tells in check mode what it would do, then updates, then has nothing
   })
   const again = await stage.play('patch', { limit: [host] })
   expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
+})
+
+test('tells of a guest that goes while it is patched, precheck what to do, and mends it the next time', async () => {
+  const guest = stage.guest(host)
+  await publishRpms(guest, [{ name: 'virtbridge-tool', version: '1.2', postinst: FATAL }])
+  const cut = await stage.play('patch', { limit: [host] })
+  expect(cut.recap[host]).toMatchObject({ unreachable: 1 })
+  await expect.poll(async () => (await stage.inside(host, 'true')).status).toBe(0)
+  expect(await rpmVersionOf(guest, 'virtbridge-tool')).toMatch(/^1\.[01]1\.2$/)
+  const looked = await stage.play('precheck', { limit: [host] })
+  expect(looked.result[host]).toMatchObject({
+    outcome: 'failed',
+    message: expect.stringMatching(/virtbridge-tool\.noarch is there twice.*zypper install --force/) as string,
+  })
+  const mended = await stage.play('patch', { limit: [host] })
+  expect(faultOf(mended)).toBe('')
+  expect(mended.result[host]).toMatchObject({ outcome: 'ok' })
+  expect(await rpmVersionOf(guest, 'virtbridge-tool')).toBe('1.2')
+  expect(existsSync(join(root, 'root/ended'))).toBe(true)
 })
 
 test('verify knows its packages, and reboot whether it needs one', async () => {
