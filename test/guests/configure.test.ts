@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { run } from '../servers/run.ts'
+import { publishPackage } from './debian-package.ts'
 import { faultOf, Stage } from './stage.ts'
 
 const host = 'web-1.shop.prod-1'
@@ -42,6 +44,11 @@ beforeAll(async () => {
   // Nobody may set the machine's clock from a guest that is a folder.
   await mkdir(join(root, 'etc/default'), { recursive: true })
   await writeFile(join(root, 'etc/default/chrony'), 'DAEMON_OPTS="-x -F 0"\n')
+  // A small system has no sudo, until a package brings it: that of Debian, in one of ours.
+  const away =
+    'dpkg -L sudo | tar -c --no-recursion -P -f /srv/sudo.tar -T - && SUDO_FORCE_REMOVE=yes dpkg --purge sudo'
+  await run('chroot', [root, 'sh', '-euc', away])
+  await publishPackage(stage.guest(host), 'sudo', '9.0', { postinst: '#!/bin/sh\ntar -x -P -f /srv/sudo.tar\n' })
 })
 afterAll(() => stage[Symbol.asyncDispose]())
 
@@ -77,6 +84,7 @@ describe('configure, with all that a fleet may ask of a guest', () => {
   })
 
   test('accounts are there, get in by their keys, and may be root as they may', async () => {
+    expect(await stage.versionOf(host, 'sudo')).toBe('9.0')
     expect(await text('home/ada/.ssh/authorized_keys')).toContain(KEY)
     expect((await stat(join(root, 'home/ada/.ssh'))).mode & 0o777).toBe(0o700)
     expect(await stage.inside(host, 'sudo -n -l -U ada')).toMatchObject({
@@ -107,6 +115,16 @@ describe('configure, with all that a fleet may ask of a guest', () => {
       'for n in 1 2 3 4 5 6 7 8 9 10; do logger --server 127.0.0.1 --udp --port 9 x; logger word-from-the-guest; sleep 0.3; done',
     )
     expect((await heard).stdout).toContain('word-from-the-guest')
+  })
+
+  test('rsyslog keeps what no log server takes, and sends to the second while the first is down', async () => {
+    const [first, second] = [5516, 5517].map(port => ({ host: '127.0.0.1', port }))
+    const vars = { ...asked, rsyslog_servers: [first, second] }
+    expect(faultOf(await stage.play('configure', { limit: [host], vars, tags: ['rsyslog'] }))).toBe('')
+    await stage.inside(host, 'logger kept-while-both-are-down')
+    expect((await heardAt(5517, 'kept-while-both-are-down')).stdout).toContain('heard')
+    expect((await heardAt(5516, 'first-is-back', LOG)).stdout).toContain('heard')
+    expect((await heardAt(5517, 'first-is-down-again', LOG)).stdout).toContain('heard')
   })
 
   test('snmpd runs, and answers its users and nobody else', async () => {
@@ -178,6 +196,30 @@ const LISTEN = [
   '        print(text)',
   '        break',
 ].join('\n')
+
+/** Logs a word again and again until somebody heard it: what is sent to a server as it goes down may be lost. */
+const LOG = 'for n in $(seq 600); do [ ! -e /run/heard ] || break; logger "$WORD"; sleep 0.2; done'
+/** A log server, until it hears that word; it ends in vain when nobody says anything for long. */
+const HEAR = [
+  'import socket, sys',
+  "server = socket.create_server(('127.0.0.1', int(sys.argv[1])))",
+  'server.settimeout(120)',
+  'while True:',
+  '    client, text = server.accept()[0], b""',
+  '    client.settimeout(120)',
+  '    while chunk := client.recv(4096):',
+  '        text += chunk',
+  '        if sys.argv[2].encode() in text:',
+  "            open('run/heard', 'w')",
+  "            sys.exit(print('heard'))",
+].join('\n')
+
+async function heardAt(port: number, word: string, log = ''): ReturnType<Stage['inside']> {
+  await rm(join(root, 'run/heard'), { force: true })
+  const heard = stage.network.run('python3', ['-c', HEAR, String(port), word], { cwd: root })
+  await stage.inside(host, `WORD=${word}; ${log}`)
+  return heard
+}
 
 async function text(path: string): Promise<string> {
   return readFile(join(root, path), 'utf8')

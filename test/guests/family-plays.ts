@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type Distribution, FamilyStage, host, SITE, TOKEN } from './family.ts'
+import { rpmVersionOf } from './rpm-package.ts'
 import { faultOf, type Played } from './stage.ts'
 
 const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHQ0bYQ0yH2p0Jx0sKJm1yXy9QzY1x1n8b3c5d7e9f0a ada@example.com'
@@ -127,7 +128,8 @@ function configured(of: () => FamilyStage, play: Play): void {
     expect(await of().text('etc/hosts')).toContain('127.0.1.1\tdb-1.example.com db-1\n')
   })
 
-  test('accounts are there, and may be root as they may', async () => {
+  test('accounts are there, and may be root as they may, by the sudo that was installed for them', async () => {
+    expect(await rpmVersionOf(of().stage.guest(host), 'sudo')).toBe('1.9')
     expect(await of().text('etc/sudoers.d/virtbridge-bob')).toBe(`${of().distribution.sudoers}bob ALL=(ALL:ALL) ALL\n`)
     expect((await of().stage.inside(host, 'sudo -n -l -U bob')).stdout).toContain('(ALL : ALL) ALL')
     expect((await of().stage.inside(host, 'id -nG ada')).stdout).toContain('wheel')

@@ -84,6 +84,8 @@ export class FamilyStage implements AsyncDisposable {
     await mkdir(join(root, 'usr/lib/systemd/system'), { recursive: true })
     await writeFile(join(root, 'usr/lib/systemd/system/sshd.service'), '[Unit]\n')
     await run('chroot', [root, 'groupadd', 'wheel'])
+    // A small system has no sudo, until its package brings it.
+    await run('chroot', [root, 'sh', '-euc', 'mv /usr/sbin/visudo /usr/lib/visudo && rm -r /etc/sudoers.d'])
     await publishRpms(this.stage.guest(host), await packagesOf(this.distribution))
     await run('chroot', [root, ...this.distribution.install, 'ca-certificates'])
   }
@@ -123,6 +125,11 @@ async function packagesOf({ trust, rsyslog }: Distribution): Promise<Rpm[]> {
         'var/lib/net-snmp/.keep': '',
         ...unit('snmpd'),
       },
+    },
+    {
+      name: 'sudo',
+      version: '1.9',
+      files: { 'usr/sbin/visudo': '#!/bin/sh\nexec /usr/lib/visudo "$@"\n', 'etc/sudoers.d/.keep': '' },
     },
     { name: 'zabbix-agent2', version: '7.0', files: unit('zabbix-agent2') },
     {
