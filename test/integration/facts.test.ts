@@ -13,15 +13,18 @@ const CRDS = [
   'virtualmachinerestores.snapshot.kubevirt.io',
 ]
 const PATIENT = { timeout: 60_000, interval: 50 }
-const SNAPSHOTS = '/apis/snapshot.kubevirt.io/v1beta1/namespaces/deeds/virtualmachinesnapshots'
-const RESTORES = '/apis/snapshot.kubevirt.io/v1beta1/namespaces/deeds/virtualmachinerestores'
-const MIGRATIONS = '/apis/kubevirt.io/v1/namespaces/deeds/virtualmachineinstancemigrations'
-const CLAIMS = '/api/v1/namespaces/deeds/persistentvolumeclaims'
-const VM = '/apis/kubevirt.io/v1/namespaces/deeds/virtualmachines/web'
+const SNAPSHOTS = ['/apis/snapshot.kubevirt.io/v1beta1', 'virtualmachinesnapshots'] as const
+const RESTORES = ['/apis/snapshot.kubevirt.io/v1beta1', 'virtualmachinerestores'] as const
+const MIGRATIONS = ['/apis/kubevirt.io/v1', 'virtualmachineinstancemigrations'] as const
+const CLAIMS = ['/api/v1', 'persistentvolumeclaims'] as const
+const VMS = ['/apis/kubevirt.io/v1', 'virtualmachines'] as const
+type Resource = readonly [api: string, plural: string]
 
 let api: KubeApiserver
 let virt: VirtController
 let token: string
+/** Of this try of the test. */
+let namespace: string
 beforeAll(async () => {
   api = await startKubeApiserver({ crds: CRDS })
   token = await shippedToken(api)
@@ -29,23 +32,29 @@ beforeAll(async () => {
 })
 afterAll(() => api[Symbol.asyncDispose]())
 
+function pathOf([group, plural]: Resource): string {
+  return `${group}/namespaces/${namespace}/${plural}`
+}
+
 /** An object of its own about the VM, and then what its controller says of it. */
-async function deed(path: string, kind: string, name: string, spec: object, status: object): Promise<void> {
-  const [, group = ''] = /^\/apis\/(.+)\/namespaces/.exec(path) ?? []
-  await api.client.create(path, { apiVersion: group, kind, metadata: { name, namespace: 'deeds' }, spec })
-  await api.client.patch(`${path}/${name}/status`, { status })
+async function deed(of: Resource, kind: string, name: string, spec: object, status: object): Promise<void> {
+  const apiVersion = of[0].replace('/apis/', '')
+  await api.client.create(pathOf(of), { apiVersion, kind, metadata: { name, namespace }, spec })
+  await api.client.patch(`${pathOf(of)}/${name}/status`, { status })
 }
 
 async function claim(name: string): Promise<void> {
   const spec = { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } }
-  await api.client.create(CLAIMS, { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name }, spec })
-  await api.client.patch(`${CLAIMS}/${name}/status`, { status: { phase: 'Bound' } })
+  await api.client.create(pathOf(CLAIMS), { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name }, spec })
+  await api.client.patch(`${pathOf(CLAIMS)}/${name}/status`, { status: { phase: 'Bound' } })
 }
 
 async function bootFrom(claimName: string): Promise<void> {
   const volumes = [{ name: 'root', persistentVolumeClaim: { claimName } }]
   const disks = [{ name: 'root', disk: { bus: 'virtio' } }]
-  await api.client.patch(VM, { spec: { template: { spec: { domain: { devices: { disks } }, volumes } } } })
+  await api.client.patch(`${pathOf(VMS)}/web`, {
+    spec: { template: { spec: { domain: { devices: { disks } }, volumes } } },
+  })
 }
 
 const vmRef = { apiGroup: 'kubevirt.io', kind: 'VirtualMachine', name: 'web' }
@@ -56,9 +65,9 @@ test('what is done to a VM by objects of their own is told with the rights that 
   await fileIn(folder.path, 'kubeconfig', api.kubeconfig('prod-1', token))
   const config = { clusters: [{ name: 'prod-1', kubeconfig: 'kubeconfig', context: 'prod-1' }] }
   const told = async (bridge: { facts(host: string): Promise<readonly string[]> }): Promise<string> =>
-    (await bridge.facts('web.deeds.prod-1')).join(' ')
-  await virt.createNamespace('deeds')
-  const web = await virt.createVm('deeds', 'web')
+    (await bridge.facts(`web.${namespace}.prod-1`)).join(' ')
+  namespace = await virt.freshNamespace('deeds')
+  const web = await virt.createVm(namespace, 'web')
   await claim('first')
   await bootFrom('first')
   await deed(SNAPSHOTS, 'VirtualMachineSnapshot', 'old', { source: vmRef }, { phase: 'Succeeded', readyToUse: true })
@@ -73,7 +82,7 @@ test('what is done to a VM by objects of their own is told with the rights that 
     await expect.poll(() => told(bridge), PATIENT).toBe(expected)
 
     await deed(SNAPSHOTS, 'VirtualMachineSnapshot', 'new', { source: vmRef }, { phase: 'Succeeded', readyToUse: false })
-    await api.client.patch(`${SNAPSHOTS}/new/status`, { status: { readyToUse: true, creationTime: now() } })
+    await api.client.patch(`${pathOf(SNAPSHOTS)}/new/status`, { status: { readyToUse: true, creationTime: now() } })
     expected += ' snapshot_succeeded'
     await expect.poll(() => told(bridge), PATIENT).toBe(expected)
 
@@ -98,7 +107,7 @@ test('what is done to a VM by objects of their own is told with the rights that 
   await using bridge = await startBridge(folder.path, config)
   expected += ' restore_succeeded'
   await expect.poll(() => told(bridge), PATIENT).toBe(expected)
-  const events = (await bridge.events()).filter(event => event.data.vm.name === 'web')
+  const events = (await bridge.events()).filter(event => event.data.vm.namespace === namespace)
   expect(events.at(-1)?.data).toMatchObject({ gap: true, transition: { from: 'new', to: 'back' } })
   expect(new Set(events.map(event => event.id)).size).toBe(events.length)
 })

@@ -61,11 +61,15 @@ test('the API server answers over TLS with its own CA, tells its version and ser
 test('a user has the rights of RBAC and no more, and none once shut out', async () => {
   api.addUser({ token: 'reader-token', name: 'reader' })
   const rbac = '/apis/rbac.authorization.k8s.io/v1'
-  await api.client.create(`${rbac}/clusterroles`, {
+  await api.client.apply(`${rbac}/clusterroles/vm-reader`, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
     metadata: { name: 'vm-reader' },
     rules: [{ apiGroups: ['kubevirt.io'], resources: ['virtualmachines'], verbs: ['list'] }],
   })
-  await api.client.create(`${rbac}/clusterrolebindings`, {
+  await api.client.apply(`${rbac}/clusterrolebindings/vm-reader`, {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
     metadata: { name: 'vm-reader' },
     roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'vm-reader' },
     subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'reader' }],
@@ -92,7 +96,7 @@ test('a user has the rights of RBAC and no more, and none once shut out', async 
 
 test('a restart, gentle or not, keeps the URL, the certificate and the data', async () => {
   const path = '/apis/kubevirt.io/v1/namespaces/default/virtualmachines'
-  await api.client.create(path, vm('web-1'))
+  await api.client.apply(`${path}/web-1`, vm('web-1'))
 
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     const before = api.pid()

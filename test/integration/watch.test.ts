@@ -28,18 +28,22 @@ async function configFor(folder: string): Promise<Record<string, unknown>> {
 test('the life of a VM, by ordinary API calls, is exactly its facts in order, across a restart of the bridge and of the API server', async () => {
   await using folder = await temporaryFolder()
   const config = await configFor(folder.path)
-  await virt.createNamespace('life')
-  const old = await virt.createVm('life', 'old')
+  const namespace = await virt.freshNamespace('life')
+  const old = await virt.createVm(namespace, 'old')
   await virt.boot(old)
-  const host = 'web.life.prod-1'
+  const [host, oldHost, lateHost] = ['web', 'old', 'late'].map(name => `${name}.${namespace}.prod-1`) as [
+    string,
+    string,
+    string,
+  ]
   const facts = async (bridge: { facts(host: string): Promise<readonly string[]> }): Promise<string> =>
     (await bridge.facts(host)).join(' ')
   let expected = 'created started reachable'
 
   {
     await using bridge = await startBridge(folder.path, config)
-    await expect.poll(() => bridge.facts('old.life.prod-1'), PATIENT).toEqual(['discovered'])
-    const web = await virt.createVm('life', 'web', { app: 'web' })
+    await expect.poll(() => bridge.facts(oldHost), PATIENT).toEqual(['discovered'])
+    const web = await virt.createVm(namespace, 'web', { app: 'web' })
     await virt.boot(web)
     await virt.connectAgent(web, '10.0.0.7')
     await expect.poll(() => facts(bridge), PATIENT).toBe(expected)
@@ -55,21 +59,21 @@ test('the life of a VM, by ordinary API calls, is exactly its facts in order, ac
   }
 
   // While the bridge is down: a stop, a new VM, and one that goes.
-  const web = { namespace: 'life', name: 'web', uid: '' }
+  const web = { namespace, name: 'web', uid: '' }
   await virt.stop(web)
-  await virt.createVm('life', 'late')
+  await virt.createVm(namespace, 'late')
   await virt.delete(old)
 
   await using bridge = await startBridge(folder.path, config)
   expected += ' stopped'
   await expect.poll(() => facts(bridge), PATIENT).toBe(expected)
-  await expect.poll(() => bridge.facts('late.life.prod-1'), PATIENT).toEqual(['created'])
-  await expect.poll(() => bridge.facts('old.life.prod-1'), PATIENT).toEqual(['discovered', 'deleted'])
+  await expect.poll(() => bridge.facts(lateHost), PATIENT).toEqual(['created'])
+  await expect.poll(() => bridge.facts(oldHost), PATIENT).toEqual(['discovered', 'deleted'])
   const missed = (await bridge.events())
     .filter(event => event.data.gap)
     .map(event => [event.data.host, event.data.fact, event.data.origin])
-  expect(missed).toContainEqual(['late.life.prod-1', 'created', 'sync'])
-  expect(missed).toContainEqual(['old.life.prod-1', 'deleted', 'sync'])
+  expect(missed).toContainEqual([lateHost, 'created', 'sync'])
+  expect(missed).toContainEqual([oldHost, 'deleted', 'sync'])
 
   await virt.delete(web)
   expected += ' deleted'
@@ -86,8 +90,9 @@ describeRemoval(() => api)
 test('1,000 VMs in 50 namespaces are in the inventory within 10 s of the start', async () => {
   await using folder = await temporaryFolder()
   const config = await configFor(folder.path)
-  const namespaces = Array.from({ length: 50 }, (_, index) => `many-${index}`)
-  await Promise.all(namespaces.map(name => virt.createNamespace(name)))
+  const names = Array.from({ length: 50 }, (_, index) => `many-${index}`)
+  const namespaces = await Promise.all(names.map(name => virt.freshNamespace(name)))
+  const isOurs = (host: string): boolean => namespaces.includes(host.split('.')[1] ?? '')
   await Promise.all(
     namespaces.map(async namespace => {
       for (let index = 0; index < 20; index += 1)
@@ -101,7 +106,7 @@ test('1,000 VMs in 50 namespaces are in the inventory within 10 s of the start',
     const inventory = (await bridge.api.get('/api/v1/inventory').catch(() => ({ _meta: { hostvars: {} } }))) as {
       _meta: { hostvars: object }
     }
-    return Object.keys(inventory._meta.hostvars).filter(name => name.includes('.many-')).length
+    return Object.keys(inventory._meta.hostvars).filter(isOurs).length
   }
   await expect.poll(hosts, { timeout: 60_000, interval: 100 }).toBe(1000)
   console.log(`1,000 VMs in the inventory after ${Date.now() - began} ms`)
@@ -112,19 +117,20 @@ describeAbsence(() => api)
 test('a VM made anew under its name while nobody looked is the end of one and the beginning of another', async () => {
   await using folder = await temporaryFolder()
   const config = await configFor(folder.path)
-  await virt.createNamespace('again')
-  const first = await virt.createVm('again', 'db')
+  const namespace = await virt.freshNamespace('again')
+  const host = `db.${namespace}.prod-1`
+  const first = await virt.createVm(namespace, 'db')
   {
     await using bridge = await startBridge(folder.path, config)
-    await expect.poll(() => bridge.facts('db.again.prod-1'), PATIENT).toEqual(['discovered'])
+    await expect.poll(() => bridge.facts(host), PATIENT).toEqual(['discovered'])
   }
   await virt.delete(first)
-  const second = await virt.createVm('again', 'db')
+  const second = await virt.createVm(namespace, 'db')
 
   await using bridge = await startBridge(folder.path, config)
-  await expect.poll(() => bridge.facts('db.again.prod-1'), PATIENT).toEqual(['discovered', 'deleted', 'created'])
+  await expect.poll(() => bridge.facts(host), PATIENT).toEqual(['discovered', 'deleted', 'created'])
   const uids = (await bridge.events())
-    .filter(event => event.data.host === 'db.again.prod-1')
+    .filter(event => event.data.host === host)
     .map((event: { data: VmEventData }) => event.data.vm.uid)
   expect(uids).toEqual([first.uid, first.uid, second.uid])
 })

@@ -21,6 +21,17 @@ export class VirtController {
     await this.#client.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   }
 
+  /** A namespace that was not there: with this name, or `name-2` and on when a first try of the test left that. Gives its name. */
+  async freshNamespace(name: string): Promise<string> {
+    for (let n = 1; ; n += 1) {
+      const unused = n === 1 ? name : `${name}-${n}`
+      const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: unused } }
+      const { status } = await this.#client.request('POST', '/api/v1/namespaces', { body: namespace })
+      if (status === 201) return unused
+      if (status !== 409) throw new Error(`the namespace ${unused} can not be made: ${status}`)
+    }
+  }
+
   async createVm(namespace: string, name: string, labels: Record<string, string> = {}): Promise<Made> {
     const vm = await this.#client.create<{ metadata: { uid: string } }>(`${VMS}/${namespace}/virtualmachines`, {
       apiVersion: 'kubevirt.io/v1',
