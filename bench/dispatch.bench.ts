@@ -144,7 +144,7 @@ async function* remembered(): AsyncIterable<Measure> {
     yield { what, value, unit: 's', must: { of: 'value', atMost: 5 } }
     const took = Array.from({ length: 200 }, (_, index) => {
       const asked = performance.now()
-      const rows = history.rows({ host: `vm-${index * 7}.shop.prod-1`, limit: 500 })
+      const { rows } = history.page({ host: `vm-${index * 7}.shop.prod-1`, limit: 500 })
       if (rows.length === 0) throw new Error('a host without results')
       return performance.now() - asked
     }).sort((a, b) => a - b)

@@ -35,9 +35,15 @@ export interface HistoryQuestion {
   readonly limit: number
 }
 
+/** Rows in their order, and the cursor to go on after; empty when there are no more. Few rows, or none, need not be the last. */
+export interface HistoryPage {
+  readonly rows: readonly HistoryRow[]
+  readonly next: string
+}
+
 /** Answers about what was done, newest first. */
 export interface HistoryView {
-  rows(question: HistoryQuestion): readonly HistoryRow[]
+  page(question: HistoryQuestion): HistoryPage
 }
 
 /** Of a cursor, as it comes from outside. */
@@ -47,6 +53,8 @@ export const CURSOR_PATTERN = '[0-9]{1,15}-[0-9]{1,15}'
 export const MEMORY_ROWS = 100_000
 /** Results of an index in a file, beside its age: the oldest go first. */
 export const FILE_ROWS = 5_000_000
+/** Results that are looked through for one page where no index leads to those that are meant: nobody else is answered meanwhile. */
+export const LOOKED_ROWS = 20_000
 const VERSION = 1
 const CATCH_UP_PAGE = 500
 const TELL_EVERY = 50_000
@@ -66,6 +74,7 @@ const SCHEMA = `
 `
 /** Made anew, it is written at random places: few checkpoints and some memory make that several times as fast. */
 const PRAGMAS = `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -16384`
+const NEWEST = 'ORDER BY at DESC, seq DESC'
 const FILTERS = ['host', 'run', 'verb', 'outcome', 'asked_by'] as const
 
 /**
@@ -110,25 +119,35 @@ export class History implements HistoryView, Disposable {
     this.#stand(START)
   }
 
-  rows(question: HistoryQuestion): readonly HistoryRow[] {
-    const conditions: string[] = []
-    const values: SQLInputValue[] = []
-    const add = (condition: string, ...given: readonly SQLInputValue[]): void => {
-      conditions.push(condition)
-      values.push(...given)
-    }
-    for (const name of FILTERS) if (question[name] !== undefined) add(`${name} = ?`, question[name])
-    if (question.since !== undefined) add('at >= ?', question.since)
-    if (question.until !== undefined) add('at < ?', question.until)
-    if (question.after !== undefined) add('(at, seq) < (?, ?)', ...question.after.split('-').map(Number))
-    const where = conditions.length === 0 ? '' : `WHERE ${conditions.join(' AND ')}`
+  page(question: HistoryQuestion): HistoryPage {
+    const { limit, since, until, after } = question
+    const when = conditions([
+      ['at >= ?', since === undefined ? [] : [since]],
+      ['at < ?', until === undefined ? [] : [until]],
+      ['(at, seq) < (?, ?)', after === undefined ? [] : after.split('-').map(Number)],
+    ])
+    const which = conditions(
+      FILTERS.map(name => [`${name} = ?`, question[name] === undefined ? [] : [question[name]]] as const),
+    )
+    const leads = question.host !== undefined || question.run !== undefined || which.values.length === 0
+    const source = leads ? 'result' : `(SELECT * FROM result WHERE ${when.text} ${NEWEST} LIMIT ${LOOKED_ROWS})`
     const found = this.#database
-      .prepare(`SELECT * FROM result ${where} ORDER BY at DESC, seq DESC LIMIT ?`)
-      .all(...values, question.limit)
-    return found.map(row => {
+      .prepare(`SELECT * FROM ${source} WHERE ${when.text} AND ${which.text} ${NEWEST} LIMIT ?`)
+      .all(...(leads ? [] : when.values), ...when.values, ...which.values, limit)
+    const rows = found.map(row => {
       const { seq, ...rest } = row as unknown as Omit<HistoryRow, 'cursor'> & { seq: number }
       return { cursor: `${rest.at}-${seq}`, ...rest }
     })
+    if (rows.length === limit) return { rows, next: rows.at(-1)?.cursor ?? '' }
+    return { rows, next: leads ? '' : this.#lookedTo(when) }
+  }
+
+  /** The last of the results that were looked through; empty when they were all there are. */
+  #lookedTo({ text, values }: Conditions): string {
+    const last = this.#database
+      .prepare(`SELECT at, seq FROM result WHERE ${text} ${NEWEST} LIMIT 1 OFFSET ${LOOKED_ROWS - 1}`)
+      .get(...values)
+    return last === undefined ? '' : `${String(last['at'])}-${String(last['seq'])}`
   }
 
   /** Forgets what was told before `before`, in ms, and the oldest beyond the most that are kept. */
@@ -149,6 +168,17 @@ export class History implements HistoryView, Disposable {
   #stand(position: Position): void {
     this.#database.prepare('INSERT OR REPLACE INTO position (one, at) VALUES (1, ?)').run(position)
   }
+}
+
+interface Conditions {
+  readonly text: string
+  readonly values: readonly SQLInputValue[]
+}
+
+/** Those that have values; `TRUE` when none has. */
+function conditions(all: readonly (readonly [text: string, values: readonly SQLInputValue[]])[]): Conditions {
+  const said = all.filter(([, values]) => values.length > 0)
+  return { text: ['TRUE', ...said.map(([text]) => text)].join(' AND '), values: said.flatMap(([, values]) => values) }
 }
 
 /** Keeps an index up with the stream until the signal aborts. `tell`: how far it is, while it is made anew. */

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { writeFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { followHistory, History, newRun } from '../../src/day2/index.ts'
+import { LOOKED_ROWS } from '../../src/day2/history.ts'
 import { finished } from '../../src/day2/record.ts'
 import { Ledger } from '../../src/day2/ledger.ts'
 import { type Entry, openSqliteLog, type Stored } from '../../src/log/index.ts'
@@ -37,12 +38,12 @@ describe('the index of what was done', () => {
   test('has one row for each host of each run, newest first, and none for the run itself', () => {
     using history = new History(null)
     history.add(stored([...told(1, ['web-1', 'web-2']), ...told(2, ['web-1'])]))
-    expect(history.rows({ limit: 10 }).map(row => [row.run, row.host, row.outcome])).toEqual([
+    expect(history.page({ limit: 10 }).rows.map(row => [row.run, row.host, row.outcome])).toEqual([
       [uuid(2), hostOf('web-1'), 'ok'],
       [uuid(1), hostOf('web-2'), 'failed'],
       [uuid(1), hostOf('web-1'), 'ok'],
     ])
-    expect(history.rows({ limit: 1 })[0]).toMatchObject({
+    expect(history.page({ limit: 1 }).rows[0]).toMatchObject({
       key: 'prod-1/shop/web-1',
       verb: 'patch',
       asked_by: 'ops',
@@ -53,10 +54,10 @@ describe('the index of what was done', () => {
   test('says the same when it is told the same again', () => {
     using history = new History(null)
     history.add(stored(told(1, ['web-1', 'web-2'])))
-    const before = history.rows({ limit: 10 })
+    const before = history.page({ limit: 10 }).rows
     history.again()
     history.add(stored(told(1, ['web-1', 'web-2'])))
-    expect(history.rows({ limit: 10 })).toEqual(before)
+    expect(history.page({ limit: 10 }).rows).toEqual(before)
     expect(history.position).toBe('3')
   })
 
@@ -72,7 +73,7 @@ describe('the index of what was done', () => {
   ])('answers %s', (_, question, runs) => {
     using history = new History(null)
     history.add(stored([...told(1, ['web-1', 'web-2']), ...told(2, ['web-1']), ...told(3, ['web-1'], 3, 'onboard')]))
-    expect(history.rows({ ...question, limit: 10 }).map(row => row.run)).toEqual(runs.map(uuid))
+    expect(history.page({ ...question, limit: 10 }).rows.map(row => row.run)).toEqual(runs.map(uuid))
   })
 
   test('is read page by page, each row once, also when several were told in the same moment', () => {
@@ -81,12 +82,24 @@ describe('the index of what was done', () => {
     history.add(stored(told(1, names)))
     const seen: string[] = []
     for (let after: string | undefined; ;) {
-      const page = history.rows({ limit: 10, ...(after === undefined ? {} : { after }) })
+      const page = history.page({ limit: 10, ...(after === undefined ? {} : { after }) }).rows
       seen.push(...page.map(row => row.host))
       if (page.length < 10) break
       after = page.at(-1)?.cursor
     }
     expect(seen.toSorted()).toEqual(names.map(hostOf).toSorted())
+  })
+
+  test('a question that no index leads to looks through so many results and no more, and the next page goes on behind them', () => {
+    using history = new History(null)
+    const names = Array.from({ length: 5_000 }, (_, index) => `web-${index}`)
+    history.add(stored(told(1, ['odd-1'], 1, 'onboard')))
+    for (const number of [2, 3, 4, 5]) history.add(stored(told(number, names)))
+    const first = history.page({ verb: 'onboard', limit: 10 })
+    expect(first).toEqual({ rows: [], next: `${NOW + 2 * 60_000}-2` })
+    const second = history.page({ verb: 'onboard', limit: 10, after: first.next })
+    expect([second.rows.map(row => row.run), second.next]).toEqual([[uuid(1)], ''])
+    expect(LOOKED_ROWS).toBe(4 * names.length)
   })
 
   test('is kept to an age and to a size: the oldest go first', () => {
@@ -101,9 +114,9 @@ describe('the index of what was done', () => {
       ]),
     )
     history.prune(NOW + 2 * 60_000)
-    expect(history.rows({ limit: 10 }).map(row => row.run)).toEqual([5, 4, 3].map(uuid))
+    expect(history.page({ limit: 10 }).rows.map(row => row.run)).toEqual([5, 4, 3].map(uuid))
     history.prune(NOW + 5 * 60_000)
-    expect(history.rows({ limit: 10 }).map(row => row.run)).toEqual([uuid(5)])
+    expect(history.page({ limit: 10 }).rows.map(row => row.run)).toEqual([uuid(5)])
   })
 
   test('in a file goes on where it was; one that is broken or of another version is made anew', async () => {
@@ -115,11 +128,11 @@ describe('the index of what was done', () => {
     }
     {
       using history = new History(file)
-      expect([history.rows({ limit: 10 }).length, history.position]).toEqual([1, '2'])
+      expect([history.page({ limit: 10 }).rows.length, history.position]).toEqual([1, '2'])
     }
     writeFileSync(file, 'this is no database, and was never one: it is too short and begins wrong')
     using history = new History(file)
-    expect([history.rows({ limit: 10 }).length, history.position]).toEqual([0, '0'])
+    expect([history.page({ limit: 10 }).rows.length, history.position]).toEqual([0, '0'])
   })
 })
 
@@ -143,11 +156,11 @@ describe('it follows the stream', () => {
         signal: stopping.signal,
         tell: () => undefined,
       })
-      await expect.poll(() => history.rows({ run: uuid(1), limit: 10 }).length).toBe(2)
+      await expect.poll(() => history.page({ run: uuid(1), limit: 10 }).rows.length).toBe(2)
       const number = 20 + position.length
       await log.append(told(number, ['web-3']))
       await expect
-        .poll(() => history.rows({ host: hostOf('web-3'), limit: 10 }).map(row => row.run))
+        .poll(() => history.page({ host: hostOf('web-3'), limit: 10 }).rows.map(row => row.run))
         .toContain(uuid(number))
       stopping.abort()
       await following

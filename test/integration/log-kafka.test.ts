@@ -201,10 +201,10 @@ test('the index of what was done is made anew from Kafka, every result once, and
     const stop = new AbortController()
     const parts = { log, now: () => Date.now(), keepMs: 1e12, signal: stop.signal, tell: () => undefined }
     const following = followHistory(history, parts)
-    await vi.waitFor(() => expect(history.rows({ limit: 1_000 })).toHaveLength(results), 20_000)
+    await vi.waitFor(() => expect(history.page({ limit: 1_000 }).rows).toHaveLength(results), 20_000)
     stop.abort()
     await following
-    return history.rows({ limit: 1_000 }).map(({ run, host, outcome }) => `${run} ${host} ${outcome}`)
+    return history.page({ limit: 1_000 }).rows.map(({ run, host, outcome }) => `${run} ${host} ${outcome}`)
   }
   await say(0, 40)
   const first = await indexed(120)

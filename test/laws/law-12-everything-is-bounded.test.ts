@@ -188,6 +188,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['day2/dispatcher', 'TIDIED_AT_ONCE', 500, '', ''],
   ['day2/history', 'MEMORY_ROWS', 100_000, 'day2/history', 'the oldest go first'],
   ['day2/history', 'FILE_ROWS', 5_000_000, 'day2/history', 'the oldest go first'],
+  ['day2/history', 'LOOKED_ROWS', 20_000, 'day2/history', 'looks through so many results and no more'],
   ['day2/history', 'CATCH_UP_PAGE', 500, 'day2/history', 'is made anew from the stream'],
   ['http/routes/history', 'PAGE', 500, 'http/history', 'comes in pages'],
   ['http/routes/history', 'MAX_PAGE', 5_000, 'http/history', 'comes in pages'],

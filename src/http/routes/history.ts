@@ -18,7 +18,10 @@ const HISTORY: Description = {
   right: 'read',
   answers: {
     200: {
-      ...json('A page of results', closed({ results: listOf(shape('Result')), next: { type: 'string' } })),
+      ...json(
+        'A page of results; next is empty on the last one, and only there',
+        closed({ results: listOf(shape('Result')), next: { type: 'string' } }),
+      ),
     },
   },
 }
@@ -68,8 +71,11 @@ export function historyRoutes(app: FastifyInstance, parts: AppParts): void {
     request => {
       const { scope } = requireRight(request, 'read')
       const { limit, after } = request.query
-      const rows = history.rows({ ...questionOf(request.query), limit, ...(after === undefined ? {} : { after }) })
-      const next = rows.length < limit ? '' : (rows.at(-1)?.cursor ?? '')
+      const { rows, next } = history.page({
+        ...questionOf(request.query),
+        limit,
+        ...(after === undefined ? {} : { after }),
+      })
       return { results: rows.filter(row => seesKey(scope, row.key)).map(shownOf), next }
     },
   )
@@ -97,11 +103,11 @@ async function* exported(
 ): AsyncIterable<string> {
   if (format === 'csv') yield `${COLUMNS.join(',')}\r\n`
   for (let after: string | undefined; ;) {
-    const rows = history.rows({ ...question, limit: PAGE, ...(after === undefined ? {} : { after }) })
+    const { rows, next } = history.page({ ...question, limit: PAGE, ...(after === undefined ? {} : { after }) })
     const seen = rows.filter(row => seesKey(scope, row.key)).map(shownOf)
     if (seen.length > 0) yield seen.map(row => (format === 'csv' ? csvOf(row) : `${JSON.stringify(row)}\n`)).join('')
-    after = rows.at(-1)?.cursor
-    if (rows.length < PAGE || after === undefined) return
+    if (next === '') return
+    after = next
     // Others are answered between two pages.
     await new Promise(resolve => setImmediate(resolve))
   }
