@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../support/bridge.ts'
+import { blocksOf, page } from '../docs/documents.ts'
 import { expectNothingLostOrInvented, readRecord, startDemo } from '../support/demo.ts'
 
 test('the demo tells the whole main job, is killed in the middle, goes on where it was, and loses and invents no VM', async () => {
@@ -17,6 +18,12 @@ test('the demo tells the whole main job, is killed in the middle, goes on where 
   expect(second.text()).toContain('is onboarded: news, reachable, the right guest, launched once')
   expect(second.text()).toContain('host_failed      debian-cache.shop.dev-1')
   expect(second.text()).toContain('patched, host by host')
+  const [shown = ''] = blocksOf(page('README.md')).filter(block => block.includes('  joined  '))
+  const told = shapeOf(first.text() + second.text())
+  // What became of a guest between the two is told before the second listens.
+  const lines = shown.split('\n').filter(line => !line.includes('  reachable  '))
+  expect(lines.length).toBeGreaterThan(5)
+  expect(lines.filter(line => !told.includes(shapeOf(line)))).toEqual([])
 
   const third = startDemo(dir)
   await third.printed('the story is told')
@@ -37,3 +44,12 @@ test('the demo tells the whole main job, is killed in the middle, goes on where 
   expect(onboarded).toBeGreaterThanOrEqual(2)
   expect(onboarded).toBeLessThanOrEqual(3)
 })
+
+/** Lines of the demo without what may be another each time: when it was, which run, whether two guests came into one, and why a guest failed. */
+function shapeOf(text: string): string {
+  return text
+    .replace(/\b\d\d:\d\d:\d\d\b/g, '<time>')
+    .replace(/\brun [0-9a-f]{8}\b/g, 'run <id>')
+    .replace(/\d+ hosts?, job \d+(, (ok|failed))?/g, '<hosts and job>')
+    .replace(/(?<= skipped): .*/g, '')
+}
