@@ -9,6 +9,7 @@ import type { Config } from './config/index.ts'
 
 export type { Finding } from './check/finding.ts'
 
+/** What a check tries, and with which environment and clock. */
 export interface CheckOptions {
   readonly config: Config
   readonly env: Readonly<Record<string, string | undefined>>
@@ -16,7 +17,7 @@ export interface CheckOptions {
   readonly signal: AbortSignal
 }
 
-/** Tries everything a service with this configuration would need, one finding at a time; changes nothing outside. */
+/** Tries everything that a service with this configuration needs (log, tokens, keys, clusters, hubs, controller) and yields a finding for each as it comes. Changes nothing anywhere. */
 export async function* check(options: CheckOptions): AsyncIterable<Finding> {
   const { config, signal } = options
   yield* checkLog(options)

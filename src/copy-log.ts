@@ -4,12 +4,12 @@ import type { Glimpse } from './log/kafka/index.ts'
 import { type Move, MOVE_KEY, moveOf, newMove } from './log/move.ts'
 import type { SqliteSource } from './log/sqlite/source.ts'
 
-/** What the dispatcher keeps of how far it took in commands: a position, which is another one in another log (`src/day2/ledger.ts`). */
+/** The key of the ledger that says up to which command the dispatcher has read (`src/day2/ledger.ts`). It is a position, so it must be translated for the new log. */
 const COMMANDS_KEY = 'position/commands'
-/** Commands first, as what stands for their position must be known when the ledger is copied. */
+/** The streams after `commands`, which is copied first: its new position must be known when the ledger is copied. */
 const ORDER: readonly Stream[] = [...EVENT_STREAMS.filter(stream => stream !== 'commands'), 'state.fleet', 'state.runs']
 
-/** How far a log on Kafka was copied from this one: null when nothing is there. Throws a Fault `log_occupied` when it holds anything else. */
+/** How far the log on Kafka has been copied from this source; null when it is empty. Throws a Fault `log_occupied` when it holds anything else. */
 export async function findMove(target: Glimpse, source: Pick<SqliteSource, 'id' | 'end'>): Promise<Move | null> {
   const move = moveOf(await target.latest('state.runs', MOVE_KEY))
   if (move === null) {
@@ -29,9 +29,7 @@ function occupied(why: string): Fault {
   })
 }
 
-/**
- * Throws a Fault `log_half_copied` for a log that was not copied to its end: what is missing would be taken for what is not there.
- */
+/** Throws a Fault `log_half_copied` when the log is an unfinished copy: a bridge would take what is missing for what never was. */
 export async function refuseHalfCopied(target: Glimpse): Promise<void> {
   const move = moveOf(await target.latest('state.runs', MOVE_KEY))
   if (move === null || move.status === 'done') return
@@ -47,18 +45,18 @@ export async function refuseHalfCopied(target: Glimpse): Promise<void> {
 export interface CopyOptions {
   readonly source: SqliteSource
   readonly target: EventLog
-  /** How far it is already: what `findMove` found. */
+  /** How far an earlier copy came, as `findMove()` found it; null to begin. */
   readonly move: Move | null
-  /** When it aborts, what was copied stays, and the next one goes on there. */
+  /** Aborting it ends the copy with a Fault `interrupted`. What was copied stays, and the next copy goes on there. */
   readonly signal: AbortSignal
   readonly onProgress: (done: number, total: number) => void
 }
 
-/** Copies what is not there yet: each stream in its order, and in each transaction how far it is. Throws a Fault when it can not. */
+/** Copies every stream from where an earlier copy stopped; each transaction stores how far it is. Closes `target`. Rejects with a Fault `interrupted` or `log_kafka`. */
 export async function copyLog(options: CopyOptions): Promise<Move> {
   const { source, target, move, signal } = options
   const copy = new Copy(options, move ?? newMove(source.id))
-  // Whoever ends it while Kafka takes nothing does not wait for that.
+  // On an abort the target is closed at once, so that nobody waits for a Kafka that takes nothing.
   let closed: PromiseLike<void> | null = null
   const close = (): PromiseLike<void> => (closed ??= target[Symbol.asyncDispose]())
   const stop = (): void => void close()
@@ -93,7 +91,7 @@ class Copy {
     this.#total = move.entries + left.reduce((sum, count) => sum + count, 0)
   }
 
-  /** Those that were taken in, then what stands for that, then the others. */
+  /** Copies the commands that the dispatcher has read, notes the new position for them, then copies the others. */
   async commands(): Promise<void> {
     const { source, target } = this.#options
     const handled = positionOf(source.ledger(COMMANDS_KEY)) ?? START

@@ -6,13 +6,13 @@ import { type Connection, following, KubeError, type Tls } from './kube/index.ts
 import { fromKubeconfig, fromKubeconfigText, inCluster } from './kube/kubeconfig.ts'
 import { type HubAccess, type Secret, secretOf } from './secret.ts'
 
-/** How a configured cluster or hub is reached. Throws a Fault. */
+/** How a cluster or hub of the configuration is reached: by its kubeconfig, or as a pod in it. Throws a Fault when the kubeconfig can not be used. */
 export function connectionOf(cluster: ClusterConfig): Connection {
   if (cluster.in_cluster) return inCluster()
   return fromKubeconfig({ file: cluster.kubeconfig, context: cluster.context, allowExec: cluster.allow_exec })
 }
 
-/** Which clusters of a hub are watched. */
+/** The rule that selects which clusters of a hub are watched: labels, a ManagedClusterSet, a Placement; all that are given must hold. */
 export function ruleOf(hub: HubConfig): SelectionRule {
   const [namespace = '', name = ''] = hub.placement.split('/')
   return {
@@ -23,9 +23,9 @@ export function ruleOf(hub: HubConfig): SelectionRule {
 }
 
 /**
- * How a managed cluster is reached, in the way that its hub's configuration says. Tokens, certificates and URLs are read when they are
- * first needed, and anew when they are refused or lead nowhere: all of them are rotated under us. What the hub can not be asked for
- * meanwhile stays as it was.
+ * How a managed cluster is reached, in the way that `hubs[].reach` names. Token, certificate and URL are read when they are first needed,
+ * and again when they are refused or lead nowhere, as all of them are rotated while we run. While the hub does not answer, the old ones
+ * are used on.
  *
  * | reach             | URL and CA                         | token |
  * |-------------------|------------------------------------|-------|
@@ -66,7 +66,7 @@ const ACCOUNT_HINT =
   'make the ManagedServiceAccount and wait for its token, or mend hubs[].account; docs/operations/clusters.md says how'
 const KUBECONFIG_HINT = 'make the Secret, or mend hubs[].secret; docs/operations/clusters.md says how'
 
-/** Behind the cluster-proxy; the CA is read each time, as it is rotated too. */
+/** The URL of a cluster behind the cluster-proxy. The CA is read each time, as it is rotated too. */
 function proxied({ name: hub, proxy }: HubConfig, cluster: string): { url: string; tls: Tls } {
   if (proxy === undefined) throw new Fault('config', `${hub} has no proxy`, { hint: 'add hubs[].proxy' })
   const url = `${proxy.url.replace(/\/$/, '')}/${cluster}`
@@ -83,7 +83,7 @@ function readCa(file: string): string {
   }
 }
 
-/** Hosts to which plain http is this machine talking to itself. */
+/** Hosts for which plain http is allowed, as it never leaves this machine. */
 const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost']
 
 function direct({ name, url }: ManagedCluster, ca: string): { url: string; tls: Tls } {
@@ -96,7 +96,7 @@ function direct({ name, url }: ManagedCluster, ca: string): { url: string; tls: 
   })
 }
 
-/** The cluster-proxy takes it since MCE 2.9 (open-cluster-management-io/cluster-proxy, pkg/serviceproxy/readme.md). */
+/** The hub's own token, which the cluster-proxy accepts for a managed cluster since MCE 2.9 (open-cluster-management-io/cluster-proxy, pkg/serviceproxy/readme.md). */
 async function hubToken({ hub, connection }: HubAccess, fresh: boolean): Promise<string> {
   const headers = await connection.authorize(fresh)
   const [, token = ''] = /^Bearer (.+)$/.exec(headers['authorization'] ?? '') ?? []

@@ -7,7 +7,7 @@ import type { Stock } from './known.ts'
 import { type RoleParts, USER_AGENT } from './role.ts'
 import { GuestIndex, type Keep, type VmRecord } from './vm/index.ts'
 
-/** A cluster that is to be watched. */
+/** A cluster that is to be watched, and what its watch needs to know of it. */
 export interface Candidate {
   readonly name: string
   readonly hub: string
@@ -18,26 +18,26 @@ export interface Candidate {
 }
 
 interface Running {
-  /** What its watch keeps up with the log. */
+  /** Its VMs by `<namespace>/<name>`; its watch changes them after each append. */
   readonly records: Keep<VmRecord>
   readonly watch: ClusterWatch
   readonly stop: AbortController
   readonly done: Promise<void>
 }
 
-/** Audits of all clusters at once, and a second: they are in no hurry. */
+/** How many audits may run at once over all clusters, and begin in a second: few, as they are in no hurry. */
 const AUDITS = { atOnce: 2, perSecond: 1 }
 
-/** The clusters that are being watched, each on its own, by their names here. */
+/** The clusters that are being watched now, by name: starts and stops a ClusterWatch for each, and holds what they share (guests, imports, contests, the budget of lists). */
 export class RunningClusters {
   readonly #parts: RoleParts
   readonly #stock: Stock
   readonly #confirmations: Confirmations
   readonly #running = new Map<string, Running>()
-  /** What all clusters share: which guest lives where, and what the plans of the hubs say of imports. */
+  /** Shared by all clusters: which guest lives where, and what the plans of the hubs say of imports. */
   readonly guests = new GuestIndex()
   readonly imports = new ImportBoard()
-  /** uid of a cluster → the name it is watched under. */
+  /** uid of a cluster → the name that it is watched under, so that no cluster is watched twice under two names. */
   readonly #claims = new Map<string, string>()
   readonly #contests: FleetContests
   readonly #lost = Promise.withResolvers<never>()
@@ -57,7 +57,7 @@ export class RunningClusters {
     this.#lost.promise.catch(() => undefined)
   }
 
-  /** Rejects when the log is lost, and with it all of them. */
+  /** Never resolves. Rejects when a watch failed because the log is lost, which ends all of them. */
   get lost(): Promise<never> {
     return this.#lost.promise
   }
@@ -66,12 +66,12 @@ export class RunningClusters {
     return this.#running.has(name)
   }
 
-  /** The record of one that is being watched. */
+  /** The record of a cluster that is being watched; undefined for any other. */
   record(name: string): ClusterRecord | undefined {
     return this.#running.get(name)?.watch.record
   }
 
-  /** Begins to watch. Its record is on the log already. */
+  /** Starts to watch a cluster. Its first record must be durable already. Returns as soon as the watch has begun. */
   async start({ name, hub, connection, word, sets }: Candidate): Promise<void> {
     const { config, log, metrics, now, signal } = this.#parts
     const known = await this.#stock.take(name)
@@ -109,7 +109,7 @@ export class RunningClusters {
     this.#running.set(name, { records: known.records, watch, stop, done: this.#finish(name, watch, client) })
   }
 
-  /** No longer watches it; resolves with what is known of it when nothing is written of it any more, or null when it was not watched. */
+  /** Stops to watch a cluster. Resolves when nothing more is written about it, with its record and VMs, or with null when it was not watched. */
   async stop(name: string): Promise<{ cluster: ClusterRecord; records: Keep<VmRecord> } | null> {
     const running = this.#running.get(name)
     if (running === undefined) return null
@@ -119,7 +119,7 @@ export class RunningClusters {
     return { cluster: running.watch.record, records: running.records }
   }
 
-  /** Resolves when none writes any more; all were told to stop before. */
+  /** Resolves when no watch writes any more. The signal must have been aborted before. */
   async settled(): Promise<void> {
     await Promise.all([...this.#running.values()].map(running => running.done))
   }
@@ -143,7 +143,7 @@ export class RunningClusters {
   }
 }
 
-/** What inventories show of objects beyond their records. */
+/** What the watch keeps of objects beyond their records, because a view of the inventory shows it: annotations, labels, whole portraits. */
 function extrasOf(config: Config): Extras {
   const { inventory } = config
   const named = { annotations: annotationsNamed(config), labels: labelsNamed(config) }

@@ -2,10 +2,10 @@ import type { InventoryOptions } from './inventory/index.ts'
 import type { Logger, Metrics } from './telemetry/index.ts'
 import type { OnFailure } from './views.ts'
 
-/** Hosts of one view that are named, each in a line of its own, before no more are. */
+/** How many hosts of one view are warned of by name, a line each; the rest is only counted. */
 const MAX_NAMED_HOSTS = 20
 
-/** How views say that they show other than was asked for: in the log, each thing once and of many alike the first, and by metrics. */
+/** The callbacks by which views report that they can not show what was asked for: log lines, of which repetitions are left out, and metrics. */
 export function viewWarnings(
   logger: Logger,
   metrics: Metrics,

@@ -14,10 +14,10 @@ import {
   type View,
 } from './inventory/index.ts'
 
-/** Told of each expression of a view that fails for a VM. */
+/** Called when an expression of a view fails for a VM, with the expression and why. */
 export type OnFailure = (expression: string, reason: string) => void
 
-/** What configuration says of the inventory, as the inventory takes it. Of a configuration that was read: nothing of it fails. */
+/** Translates what the configuration says of views, networks and profiles into what the inventory takes. Throws nothing for a configuration that was validated. */
 export function inventoryParts(
   { inventory, profiles }: Pick<Config, 'inventory' | 'profiles'>,
   onFailure: OnFailure,
@@ -35,7 +35,7 @@ export function inventoryParts(
   }
 }
 
-/** The host groups of day 2, as configuration has them. */
+/** The configured profiles, ready to match VMs. */
 function profilesOf(profiles: Config['profiles']): Profiles {
   const rules = profiles.map(({ name, parent, clusters, cluster_sets, namespaces, selector, os, variables }) => ({
     name,
