@@ -1,5 +1,5 @@
 import type { FleetView } from '../fleet/index.ts'
-import { type ProfileWhy, type Staleness, unreachableReason } from '../inventory/index.ts'
+import { type ProfileWhy, reachableBecause, type Staleness, unreachableReason } from '../inventory/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import type { LedgerView } from './ledger.ts'
 import { type Needs, type Policy, type VerbPolicy, whyNotNow, whyNotOnboard, whyNotOurs } from './plan.ts'
@@ -82,7 +82,7 @@ export function explain(record: VmRecord, around: Around, now: number): Explanat
     cluster: { name: record.cluster, status: cluster?.status ?? 'unknown', reason: cluster?.reason ?? '', staleness },
     known_since: new Date(record.known_since).toISOString(),
     adopted: record.adopted,
-    inventory: { enabled: disabled === '', because: disabled || 'it runs, its agent answers and it has an address' },
+    inventory: { enabled: disabled === '', because: disabled || reachableBecause(record) },
     launch: { possible: notLaunched === '', because: notLaunched || POSSIBLE.guest },
     can: chances(record, around),
     held_by: holding(record, ledger),

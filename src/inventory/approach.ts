@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { meets, type Requirement } from '../cluster/label.ts'
-import { isRunning, labelsOf, looksReachable, type VmRecord } from '../vm/index.ts'
+import { answers, isAgentless, isRunning, labelsOf, looksReachable, type VmRecord } from '../vm/index.ts'
 import { ANY_ADDRESS, type AddressChoice, addressOf, type ChooseAddress, chooserOf } from './address.ts'
 import {
   type Connection,
@@ -71,7 +71,7 @@ export interface Sight {
  * | stopped              | no guest runs                                                                                     |
  * | paused               |                                                                                                   |
  * | conflicting address  | another has a better claim to the address that would be used                                      |
- * | no agent             | it was not told as reachable, and its agent does not answer                                       |
+ * | no agent             | it was not told as reachable, and its agent does not answer, though it should have one            |
  * | no service           | it is reached by a Service, and none leads to it                                                  |
  * | only a pod address   | the view takes none of the pod network, and it has no other                                       |
  * | no address           | it has none, or none that the view takes; or a name that no proxy command may hold                |
@@ -85,6 +85,12 @@ export function unreachableReason(
 ): string {
   const seen: Sight = typeof sight === 'string' ? { staleness: sight, conflict } : sight
   return reachOf(record, seen, approach).reason
+}
+
+/** Why a guest that can be reached is, in one phrase. */
+export function reachableBecause({ seen }: Pick<VmRecord, 'seen'>): string {
+  if (isAgentless(seen)) return 'it runs and has an address, and a label says that it has no agent'
+  return 'it runs, its agent answers and it has an address'
 }
 
 /** How a guest is reached. */
@@ -113,7 +119,7 @@ export function reachOf(record: VmRecord, sight: Sight, approach: Approach): Rea
     if (!isRunning(seen)) return 'stopped'
     if (seen.paused) return 'paused'
     if (via === 'address' && lost) return 'conflicting address'
-    if (!told.reachable && !seen.agent_connected) return 'no agent'
+    if (!told.reachable && !answers(seen)) return 'no agent'
     if (via !== 'address') return endpoint.because
     if (chosen.address === '') return chosen.because
     return told.reachable ? '' : 'settling'

@@ -1,5 +1,5 @@
 export { type AddressChoice, addressOf } from './address.ts'
-export { type Approach, approachOf, isReady, unreachableReason, USUAL_APPROACH } from './approach.ts'
+export { type Approach, approachOf, isReady, reachableBecause, unreachableReason, USUAL_APPROACH } from './approach.ts'
 export type { Connection } from './connection.ts'
 export { type GroupRule, ruleOf } from './group-rule.ts'
 export type { HostNamePart } from './host-name.ts'

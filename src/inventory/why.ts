@@ -3,7 +3,7 @@ import type { Closed } from './closed.ts'
 import type { ConnectionWhy } from './connection-why.ts'
 import { isHostName } from './group-set.ts'
 import type { Membership } from './group.ts'
-import { reachOf } from './approach.ts'
+import { reachableBecause, reachOf } from './approach.ts'
 import { unkept } from './match.ts'
 import type { Standing } from './host.ts'
 import type { ProfileWhy } from './profile.ts'
@@ -90,17 +90,14 @@ export function why(evidence: Evidence): Why {
       ...(misnamed === '' ? [] : [`it is shown by this name, as ${misnamed}`]),
     ],
     enabled: disabled === '',
-    enabled_because: detail || ENABLED_BECAUSE[view.approach.enabled],
+    enabled_because: detail || (view.approach.enabled === 'known' ? KNOWN : reachableBecause(record)),
     groups: memberships.filter(isThere).map(({ group, because }) => ({ group, because })),
     not_in: notIn,
     ...view.rendering.connectionWhy(record, standing),
   }
 }
 
-const ENABLED_BECAUSE = {
-  reachable: 'it runs, its agent answers and it has an address',
-  known: 'the view enables every VM whose cluster can be seen, for work that never connects to it',
-} as const
+const KNOWN = 'the view enables every VM whose cluster can be seen, for work that never connects to it'
 
 const NOWHERE = {
   enabled: false,

@@ -1,5 +1,5 @@
 import { digestOf } from '../event/index.ts'
-import { isRunning, looksReachable, type Seen, type VmRecord } from './record.ts'
+import { answers, isRunning, looksReachable, type Seen, type VmRecord } from './record.ts'
 import type { Teller } from './teller.ts'
 
 /**
@@ -15,7 +15,7 @@ import type { Teller } from './teller.ts'
  *
  * The agent's condition is removed, never False. The end of a migration pauses for a moment (`PausedByMigrationMonitor`) and may lose
  * the agent's channel: the first is no fact, the second is shorter than its hold. Up to KubeVirt 1.5 any news of the guest emptied its
- * addresses for a moment.
+ * addresses for a moment. Of a VM of which a person says that it has no agent (`isAgentless`) none is waited for.
  */
 export function followReach(teller: Teller, before: VmRecord): void {
   followPause(teller)
@@ -64,6 +64,6 @@ function followAddress(teller: Teller, before: VmRecord): void {
 
 function unreachableBecause(seen: Seen): string {
   if (seen.paused) return 'paused'
-  if (!seen.agent_connected) return 'no agent'
+  if (!answers(seen)) return 'no agent'
   return 'no address'
 }

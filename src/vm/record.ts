@@ -176,7 +176,20 @@ export function guestWords({ guest_said, os, kernel }: Seen): string {
   return guest_said === true ? JSON.stringify([os.id, os.name, os.version, kernel ?? '']) : ''
 }
 
-/** True when automation could reach the guest now: it runs, its agent answers and it has an address. */
+/** The label by which a person says that a VM has no guest agent, with the value `none`: then none is waited for. */
+const AGENT_LABEL = 'virtbridge.io/agent'
+
+/** True when a person says that it has no agent. */
+export function isAgentless({ labels }: Pick<Seen, 'labels'>): boolean {
+  return labels[AGENT_LABEL] === 'none'
+}
+
+/** True when nothing is to be waited for of its agent: it answers, or there is none. */
+export function answers(seen: Seen): boolean {
+  return seen.agent_connected || isAgentless(seen)
+}
+
+/** True when automation could reach the guest now: it runs, its agent answers (or it has none) and it has an address. */
 export function looksReachable(seen: Seen): boolean {
-  return isRunning(seen) && !seen.paused && seen.agent_connected && seen.address !== ''
+  return isRunning(seen) && !seen.paused && answers(seen) && seen.address !== ''
 }

@@ -57,6 +57,15 @@ describe('a VM is explained from what is recorded', () => {
     })
   })
 
+  test('when a person says that it has no agent', () => {
+    const wish: GuestWish = { seen: { agent_connected: false, labels: { 'virtbridge.io/agent': 'none' } } }
+    expect(explained(wish)).toMatchObject({
+      inventory: { enabled: true, because: 'it runs and has an address, and a label says that it has no agent' },
+      launch: { possible: true },
+      onboard: { due: true },
+    })
+  })
+
   test.each<[string, GuestWish, Parameters<typeof explained>[1], object]>([
     [
       'adopted',

@@ -31,6 +31,16 @@ describe('what automation may do with a VM', () => {
       { told: UNREACHED, seen: { agent_connected: false } },
       { address: '10.1.0.7', reason: 'no agent', ready: false },
     ],
+    [
+      'that has none, as a person says',
+      { seen: { agent_connected: false, labels: { 'virtbridge.io/agent': 'none' } } },
+      { address: '10.1.0.7', reason: '', ready: true },
+    ],
+    [
+      'that has none, as a person says, and has just booted',
+      { told: UNREACHED, seen: { agent_connected: false, labels: { 'virtbridge.io/agent': 'none' } } },
+      { address: '10.1.0.7', reason: 'settling', ready: false },
+    ],
     ['whose agent flaps', { seen: { agent_connected: false } }, { address: '10.1.0.7', reason: '', ready: false }],
     [
       'without an address',

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { HOLDS, reachable, Story, vm, vmi } from './story.ts'
 
 const up = 'created started reachable'
+const agentless = vm({ labels: { 'virtbridge.io/agent': 'none' } })
 const paused = (pausedBecause: string): ReturnType<typeof vmi> => vmi({ paused: true, pausedBecause })
 
 const rows: readonly (readonly [string, () => Story, string])[] = [
@@ -58,6 +59,36 @@ const rows: readonly (readonly [string, () => Story, string])[] = [
         .look(vm(), vmi({ node: 'node-2', address: '10.0.0.7', migrated: { uid: 'm', from: '', to: '' } }))
         .wait(HOLDS.address),
     `${up} migrated address_changed`,
+  ],
+  [
+    'a guest of which a person says that it has no agent is reachable by its address; an agent that comes and goes all the same is no fact',
+    () =>
+      new Story()
+        .look(agentless, vmi({ agentConnected: false }))
+        .wait(HOLDS.reachable)
+        .look(agentless, vmi())
+        .wait(HOLDS.unreachable)
+        .look(agentless, vmi({ agentConnected: false }))
+        .wait(HOLDS.unreachable),
+    up,
+  ],
+  [
+    'one of which nobody says so any more is unreachable, as it has no agent',
+    () =>
+      new Story()
+        .look(agentless, vmi({ agentConnected: false }))
+        .wait(HOLDS.reachable)
+        .look(vm(), vmi({ agentConnected: false }))
+        .wait(HOLDS.unreachable),
+    `${up} labels_changed unreachable`,
+  ],
+  [
+    'no other value of that label says so',
+    () =>
+      new Story()
+        .look(vm({ labels: { 'virtbridge.io/agent': 'false' } }), vmi({ agentConnected: false }))
+        .wait(HOLDS.reachable),
+    'created started',
   ],
 ]
 
