@@ -4,7 +4,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../servers/run.ts'
 import { servicesRecipe } from '../servers/services-root.ts'
+import { startFreeIpa } from '../support/free-ipa.ts'
+import { startNetBox, type Row } from '../support/record-servers.ts'
 import type { Guest } from './guest-network.ts'
+import { reach } from './reach.ts'
 import { type Asked, faultOf, Stage } from './stage.ts'
 
 const web = 'web-1.shop.prod-1'
@@ -53,11 +56,14 @@ const hostvars = (of: Record<string, unknown> = {}): Record<string, Record<strin
   [web]: { kubevirt_name: 'web-1', ...of },
 })
 
-function dns(vars: Record<string, unknown>, asked: Asked = {}): ReturnType<Stage['play']> {
+function dns(
+  vars: Record<string, unknown>,
+  { verb = 'dns', ...asked }: Asked & { verb?: string } = {},
+): ReturnType<Stage['play']> {
   const key = { dns_key_name: 'virtbridge', dns_key_secret: SECRET }
   const zones = { dns_zone: 'example.com', dns_reverse_zones: ['2.0.192.in-addr.arpa', '8.b.d.0.1.0.0.2.ip6.arpa'] }
   const all = { dns_server: ADDRESS, ...zones, ...key, dns_addresses: ['192.0.2.10'], ...vars }
-  return stage.play('dns', { limit: [web], programs, hostvars: hostvars(), ...asked, vars: all })
+  return stage.play(verb, { limit: [web], programs, hostvars: hostvars(), ...asked, vars: all })
 }
 
 /** The records of a name, one on a line. */
@@ -152,6 +158,94 @@ describe('dns', () => {
     expect(told).toContain('nsupdate -t 20')
     expect(told).not.toContain(SECRET)
     expect(told).not.toContain(SECRET.slice(4, 20))
+  })
+})
+
+describe('offboard from everything that keeps a record of the guest', () => {
+  const uid = '0b5a5c1e-6f0e-4d5e-9a39-0f3f0a1b2c3d'
+  const [TOKEN, PASSWORD] = ['token-of-netbox', 'password-of-ipa']
+  const from = ['identity', 'cmdb', 'dns', 'ipam']
+  const row = (id: number, of: string, fields: Record<string, unknown>): Row => ({
+    id,
+    status: 'active',
+    description: '',
+    custom_fields: { virtbridge_vm_uid: of },
+    ...fields,
+  })
+
+  test('a system that is broken keeps it in no other; the next time it goes from there too, and then nothing changes', async () => {
+    await using netbox = await startNetBox(TOKEN)
+    await using ipa = await startFreeIpa('virtbridge', PASSWORD)
+    await using netboxThere = await reach(stage.network, netbox.url, 8301)
+    await using ipaThere = await reach(stage.network, ipa.url, 8302)
+    for (const at of ['web-1', 'other']) ipa.hosts.set(`${at}.example.com`, { enrolled: '20260101120000Z' })
+    const other = row(2, 'uid-of-another', { address: '192.0.2.11/24' })
+    netbox.fill('ip-addresses', [row(1, uid, { address: '192.0.2.10/24' }), other])
+    netbox.fill('virtual-machines', [row(3, uid, { name: web, cluster: 3 })])
+    expect(faultOf(await dns({}))).toBe('')
+    const offboard = (vars: Record<string, unknown>, asked: Asked = {}): ReturnType<Stage['play']> =>
+      dns(
+        {
+          offboard_from: from,
+          offboard_since: '2026-03-01T10:00:00Z',
+          offboard_cmdb_state: 'absent',
+          identity_join_hostname: 'web-1.example.com',
+          rest_retries: 1,
+          ...vars,
+        },
+        {
+          verb: 'offboard',
+          hostvars: hostvars({ kubevirt_status: 'Stopped', kubevirt_firmware_uuid: 'firmware-of-web' }),
+          env: {
+            NETBOX_API: netboxThere.url,
+            NETBOX_TOKEN: TOKEN,
+            IDENTITY_URL: ipaThere.url,
+            IDENTITY_PRINCIPAL: 'virtbridge',
+            IDENTITY_PASSWORD: PASSWORD,
+          },
+          ...asked,
+        },
+      )
+    const left = async (): Promise<unknown> => [
+      ipa.hosts.has('web-1.example.com'),
+      netbox.rows('virtual-machines').length,
+      await ask('web-1.example.com', 'A'),
+      await ask('10.2.0.192.in-addr.arpa', 'PTR'),
+      netbox.rows('ip-addresses').map(({ id }) => id),
+    ]
+    const all = [true, 1, '192.0.2.10', 'web-1.example.com.', [1, 2]]
+
+    const tried = await offboard({}, { check: true })
+    expect(faultOf(tried)).toBe('')
+    expect(tried.result[web]).toMatchObject({ check: true, removed_from: from })
+    expect(tried.recap[web]?.['changed']).toBeGreaterThan(0)
+    expect(await left()).toEqual(all)
+
+    const broken = await offboard({ identity_leave_url: 'http://127.0.0.1:9', dns_key_secret: 'AAAA' })
+    expect(broken.result[web]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringMatching(/^Still in identity: .*127\.0\.0\.1:9/) as string,
+      removed_from: ['cmdb'],
+      left_in: {
+        identity: expect.stringContaining('no answer of http://127.0.0.1:9') as string,
+        dns: expect.stringContaining('The key') as string,
+        ipam: 'it waits until the name is out of dns',
+      },
+    })
+    expect(await left()).toEqual([true, 0, ...all.slice(2)])
+
+    const second = await offboard({ identity_leave_url: 'http://127.0.0.1:9' })
+    expect(second.result[web]).toMatchObject({ outcome: 'failed', removed_from: ['cmdb', 'dns', 'ipam'] })
+    expect(await left()).toEqual([true, 0, '', '', [2]])
+
+    const mended = await offboard({})
+    expect(faultOf(mended)).toBe('')
+    expect(mended.result[web]).toMatchObject({ outcome: 'ok', removed_from: from, left_in: {} })
+    expect(await left()).toEqual([false, 0, '', '', [2]])
+    expect([...ipa.hosts.keys()]).toEqual(['other.example.com'])
+    const again = await offboard({})
+    expect(again.recap[web]).toMatchObject({ changed: 0, failed: 0 })
+    for (const { stdout, stderr } of [broken, mended]) expect(stdout + stderr).not.toMatch(/token-of|password-of/)
   })
 })
 

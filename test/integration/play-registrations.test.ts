@@ -147,7 +147,10 @@ describe('offboard from identity', () => {
     const per = Object.fromEntries(Object.entries(says).map(([host, [vars]]) => [host, vars]))
     const ended = await offboard(['identity'], { per, env: { ANSIBLE_COLLECTIONS_PATH: await bundle() } })
     for (const [host, [, why]] of Object.entries(says)) expect(messageOf(ended, host), host).toMatch(why)
-    expect(ended.result['monitoring.x.y']).toMatchObject({ removed_from: [] })
+    expect(ended.result['monitoring.x.y']).toMatchObject({
+      removed_from: ['identity'],
+      left_in: { monitoring: expect.stringContaining('monitoring_url says not where') as string },
+    })
     expect(ended.stdout + ended.stderr).not.toMatch(/password-of/)
     expect(ipa.open()).toBe(0)
   })
