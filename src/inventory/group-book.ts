@@ -1,12 +1,18 @@
 import { GroupCap } from './group-cap.ts'
 import { BY_GROUP, CHILD, GroupRange, type Place } from './group-list.ts'
 import type { GroupSet, Tag } from './group-set.ts'
-import { Ranges } from './ranges.ts'
+import { byText, Ranges } from './ranges.ts'
 import type { Rendering } from './rendering.ts'
 
 /** Ansible knows a host by its groups: without any it would not be there. */
 const UNGROUPED: GroupSet = [{ group: 'ungrouped' }]
 const NOWHERE: GroupSet = []
+
+/** Hosts that are looked at, and moved, in one go: some milliseconds. */
+export const HOSTS_A_STEP = 500
+
+/** Gives the next hosts after a name, in order: at most so many, and fewer only when there are no more. */
+export type NextHosts = (after: string, most: number) => readonly (readonly [name: string, groups: GroupSet])[]
 
 /** Which hosts are in which groups, as a document tells it. */
 export class GroupBook {
@@ -17,6 +23,10 @@ export class GroupBook {
   /** In how many groups each group is. */
   readonly #known = new Map<string, number>()
   readonly #caps = new Map<string, GroupCap>()
+  /** The last host that was moved to what is admitted now; null when all were. */
+  #moved: string | null = null
+  /** Groups that came or went since somebody took them. */
+  #turned = new Set<string>()
 
   constructor({ maxPerSource }: Rendering) {
     this.#most = maxPerSource
@@ -32,8 +42,9 @@ export class GroupBook {
     return [...this.#caps].filter(([, cap]) => cap.reached).map(([source]) => source)
   }
 
-  /** True when sources that make too many groups came to have others of them: `settle` then moves hosts. */
+  /** True when sources that make too many groups came to have others of them: `settle` then moves hosts, some at a time. */
   get unsettled(): boolean {
+    if (this.#moved !== null) return true
     for (const cap of this.#caps.values()) if (cap.unsettled) return true
     return false
   }
@@ -56,17 +67,25 @@ export class GroupBook {
   change(name: string, from: GroupSet, to: GroupSet): void {
     for (const { group, source } of to) if (source !== undefined) this.#capOf(source).add(group)
     for (const { group, source } of from) if (source !== undefined) this.#capOf(source).remove(group)
-    this.#move(name, this.#admitted(from), this.#admitted(to))
+    const moved = this.#isMoved(name)
+    this.#move(name, this.#admitted(from, moved), this.#admitted(to, moved))
   }
 
-  /** Moves hosts between groups that are admitted and those that are not any more. `hosts`: all that were added. */
-  settle(hosts: Iterable<readonly [name: string, groups: GroupSet]>): void {
-    const before = new Map([...this.#caps].map(([source, cap]) => [source, cap.settle()] as const))
+  /**
+   * Moves the next hosts between groups that are admitted and those that are not any more. Others may be added, removed and changed before
+   * the last are. Gives the groups that came or went.
+   */
+  settle(next: NextHosts): ReadonlySet<string> {
+    if (this.#moved === null) for (const cap of this.#caps.values()) cap.begin()
+    const hosts = next(this.#moved ?? '', HOSTS_A_STEP)
+    this.#turned = new Set()
     for (const [name, groups] of hosts) {
-      if (groups.every(tag => this.#admits(tag) === (before.get(tag.source ?? '')?.(tag.group) ?? true))) continue
-      const was = groups.filter(({ source, group }) => before.get(source ?? '')?.(group) ?? true)
-      this.#move(name, was.length === 0 ? UNGROUPED : was, this.#admitted(groups))
+      const isAsBefore = groups.every(tag => this.#admits(tag, false) === this.#admits(tag, true))
+      if (!isAsBefore) this.#move(name, this.#admitted(groups, false), this.#admitted(groups, true))
     }
+    this.#moved = hosts.length < HOSTS_A_STEP ? null : (hosts.at(-1)?.[0] ?? null)
+    if (this.#moved === null) for (const cap of this.#caps.values()) cap.end()
+    return this.#turned
   }
 
   /** Touches no group that is in both. */
@@ -94,21 +113,28 @@ export class GroupBook {
     if (by === 1 && hosts === 1) {
       this.#ranges.add(place)
       count(this.#known, child, 1)
+      this.#turned.add(child)
     } else if (hosts === 0) {
       this.#ranges.remove(place)
       count(this.#known, child, -1)
+      this.#turned.add(child)
     }
   }
 
-  /** As of the last `settle`. */
-  #admitted(groups: GroupSet): GroupSet {
+  #isMoved(name: string): boolean {
+    return this.#moved !== null && byText(name, this.#moved) <= 0
+  }
+
+  #admitted(groups: GroupSet, moved: boolean): GroupSet {
     if (groups === NOWHERE) return NOWHERE
-    const admitted = groups.every(tag => this.#admits(tag)) ? groups : groups.filter(tag => this.#admits(tag))
+    const admitted = groups.every(tag => this.#admits(tag, moved))
+      ? groups
+      : groups.filter(tag => this.#admits(tag, moved))
     return admitted.length === 0 ? UNGROUPED : admitted
   }
 
-  #admits({ source, group }: Tag): boolean {
-    return source === undefined || (this.#caps.get(source)?.admits(group) ?? true)
+  #admits({ source, group }: Tag, moved: boolean): boolean {
+    return source === undefined || (this.#caps.get(source)?.admits(group, moved) ?? true)
   }
 
   #capOf(source: string): GroupCap {

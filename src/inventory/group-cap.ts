@@ -6,8 +6,9 @@ export class GroupCap {
   readonly #hosts = new Map<string, number>()
   /** In order. */
   readonly #groups: string[] = []
-  /** The last that is admitted; null: all are. */
+  /** The last that is admitted; null: all are. While hosts are moved, of those that are not moved yet, and of those that are. */
   #last: string | null = null
+  #next: string | null = null
 
   constructor(most: number) {
     this.#most = most
@@ -18,14 +19,15 @@ export class GroupCap {
     return this.#groups.length > this.#most
   }
 
-  /** True when others are to be admitted than are. */
+  /** True when others are to be admitted than are, or are about to be. */
   get unsettled(): boolean {
-    return this.#due() !== this.#last
+    return this.#due() !== this.#next
   }
 
-  /** Whether a group is admitted, as of the last `settle`. */
-  admits(group: string): boolean {
-    return this.#last === null || byText(group, this.#last) <= 0
+  /** Whether a group is admitted: for hosts that were not moved yet, or for those that were. The same but between `begin` and `end`. */
+  admits(group: string, moved: boolean): boolean {
+    const last = moved ? this.#next : this.#last
+    return last === null || byText(group, last) <= 0
   }
 
   /** One more host in the group. */
@@ -45,11 +47,14 @@ export class GroupCap {
     }
   }
 
-  /** Admits those that are to be admitted; gives what was true before. */
-  settle(): (group: string) => boolean {
-    const last = this.#last
-    this.#last = this.#due()
-    return group => last === null || byText(group, last) <= 0
+  /** From here on hosts are moved to those that are to be admitted now. */
+  begin(): void {
+    this.#next = this.#due()
+  }
+
+  /** All are moved. */
+  end(): void {
+    this.#last = this.#next
   }
 
   #due(): string | null {

@@ -2,6 +2,7 @@ import type { VmRecord } from '../vm/index.ts'
 import { type Closed, closedBecause } from './closed.ts'
 import { Document } from './document.ts'
 import { type Exhibit, Gallery } from './gallery.ts'
+import { HOSTS_A_STEP } from './group-book.ts'
 import type { Inventory, InventoryOptions, Sight } from './inventory-options.ts'
 import { narrowed } from './narrowing.ts'
 import type { Difference } from './past.ts'
@@ -93,7 +94,9 @@ export class InventoryCache implements Disposable {
 
   /** Like `prepare()`, for `varsOf()` and `why()`, which need rendered hosts and no document. */
   async prepareHosts(sight: Sight | string = {}): Promise<void> {
-    await this.#prepareHosts(sight, this.#patience())
+    let left = await this.#prepareHosts(sight, this.#patience())
+    const { page } = this.#exhibit(sight)
+    for (; left > 0 && !page.isSettled; left -= 1) await this.#turns.take(() => page.settleStep())
   }
 
   /** Renders hosts in at most `steps` steps, and gives how many are left. */
@@ -106,7 +109,8 @@ export class InventoryCache implements Disposable {
   }
 
   #patience(): number {
-    return this.#upkeep.stepsOfAll + MAX_STEPS
+    const stepsToSettle = Math.ceil((this.#options.fleet.vms.size + 1) / HOSTS_A_STEP)
+    return this.#upkeep.stepsOfAll + stepsToSettle + MAX_STEPS
   }
 
   /** Why the view is closed at `now`; null when it is open. Does not look at whether it shrank too much, which only `read()` finds out. */

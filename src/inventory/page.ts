@@ -7,7 +7,7 @@ import { BY_NAME } from './host-list.ts'
 import { leafOf, varsIn } from './page-leaf.ts'
 import { PageRange } from './page-range.ts'
 import type { Piece } from './piece.ts'
-import { Ranges } from './ranges.ts'
+import { byText, Ranges } from './ranges.ts'
 import type { Sheet } from './sheet.ts'
 import type { Shown } from './sheet-range.ts'
 import { Signs } from './signs.ts'
@@ -123,9 +123,22 @@ export class Page {
     return this.#document !== null
   }
 
+  /** True when `hasGroup` has nothing to do but to look. */
+  get isSettled(): boolean {
+    return !this.#groups.unsettled
+  }
+
+  /** Works for some milliseconds towards groups that are no more than they may be. */
+  settleStep(): void {
+    if (!this.#groups.unsettled) return
+    const turned = this.#groups.settle((after, most) => this.#hostsAfter(after, most))
+    this.#renameLikeGroups(turned)
+  }
+
   /** Works towards the next document for some milliseconds; the last step has it. */
   step(): void {
     if (this.#document !== null) return
+    if (!this.isSettled) return this.settleStep()
     this.#settle()
     let left = RANGES_A_STEP
     for (const range of this.#ranges.all) {
@@ -171,18 +184,22 @@ export class Page {
   }
 
   #settle(): void {
-    if (this.#groups.unsettled) {
-      this.#groups.settle(this.#placed())
-      for (const host of this.#signs.areCanonical ? [] : this.#members.keys()) this.#rename(host)
-    }
+    while (!this.isSettled) this.settleStep()
     for (const source of this.#groups.capped) {
       if (!this.#warned.has(source)) this.#warnings.ofGroups(source)
       this.#warned.add(source)
     }
   }
 
-  *#placed(): Iterable<readonly [name: string, groups: GroupSet]> {
-    for (const [host, groups] of this.#members) yield [this.#signs.nameOf(host), groups]
+  #hostsAfter(after: string, most: number): readonly (readonly [name: string, groups: GroupSet])[] {
+    const found: (readonly [name: string, groups: GroupSet])[] = []
+    for (const range of this.#ranges.from(after))
+      for (const name of range.hosts) {
+        if (byText(name, after) <= 0) continue
+        found.push([name, this.#members.get(this.#signs.canonicalOf(name)) ?? []])
+        if (found.length === most) return found
+      }
+    return found
   }
 
   #rename(host: string): void {
@@ -198,12 +215,14 @@ export class Page {
     this.#groups.remove(was, groups)
   }
 
-  /** Groups came or went that hosts may wish to be called like. */
   #renameLike(groups: GroupSet): void {
     if (this.#signs.areCanonical) return
-    for (const { group, parent } of groups)
-      for (const name of parent === undefined ? [group] : [group, parent])
-        for (const host of this.#signs.whoWishes(name)) this.#rename(host)
+    this.#renameLikeGroups(groups.flatMap(({ group, parent }) => (parent === undefined ? [group] : [group, parent])))
+  }
+
+  /** Groups came or went that hosts may wish to be called like. */
+  #renameLikeGroups(names: Iterable<string>): void {
+    for (const name of names) for (const host of this.#signs.whoWishes(name)) this.#rename(host)
   }
 }
 

@@ -41,6 +41,11 @@ export class Ranges<E, R extends Range<E>> {
     return this.#ranges
   }
 
+  /** The range that has the entry, or would have it, and those after it. */
+  *from(entry: E): Iterable<R> {
+    for (let index = this.#indexOf(entry); index < this.#ranges.length; index += 1) yield this.#ranges[index] as R
+  }
+
   /** The range that has the entry, or would have it. */
   of(entry: E): R {
     return this.#ranges[this.#indexOf(entry)] ?? this.#create()
