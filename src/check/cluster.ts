@@ -66,8 +66,8 @@ export async function checkConnection(
   return { uid, findings }
 }
 
-/** The same error, that says where: who mends it looks there first. */
+/** The same error, that says where: who mends it looks there first. Of a cluster of a hub that is not known before its Secret could be read. */
 function at(url: string, error: unknown): unknown {
-  if (!(error instanceof KubeError)) return error
+  if (!(error instanceof KubeError) || url === '') return error
   return new KubeError(error.kind, `${url}: ${error.message}`, { hint: error.hint, cause: error })
 }
