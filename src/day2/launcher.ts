@@ -71,8 +71,28 @@ export class Launcher {
     const ready = leaveOut(leaveOut(fresh, this.#changed(fresh)), staleReasons(fresh, found.stale))
     if (ready.hosts.length === 0)
       return book.end(ready, new Map(), 'the controller would reach none of the guests that are meant')
+    if (run.attempts > 0 && (await this.#cameLate(run))) return
     if (signal.aborted) return
     await this.#post({ ...ready, template_id: found.template.id, inventory_id: found.inventory.id }, found)
+  }
+
+  /**
+   * Whether the job of an earlier attempt is there after all, or that can not be told now: a controller in trouble may commit later than it
+   * should, and between the quiet period and this moment it may not have been asked for an hour.
+   */
+  async #cameLate(run: Run): Promise<boolean> {
+    const { controller, book, vault, now, patience } = this.#parts
+    const asked = now()
+    try {
+      const found = await controller.recover({ id: run.template_id }, launchRequest(run, vault))
+      if (found.kind === 'absent') return false
+      await book.go(afterSearch(run, found, asked, true))
+    } catch (error) {
+      const { reason } = failed(error)
+      book.report('trouble', { run: run.id, message: `search for its job: ${reason}` })
+      if (asked - run.since > patience.preflight) await book.refuse(run, reason)
+    }
+    return true
   }
 
   /**

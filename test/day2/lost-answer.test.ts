@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { RequestFault } from '../../src/simulator/controller/faults.ts'
+import { LOOKUP_AGE_MS } from '../../src/day2/lookup.ts'
 import { guest, hostOf } from './guest.ts'
 import { cutAt, LAUNCH, startWorld, type World } from './world.ts'
 
@@ -80,6 +81,19 @@ describe('a launch whose answer is lost is settled by its marker, and never make
       expect(world.run().attempts).toBe(attempts)
     },
   )
+
+  test('and the job comes later than any should, while the controller can not be asked: it is found before another is launched', async () => {
+    await using world = await known()
+    world.controller.faults.add(LAUNCH, { kind: 'drop-then-commit', afterMs: 2 * QUIET })
+    await world.until(() => world.runs()[0]?.status === 'searching', 10)
+    await world.clock.advance(1_000)
+    await world.until(() => world.run().status === 'planned', 5_000)
+    world.controller.faults.add({ method: 'GET', path: /\/inventories\/$/ }, { kind: 'server-error' }, 20)
+    await world.clock.advance(LOOKUP_AGE_MS)
+    await world.settle(5_000)
+    expect(await seen(world)).toEqual(ONCE)
+    expect(world.run().attempts).toBe(1)
+  })
 
   test('three times: it is given up, nothing ran, and it is told so', async () => {
     await using world = await known()
