@@ -1,3 +1,4 @@
+import { warnOfClusters } from './cluster-warning.ts'
 import type { Config } from './config/index.ts'
 import { DispatchRole } from './dispatch.ts'
 import { Fault } from './errors.ts'
@@ -53,6 +54,7 @@ export async function startService(config: Config, around: Surroundings, source?
   })
   const { fleet, position } = await loadFleet(log)
   await meetLosses(log, around.logger)
+  stack.defer(warnOfClusters(fleet, around.logger))
   tasks.add(followFleet(fleet, log, position, signal))
   const parts: RoleParts = { ...around, config, log, fleet, metrics, signal }
 
