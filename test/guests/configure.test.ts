@@ -121,7 +121,8 @@ describe('configure, with all that a fleet may ask of a guest', () => {
     const [first, second] = [5516, 5517].map(port => ({ host: '127.0.0.1', port }))
     const vars = { ...asked, rsyslog_servers: [first, second] }
     expect(faultOf(await stage.play('configure', { limit: [host], vars, tags: ['rsyslog'] }))).toBe('')
-    await stage.inside(host, 'logger kept-while-both-are-down')
+    const once = 'for n in $(seq 300); do logger --socket-errors=on kept-while-both-are-down && break; sleep 0.2; done'
+    await stage.inside(host, once)
     expect((await heardAt(5517, 'kept-while-both-are-down')).stdout).toContain('heard')
     expect((await heardAt(5516, 'first-is-back', LOG)).stdout).toContain('heard')
     expect((await heardAt(5517, 'first-is-down-again', LOG)).stdout).toContain('heard')
