@@ -1,4 +1,5 @@
 import { digestOf } from '../event/index.ts'
+import { DeletionCount } from './loss.ts'
 import { MAX_NAMED } from './missing.ts'
 
 /** Deletions that were told as they happened, marked as a burst, and that wait for a person: nothing destructive starts from them. */
@@ -12,12 +13,35 @@ export interface Burst {
   readonly names: readonly string[]
 }
 
+/** The live deletions of one cluster: which belong to a burst, and those that wait for a person. */
+export class Deletions {
+  readonly #count = new DeletionCount()
+  #burst: Burst | null
+
+  /** `burst`: what waits from another life. */
+  constructor(burst: Burst | null) {
+    this.#burst = burst
+  }
+
+  get burst(): Burst | null {
+    return this.#burst
+  }
+
+  /** One more, which leaves so many VMs. True when it is of a burst. */
+  add(vm: { readonly key: string; readonly uid: string }, left: number, now: number): boolean {
+    const isBurst = this.#count.add(now, left)
+    if (isBurst) this.#burst = withDeletion(this.#burst, vm, now)
+    return isBurst
+  }
+
+  /** A person has seen them. */
+  confirm(): void {
+    this.#burst = null
+  }
+}
+
 /** The burst with one more deletion; the first begins it. */
-export function withDeletion(
-  burst: Burst | null,
-  vm: { readonly key: string; readonly uid: string },
-  now: number,
-): Burst {
+function withDeletion(burst: Burst | null, vm: { readonly key: string; readonly uid: string }, now: number): Burst {
   const { since, count, digest, names } = burst ?? { since: now, count: 0, digest: '', names: [] }
   return {
     since,

@@ -1,35 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Origin } from '../event/index.ts'
-import {
-  change,
-  type Circumstance,
-  type Contests,
-  GuestIndex,
-  type Holds,
-  type Keep,
-  mature,
-  type VmiPart,
-  type VmPart,
-  type VmRecord,
-} from '../vm/index.ts'
-import { type Burst, withDeletion } from './burst.ts'
-import { CatchUp } from './catch-up.ts'
+import { change, GuestIndex, type Keep, mature, type VmiPart, type VmPart, type VmRecord } from '../vm/index.ts'
+import { type Burst, Deletions } from './burst.ts'
 import type { ImportBoard } from './imports.ts'
-import { DeletionCount, isSuspicious } from './loss.ts'
+import { isSuspicious } from './loss.ts'
 import { type Missing, missingOf } from './missing.ts'
-import { type Inbound, type Of, REQUIRED } from './resources.ts'
+import type { Inbound } from './resources.ts'
 import { type Aside, Scene } from './scene.ts'
+import { Sight } from './sight.ts'
 import { type Looked, stage, type Staged } from './staged.ts'
+import { Standpoint, type StandpointOptions } from './standpoint.ts'
 import { Waits } from './waits.ts'
 
 type Parts = ReadonlyMap<string, VmPart | VmiPart>
 
-interface FoldOptions {
-  readonly cluster: Circumstance['cluster']
-  readonly holds: Holds
-  readonly adopted: boolean
-  /** Records of it are gone from the log: what is first seen was there before, and changes of it were missed. */
-  readonly lost?: boolean
+interface FoldOptions extends StandpointOptions {
   /** What is on record: kept up with what is committed. */
   readonly records: Keep<VmRecord>
   /** How long what was missed is waited for, once it can come; 1,000 ms. */
@@ -37,12 +22,8 @@ interface FoldOptions {
   /** The guests of all clusters, and what plans say of imports; of this cluster alone when left out. */
   readonly guests?: GuestIndex
   readonly imports?: ImportBoard
-  /** Who has whose address; nobody knows when it is left out. */
-  readonly contests?: Contests
   /** Deletions of a burst that wait for a person, from another life. */
   readonly burst?: Burst | null
-  /** DataVolumes could be read before, in another life: what is wrong with them now is news. */
-  readonly disksKnown?: boolean
   /** Services are watched; not, when left out: then no VM has any. */
   readonly services?: boolean
 }
@@ -58,24 +39,19 @@ export class ClusterFold {
   readonly #records: Keep<VmRecord>
   readonly #scene: Scene
   readonly #waits = new Waits()
-  readonly #deletions = new DeletionCount()
-  #burst: Burst | null
-  readonly #catchUp: CatchUp
+  readonly #deletions: Deletions
+  readonly #sight: Sight
   readonly #guests: GuestIndex
-  /** Resources that are looked after now. While one is not, nothing that waits has lasted: nobody could have seen it end. */
-  readonly #seen = new Set<Of>()
-  #disksAreNew: boolean
-  #adopted: boolean
+  readonly #standpoint: Standpoint
 
   constructor(options: FoldOptions) {
     this.#options = options
     this.#records = options.records
     this.#scene = new Scene({ services: options.services === true, imports: options.imports })
-    this.#catchUp = new CatchUp(options.catchUpMs)
-    this.#adopted = options.adopted
+    this.#sight = new Sight(options.catchUpMs)
     this.#guests = options.guests ?? new GuestIndex()
-    this.#burst = options.burst ?? null
-    this.#disksAreNew = options.disksKnown !== true
+    this.#standpoint = new Standpoint(options, this.#guests)
+    this.#deletions = new Deletions(options.burst ?? null)
     this.#guests.attach(options.cluster.name, options.records)
     for (const [key, record] of options.records) {
       this.#guests.replace(null, record)
@@ -90,17 +66,17 @@ export class ClusterFold {
 
   /** Deletions of a burst that wait for a person. */
   get burst(): Burst | null {
-    return this.#burst
+    return this.#deletions.burst
   }
 
   /** A person has seen them. */
   endBurst(): void {
-    this.#burst = null
+    this.#deletions.confirm()
   }
 
   /** True once it was seen what is wrong with disks, or when it was in another life. */
   get disksKnown(): boolean {
-    return !this.#disksAreNew
+    return this.#standpoint.disksKnown
   }
 
   get size(): number {
@@ -130,7 +106,7 @@ export class ClusterFold {
 
   /** Adoption is over: what appears from here on is new. */
   adopt(): void {
-    this.#adopted = true
+    this.#standpoint.adopt()
   }
 
   /** Takes in what a reflector said; yields what changes, one VM at a time, each on top of those before. */
@@ -139,11 +115,11 @@ export class ClusterFold {
     if (inbound.of === 'service') this.#scene.services?.take(inbound.observed)
     else if (inbound.of !== 'vm' && inbound.of !== 'vmi') yield* this.#aside(inbound, now)
     else if (observed.kind === 'changed' || observed.kind === 'gone') yield* this.#one(inbound, now)
-    else if (observed.kind === 'ended') this.#seen.delete(inbound.of)
+    else if (observed.kind === 'ended') this.#sight.lose(inbound.of)
     else if (observed.kind === 'audited') yield* this.#audit(inbound.of, observed.objects as Parts, now)
     else if (observed.kind === 'unavailable') {
       const { kind } = observed.error
-      this.#seen.delete(inbound.of)
+      this.#sight.lose(inbound.of)
       this.#guests.see(this.#options.cluster.uid, false)
       if (inbound.of === 'vmi' && (kind === 'forbidden' || kind === 'absent')) this.#scene.readVmis(false)
     } else yield* this.#whole(inbound, now)
@@ -156,7 +132,7 @@ export class ClusterFold {
       yield* this.#look(key, now, 'sync', false)
       yield null
     }
-    if (this.#scene.disksKnown) this.#disksAreNew = false
+    if (this.#scene.disksKnown) this.#standpoint.knowDisks()
   }
 
   /** Looks at the VMs of imports of which something changed, and takes them out of the set. */
@@ -195,22 +171,22 @@ export class ClusterFold {
 
   /** Tells what has waited long enough. */
   *mature(now: number): Iterable<Staged> {
-    if (!this.#watched || now < this.#catchUp.until) return
+    if (!this.#watched || now < this.#sight.caughtUpAt) return
     for (const key of this.#waits.until(now)) {
       const record = this.#records.get(key)
-      if (record !== undefined) yield* stage(key, record, mature(record, this.#circumstance(now, 'live', false)))
+      if (record !== undefined) yield* stage(key, record, mature(record, this.#standpoint.at(now, 'live', false)))
     }
   }
 
   /** When the next waiting fact is due, or null: none is while the cluster can not be seen. */
   nextDue(): number | null {
     const next = this.#watched ? this.#waits.next() : null
-    return next === null ? null : Math.max(next, this.#catchUp.until)
+    return next === null ? null : Math.max(next, this.#sight.caughtUpAt)
   }
 
   /** What is known is older than it seems: a watch was away, or its reader. */
   behind(now: number): void {
-    this.#catchUp.begin(now)
+    this.#sight.behind(now)
   }
 
   /** What was staged is durable: memory moves on. */
@@ -222,14 +198,12 @@ export class ClusterFold {
   }
 
   get #watched(): boolean {
-    return this.complete && REQUIRED.every(of => this.#seen.has(of))
+    return this.complete && this.#sight.whole
   }
 
   /** A list, or a watch that goes on from one: VMIs can be read (again), and what was missed comes after. */
   *#whole({ of, observed }: Inbound, now: number): Looked {
-    // A watch that goes on begins with what it missed; a list has it all.
-    if (observed.kind === 'watching' && !this.#seen.has(of)) this.behind(now)
-    this.#seen.add(of)
+    this.#sight.open(of, observed.kind === 'watching' ? 'watch' : 'list', now)
     if (this.#watched) this.#guests.see(this.#options.cluster.uid, true)
     const again = of === 'vmi' && this.#scene.readVmis(true)
     if (observed.kind === 'listed') this.#scene.list(of as 'vm' | 'vmi', observed.objects as Parts)
@@ -259,8 +233,7 @@ export class ClusterFold {
     // What befalls the VMI of a VM that a list lacked says nothing about the VM.
     if (!this.complete || (of === 'vmi' && !this.#scene.hasVm(key))) return
     const vanished = of === 'vm' && kind === 'gone' && this.#records.has(key)
-    const burst = vanished && this.#deletions.add(now, this.#scene.vmCount)
-    if (burst) this.#burst = withDeletion(this.#burst, { key, uid: object.uid }, now)
+    const burst = vanished && this.#deletions.add({ key, uid: object.uid }, this.#scene.vmCount, now)
     yield* this.#look(key, now, 'live', burst)
   }
 
@@ -281,30 +254,13 @@ export class ClusterFold {
       if (isMeant) yield* this.#look(key, now, origin, false)
       yield null
     }
-    if (whole && of === 'disk') this.#disksAreNew = false
+    if (whole && of === 'disk') this.#standpoint.knowDisks()
   }
 
   *#look(key: string, now: number, origin: Origin, burst: boolean): Iterable<Staged> {
     const before = this.#records.get(key) ?? null
     const sighting = this.#scene.sighting(key, before)
     if (before === null && sighting === null) return
-    yield* stage(key, before, change(before, sighting, this.#circumstance(now, origin, burst)))
-  }
-
-  #circumstance(now: number, origin: Origin, burst: boolean): Circumstance {
-    const { cluster, holds, lost, contests } = this.#options
-    // What was there before its cluster was adopted was not missed: there is no gap before the beginning; but there is when the log forgot it.
-    return {
-      now,
-      cluster,
-      holds,
-      guests: this.#guests,
-      origin,
-      burst,
-      gap: (origin === 'sync' || origin === 'audit') && (this.#adopted || lost === true),
-      adopting: !this.#adopted,
-      disksAreNew: this.#disksAreNew,
-      ...(contests === undefined ? {} : { contests }),
-    }
+    yield* stage(key, before, change(before, sighting, this.#standpoint.at(now, origin, burst)))
   }
 }
