@@ -1,6 +1,6 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { rmSync } from 'node:fs'
-import { type EventLog, isAfter, type Position, START, type Stored } from '../log/index.ts'
+import { type EventLog, isAfter, makePrivate, type Position, START, type Stored } from '../log/index.ts'
 
 /** What became of one host of one run, as it was told on `events.day2`. */
 export interface HistoryRow {
@@ -217,11 +217,15 @@ function isWithin(position: Position, end: Position): boolean {
 
 function openDatabase(file: string | null): DatabaseSync {
   if (file === null) return prepared(new DatabaseSync(':memory:'))
-  try {
+  const open = (): DatabaseSync => {
+    makePrivate(file)
     return prepared(new DatabaseSync(file))
+  }
+  try {
+    return open()
   } catch {
     for (const part of ['', '-wal', '-shm']) rmSync(`${file}${part}`, { force: true })
-    return prepared(new DatabaseSync(file))
+    return open()
   }
 }
 

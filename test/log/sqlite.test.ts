@@ -1,12 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { createInterface } from 'node:readline'
 import { expect, onTestFinished, test } from 'vitest'
 import { Fault } from '../../src/errors.ts'
 import { type EventLog, type LogHealth, openSqliteLog, type RecordOptions } from '../../src/log/index.ts'
+import { History } from '../../src/day2/index.ts'
+import { Duplicate } from '../../src/log/sqlite/duplicate.ts'
 import { networkFileSystem } from '../../src/log/sqlite/lock.ts'
 import { WriterThread } from '../../src/log/sqlite/thread.ts'
 import type { WriterAnswer } from '../../src/log/sqlite/writer.ts'
@@ -40,6 +42,30 @@ async function faultOf(opening: Promise<EventLog>): Promise<Fault> {
 }
 
 conformance('SQLite', { open, boundBytes: OUTBOX_BYTES, appender: folder => [APPENDER, folder], prunes: true })
+
+/** Which others may do what with a file. */
+function othersMay(file: string): number {
+  return statSync(file).mode & 0o077
+}
+
+test('a log, its journals, its copies and the index of the history are for their owner alone', async () => {
+  await using folder = await temporaryFolder()
+  const [file, copy, index] = ['virtbridge.db', 'copy.db', 'history.db'].map(name => join(folder.path, name))
+  if (file === undefined || copy === undefined || index === undefined) throw new Error('there are three')
+  await using log = await open(folder.path)
+  await log.append([{ stream: 'events.vm', key: 'k', value: {} }])
+  using _duplicate = new Duplicate(file, copy)
+  using _history = new History(index)
+  for (const one of [file, `${file}-wal`, `${file}-shm`, copy, index]) expect([one, othersMay(one)]).toEqual([one, 0])
+})
+
+test('a log that somebody lets others read stays so', async () => {
+  await using folder = await temporaryFolder()
+  await (await open(folder.path))[Symbol.asyncDispose]()
+  chmodSync(join(folder.path, 'virtbridge.db'), 0o640)
+  await using _log = await open(folder.path)
+  expect(othersMay(join(folder.path, 'virtbridge.db'))).toBe(0o040)
+})
 
 test('a position of a log on Kafka is the start here: read again, never passed over', async () => {
   await using folder = await temporaryFolder()

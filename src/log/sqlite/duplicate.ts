@@ -3,6 +3,7 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { pathToFileURL } from 'node:url'
 import { EVENT_STREAMS, type EventStream, isState, STATE_STREAMS, type StateStream, type Stream } from '../log.ts'
+import { makePrivate } from '../private-file.ts'
 import { create, tableOf, versionOf } from './schema.ts'
 
 /** Rows and bytes of one read. While it lasts, some ms, the write-ahead log of the source can not be emptied. */
@@ -34,6 +35,7 @@ export class Duplicate implements Disposable {
   /** Begins a copy of `source` in a new file. Throws a Fault for a source that is no log, or one of a newer program. */
   constructor(source: string, file: string) {
     rmSync(file, { force: true })
+    makePrivate(file)
     this.#db = new DatabaseSync(file)
     try {
       // Whole or not at all: until it is put in its place nobody reads it, so it needs no journal.

@@ -5,6 +5,7 @@ import { Fault, messageOf } from '../../errors.ts'
 import { pause, until } from '../../waiting.ts'
 import { encode, type RecordOptions } from '../encode.ts'
 import { type Entry, type EventLog, type LogHealth, LogError, type Loss, type Position, type Stored } from '../log.ts'
+import { makePrivate } from '../private-file.ts'
 import { lossesOf } from './copied.ts'
 import { Lane, passes, RETRY_MS } from './lane.ts'
 import { takeLock } from './lock.ts'
@@ -44,6 +45,7 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<EventLog
     const { file, retentionMs, auditRetentionMs, maxBytes = Infinity, sizeTakesAudit = false } = options
     mkdirSync(dirname(file), { recursive: true })
     stack.use(takeLock(file, { pid: process.pid, host: hostname(), since: new Date().toISOString() }))
+    makePrivate(file)
     const limits = { retentionMs, auditRetentionMs, maxBytes, sizeTakesAudit }
     const thread = stack.use(await WriterThread.start({ file, limits, walBytes: options.walBytes ?? WAL_BYTES }))
     const reader = stack.use(openReader(file))
