@@ -21,7 +21,10 @@ import { runStartRoute } from './routes/run-start.ts'
 import { runWishRoutes } from './routes/run-wishes.ts'
 import { runRoutes } from './routes/runs.ts'
 
-/** The HTTP face: routes, who may use them, and one shape for everything that goes wrong. Not listening yet. */
+/**
+ * Builds the HTTP server: hooks (audit, authentication and limits, large answers, metrics), then the routes. Every error becomes a problem of
+ * RFC 9457 with a code of docs/operations.md; one that nobody foresaw is logged, and answered with 500 without its text. Does not listen yet.
+ */
 export function buildApp(parts: AppParts): FastifyInstance {
   const catalogue = new Catalogue()
   const limits = { ...LIMITS, ...parts.limits }
@@ -90,7 +93,7 @@ function answerError(parts: AppParts, error: unknown, request: FastifyRequest, r
   )
 }
 
-/** As text, so that nothing lays it into another form. What an answer was to have said of its content goes. */
+/** Sends a problem. The body is a string, so that no serializer of the route changes it; headers that the route had set for its own content are removed. */
 function send(reply: FastifyReply, problem: Problem): FastifyReply {
   for (const header of ['etag', 'vary', 'content-encoding', 'cache-control']) reply.removeHeader(header)
   return reply

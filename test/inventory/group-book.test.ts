@@ -116,7 +116,7 @@ test('who asks waits for it in steps, between which others are heard', async () 
     const record = runningRecord(n)
     fleet.apply({ key: vmKey(record), value: { ...record, seen: { ...record.seen, labels: { id: value } } } })
   }
-  const count = 6 * HOSTS_A_STEP
+  const count = 3_000
   for (let n = 0; n < count; n += 1) put(n, `v${String(n).padStart(5, '0')}`)
   using cache = new InventoryCache({
     fleet,
