@@ -21,8 +21,12 @@ export interface Asking {
 
 /** The client for these options, or for VIRTBRIDGE_URL and VIRTBRIDGE_TOKEN where they are not given. Sends nothing yet. Throws a Fault `no_token` or `bad_token`. */
 export function connect(options: Asking, context: ProgramContext): Api {
-  const url = options.url ?? context.env['VIRTBRIDGE_URL'] ?? 'http://127.0.0.1:8080'
-  return openApi({ url, token: tokenOf(options, context.env) })
+  return openApi({ url: addressOf(options, context), token: tokenOf(options, context.env) })
+}
+
+/** Where the bridge is asked: `--url`, else VIRTBRIDGE_URL, else its usual address on this machine. Maybe no URL: a person wrote it. */
+export function addressOf({ url }: Asking, { env }: Pick<ProgramContext, 'env'>): string {
+  return url ?? env['VIRTBRIDGE_URL'] ?? 'http://127.0.0.1:8080'
 }
 
 function tokenOf(options: Asking, env: ProgramContext['env']): string {

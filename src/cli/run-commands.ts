@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander'
-import { type Asking, asking, connect } from './asking.ts'
+import { addressOf, type Asking, asking, connect } from './asking.ts'
 import type { ProgramContext } from './context.ts'
 import { EXIT, type SetCode } from './exit.ts'
 import { exportHistory, historyOf, type Which } from './history.ts'
@@ -50,7 +50,7 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
         const { limit, view, profile, selector, cluster, namespace } = options
         if ([limit, view, profile, selector, cluster, namespace].every(said => said === ''))
           command.error('error: give --limit, or --view, --profile, --selector, --cluster, --namespace')
-        const sources = sourcesOf(options)
+        const sources = sourcesOf(options, addressOf(options, context))
         const { preview = false, yes = false, json = false, check = false } = options
         const settings = {
           ...options,

@@ -15,8 +15,11 @@ type Source = readonly [name: string, file: string | null]
 /** Whatever could follow a secret in its file: of more it is none. */
 const MAX_FILE = MAX_SECRET_BYTES + 2
 
-/** What is said of secrets, before any is asked for. Throws a Fault `secrets` that repeats nothing which may be one. */
-export function sourcesOf({ secret, secretFile }: SecretsSaid): readonly Source[] {
+/**
+ * What is said of secrets, before any is asked for. `address`: where they would be sent. Throws a Fault `secrets` that repeats nothing
+ * which may be one.
+ */
+export function sourcesOf({ secret, secretFile }: SecretsSaid, address: string): readonly Source[] {
   const asked = secret.map((name): Source => [name, null])
   const read = secretFile.map((pair): Source => {
     const [, name = '', file = ''] = /^([^=]*)=([^]+)$/.exec(pair) ?? []
@@ -35,7 +38,18 @@ export function sourcesOf({ secret, secretFile }: SecretsSaid): readonly Source[
     throw new Fault('secrets', 'a secret is given twice', { hint: 'name each once' })
   if (sources.filter(([, file]) => file === '-').length > 1)
     throw new Fault('secrets', 'the standard input is one secret', { hint: 'put the others into files' })
+  if (sources.length > 0 && isInTheClear(address))
+    throw new Fault('secrets', `secrets would cross the network in the clear to ${new URL(address).host}`, {
+      hint: 'give the https:// address of virtbridge by --url or VIRTBRIDGE_URL, or a tunnel to it that begins on this machine (kubectl port-forward, ssh -L)',
+    })
   return sources
+}
+
+/** Plain HTTP to another machine. What is no URL is for who sends to tell. */
+function isInTheClear(address: string): boolean {
+  if (!URL.canParse(address)) return false
+  const { protocol, hostname } = new URL(address)
+  return protocol === 'http:' && !/^(?:localhost|127\.[0-9.]+|\[::1\])$/.test(hostname)
 }
 
 /** The secrets themselves, asked for one after the other. Throws a Fault `secrets` that tells names alone. */

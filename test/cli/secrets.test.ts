@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hiddenAnswer } from '../../src/cli/hidden-answer.ts'
+import { sourcesOf } from '../../src/cli/secrets.ts'
 import { KEY_SIZE, type RunCommand, sealingKey, Vault } from '../../src/day2/index.ts'
 import { guest, hostOf } from '../day2/guest.ts'
 import { type Desk, openDesk, TOKENS } from '../http/desk.ts'
@@ -52,6 +53,28 @@ describe('a secret of a run', () => {
     expect(code).toBe(0)
     expect(await given()).toEqual(secrets)
     expect(`${out}${err}${desk.logged.join('')}${JSON.stringify(await commands())}`).not.toMatch(FOUND)
+  })
+
+  test.each(['http://bridge.example.com:8080', 'http://127.0.0.1.example.com', 'HTTP://10.0.0.7'])(
+    'is not asked for where it would go to another machine in the clear, as to %s',
+    async url => {
+      const { code, err } = await run(['--secret', 'a', '--url', url, '--yes'], { hidden: [VALUE] })
+      expect([code, err]).toEqual([1, expect.stringMatching(/in the clear to .*\n.*https:/)])
+    },
+  )
+
+  test.each([
+    'https://bridge.example.com',
+    'http://localhost:8080',
+    'http://[::1]:8080',
+    'http://127.0.0.1',
+    'bridge:8080',
+  ])('may be sent to %s', url => {
+    expect(sourcesOf({ secret: ['a'], secretFile: [] }, url)).toEqual([['a', null]])
+  })
+
+  test('that is none is sent anywhere', () => {
+    expect(sourcesOf({ secret: [], secretFile: [] }, 'http://bridge.example.com')).toEqual([])
   })
 
   test('comes from a file, as it is but for the line break at its end', async () => {
