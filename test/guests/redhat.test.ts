@@ -160,7 +160,7 @@ describe('reboot', () => {
 })
 
 test('facts_report knows the updates of dnf', async () => {
-  await publishRpms(stage.guest(host), [{ name: 'virtbridge-tool', version: '1.2' }])
+  await publishRpms(stage.guest(host), [{ name: 'virtbridge-tool', version: '1.3' }])
   const ended = await stage.play('facts_report', { limit: [host] })
   expect(faultOf(ended)).toBe('')
   expect(ended.result[host]).toMatchObject({ os: 'RedHat 9.6', updates_known: true, updates_count: 1 })
