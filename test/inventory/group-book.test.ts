@@ -6,6 +6,7 @@ import { InventoryCache, ownRendering } from '../../src/inventory/index.ts'
 import { byText } from '../../src/inventory/ranges.ts'
 import { vmKey } from '../../src/vm/index.ts'
 import { fleetOf, runningRecord } from '../support/fleet.ts'
+import { turnsDuring } from './turns.ts'
 
 const NOW = Date.UTC(2026, 10, 21)
 
@@ -94,21 +95,6 @@ test('whatever comes, goes and changes between the steps, the book is the one th
     { numRuns: 30 },
   )
 })
-
-/** How often others were heard while something went on. */
-async function turnsDuring(work: Promise<unknown>): Promise<number> {
-  const progress = { turns: 0, done: false }
-  const counted = (async () => {
-    while (!progress.done) {
-      await new Promise(resolve => setImmediate(resolve))
-      progress.turns += 1
-    }
-  })()
-  await work
-  progress.done = true
-  await counted
-  return progress.turns
-}
 
 test('who asks waits for it in steps, between which others are heard', async () => {
   const fleet = fleetOf(0, NOW)

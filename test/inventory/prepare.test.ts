@@ -5,6 +5,7 @@ import { InventoryCache, ownRendering } from '../../src/inventory/index.ts'
 import { Sheet } from '../../src/inventory/sheet.ts'
 import { vmKey } from '../../src/vm/index.ts'
 import { fleetOf, runningRecord } from '../support/fleet.ts'
+import { turnsDuring } from './turns.ts'
 
 const NOW = Date.UTC(2026, 10, 21)
 const FRESH: Standing = { staleness: 'fresh', verbs: { onboard: '', patch: '' } }
@@ -18,21 +19,6 @@ function cacheOf(fleet: Fleet, clock: { now: number }): InventoryCache {
     verbsOf: () => ({ onboard: '', patch: '' }),
     now: () => clock.now,
   })
-}
-
-/** How often others were heard while something went on. */
-async function turnsDuring(work: Promise<unknown>): Promise<number> {
-  const progress = { turns: 0, done: false }
-  const counted = (async () => {
-    while (!progress.done) {
-      await new Promise(resolve => setImmediate(resolve))
-      progress.turns += 1
-    }
-  })()
-  await work
-  progress.done = true
-  await counted
-  return progress.turns
 }
 
 test('what a start, or a cluster that is not seen any more, changes on thousands of hosts is done in short steps, and others are heard between', async () => {
