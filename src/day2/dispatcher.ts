@@ -77,7 +77,8 @@ export class Dispatcher {
   #recovered = false
   /** When the coalescing window ends, in ms since the epoch; Infinity when none is open. */
   #due = Infinity
-  #tidied = 0
+  /** By the monotonic clock. */
+  #tidied = -Infinity
 
   constructor(options: DispatcherOptions) {
     this.#options = options
@@ -171,11 +172,11 @@ export class Dispatcher {
 
   /** Keeps the ledger bounded: forgets finished runs beyond `keepRuns` and, every ten minutes, verb records of VMs that are long gone. */
   async #tidy(): Promise<void> {
-    const { fleet, ledger, keepRuns } = this.#options
+    const { fleet, ledger, keepRuns, steady } = this.#options
     const now = this.#options.now()
     await this.#book.append(forgotten(ledger.expired(keepRuns).slice(0, FORGOTTEN_AT_ONCE), ledger))
-    if (Math.abs(now - this.#tidied) < TIDY_EVERY_MS) return
-    this.#tidied = now
+    if (steady() - this.#tidied < TIDY_EVERY_MS) return
+    this.#tidied = steady()
     let alive: ReadonlySet<string> | null = null
     const isAlive = (uid: string): boolean =>
       (alive ??= new Set([...fleet.vms.values()].map(record => record.uid))).has(uid)

@@ -26,6 +26,8 @@ interface Parts {
   readonly book: Book
   readonly quietMs: number
   readonly now: () => number
+  /** A monotonic clock, in ms: when to look next is no question of what time it is. */
+  readonly steady: () => number
 }
 
 /** While no job is newer, it is asked so often whether those that were seen are still the newest, in ms. */
@@ -56,9 +58,9 @@ export class Onlooker {
 
   /** Looks, when it is time for it. What the controller can not answer is told, and looked at next time. */
   async turn(): Promise<void> {
-    const { book, now } = this.#parts
-    if (Math.abs(now() - this.#looked) < this.#how.everyMs) return
-    this.#looked = now()
+    const { book, steady } = this.#parts
+    if (steady() - this.#looked < this.#how.everyMs) return
+    this.#looked = steady()
     try {
       await this.#look()
     } catch (error) {
@@ -88,9 +90,9 @@ export class Onlooker {
    * for old ones until their ids have come that far. Asked now and then, when there is none.
    */
   async #countsAnew(after: number, { jobs, inventories }: Look): Promise<boolean> {
-    const { controller, now } = this.#parts
-    if (after === 0 || jobs.length > 0 || Math.abs(now() - this.#compared) < COMPARE_MS) return false
-    this.#compared = now()
+    const { controller, steady } = this.#parts
+    if (after === 0 || jobs.length > 0 || steady() - this.#compared < COMPARE_MS) return false
+    this.#compared = steady()
     return (await controller.jobsOn(inventories, null)).newest < after
   }
 
