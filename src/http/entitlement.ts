@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { FastifyRequest } from 'fastify'
+import { pause } from '../waiting.ts'
 import { LIMITS } from './limits.ts'
 import { type AppParts, requireCaller } from './parts.ts'
 
@@ -10,16 +11,15 @@ import { type AppParts, requireCaller } from './parts.ts'
 export function whileEntitled(parts: AppParts, request: FastifyRequest, ended: AbortSignal): AbortSignal {
   const lapse = new AbortController()
   const opened = requireCaller(request)
-  let doubts = 0
-  const timer = setInterval(() => {
-    const same = isDeepStrictEqual(parts.authenticate(request.headers.authorization), opened)
-    doubts = same ? 0 : doubts + 1
-    if (doubts < 2) return
-    clearInterval(timer)
+  const look = async (): Promise<void> => {
+    for (let doubts = 0; doubts < 2;) {
+      await pause(parts.limits?.entitledMs ?? LIMITS.entitledMs, ended)
+      if (ended.aborted) return
+      const same = isDeepStrictEqual(parts.authenticate(request.headers.authorization), opened)
+      doubts = same ? 0 : doubts + 1
+    }
     lapse.abort()
-  }, parts.limits?.entitledMs ?? LIMITS.entitledMs)
-  timer.unref()
-  if (ended.aborted) clearInterval(timer)
-  else ended.addEventListener('abort', () => clearInterval(timer), { once: true })
+  }
+  void look()
   return lapse.signal
 }
