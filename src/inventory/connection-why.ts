@@ -44,19 +44,23 @@ function nameOf({ label, annotation }: GivenVariable): string {
   return label === undefined ? `annotation ${annotation ?? ''}` : `label ${label}`
 }
 
-function settingOf(record: VmRecord, entry: Exclude<ConnectionEntry, 'via'>, { linux, windows }: Connection): string {
-  const isWindows = connectionOf(record, { linux, windows }) === windows
-  const path = `connection.${isWindows ? 'windows' : 'linux'}.${entry}`
+/** Which entry of `connection` a guest is reached by. */
+function systemOf(record: VmRecord, connection: Connection): keyof Connection {
+  return connectionOf(record, connection) === connection.windows ? 'windows' : 'linux'
+}
+
+function settingOf(record: VmRecord, entry: Exclude<ConnectionEntry, 'via'>, connection: Connection): string {
+  const system = systemOf(record, connection)
+  const path = `connection.${system}.${entry}`
   // It is a form, and the variable has what comes of it.
   if (entry === 'kerberos_name') return path
-  const said = (isWindows ? windows : { ...windows, ...linux })[entry]
+  const said = { ...connection.windows, ...connection[system] }[entry]
   return `${path} is ${said}${said === USUAL_CONNECTION.windows[entry] ? ', its default' : ''}`
 }
 
 /** What `via` leads to. */
 function placeOf(record: VmRecord, approach: Approach, { host, via }: Endpoint): string {
-  const connection = connectionOf(record, approach.connection)
-  const path = `connection.${connection === approach.connection.windows ? 'windows' : 'linux'}`
+  const path = `connection.${systemOf(record, approach.connection)}`
   if (via === 'port_forward') return `${path}.via is port_forward: through the API server of its cluster`
   if (via.startsWith('service ')) {
     const service = (record.services ?? []).find(({ name }) => via === `service ${name}`)
