@@ -1,18 +1,18 @@
-import { warnOfClusters } from './cluster-warning.ts'
 import type { Config } from './config/index.ts'
-import { DispatchRole } from './dispatch.ts'
 import { Fault } from './errors.ts'
 import { followFleet, loadFleet } from './fleet/index.ts'
 import { type DeadLetter, LogError, type LogHealth } from './log/index.ts'
-import { followLossConfirmations, lossChecks, meetLosses } from './losses.ts'
-import { type LogListener, openLog } from './open-log.ts'
-import { type ConfigSource, Reload } from './reload.ts'
-import type { RoleParts, Surroundings } from './role.ts'
-import { startServe } from './serve.ts'
+import { warnOfClusters } from './service/cluster-warning.ts'
+import { DispatchRole } from './service/dispatch/dispatch.ts'
+import { followLossConfirmations, lossChecks, meetLosses } from './service/log/losses.ts'
+import { type LogListener, openLog } from './service/log/open-log.ts'
+import { type ConfigSource, Reload } from './service/reload.ts'
+import type { RoleParts, Surroundings } from './service/role.ts'
+import { startServe } from './service/serve/serve.ts'
+import { WatchRole } from './service/watch/watch.ts'
 import { createMetrics, type Logger, type Metrics } from './telemetry/index.ts'
-import { WatchRole } from './watch.ts'
 
-export type { Surroundings } from './role.ts'
+export type { Surroundings } from './service/role.ts'
 
 /** A running virtbridge. To dispose it closes everything in the reverse order of opening, and resolves when all of it is closed. */
 export interface Service extends AsyncDisposable {

@@ -1,6 +1,6 @@
 import { withToken, KubeClient } from '../../src/kube/index.ts'
 import { ClusterWatch } from '../../src/cluster/index.ts'
-import { Stock } from '../../src/known.ts'
+import { Stock } from '../../src/service/watch/stock.ts'
 import { type EventLog, openSqliteLog } from '../../src/log/index.ts'
 import { pause } from '../../src/waiting.ts'
 import { lineOf } from './objects.ts'

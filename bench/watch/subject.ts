@@ -1,7 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { ClusterWatch, type WatchOptions } from '../../src/cluster/index.ts'
 import { KubeClient, withToken } from '../../src/kube/index.ts'
-import { Stock } from '../../src/known.ts'
+import { Stock } from '../../src/service/watch/stock.ts'
 import { type EventLog, openSqliteLog } from '../../src/log/index.ts'
 import { openKafkaLog } from '../../src/log/kafka/index.ts'
 import { connectionTo, planOf } from '../../test/log/kafka/place.ts'

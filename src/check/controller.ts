@@ -1,6 +1,6 @@
 import { type Controller, EXPIRY_WARNING_MS } from '../aap/index.ts'
 import type { Config, ControllerConfig } from '../config/index.ts'
-import { connectController } from '../dispatch.ts'
+import { connectController } from '../service/dispatch/dispatch.ts'
 import { checkBeside, sourceFindings } from './beside.ts'
 import { failure, type Finding } from './finding.ts'
 import { checkTemplate } from './template.ts'

@@ -1,6 +1,6 @@
 import { readSelection } from '../cluster/index.ts'
 import type { HubConfig } from '../config/index.ts'
-import { connectionOf, managedConnection, ruleOf } from '../reach.ts'
+import { connectionOf, managedConnection, ruleOf } from '../service/watch/reach.ts'
 import { checkConnection, checkVms, connect } from './cluster.ts'
 import { failure, type Finding } from './finding.ts'
 import { checkOptional, checkResource, clusterWide, decisionsIn } from './resource.ts'

@@ -5,10 +5,10 @@ import { Fault } from '../errors.ts'
 import { isTokenValue } from '../http/index.ts'
 import { type Loss, openSqliteLog } from '../log/index.ts'
 import { faultIn, glimpse, inspectLosses, inspectTopics } from '../log/kafka/index.ts'
-import { meaningOf } from '../losses.ts'
-import { refuseHalfCopied } from '../copy-log.ts'
 import { roomToMigrate } from '../log/sqlite/migrate.ts'
-import { connectionOf, topicsOf } from '../open-log.ts'
+import { refuseHalfCopied } from '../service/log/copy-log.ts'
+import { meaningOf } from '../service/log/losses.ts'
+import { connectionOf, topicsOf } from '../service/log/open-log.ts'
 import { failure, type Finding } from './finding.ts'
 
 /** Less room than this on the log's disk is warned of. */

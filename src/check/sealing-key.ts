@@ -1,5 +1,5 @@
 import type { Config } from '../config/index.ts'
-import { readSealingKey } from '../sealing-keys.ts'
+import { readSealingKey } from '../service/sealing-keys.ts'
 import { failure, type Finding } from './finding.ts'
 
 /** The keys that secrets of runs are sealed with can be read, by nobody else, and are keys. */

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { fileChanges, loadConfig } from '../config/index.ts'
-import type { ConfigSource } from '../reload.ts'
+import type { ConfigSource } from '../service/reload.ts'
 import { until } from '../waiting.ts'
 import type { ProgramContext } from './context.ts'
 import { EXIT, type SetCode } from './exit.ts'
@@ -76,7 +76,7 @@ export function serviceCommands(program: Command, context: ProgramContext, setCo
     .option('--json', 'for programs')
     .action(async ({ config: path, json = false }: { config: string; json?: boolean }) => {
       const findings = []
-      const { check } = await import('../check.ts')
+      const { check } = await import('../check/check.ts')
       for await (const finding of check({ config: loadConfig(path), env, now, signal })) {
         findings.push(finding)
         if (json) continue

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import type { KafkaConfig, LogConfig } from '../config/index.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { aclCommands, createTopics, inspectTopics, type Right, rightsOf, topicSpecs } from '../log/kafka/index.ts'
-import { connectionOf, topicsOf } from '../open-log.ts'
+import { connectionOf, topicsOf } from '../service/log/open-log.ts'
 import { paint, type Terminal } from './terminal.ts'
 
 export interface TopicsOptions {

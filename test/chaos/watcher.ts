@@ -1,4 +1,4 @@
-import { Stock } from '../../src/known.ts'
+import { Stock } from '../../src/service/watch/stock.ts'
 import { ClusterWatch } from '../../src/cluster/index.ts'
 import { KubeClient, type ReflectOptions, withToken } from '../../src/kube/index.ts'
 import type { EventLog } from '../../src/log/index.ts'

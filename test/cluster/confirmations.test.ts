@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Confirmations } from '../../src/confirmations.ts'
+import { Confirmations } from '../../src/service/watch/confirmations.ts'
 
 const command = (cluster: string, digest: string): Parameters<Confirmations['add']>[0] => {
   return { schema: 1, kind: 'confirm', id: 'i', cluster, digest, asked_by: 'admin', at: 1 }

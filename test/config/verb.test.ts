@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { ConfigError, parseConfig } from '../../src/config/index.ts'
 import { BESIDE_THE_GUEST, VERB_NAME } from '../../src/config/verb-schema.ts'
 import { VERB_PATTERN } from '../../src/day2/index.ts'
-import { verbPolicies } from '../../src/dispatch.ts'
+import { verbPolicies } from '../../src/service/policy.ts'
 
 const parse = (verbs: string) => parseConfig(`clusters: [{name: a, in_cluster: true}]\nverbs: ${verbs}`, '/v.yaml')
 

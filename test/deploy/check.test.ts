@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import type { Finding } from '../../src/check.ts'
+import type { Finding } from '../../src/check/check.ts'
 import { loadObjects, readObjectFiles, startSimulatedController } from '../../src/simulator/controller/index.ts'
 import { virtbridge } from '../cli/console.ts'
 import { startClusters } from '../service/clusters.ts'

@@ -1,5 +1,5 @@
 import { globSync, readFileSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
+import { basename, dirname, join, normalize } from 'node:path'
 import { expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..', '..', 'src')
@@ -8,7 +8,10 @@ const ROOT = join(import.meta.dirname, '..', '..', 'src')
 const COMMON = ['errors.ts', 'waiting.ts']
 
 /** Compose the others, and so see all; none but they may import them. */
-const ROOTS = ['cli', 'check', 'demo']
+const ROOTS = ['cli', 'check', 'demo', 'service']
+
+/** The roles, each a folder in `service`: one may run without the others, so none knows another. */
+const ROLES = ['watch', 'serve', 'dispatch']
 
 /** Which folders of src each may import from. The other files right in src compose, as ROOTS do. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -72,6 +75,18 @@ test('the folders of src import one another only along the arrows', () => {
   expect(forbidden(source())).toEqual([])
 })
 
+test('no role imports another, and what they share imports none of them', () => {
+  const roleOf = (file: string) => ROLES.find(role => file.startsWith(`service/${role}/`))
+  const shared = (file: string) => /^service\/[^/]+$/.test(file)
+  const found = Object.entries(source()).flatMap(([file, text]) =>
+    importsOf(file, text)
+      .filter(to => roleOf(to) !== undefined && (shared(file) || ![undefined, roleOf(to)].includes(roleOf(file))))
+      .map(to => `${file} → ${to}`),
+  )
+  expect(found).toEqual([])
+  for (const role of ROLES) expect(Object.keys(source())).toContain(`service/${role}/${role}.ts`)
+})
+
 test('every folder of src has its arrows, and no arrow is of a folder that is not there', () => {
   const folders = new Set(
     Object.keys(source())
@@ -81,10 +96,11 @@ test('every folder of src has its arrows, and no arrow is of a folder that is no
   expect([...folders].sort()).toEqual([...Object.keys(ARROWS), ...ROOTS].sort())
 })
 
-test('the page of the architecture has these arrows, and every file right in src', () => {
+test('the page of the architecture has these arrows, and every file right in src or of the service', () => {
   const page = readFileSync(join(ROOT, '..', 'docs', 'architecture.md'), 'utf8')
   const roots = tableOf(page, '| file | what it does |').flatMap(row => row.flatMap(cell => namesIn(cell)))
-  expect(roots.filter(name => /^[a-z-]+\.ts$/.test(name)).sort()).toEqual(globSync('*.ts', { cwd: ROOT }).sort())
+  const files = globSync(['*.ts', 'service/**/*.ts'], { cwd: ROOT }).map(file => basename(file))
+  expect(roots.filter(name => /^[a-z-]+\.ts$/.test(name)).sort()).toEqual(files.sort())
   const told = tableOf(page, '| folder | may import |').flatMap(([folders = '', may = '']) =>
     namesIn(folders).map(folder => [folder, namesIn(may).toSorted()] as const),
   )

@@ -3,7 +3,7 @@ import { labelsNamed, parseConfig } from '../../src/config/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import { InventoryCache } from '../../src/inventory/index.ts'
 import { hostName, namedLabels, projectVm, type VmRecord, vmKey } from '../../src/vm/index.ts'
-import { inventoryParts } from '../../src/views.ts'
+import { inventoryParts } from '../../src/service/views.ts'
 import { guest } from '../day2/guest.ts'
 import { synced } from './clusters.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { type Config, parseConfig } from '../../src/config/index.ts'
-import { CurrentInventory } from '../../src/current-inventory.ts'
+import { CurrentInventory } from '../../src/service/serve/current-inventory.ts'
 import type { Inventory } from '../../src/inventory/index.ts'
 import { fleetOf } from '../support/fleet.ts'
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { copyLog, findMove, refuseHalfCopied } from '../../src/copy-log.ts'
+import { copyLog, findMove, refuseHalfCopied } from '../../src/service/log/copy-log.ts'
 import { EXIT } from '../../src/cli/exit.ts'
 import { loadLedger } from '../../src/day2/index.ts'
 import { type Entry, type EventLog, EVENT_STREAMS, openSqliteLog, START, STATE_STREAMS } from '../../src/log/index.ts'

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
-import { warnOfClusters } from '../../src/cluster-warning.ts'
+import { warnOfClusters } from '../../src/service/cluster-warning.ts'
 import type { FleetChange, FleetView } from '../../src/fleet/index.ts'
 
 const FRESH = newCluster('prod-1', '', [])

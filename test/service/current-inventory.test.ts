@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { CurrentInventory } from '../../src/current-inventory.ts'
+import { CurrentInventory } from '../../src/service/serve/current-inventory.ts'
 import { parseConfig } from '../../src/config/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import type { Inventory } from '../../src/inventory/index.ts'

@@ -4,8 +4,8 @@ import { newCluster } from '../../src/cluster/index.ts'
 import type { Entry, EventLog, Loss, StateStream } from '../../src/log/index.ts'
 import type { Day2EventData, Event } from '../../src/event/index.ts'
 import { openSqliteLog, START } from '../../src/log/index.ts'
-import { followLossConfirmations, lossChecks, meetLosses } from '../../src/losses.ts'
-import type { RoleParts } from '../../src/role.ts'
+import { followLossConfirmations, lossChecks, meetLosses } from '../../src/service/log/losses.ts'
+import type { RoleParts } from '../../src/service/role.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 
 const FLEET: Loss = {

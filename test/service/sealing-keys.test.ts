@@ -2,7 +2,7 @@ import { chmod, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkSealingKeys } from '../../src/check/sealing-key.ts'
-import { readSealingKey, vaultOf } from '../../src/sealing-keys.ts'
+import { readSealingKey, vaultOf } from '../../src/service/sealing-keys.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 
 /** 32 bytes that no answer may have a part of. */

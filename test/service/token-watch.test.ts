@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { openController } from '../../src/aap/index.ts'
 import { loadObjects, startSimulatedController, virtualClock } from '../../src/simulator/controller/index.ts'
-import { watchToken } from '../../src/token-watch.ts'
+import { watchToken } from '../../src/service/dispatch/token-watch.ts'
 
 const DAY = 86_400_000
 const TOKEN = 'a-token-of-the-test'

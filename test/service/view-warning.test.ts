@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { expect, test } from 'vitest'
 import { createMetrics } from '../../src/telemetry/index.ts'
-import { viewWarnings } from '../../src/view-warning.ts'
+import { viewWarnings } from '../../src/service/serve/view-warning.ts'
 
 function warnings() {
   const logged: Record<string, unknown>[] = []

@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseConfig, parseHostFormat } from '../../src/config/index.ts'
 import { notTakenBecause } from '../../src/inventory/view.ts'
-import { inventoryParts } from '../../src/views.ts'
+import { inventoryParts } from '../../src/service/views.ts'
 import { guest } from '../day2/guest.ts'
 
 const STANDING = { staleness: 'fresh', verbs: { onboard: '', patch: '' }, clusterSets: ['production'] } as const

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { newCluster } from '../../src/cluster/index.ts'
 import { parseConfig } from '../../src/config/index.ts'
-import { FleetContests } from '../../src/contests.ts'
+import { FleetContests } from '../../src/service/watch/contests.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'

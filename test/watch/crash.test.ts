@@ -10,7 +10,7 @@ import type { Entry, EventLog } from '../../src/log/index.ts'
 import { startSimulatedFleet } from '../../src/simulator/cast/fleet.ts'
 import { MANAGED_CLUSTERS } from '../../src/simulator/kube/resource.ts'
 import { createMetrics } from '../../src/telemetry/index.ts'
-import { WatchRole } from '../../src/watch.ts'
+import { WatchRole } from '../../src/service/watch/watch.ts'
 import { all, dying, openLog } from '../cluster/bridge.ts'
 import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { newCluster } from '../../src/cluster/index.ts'
-import { Stock } from '../../src/known.ts'
+import { Stock } from '../../src/service/watch/stock.ts'
 import { dying, openLog } from '../cluster/bridge.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { runningRecord } from '../support/fleet.ts'

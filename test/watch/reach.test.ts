@@ -4,7 +4,7 @@ import { stringify } from 'yaml'
 import { projectManagedCluster } from '../../src/cluster/index.ts'
 import { parseConfig } from '../../src/config/index.ts'
 import { KubeClient } from '../../src/kube/index.ts'
-import { connectionOf, managedConnection } from '../../src/reach.ts'
+import { connectionOf, managedConnection } from '../../src/service/watch/reach.ts'
 import type { Fleet as World } from '../../src/simulator/cast/fleet.ts'
 import { MANAGED_CLUSTERS } from '../../src/simulator/kube/resource.ts'
 import {

@@ -1,4 +1,4 @@
-import { type Config, parseHostFormat, parseSelector, type ViewConfig } from './config/index.ts'
+import { type Config, parseHostFormat, parseSelector, type ViewConfig } from '../config/index.ts'
 import {
   type Approach,
   approachOf,
@@ -12,7 +12,7 @@ import {
   ruleOf,
   USUAL_APPROACH,
   type View,
-} from './inventory/index.ts'
+} from '../inventory/index.ts'
 
 /** Called when an expression of a view fails for a VM, with the expression and why. */
 export type OnFailure = (expression: string, reason: string) => void

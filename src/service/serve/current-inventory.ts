@@ -1,6 +1,6 @@
-import type { Config } from './config/index.ts'
-import { InventoryCache, type InventoryOptions } from './inventory/index.ts'
-import { inventoryParts, type OnFailure } from './views.ts'
+import type { Config } from '../../config/index.ts'
+import { InventoryCache, type InventoryOptions } from '../../inventory/index.ts'
+import { inventoryParts, type OnFailure } from '../views.ts'
 
 /** What an inventory is made of beside what the configuration says of views, networks and profiles. */
 export interface InventorySurroundings extends Omit<

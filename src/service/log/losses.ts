@@ -1,9 +1,9 @@
-import { isCluster, notReadYet } from './cluster/index.ts'
-import { baselineEntry, confirmedEvent, type ConfirmLossCommand, lossEvent } from './day2/index.ts'
-import type { Check } from './http/index.ts'
-import { type Entry, type EventLog, type Loss, START } from './log/index.ts'
-import type { RoleParts } from './role.ts'
-import type { Logger } from './telemetry/index.ts'
+import { isCluster, notReadYet } from '../../cluster/index.ts'
+import { baselineEntry, confirmedEvent, type ConfirmLossCommand, lossEvent } from '../../day2/index.ts'
+import type { Check } from '../../http/index.ts'
+import { type Entry, type EventLog, type Loss, START } from '../../log/index.ts'
+import type { Logger } from '../../telemetry/index.ts'
+import type { RoleParts } from '../role.ts'
 
 /** Key of `state.runs` that says which loss of a stream was told last. */
 const TOLD = 'loss/'

@@ -1,25 +1,16 @@
 import { readFileSync } from 'node:fs'
-import { type Controller, openController } from './aap/index.ts'
-import { type Config, type ControllerConfig, readSecret } from './config/index.ts'
-import {
-  type Caps,
-  Dispatcher,
-  type DispatchReport,
-  loadLedger,
-  type Onlooking,
-  PATIENCE,
-  type Place,
-  type Policy,
-  type VerbPolicy,
-} from './day2/index.ts'
-import { Fault, messageOf } from './errors.ts'
-import type { Check } from './http/index.ts'
-import { type Approach, waysTo } from './inventory/index.ts'
-import type { RoleParts, Surroundings } from './role.ts'
-import { vaultOf } from './sealing-keys.ts'
-import { approachesIn } from './views.ts'
+import { type Controller, openController } from '../../aap/index.ts'
+import { type Config, type ControllerConfig, readSecret } from '../../config/index.ts'
+import { Dispatcher, type DispatchReport, loadLedger, PATIENCE, type Place } from '../../day2/index.ts'
+import { Fault, messageOf } from '../../errors.ts'
+import type { Check } from '../../http/index.ts'
+import { type Approach, waysTo } from '../../inventory/index.ts'
+import { pause } from '../../waiting.ts'
+import { capsOf, onboardPolicy, onlookingOf, verbPolicies } from '../policy.ts'
+import type { RoleParts, Surroundings } from '../role.ts'
+import { vaultOf } from '../sealing-keys.ts'
+import { approachesIn } from '../views.ts'
 import { watchToken } from './token-watch.ts'
-import { pause } from './waiting.ts'
 
 /** The role `dispatch`: launches jobs at the controller for guests that are news and for people's commands, and follows each to an outcome per host. */
 export class DispatchRole {
@@ -108,59 +99,9 @@ const LEVELS = {
   alarm: 'error',
 } as const
 
-/** The policy for what starts by itself, which is the onboarding of new guests. */
-export function onboardPolicy(config: Config): Policy {
-  const { verbs, dispatch } = config
-  return {
-    verb: 'onboard',
-    ...verbs.onboard,
-    coalesceMs: dispatch.coalesce_seconds * 1000,
-    maxHosts: dispatch.max_hosts_per_job,
-    maxJobs: dispatch.max_jobs,
-    caps: capsOf(config),
-    brake: { hosts: dispatch.brake.hosts, perMs: dispatch.brake.per_seconds * 1000 },
-  }
-}
-
-/**
- * The policy of each verb, by its name. A verb that needs the VM alone (not the guest) runs on `controller.beside_inventory`; where none is
- * configured, every verb needs the guest.
- */
-export function verbPolicies({ verbs, controller }: Config): ReadonlyMap<string, VerbPolicy> {
-  const isBeside = controller !== undefined && controller.beside_inventory !== ''
-  return new Map(
-    Object.entries(verbs).map(([verb, how]) => [verb, { ...how, needs: isBeside ? how.needs : 'guest' }] as const),
-  )
-}
-
 /** Where jobs of verbs that need the VM alone run: nothing when no inventory is configured for them. */
 function besideOf({ beside_inventory, beside_inventory_source }: ControllerConfig): Pick<Place, 'beside'> {
   return beside_inventory === '' ? {} : { beside: { inventory: beside_inventory, source: beside_inventory_source } }
-}
-
-/** How much may be in flight at once. */
-function capsOf({ dispatch }: Config): Caps {
-  return {
-    jobs: dispatch.max_jobs,
-    jobsPerTemplate: dispatch.max_jobs_per_template,
-    hostsPerCluster: dispatch.max_hosts_per_cluster,
-    hostsPerNode: dispatch.max_hosts_per_node,
-  }
-}
-
-/** How often jobs that others launched are looked for, and which verb a job template does: by its name, also those in `verbs.*.also`. */
-function onlookingOf({ verbs, dispatch }: Config): Onlooking {
-  const each = Object.entries(verbs)
-  return {
-    everyMs: dispatch.look_seconds * 1000,
-    verbs: new Map(
-      each.flatMap(([verb, { template, also }]) => [template, ...also].map(name => [name, verb] as const)),
-    ),
-    rulebooks: new Set(each.flatMap(([verb, { driver }]) => (driver === 'eda' ? [verb] : []))),
-    launching: each.flatMap(([, { driver, template, organization }]) =>
-      driver === 'eda' ? [{ template, organization }] : [],
-    ),
-  }
 }
 
 /** The client of the configured controller. Its token is read again for each request, so that a rotated one counts at once. Throws a Fault `ca_file`. */

@@ -1,6 +1,6 @@
-import { type ClusterRecord, isCluster, readCluster } from './cluster/index.ts'
-import type { EventLog } from './log/index.ts'
-import { type Keep, PackedMap, type VmRecord } from './vm/index.ts'
+import { type ClusterRecord, isCluster, readCluster } from '../../cluster/index.ts'
+import type { EventLog } from '../../log/index.ts'
+import { type Keep, PackedMap, type VmRecord } from '../../vm/index.ts'
 
 /** What the log knows of one cluster. */
 export interface Known {

@@ -1,6 +1,6 @@
-import type { InventoryOptions } from './inventory/index.ts'
-import type { Logger, Metrics } from './telemetry/index.ts'
-import type { OnFailure } from './views.ts'
+import type { InventoryOptions } from '../../inventory/index.ts'
+import type { Logger, Metrics } from '../../telemetry/index.ts'
+import type { OnFailure } from '../views.ts'
 
 /** How many hosts of one view are warned of by name, a line each; the rest is only counted. */
 const MAX_NAMED_HOSTS = 20

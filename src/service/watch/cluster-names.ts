@@ -1,4 +1,4 @@
-import { Fault } from './errors.ts'
+import { Fault } from '../../errors.ts'
 import type { Candidate } from './running.ts'
 
 /** What may be the last part of a host name: a DNS label (RFC 1123). */

@@ -1,11 +1,11 @@
-import { type ClusterRecord, ClusterWatch, type Extras, type HubWord, ImportBoard, USUAL } from './cluster/index.ts'
-import { annotationsNamed, type Config, labelsNamed } from './config/index.ts'
+import { type ClusterRecord, ClusterWatch, type Extras, type HubWord, ImportBoard, USUAL } from '../../cluster/index.ts'
+import { annotationsNamed, type Config, labelsNamed } from '../../config/index.ts'
+import { Budget, type Connection, KubeClient } from '../../kube/index.ts'
+import { GuestIndex, type Keep, type VmRecord } from '../../vm/index.ts'
+import { type RoleParts, USER_AGENT } from '../role.ts'
 import type { Confirmations } from './confirmations.ts'
 import { FleetContests } from './contests.ts'
-import { Budget, type Connection, KubeClient } from './kube/index.ts'
-import type { Stock } from './known.ts'
-import { type RoleParts, USER_AGENT } from './role.ts'
-import { GuestIndex, type Keep, type VmRecord } from './vm/index.ts'
+import type { Stock } from './stock.ts'
 
 /** A cluster that is to be watched, and what its watch needs to know of it. */
 export interface Candidate {

@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { type Config, parseSelector, readSecret } from './config/index.ts'
+import { type Config, parseSelector, readSecret } from '../../config/index.ts'
 import {
   explain,
   followHistory,
@@ -9,18 +9,18 @@ import {
   type LedgerView,
   type Policy,
   refuseNewerCommands,
-} from './day2/index.ts'
-import { onboardPolicy, verbPolicies } from './dispatch.ts'
+} from '../../day2/index.ts'
+import { Fault, messageOf } from '../../errors.ts'
+import { buildApp, type Check, ConsumerRegister, createAuthenticator, limitsFrom } from '../../http/index.ts'
+import { stalenessOf, type StaleLimits, type VerbStatus } from '../../inventory/index.ts'
+import type { EventStream, Stored } from '../../log/index.ts'
+import { VERSION } from '../../version.ts'
+import { DAY_MS } from '../log/open-log.ts'
+import { onboardPolicy, verbPolicies } from '../policy.ts'
+import type { RoleParts } from '../role.ts'
+import { vaultOf } from '../sealing-keys.ts'
 import { CurrentInventory } from './current-inventory.ts'
-import { Fault, messageOf } from './errors.ts'
-import { buildApp, type Check, ConsumerRegister, createAuthenticator, limitsFrom } from './http/index.ts'
-import { stalenessOf, type StaleLimits, type VerbStatus } from './inventory/index.ts'
-import type { EventStream, Stored } from './log/index.ts'
-import { DAY_MS } from './open-log.ts'
 import { openHistory } from './past-results.ts'
-import type { RoleParts } from './role.ts'
-import { vaultOf } from './sealing-keys.ts'
-import { VERSION } from './version.ts'
 import { viewWarnings } from './view-warning.ts'
 
 /** The role `serve`: the HTTP server. It answers from views that follow the log, and what people ask for it appends to the log as a command. */

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs'
-import type { ManagedCluster, SelectionRule } from './cluster/index.ts'
-import { type ClusterConfig, type HubConfig, parseSelector } from './config/index.ts'
-import { Fault, messageOf } from './errors.ts'
-import { type Connection, following, KubeError, type Tls } from './kube/index.ts'
-import { fromKubeconfig, fromKubeconfigText, inCluster } from './kube/kubeconfig.ts'
+import type { ManagedCluster, SelectionRule } from '../../cluster/index.ts'
+import { type ClusterConfig, type HubConfig, parseSelector } from '../../config/index.ts'
+import { Fault, messageOf } from '../../errors.ts'
+import { type Connection, following, KubeError, type Tls } from '../../kube/index.ts'
+import { fromKubeconfig, fromKubeconfigText, inCluster } from '../../kube/kubeconfig.ts'
 import { type HubAccess, type Secret, secretOf } from './secret.ts'
 
 /** How a cluster or hub of the configuration is reached: by its kubeconfig, or as a pod in it. Throws a Fault when the kubeconfig can not be used. */

@@ -1,9 +1,9 @@
-import type { ContestBoard } from './cluster/index.ts'
-import type { FleetChange } from './fleet/index.ts'
-import { addressOf, claimsIn, Contention, stalenessOf, type StaleLimits, type View } from './inventory/index.ts'
-import type { RoleParts } from './role.ts'
-import { inventoryParts } from './views.ts'
-import { type Rival, type VmRecord, vmKey } from './vm/index.ts'
+import type { ContestBoard } from '../../cluster/index.ts'
+import type { FleetChange } from '../../fleet/index.ts'
+import { addressOf, claimsIn, Contention, stalenessOf, type StaleLimits, type View } from '../../inventory/index.ts'
+import { type Rival, type VmRecord, vmKey } from '../../vm/index.ts'
+import type { RoleParts } from '../role.ts'
+import { inventoryParts } from '../views.ts'
 
 /**
  * Tells the watch role which VM has the better claim to an address that several VMs have, for the facts `address_conflict` and

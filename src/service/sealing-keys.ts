@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
-import { KEY_SIZE, MAKE_A_KEY, type SealingKey, sealingKey, Vault } from './day2/index.ts'
-import { Fault, messageOf } from './errors.ts'
+import { KEY_SIZE, MAKE_A_KEY, type SealingKey, sealingKey, Vault } from '../day2/index.ts'
+import { Fault, messageOf } from '../errors.ts'
 
 /** Bytes of a file of a key: of a larger one nothing is read. */
 const MAX_KEY_FILE = 4_096

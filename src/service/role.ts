@@ -1,8 +1,8 @@
-import type { Config } from './config/index.ts'
-import type { Fleet } from './fleet/index.ts'
-import type { EventLog } from './log/index.ts'
-import type { Logger, Metrics } from './telemetry/index.ts'
-import { VERSION } from './version.ts'
+import type { Config } from '../config/index.ts'
+import type { Fleet } from '../fleet/index.ts'
+import type { EventLog } from '../log/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
+import { VERSION } from '../version.ts'
 
 /** What a service is given from outside, so that no part of it touches the process, the clock or randomness by itself. */
 export interface Surroundings {

@@ -1,5 +1,5 @@
-import type { HubConfig } from './config/index.ts'
-import { type Connection, type KubeClient, KubeError, secretPath } from './kube/index.ts'
+import type { HubConfig } from '../../config/index.ts'
+import { type Connection, type KubeClient, KubeError, secretPath } from '../../kube/index.ts'
 
 /** A hub, and how it is asked. */
 export interface HubAccess {

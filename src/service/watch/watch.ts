@@ -13,20 +13,20 @@ import {
   leavingEntries,
   watchHub,
   watchPlans,
-} from './cluster/index.ts'
-import type { ClusterConfig, HubConfig } from './config/index.ts'
+} from '../../cluster/index.ts'
+import type { ClusterConfig, HubConfig } from '../../config/index.ts'
+import { Fault } from '../../errors.ts'
+import type { Check } from '../../http/index.ts'
+import { KubeClient } from '../../kube/index.ts'
+import { type Entry, isState } from '../../log/index.ts'
+import { type Keep, PackedMap, type VmRecord } from '../../vm/index.ts'
+import { type RoleParts, USER_AGENT } from '../role.ts'
 import { ClusterNames, type Managed } from './cluster-names.ts'
 import { Confirmations, followConfirmations } from './confirmations.ts'
-import { Fault } from './errors.ts'
-import type { Check } from './http/index.ts'
-import { KubeClient } from './kube/index.ts'
-import { Stock } from './known.ts'
-import { type Entry, isState } from './log/index.ts'
+import { Stock } from './stock.ts'
 import { connectionOf, managedConnection, ruleOf } from './reach.ts'
-import { type RoleParts, USER_AGENT } from './role.ts'
 import { type Candidate, RunningClusters } from './running.ts'
 import type { HubAccess } from './secret.ts'
-import { type Keep, PackedMap, type VmRecord } from './vm/index.ts'
 
 /** The role `watch`: watches every configured cluster and every cluster that a hub selects, each by a ClusterWatch of its own, and appends what they say. */
 export class WatchRole {

@@ -1,13 +1,13 @@
-import { checkCluster } from './check/cluster.ts'
-import { checkController } from './check/controller.ts'
-import type { Finding } from './check/finding.ts'
-import { checkHub } from './check/hub.ts'
-import { checkLog, checkTokens } from './check/own.ts'
-import { checkSealingKeys } from './check/sealing-key.ts'
-import { Roll } from './check/roll.ts'
-import type { Config } from './config/index.ts'
+import type { Config } from '../config/index.ts'
+import { checkCluster } from './cluster.ts'
+import { checkController } from './controller.ts'
+import type { Finding } from './finding.ts'
+import { checkHub } from './hub.ts'
+import { checkLog, checkTokens } from './own.ts'
+import { Roll } from './roll.ts'
+import { checkSealingKeys } from './sealing-key.ts'
 
-export type { Finding } from './check/finding.ts'
+export type { Finding } from './finding.ts'
 
 /** What a check tries, and with which environment and clock. */
 export interface CheckOptions {

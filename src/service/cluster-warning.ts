@@ -1,6 +1,6 @@
-import type { ClusterRecord } from './cluster/index.ts'
-import type { FleetView } from './fleet/index.ts'
-import type { Logger } from './telemetry/index.ts'
+import type { ClusterRecord } from '../cluster/index.ts'
+import type { FleetView } from '../fleet/index.ts'
+import type { Logger } from '../telemetry/index.ts'
 
 /**
  * Says in the log when a cluster or hub can not be read as it should, with what to do, and when it is well again: who starts virtbridge looks

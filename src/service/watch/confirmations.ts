@@ -1,7 +1,7 @@
-import type { ClusterRecord } from './cluster/index.ts'
-import type { ConfirmCommand } from './day2/index.ts'
-import { START } from './log/index.ts'
-import type { RoleParts } from './role.ts'
+import type { ClusterRecord } from '../../cluster/index.ts'
+import type { ConfirmCommand } from '../../day2/index.ts'
+import { START } from '../../log/index.ts'
+import type { RoleParts } from '../role.ts'
 
 /** Confirmations that are remembered for each cluster. */
 export const MAX_CONFIRMATIONS = 100

@@ -1,7 +1,7 @@
-import { type Config, type ConfigDifference, differenceOf, reloaded } from './config/index.ts'
-import { Fault, messageOf } from './errors.ts'
-import type { Check } from './http/index.ts'
-import type { Logger, Metrics } from './telemetry/index.ts'
+import { type Config, type ConfigDifference, differenceOf, reloaded } from '../config/index.ts'
+import { Fault, messageOf } from '../errors.ts'
+import type { Check } from '../http/index.ts'
+import type { Logger, Metrics } from '../telemetry/index.ts'
 
 /** Where a running service reads its configuration again. */
 export interface ConfigSource {

@@ -1,4 +1,4 @@
-import { type Controller, expiryWarning } from './aap/index.ts'
+import { type Controller, expiryWarning } from '../../aap/index.ts'
 
 /** How often the expiry of the token is asked for: twice a day. */
 export const TOKEN_LOOK_MS = 43_200_000

@@ -1,7 +1,7 @@
-import type { Config } from './config/index.ts'
-import { History } from './day2/index.ts'
-import { messageOf } from './errors.ts'
-import type { Logger } from './telemetry/index.ts'
+import type { Config } from '../../config/index.ts'
+import { History } from '../../day2/index.ts'
+import { messageOf } from '../../errors.ts'
+import type { Logger } from '../../telemetry/index.ts'
 
 /**
  * Opens the index of what was done, host by host: at `log.history_path`, else beside the SQLite log, else (with Kafka) in memory, where it

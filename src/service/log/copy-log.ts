@@ -1,8 +1,16 @@
-import { messageOf, Fault } from './errors.ts'
-import { type Entry, EVENT_STREAMS, type EventLog, LogError, type Position, START, type Stream } from './log/index.ts'
-import type { Glimpse } from './log/kafka/index.ts'
-import { type Move, MOVE_KEY, moveOf, newMove } from './log/move.ts'
-import type { SqliteSource } from './log/sqlite/source.ts'
+import { messageOf, Fault } from '../../errors.ts'
+import {
+  type Entry,
+  EVENT_STREAMS,
+  type EventLog,
+  LogError,
+  type Position,
+  START,
+  type Stream,
+} from '../../log/index.ts'
+import type { Glimpse } from '../../log/kafka/index.ts'
+import { type Move, MOVE_KEY, moveOf, newMove } from '../../log/move.ts'
+import type { SqliteSource } from '../../log/sqlite/source.ts'
 
 /** The key of the ledger that says up to which command the dispatcher has read (`src/day2/ledger.ts`). It is a position, so it must be translated for the new log. */
 const COMMANDS_KEY = 'position/commands'

@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs'
-import { type KafkaConfig, type LogConfig, readSecret } from './config/index.ts'
+import { type KafkaConfig, type LogConfig, readSecret } from '../../config/index.ts'
+import { Fault, messageOf } from '../../errors.ts'
+import { eventJudge } from '../../event/index.ts'
+import {
+  type DeadLetter,
+  type EventLog,
+  LetterBook,
+  type LogHealth,
+  openKafkaLog,
+  openSqliteLog,
+} from '../../log/index.ts'
+import type { Connection, KafkaLogOptions, TopicPlan } from '../../log/kafka/index.ts'
+import { VERSION } from '../../version.ts'
 import { refuseHalfCopied } from './copy-log.ts'
-import { Fault, messageOf } from './errors.ts'
-import { eventJudge } from './event/index.ts'
-import { type DeadLetter, type EventLog, LetterBook, type LogHealth, openKafkaLog, openSqliteLog } from './log/index.ts'
-import type { Connection, KafkaLogOptions, TopicPlan } from './log/kafka/index.ts'
-import { VERSION } from './version.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
