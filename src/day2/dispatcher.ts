@@ -135,10 +135,7 @@ export class Dispatcher {
     const due = runs.filter(run => run.status !== 'following' && !waiting.has(run.id) && !this.#stepped.has(run.id))
     for (const run of due) this.#stepped.add(run.id)
     const followed = polls ? runs.filter(run => run.status === 'following') : []
-    await Promise.all([
-      ...due.map(run => this.#book.onRecord(this.#launcher.step(run, signal), run.id)),
-      this.#book.onRecord(this.#follower.turn(followed)),
-    ])
+    await Promise.all([this.#launcher.turn(due, signal), this.#book.onRecord(this.#follower.turn(followed))])
     if (!polls) return look && this.turn(signal)
     const following = this.#options.ledger.active().filter(run => run.status === 'following')
     await this.#book.onRecord(this.#spectator.turn(following))

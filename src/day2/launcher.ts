@@ -4,10 +4,11 @@ import { type Way, waysTo } from '../inventory/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import type { Book } from './book.ts'
 import { failed, launchRequest, type Preflight, preflight } from './controller-side.ts'
-import { type Lookup, type Place, placeOf } from './lookup.ts'
+import type { Lookup, Place } from './lookup.ts'
 import { admit, type Needs, type VerbPolicy, whyNotOurs } from './plan.ts'
 import { type Clocks, freshFor, Proof } from './proof.ts'
 import { leaveOut, type Run, type Verb, WAITS } from './run.ts'
+import { SourceUpdates } from './source-update.ts'
 import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
 import type { Vault } from './vault.ts'
 
@@ -37,19 +38,28 @@ export class Launcher {
   readonly #parts: Parts
   /** Run id → when the search for its job began, by the monotonic clock: a clock that somebody sets could end the quiet period early. */
   readonly #searching = new Map<string, number>()
+  readonly #updates: SourceUpdates
 
   constructor(parts: Parts) {
     this.#parts = parts
+    this.#updates = new SourceUpdates(parts)
   }
 
-  /** Moves a run that is planned, updating or searching one step on; any other status is left alone. Resolves when what follows is durable. */
-  async step(run: Run, signal: AbortSignal): Promise<void> {
+  /** Moves each run that is planned, updating or searching one step on; any other status is left alone. Resolves when what follows is durable. */
+  async turn(runs: readonly Run[], signal: AbortSignal): Promise<void> {
+    const { book } = this.#parts
+    await Promise.all(runs.map(run => book.onRecord(this.#step(run, signal), run.id)))
+    // After all of them: an update that is asked for now says what each of them needs.
+    if (!signal.aborted) await this.#updates.ask()
+  }
+
+  async #step(run: Run, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     const unlaunched = run.status === 'planned' || run.status === 'updating'
     if (run.cancel !== undefined && unlaunched)
       return this.#parts.book.refuse(run, `${run.cancel.by} cancelled it before anything ran`)
     if (run.status === 'planned') await this.#launch(run, signal)
-    else if (run.status === 'updating') await this.#awaitUpdate(run)
+    else if (run.status === 'updating') await this.#updates.look(run)
     else if (run.status === 'searching') await this.#search(run)
   }
 
@@ -66,7 +76,7 @@ export class Launcher {
       if (now() - run.since <= patience.preflight) return
       return book.refuse(fresh, found.reason)
     }
-    if (found.stale.length > 0 && fresh.updates < MAX_UPDATES) return this.#update(fresh)
+    if (found.stale.length > 0 && fresh.updates < MAX_UPDATES) return this.#updates.need(fresh, this.#needs(fresh))
     // The fleet may have changed while the controller answered: look at every host again.
     const ready = leaveOut(leaveOut(fresh, this.#changed(fresh)), staleReasons(fresh, found.stale))
     if (ready.hosts.length === 0)
@@ -150,45 +160,6 @@ export class Launcher {
     const { fleet, waysTo: leading = waysTo } = this.#parts
     const record = fleet.byHost(host)
     return record === undefined ? [] : leading(record)
-  }
-
-  async #update(run: Run): Promise<void> {
-    const { controller, book, place, patience, now } = this.#parts
-    try {
-      const { inventory: name, source: its } = placeOf(place, this.#needs(run))
-      const inventory = await controller.findInventory(name, place.organization)
-      const source = await controller.findInventorySource(its, inventory)
-      const update = await controller.updateSource(source)
-      await book.save({
-        ...run,
-        status: 'updating',
-        since: now(),
-        updates: run.updates + 1,
-        update: { id: update.id, url: update.url },
-      })
-    } catch (error) {
-      const { kind, reason } = failed(error)
-      const message = `inventory update: ${reason}`
-      book.report('trouble', { run: run.id, message })
-      if (kind === 'later' && now() - run.since <= patience.preflight) return
-      await book.save({ ...run, updates: run.updates + 1, message })
-    }
-  }
-
-  async #awaitUpdate(run: Run): Promise<void> {
-    const { controller, lookup, book, now, patience } = this.#parts
-    if (run.update === null) return book.save({ ...run, status: 'planned', since: now() })
-    try {
-      const update = await controller.update(run.update)
-      if (!update.finished && now() - run.since <= patience.update) return
-      lookup.forget()
-      const message = update.finished && !update.failed ? '' : `inventory update ${update.id} is ${update.status}`
-      await book.save({ ...run, status: 'planned', since: now(), message })
-    } catch (error) {
-      const message = `inventory update: ${failed(error).reason}`
-      book.report('trouble', { run: run.id, message })
-      if (now() - run.since > patience.update) await book.save({ ...run, status: 'planned', since: now(), message })
-    }
   }
 
   async #search(run: Run): Promise<void> {

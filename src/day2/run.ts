@@ -91,7 +91,8 @@ export interface Run {
   /** Launches begun, inventory updates asked for. Both bounded. */
   readonly attempts: number
   readonly updates: number
-  readonly update: { readonly id: number; readonly url: string } | null
+  /** `source`: the id of the inventory source that it updates; left out by programs of before. */
+  readonly update: { readonly id: number; readonly url: string; readonly source?: number } | null
   /** When the present status began, in ms: every wait is measured from it. */
   readonly since: number
   readonly template_id: number

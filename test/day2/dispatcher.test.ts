@@ -244,6 +244,85 @@ describe('the right guest', () => {
     expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
   })
 
+  test('is brought there with all the others that need it by one update; one that comes while that runs needs the next, and who comes before that has begun waits for it too', async () => {
+    await using world = await startWorld({ policy: { maxHosts: 1, maxJobs: 10 } })
+    const isUpdating = (count: number): boolean =>
+      world.ledger.active().filter(({ status }) => status === 'updating').length === count
+    world.put(...['web-1', 'web-2', 'web-3', 'web-4'].map(name => guest(name)))
+    await world.turn()
+    expect(isUpdating(4)).toBe(true)
+    expect(world.updates()).toBe(1)
+    await world.clock.advance(500)
+    expect([...world.controller.store.updates.all()].map(({ status }) => status)).toEqual(['running'])
+    world.put(guest('web-5'))
+    await world.turn()
+    expect(isUpdating(5)).toBe(true)
+    expect(world.updates()).toBe(2)
+    world.put(guest('web-6'))
+    await world.turn()
+    expect(isUpdating(6)).toBe(true)
+    expect(world.updates()).toBe(2)
+    await world.settle()
+    expect(world.updates()).toBe(2)
+    expect(world.runs().map(run => world.outcomes(run))).toEqual(
+      [1, 2, 3, 4, 5, 6].map(index => ({ [hostOf(`web-${index}`)]: 'ok' })),
+    )
+  })
+
+  test('is brought there by the update that was asked for before a restart, unless that had begun', async () => {
+    await using world = await startWorld({ policy: { maxHosts: 1 } })
+    world.put(guest('web-1'))
+    await world.turn()
+    await world.restart({ reopen: true })
+    world.put(guest('web-2'))
+    await world.turn()
+    expect(world.updates()).toBe(1)
+    await world.clock.advance(500)
+    await world.restart({ reopen: true })
+    world.put(guest('web-3'))
+    await world.settle()
+    expect(world.updates()).toBe(2)
+    expect(world.runs().map(run => run.outcome)).toEqual(['ok', 'ok', 'ok'])
+  })
+
+  test('waits for an update of its own source: what another inventory is updated from is none', async () => {
+    const verbs = { snapshot: { template: 'Day2 | Snapshot', driver: 'bridge', os: ['linux'], needs: 'vm' } } as const
+    await using world = await startWorld({ verbs })
+    world.put(guest('web-1'), guest('web-2', { adopted: true }))
+    await world.turn()
+    await world.command({ hosts: names('web-2'), verb: 'snapshot' })
+    await world.settle()
+    expect(world.updates()).toBe(2)
+    expect(world.runs().map(run => run.outcome)).toEqual(['ok', 'ok'])
+  })
+
+  test('is looked at again after an update that others asked for: who still differs is left out', async () => {
+    await using world = await startWorld({ policy: { maxHosts: 1 } })
+    world.put(guest('web-1'), guest('web-2'))
+    await world.turn()
+    world.put(guest('web-2', { address: '10.7.7.7' }), guest('web-3'))
+    world.controller.setOrigin('virtbridge', () => ({}))
+    await world.settle()
+    expect(world.jobs()).toEqual([])
+    expect(world.runs().map(run => run.outcome)).toEqual(['refused', 'refused', 'refused'])
+    expect(world.updates()).toBe(1)
+  })
+
+  test('costs one look at the update that several wait for, however many they are', async () => {
+    await using world = await startWorld({ policy: { maxHosts: 1, maxJobs: 20 } })
+    world.put(...Array.from({ length: 8 }, (_, index) => guest(`web-${index + 1}`)))
+    await world.turn()
+    let looks = 0
+    const { faults } = world.controller
+    const take = faults.take.bind(faults)
+    faults.take = (method, path) => {
+      if (method === 'GET' && path.includes('/inventory_updates/')) looks += 1
+      return take(method, path)
+    }
+    await world.turn()
+    expect(looks).toBe(1)
+  })
+
   test.each([
     ['another address', { address: '10.9.9.9' }, /would reach it at "10.9.9.9", the fleet says "10.1.0.2"/],
     ['another VM', { uid: 'uid-old' }, /has the VM with uid "uid-old", the fleet "uid-web-2"/],
