@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../servers/run.ts'
@@ -6,6 +6,8 @@ import { publishPackage } from './debian-package.ts'
 import { faultOf, Stage } from './stage.ts'
 
 const host = 'web-1.shop.prod-1'
+/** What whoever waits for a guest in vain is told to do next. */
+const STAYED_AWAY = expect.stringMatching(/not back from its reboot in time .*look at its console/) as string
 let stage: Stage
 let root: string
 
@@ -87,34 +89,61 @@ describe('reboot', () => {
     expect(await bootOf()).toBe(before)
   })
 
-  test('fails a guest that does not come back in time', async () => {
-    const shutdown = join(root, 'sbin/shutdown')
-    const whole = await readFile(shutdown, 'utf8')
+  test('fails a guest that does not go down', async () => {
     // It says that it goes down, and stays as it is.
-    await writeFile(shutdown, '#!/bin/sh\nexit 0\n', { mode: 0o755 })
+    await using _ = await shutsDownBy('exit 0')
     const ended = await stage.play('reboot', { limit: [host], vars: { reboot_timeout: 3 } })
-    await writeFile(shutdown, whole, { mode: 0o755 })
-    expect(ended.result[host]).toMatchObject({
-      outcome: 'failed',
-      message: expect.stringMatching(/timed? ?out/i) as string,
-    })
+    expect(ended.result[host]).toMatchObject({ outcome: 'failed', reboot: 'unknown', message: STAYED_AWAY })
+  })
+
+  test('fails a guest that goes down and stays away, after an update too, and knows it again once it is back', async () => {
+    await updateIsDue()
+    {
+      await using away = new AsyncDisposableStack()
+      const sshd = join(root, 'usr/sbin/sshd')
+      away.defer(() => rename(`${sshd}.away`, sshd))
+      away.use(await shutsDownBy('mv /usr/sbin/sshd /usr/sbin/sshd.away; exec kill -TERM 1'))
+      const vars = { patch_reboot: 'if_required', patch_reboot_timeout: 3 }
+      const ended = await stage.play('patch', { limit: [host], vars })
+      expect(ended.result[host]).toMatchObject({ outcome: 'failed', reboot: 'unknown', message: STAYED_AWAY, packages })
+      expect((await stage.inside(host, 'true')).status).not.toBe(0)
+    }
+    await expect.poll(async () => (await stage.inside(host, 'true')).status).toBe(0)
+    const again = await stage.play('reboot', { limit: [host], vars: { reboot_policy: 'if_required' } })
+    expect(faultOf(again)).toBe('')
+    expect(again.result[host]).toMatchObject({ outcome: 'ok', reboot: 'not_needed' })
   })
 
   test('follows an update when it is needed and asked for', async () => {
+    await updateIsDue()
     const before = await bootOf()
-    await writeFile(join(root, 'run/reboot-required'), '')
-    const ended = await stage.play('patch', {
-      limit: [host],
-      vars: { patch_reboot: 'if_required', patch_reboot_timeout: 60 },
-    })
+    const vars = { patch_reboot: 'if_required', patch_reboot_timeout: 60 }
+    const ended = await stage.play('patch', { limit: [host], vars })
     expect(faultOf(ended)).toBe('')
-    expect(ended.result[host]).toMatchObject({
-      outcome: 'ok',
-      reboot: 'done',
-      packages: [{ name: 'virtbridge-tool', from: '1.0', to: '1.1' }],
-    })
+    expect(ended.result[host]).toMatchObject({ outcome: 'ok', reboot: 'done', packages })
     expect(await bootOf()).not.toBe(before)
   })
+
+  const packages = [{ name: 'virtbridge-tool', from: '1.0', to: '1.1' }]
+
+  /** There is an update, which asks for a reboot. */
+  async function updateIsDue(): Promise<void> {
+    await run('chroot', [root, 'dpkg', '--install', '/srv/packages/virtbridge-tool_1.0_all.deb'])
+    await publishPackage(stage.guest(host), 'virtbridge-tool', '1.1')
+    await writeFile(join(root, 'run/reboot-required'), '')
+  }
+
+  /** Until this is given up a guest that is told to go down does that instead. */
+  async function shutsDownBy(script: string): Promise<AsyncDisposable> {
+    const shutdown = join(root, 'sbin/shutdown')
+    const whole = await readFile(shutdown, 'utf8')
+    await writeFile(shutdown, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+    return { [Symbol.asyncDispose]: () => writeFile(shutdown, whole, { mode: 0o755 }) }
+  }
+
+  async function bootOf(): Promise<string> {
+    return (await stage.inside(host, 'cat /proc/sys/kernel/random/boot_id')).stdout
+  }
 })
 
 describe('verify', () => {
@@ -152,7 +181,3 @@ describe('verify', () => {
     })
   })
 })
-
-async function bootOf(): Promise<string> {
-  return (await stage.inside(host, 'cat /proc/sys/kernel/random/boot_id')).stdout
-}
