@@ -41,7 +41,7 @@ export class InventoryCache implements Disposable {
     this.#views = new Map(all.map(view => [view.name, view]))
     this.#gallery = new Gallery({ ofGroups: options.warnOfGroups, ofName: options.warnOfName }, options.now())
     for (const view of this.#views.values()) this.#gallery.open(view, view.rendering)
-    this.#upkeep = new Upkeep(this.#gallery, all, options)
+    this.#upkeep = new Upkeep(this.#gallery, options)
   }
 
   /** Takes over the past documents of the inventory that this one replaces, so that `differenceOf()` and the shrink guard go on. */
@@ -133,6 +133,7 @@ export class InventoryCache implements Disposable {
   why(name: string, now: number, { ofOthers = true, ...sight }: Sight & { readonly ofOthers?: boolean } = {}): Why {
     const exhibit = this.#exhibit(sight)
     const { view, page } = exhibit
+    const { rendering } = page.sheet
     this.#catchUp(now)
     const host = page.canonicalOf(name)
     const closed = this.#closed(exhibit, now)
@@ -140,10 +141,11 @@ export class InventoryCache implements Disposable {
     return why({
       host: name,
       view,
+      rendering,
       record: record ?? null,
       listed: page.has(host),
       misnamed: page.misnamedBecause(host),
-      rival: record === undefined ? '' : this.#upkeep.betterThan(record, view.approach.choose(record).address),
+      rival: record === undefined ? '' : this.#upkeep.betterThan(record, rendering.approach.choose(record).address),
       ofOthers,
       standing: this.#upkeep.standingOf(record, now),
       profile: record === undefined ? null : this.profileWhy(record),

@@ -4,7 +4,7 @@ import { MAX_GROUP_NAME, type Membership } from './group.ts'
 import type { HostVars, Standing } from './host.ts'
 import { type HostNamePart, hostNamer } from './host-name.ts'
 import type { VariableWhy } from './connection-why.ts'
-import { connectionVariables } from './kubevirt-core-connection.ts'
+import { connectionVariables, kubevirtCoreApproach } from './kubevirt-core-connection.ts'
 import type { Rendering } from './rendering.ts'
 import { marked, safe } from './safe.ts'
 
@@ -73,6 +73,7 @@ export function kubevirtCoreRendering(options: KubevirtCoreOptions): Rendering {
     hostOf: hostNamer(options.host_format),
     varsOf: (record, standing) => varsOf(record, standing, options),
     groupsOf: record => groupsOf(record, options),
+    approach: kubevirtCoreApproach(options),
     connectionWhy: (record, standing) => ({
       connection: connectionOf(record, shownOf(record, options).vmi, standing, options),
       not_given: [],

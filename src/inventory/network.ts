@@ -1,6 +1,8 @@
 import ipaddr from 'ipaddr.js'
-import { addressOf } from './address.ts'
 import type { Address, VmRecord } from '../vm/index.ts'
+import { addressOf } from './address.ts'
+import type { Approach } from './approach.ts'
+import type { InventoryOptions } from './inventory-options.ts'
 
 /** A network that configuration declares: an address is unique in it. Empty lists do not narrow it. */
 export interface Network {
@@ -23,13 +25,15 @@ export interface Claim {
   readonly used: boolean
 }
 
+/** What decides who claims what. */
+export type Claimed = Pick<InventoryOptions, 'networks' | 'views' | 'formats'>
+
 /** What a VM claims, as long as it runs. */
 export type ClaimsOf = (record: VmRecord) => readonly Claim[]
 
 /**
- * Says which addresses a VM claims, and where each is unique. `usedOf`: the addresses that automation would use for it, which views
- * may choose.
- *
+ * Says which addresses a VM claims, and where each is unique. Automation uses those that any of the views, or a format that may be asked
+ * for, reaches it at, and the one that is used where none says otherwise.
  *
  * | an address                                              | is unique in                           |
  * |---------------------------------------------------------|----------------------------------------|
@@ -39,10 +43,9 @@ export type ClaimsOf = (record: VmRecord) => readonly Claim[]
  * | else that the cluster gave, on a network of its own     | nothing: networks may overlap          |
  * | that the guest alone tells of, not in use               | it claims nothing: nobody goes there   |
  */
-export function claimsIn(
-  networks: readonly Network[],
-  usedOf: (record: VmRecord) => readonly string[] = record => [addressOf(record)],
-): ClaimsOf {
+export function claimsIn({ networks = [], views = [], formats }: Claimed): ClaimsOf {
+  const renderings = [...views.map(({ rendering }) => rendering), ...(formats?.values() ?? [])]
+  const usedOf = addressesUsed(renderings.map(({ approach }) => approach))
   const declared = networks.map(({ cidrs, ...network }) => ({
     ...network,
     ranges: cidrs.map(cidr => ipaddr.parseCIDR(cidr)),
@@ -57,7 +60,7 @@ export function claimsIn(
     return { place: counts ? `/${record.cluster} ${entry.address}` : '', declared: false }
   }
   return record => {
-    const used = usedOf(record).filter(address => address !== '')
+    const used = usedOf(record)
     if (used.length === 0) return []
     const claims = record.seen.addresses.map(entry => ({
       address: entry.address,
@@ -69,6 +72,13 @@ export function claimsIn(
     // Of one address told twice the better word counts: it comes first.
     return counting.sort((a, b) => Number(b.platform) - Number(a.platform))
   }
+}
+
+/** The addresses of a VM that automation uses, by any of these approaches and where none says otherwise. */
+function addressesUsed(approaches: readonly Approach[]): (record: VmRecord) => readonly string[] {
+  const different = [...new Map(approaches.map(approach => [approach.key, approach])).values()]
+  return record =>
+    [addressOf(record), ...different.map(({ choose }) => choose(record).address)].filter(address => address !== '')
 }
 
 function lies(address: string, ranges: readonly [ipaddr.IPv4 | ipaddr.IPv6, number][]): boolean {

@@ -26,6 +26,8 @@ export interface Rendering {
   readonly varsOf: (record: VmRecord, standing: Standing) => HostVars | null
   /** Its groups, with what puts it there. One without any is in `ungrouped`: Ansible knows a host by its groups. */
   readonly groupsOf: (record: VmRecord, standing: Standing) => readonly Membership[]
+  /** How it reaches a guest: the addresses that it tells are contended for. */
+  readonly approach: Approach
   /** Where the variables of the connection that `varsOf` has come from. */
   readonly connectionWhy: (record: VmRecord, standing: Standing) => ConnectionWhy
   /** What may make groups by its values (`Membership.source`), such as keys of labels: an explanation tells of those that made none. */
@@ -76,6 +78,7 @@ export function ownRendering(profile: Profile, groups: ViewGroups, way: OwnWay =
       ]
       return parents.size === 0 ? own : own.map(each => below(each, parents))
     },
+    approach,
     connectionWhy: (record, standing) => connectionWhy(record, standing, approach),
     sources: [...labels, ...rules.map(sourceOf)],
     maxPerSource: maxPerLabel,

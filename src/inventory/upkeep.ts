@@ -10,7 +10,6 @@ import type { InventoryOptions } from './inventory-options.ts'
 import { claimsIn } from './network.ts'
 import { type GuestProfile, NO_PROFILE } from './profile.ts'
 import { StaleBook, type Staleness } from './stale.ts'
-import type { View } from './view.ts'
 
 /** How often VMs are shown in one go, each in every view and rendering that there is: some milliseconds. */
 const SHOWN_A_STEP = 200
@@ -29,14 +28,14 @@ export class Upkeep implements Disposable {
   /** The sets of each cluster, as its hosts are rendered by them. */
   readonly #sets: Map<string, string | undefined>
 
-  constructor(gallery: Gallery, views: readonly View[], options: InventoryOptions) {
-    const { fleet, networks = [] } = options
+  constructor(gallery: Gallery, options: InventoryOptions) {
+    const { fleet } = options
     this.#options = options
     this.#gallery = gallery
     this.#sets = new Map([...fleet.clusters].map(([name, cluster]) => [name, cluster.cluster_sets?.join()]))
     this.#staleness = new StaleBook(fleet.clusters, options.limits)
     this.#contention = new Contention({
-      claimsOf: claimsIn(networks, addressesUsed(views)),
+      claimsOf: claimsIn(options),
       recordOf: host => fleet.byHost(host),
       stalenessOf: record => this.#staleness.of(record.cluster, options.now()).staleness,
     })
@@ -175,12 +174,6 @@ export class Upkeep implements Disposable {
     const record = this.#options.fleet.byHost(host)
     return record === undefined ? [] : [vmKey(record)]
   }
-}
-
-/** The addresses that a VM is reached at, in any of the views, and where no view says otherwise. */
-function addressesUsed(views: readonly View[]): (record: VmRecord) => readonly string[] {
-  const approaches = [...new Map(views.map(({ approach }) => [approach.key, approach])).values()]
-  return record => [addressOf(record), ...approaches.map(({ choose }) => choose(record).address)]
 }
 
 function setsOf(cluster: ClusterRecord | undefined): Pick<Standing, 'clusterSets'> {

@@ -1,5 +1,5 @@
 import type { VmRecord } from '../vm/index.ts'
-import { type Approach, unreachableReason, USUAL_APPROACH } from './approach.ts'
+import { unreachableReason } from './approach.ts'
 import type { Profile, Standing } from './host.ts'
 import { type Match, notAmong, notSuch, notThere } from './match.ts'
 import type { Narrowing } from './narrowing.ts'
@@ -17,9 +17,7 @@ export interface View extends Match {
   readonly status: readonly string[]
   /** Null: both. */
   readonly reachable: boolean | null
-  /** How it reaches its hosts, which decides who is reachable. */
-  readonly approach: Approach
-  /** How it shows whom it takes. */
+  /** How it shows whom it takes, and reaches them, which decides who is reachable. */
   readonly rendering: Rendering
   readonly onStale: 'disable' | 'fail'
   /** The part of it that is shown; all of it when it is left out. */
@@ -44,7 +42,6 @@ export function viewOfAll(name: string, groups: ViewGroups, profile: Profile = '
     profilesBySets: false,
     status: [],
     reachable: null,
-    approach: USUAL_APPROACH,
     rendering: ownRendering(profile, groups),
     onStale: 'disable',
     maxShrink: 100,
@@ -68,7 +65,7 @@ export function notTakenBecause(view: View, record: VmRecord, standing: WhatElse
   if (view.profiles.length > 0 && !view.profiles.some(name => chain.includes(name)))
     reasons.push(profile === '' ? 'it has no profile' : `its profile is ${profile}`)
   if (view.reachable !== null) {
-    const reason = unreachableReason(record, { ...standing, staleness: 'fresh' }, false, view.approach)
+    const reason = unreachableReason(record, { ...standing, staleness: 'fresh' }, false, view.rendering.approach)
     if ((reason === '') !== view.reachable)
       reasons.push(reason === '' ? 'it is reachable' : `it is not reachable: ${reason}`)
   }

@@ -7,6 +7,7 @@ import { reachableBecause, reachOf } from './approach.ts'
 import { unkept } from './match.ts'
 import type { Standing } from './host.ts'
 import type { ProfileWhy } from './profile.ts'
+import type { Rendering } from './rendering.ts'
 import { notTakenBecause, type View } from './view.ts'
 
 /** Why a host is in an inventory or not, from recorded data alone. */
@@ -35,6 +36,8 @@ export interface Why {
 export interface Evidence {
   readonly host: string
   readonly view: View
+  /** What it is asked for in: that of the view, or a format. */
+  readonly rendering: Rendering
   /** Null when no VM of this name is known. */
   readonly record: VmRecord | null
   readonly listed: boolean
@@ -57,20 +60,21 @@ const UNKNOWN = 'no VM of this name is known: there was none, it was deleted, or
 
 /** Explains one host in one view. Pure. */
 export function why(evidence: Evidence): Why {
-  const { host, view, record, listed, misnamed, rival, ofOthers, standing, profile, closed, hasGroup } = evidence
+  const { host, view, rendering, record, listed, misnamed, rival, ofOthers, standing, profile, closed, hasGroup } =
+    evidence
   const base = { host, view: view.name, listed, profile, closed: closed?.clusters ?? [] }
   if (record === null) return { ...base, because: [ofOthers ? UNKNOWN : HIDDEN], ...NOWHERE }
   const left = isHostName(host)
     ? notTakenBecause(view, record, standing)
     : ['its name is none that Ansible may be told']
   if (left.length > 0) return { ...base, because: left, ...NOWHERE }
-  const { disabled } = reachOf(record, standing, view.approach)
+  const { disabled } = reachOf(record, standing, rendering.approach)
   const detail =
     disabled === 'conflicting address'
       ? `${disabled}: ${ofOthers ? rival : 'another VM'} has the better claim to it`
       : disabled
-  const { sources, maxPerSource } = view.rendering
-  const memberships = view.rendering.groupsOf(record, standing)
+  const { sources, maxPerSource } = rendering
+  const memberships = rendering.groupsOf(record, standing)
   const isThere = ({ group }: Membership): boolean => hasGroup(group)
   const chosen = sources.map(label => ({ label, membership: memberships.find(({ source }) => source === label) }))
   const notIn = chosen
@@ -79,7 +83,7 @@ export function why(evidence: Evidence): Why {
       label,
       because:
         membership === undefined
-          ? view.rendering.whyNot?.(record, standing, label) ||
+          ? rendering.whyNot?.(record, standing, label) ||
             `it has no label ${label}, or an empty one${unkept(record.seen, label)}`
           : `${label.startsWith('expression ') ? label : 'the label'} makes more than ${maxPerSource} groups, and ${membership.group} would be one more`,
     }))
@@ -90,10 +94,10 @@ export function why(evidence: Evidence): Why {
       ...(misnamed === '' ? [] : [`it is shown by this name, as ${misnamed}`]),
     ],
     enabled: disabled === '',
-    enabled_because: detail || (view.approach.enabled === 'known' ? KNOWN : reachableBecause(record)),
+    enabled_because: detail || (rendering.approach.enabled === 'known' ? KNOWN : reachableBecause(record)),
     groups: memberships.filter(isThere).map(({ group, because }) => ({ group, because })),
     not_in: notIn,
-    ...view.rendering.connectionWhy(record, standing),
+    ...rendering.connectionWhy(record, standing),
   }
 }
 

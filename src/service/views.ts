@@ -5,10 +5,10 @@ import {
   type Connection,
   type InventoryOptions,
   KUBEVIRT_CORE_DEFAULTS,
-  kubevirtCoreApproach,
   kubevirtCoreRendering,
   ownRendering,
   Profiles,
+  type Rendering,
   ruleOf,
   USUAL_APPROACH,
   type View,
@@ -54,7 +54,6 @@ function viewOf(view: ViewConfig, onFailure: OnFailure): Omit<View, 'profilesByS
   const { profiles = [] } = view
   const { name, clusters = [], cluster_sets = [], namespaces = [], os = [], status = [], reachable = null } = view
   const { builtin, labels, max_per_label, expressions, parents } = view.groups
-  const approach = approachIn(view)
   const groups = {
     builtin,
     labels,
@@ -72,16 +71,14 @@ function viewOf(view: ViewConfig, onFailure: OnFailure): Omit<View, 'profilesByS
     profiles,
     status,
     reachable,
-    ...(view.format === 'kubevirt.core'
-      ? kubevirtCoreWay(view)
-      : {
-          approach,
-          rendering: ownRendering(view.profile, groups, {
+    rendering:
+      view.format === 'kubevirt.core'
+        ? kubevirtCoreWay(view)
+        : ownRendering(view.profile, groups, {
             hostName: parseHostFormat(view.host_name),
-            approach,
+            approach: approachIn(view),
             onFailure,
           }),
-        }),
     onStale: view.on_stale,
     maxShrink: view.max_shrink,
   }
@@ -93,17 +90,16 @@ export function approachesIn({ inventory }: Pick<Config, 'inventory'>): readonly
   return [...new Map([USUAL_APPROACH, ...own].map(approach => [approach.key, approach])).values()]
 }
 
-function kubevirtCoreWay({ clusters = [], kubevirt_core, groups }: ViewConfig): Pick<View, 'approach' | 'rendering'> {
+function kubevirtCoreWay({ clusters = [], kubevirt_core, groups }: ViewConfig): Rendering {
   const { name, label_selector, host_format, ...same } = kubevirt_core
-  const options = {
+  return kubevirtCoreRendering({
     ...same,
     cluster_group: name,
     one_cluster: clusters.length === 1,
     labels: parseSelector(label_selector),
     host_format: parseHostFormat(host_format),
     max_per_label: groups.max_per_label,
-  }
-  return { approach: kubevirtCoreApproach(options), rendering: kubevirtCoreRendering(options) }
+  })
 }
 
 function approachIn({ addresses, connection, exclude, variables, enabled }: ViewConfig): Approach {

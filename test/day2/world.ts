@@ -190,7 +190,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
 /** A view of all of the fleet, reached so. */
 function viewBy(name: string, approach: Approach): View {
   const groups = { builtin: true, labels: [], maxPerLabel: 2_000 }
-  return { ...viewOfAll(name, groups), approach, rendering: ownRendering('slim', groups, { approach }) }
+  return { ...viewOfAll(name, groups), rendering: ownRendering('slim', groups, { approach }) }
 }
 
 interface Parts {

@@ -7,7 +7,6 @@ import {
   approachOf,
   InventoryCache,
   KUBEVIRT_CORE_DEFAULTS,
-  kubevirtCoreApproach,
   kubevirtCoreRendering,
   ownRendering,
   type View,
@@ -39,12 +38,10 @@ const VIEWS: readonly View[] = [
   ...(['slim', 'standard', 'full'] as const).map(profile => viewOfAll(profile, GROUPS, profile)),
   {
     ...viewOfAll('through-the-api', GROUPS),
-    approach: THROUGH_THE_API,
     rendering: ownRendering('standard', GROUPS, { approach: THROUGH_THE_API }),
   },
   {
     ...viewOfAll('compatible', GROUPS),
-    approach: kubevirtCoreApproach(COMPATIBLE),
     rendering: kubevirtCoreRendering(COMPATIBLE),
   },
 ]

@@ -27,7 +27,6 @@ function views(...records: readonly VmRecord[]) {
   const approach = approachOf({ addresses: { prefer: [{ network: 'vlan-a' }], otherwise: 'none', podNetwork: 'last' } })
   const vlan: View = {
     ...viewOfAll('vlan', GROUPS),
-    approach,
     rendering: ownRendering('standard', GROUPS, { approach }),
   }
   const reachable: View = { ...vlan, name: 'reachable', reachable: true }

@@ -16,7 +16,6 @@ const GROUPS = {
 const approach = approachOf({ variables: [{ annotation: 'login', variable: 'ansible_user' }] })
 const VIEW: View = {
   ...viewOfAll('by-login', GROUPS),
-  approach,
   rendering: ownRendering('standard', GROUPS, { approach }),
 }
 

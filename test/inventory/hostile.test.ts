@@ -22,7 +22,6 @@ const APPROACH = approachOf({
 /** A view that makes use of all that a VM says. */
 const CURIOUS: View = {
   ...viewOfAll('curious', GROUPS),
-  approach: APPROACH,
   rendering: ownRendering(
     'full',
     {

@@ -140,3 +140,36 @@ test('whatever its own format, a view can be asked for in one that is configured
   expect(read('')).toContain('"web-1.shop.prod-1":{"vm_uid"')
   expect(read('kubevirt.core')).toContain('"shop-web-1":{"vm_uid"')
 })
+
+test('in a format that is asked for, no address is told that another VM has the better claim to, whatever the views are', () => {
+  const on = (name: string, own: string, first: string, source: 'platform' | 'agent'): VmRecord => {
+    const nics = { status: { interfaces: [{ name: 'lan', ipAddress: first }] } }
+    const addresses = [
+      { address: own, network: 'default', interface: 'eth0', source: 'platform', pod: true },
+      { address: first, network: 'lan', interface: 'eth1', source, pod: source === 'platform' },
+    ] as const
+    const record = guest(name, { address: own, seen: { addresses } })
+    const portraits = { vm: portray('vm', { status: {} }, false), vmi: portray('vmi', nics, false) }
+    return { ...record, seen: { ...record.seen, portraits } }
+  }
+  const [victim, thief] = [
+    on('victim', '10.1.0.1', '10.1.0.1', 'platform'),
+    on('thief', '10.1.0.2', '10.1.0.1', 'agent'),
+  ]
+  const fleet = new Fleet()
+  fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW) })
+  for (const record of [thief, victim]) fleet.apply({ key: vmKey(record), value: record })
+  using cache = new InventoryCache({
+    fleet,
+    formats: new Map([['kubevirt.core', kubevirtCoreRendering(KUBEVIRT_CORE_DEFAULTS)]]),
+    expected: ['prod-1'],
+    limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
+    labelGroups: [],
+    verbsOf: () => ({ onboard: '', patch: '' }),
+    now: () => NOW,
+  })
+  const varsOf = (name: string): unknown => JSON.parse(cache.varsOf(name, { format: 'kubevirt.core' }) ?? '{}')
+  expect(varsOf('shop-victim')).toMatchObject({ ansible_host: '10.1.0.1' })
+  expect(varsOf('shop-thief')).toMatchObject({ vmi_uid: 'boot-of-uid-thief' })
+  expect(varsOf('shop-thief')).not.toHaveProperty('ansible_host')
+})

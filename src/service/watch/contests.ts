@@ -1,6 +1,6 @@
 import type { ContestBoard } from '../../cluster/index.ts'
 import type { FleetChange } from '../../fleet/index.ts'
-import { addressOf, claimsIn, Contention, stalenessOf, type StaleLimits, type View } from '../../inventory/index.ts'
+import { addressOf, claimsIn, Contention, stalenessOf, type StaleLimits } from '../../inventory/index.ts'
 import { type Rival, type VmRecord, vmKey } from '../../vm/index.ts'
 import type { RoleParts } from '../role.ts'
 import { inventoryParts } from '../views.ts'
@@ -21,12 +21,11 @@ export class FleetContests implements ContestBoard, Disposable {
 
   constructor(parts: Pick<RoleParts, 'fleet' | 'now' | 'config'>) {
     const { fleet, config, now } = parts
-    const { views = [], networks = [] } = inventoryParts(config, () => undefined)
     const { stale_after_seconds, disable_stale_after_seconds } = config.inventory
     this.#parts = parts
     this.#limits = { staleAfterMs: stale_after_seconds * 1000, disableAfterMs: disable_stale_after_seconds * 1000 }
     this.#contention = new Contention({
-      claimsOf: claimsIn(networks, addressesUsed(views)),
+      claimsOf: claimsIn(inventoryParts(config, () => undefined)),
       recordOf: host => fleet.byHost(host),
       stalenessOf: record => stalenessOf(fleet.clusters.get(record.cluster), this.#limits, now()),
     })
@@ -99,9 +98,4 @@ export class FleetContests implements ContestBoard, Disposable {
 function isTold({ told: { conflict }, waiting }: VmRecord, rival: Rival | null): boolean {
   const waits = waiting.some(({ fact }) => fact === 'address_conflict' || fact === 'address_conflict_resolved')
   return !waits && conflict?.uid === rival?.uid && conflict?.address === rival?.address
-}
-
-function addressesUsed(views: readonly View[]): (record: VmRecord) => readonly string[] {
-  const approaches = [...new Map(views.map(({ approach }) => [approach.key, approach])).values()]
-  return record => [addressOf(record), ...approaches.map(({ choose }) => choose(record).address)]
 }
