@@ -10,7 +10,7 @@ import { profileNameFaults } from './profile-fault.ts'
 import { selectorFaults } from './selector-fault.ts'
 
 /** What stands below /api/v1/inventory/ already. */
-const RESERVED = ['hosts']
+const RESERVED = ['hosts', 'diff']
 
 /** What is wrong with the views, and with what names them, that the schema can not say, all of it at once. */
 export function viewFaults(config: Config): readonly ConfigFault[] {

@@ -13,6 +13,11 @@ function faultsOf(view: string, more = ''): readonly string[] {
   }
 }
 
+test.each(['hosts', 'diff'])('a view can not be called %s, as that is another page of the inventory', name => {
+  const source = `clusters: [{name: prod-1, in_cluster: true}]\ninventory: {views: [{name: ${name}}]}\n`
+  expect(() => parseConfig(source, '/etc/v/v.yaml')).toThrow(`"${name}" is another page of the inventory`)
+})
+
 describe('a fault of a view is told with its place', () => {
   test.each<[view: string, faults: readonly string[]]>([
     ['host_name: "{nam}"', ['host_name: there is no {nam}']],

@@ -1,4 +1,4 @@
-import { gunzipSync } from 'node:zlib'
+import { gunzipSync, zstdDecompressSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseSelector } from '../../src/config/index.ts'
 import { variablesDigest } from '../../src/day2/index.ts'
@@ -196,6 +196,11 @@ test('without a controller nothing can be launched, and it says so', async () =>
   })
 })
 
+function unpack(coding: string | undefined, body: Buffer): string {
+  if (coding === 'gzip') return gunzipSync(body).toString()
+  return (coding === 'zstd' ? zstdDecompressSync(body) : body).toString()
+}
+
 describe('the inventory', () => {
   let open: Desk
   beforeAll(async () => {
@@ -227,22 +232,42 @@ describe('the inventory', () => {
   test.each([
     ['gzip', 'gzip'],
     ['br, gzip;q=0.5', 'gzip'],
+    ['zstd', 'zstd'],
+    ['gzip, zstd', 'zstd'],
+    ['gzip, zstd;q=0.5', 'gzip'],
     ['gzip;q=0', undefined],
     ['identity', undefined],
     ['', undefined],
-  ])('for Accept-Encoding %j comes as %s, the same in content', async (accept, encoding) => {
-    const plain = await open.get('/api/v1/inventory')
-    const answer = await open.get('/api/v1/inventory', { ...bearer(TOKENS.reader), 'accept-encoding': accept })
-    expect(answer.headers['content-encoding']).toBe(encoding)
-    const body = encoding === 'gzip' ? gunzipSync(answer.rawPayload).toString() : answer.body
-    expect(body).toBe(plain.body)
-  })
-
-  test('answers HEAD with the headers of GET and no body', async () => {
-    const got = await open.get('/api/v1/inventory')
-    const head = await open.app.inject({ method: 'HEAD', url: '/api/v1/inventory', headers: bearer(TOKENS.reader) })
-    expect([head.statusCode, head.body, head.headers.etag]).toEqual([200, '', got.headers.etag])
-  })
+  ])(
+    'for Accept-Encoding %j comes as %s, the same in content, with a tag of its own; HEAD says the same',
+    async (accept, coding) => {
+      const ask = async (method: 'GET' | 'HEAD', tag?: string) =>
+        open.app.inject({
+          method,
+          url: '/api/v1/inventory',
+          headers: {
+            ...bearer(TOKENS.reader),
+            'accept-encoding': accept,
+            ...(tag === undefined ? {} : { 'if-none-match': tag }),
+          },
+        })
+      const plain = await open.get('/api/v1/inventory')
+      const [answer, head] = [await ask('GET'), await ask('HEAD')]
+      const etag = String(answer.headers.etag)
+      expect(unpack(coding, answer.rawPayload)).toBe(plain.body)
+      expect(etag).toBe(
+        coding === undefined ? plain.headers.etag : `${String(plain.headers.etag).slice(0, -1)}-${coding}"`,
+      )
+      for (const { headers } of [answer, head]) {
+        expect(headers).toMatchObject({ etag, vary: 'accept-encoding, authorization' })
+        expect(headers['content-encoding']).toBe(coding)
+      }
+      expect([head.statusCode, head.body]).toEqual([200, ''])
+      expect((await ask('GET', etag)).statusCode).toBe(304)
+      const another = coding === 'gzip' ? 'zstd' : 'gzip'
+      expect((await ask('GET', `${String(plain.headers.etag).slice(0, -1)}-${another}"`)).statusCode).toBe(200)
+    },
+  )
 
   test('changes its ETag when a host changes, and gzip goes with it', async () => {
     const before = await open.get('/api/v1/inventory')

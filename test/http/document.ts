@@ -164,6 +164,8 @@ function textOf(reply: FastifyReply, payload: unknown): string | null {
   if (payload === null || payload === undefined) return ''
   if (typeof payload === 'string') return payload
   if (!Buffer.isBuffer(payload)) return null
+  // Of a HEAD the coding is told, and nothing is sent.
+  if (payload.length === 0) return ''
   const encoding = reply.getHeader('content-encoding')
   if (encoding === 'gzip') return gunzipSync(payload).toString()
   return (encoding === 'zstd' ? zstdDecompressSync(payload) : payload).toString()

@@ -92,8 +92,9 @@ describe('a view', () => {
   })
 
   test.each([
-    ['', '?cluster=prod-1&selector=app%3Dweb', ['why', 'since', 'format']],
-    ['/web', '?namespace=shop', ['why', 'since', 'format']],
+    ['', '?cluster=prod-1&selector=app%3Dweb', ['why', 'format']],
+    ['/web', '?namespace=shop', ['why', 'format']],
+    ['/diff', '?since=x&namespace=shop', ['since', 'format']],
     [`/hosts/${WEB}`, '?why=x', ['view', 'format']],
   ])(
     'of the inventory%s nothing narrows an answer but a view: %s is refused, with what is known',
@@ -113,7 +114,7 @@ test('what joined, left and changed since a document is told by its ETag, for th
   own.put(guest('web-1', app('web')), guest('web-2', app('web')), guest('web-3', app('web')), guest('db-4'))
   const etag = String((await own.get('/api/v1/inventory/web')).headers.etag)
   const since = async (tag: string, headers = SCOPED): Promise<unknown> =>
-    (await own.get(`/api/v1/inventory/web?since=${encodeURIComponent(tag)}`, headers)).json()
+    (await own.get(`/api/v1/inventory/web/diff?since=${encodeURIComponent(tag)}`, headers)).json()
   expect(await since(etag)).toEqual({ since: etag, etag, joined: [], left: [], changed: [] })
   own.put(
     guest('web-1', app('db')),
@@ -123,9 +124,10 @@ test('what joined, left and changed since a document is told by its ETag, for th
   own.put(guest('web-5'))
   const told = { since: etag, joined: ['db-4.shop.prod-1'], left: [WEB], changed: ['web-2.shop.prod-1'] }
   for (const tag of [etag, `W/${etag}`, etag.slice(1, -1)]) expect(await since(tag)).toMatchObject(told)
-  const unknown = await own.get('/api/v1/inventory/web?since=nothing')
+  const unknown = await own.get('/api/v1/inventory/web/diff?since=nothing')
   expect([unknown.statusCode, unknown.json<{ code: string }>().code]).toEqual([404, 'no_past'])
-  expect((await own.get(`/api/v1/inventory?since=${encodeURIComponent(etag)}`)).statusCode).toBe(404)
+  expect((await own.get(`/api/v1/inventory/diff?since=${encodeURIComponent(etag)}`)).statusCode).toBe(404)
+  expect((await own.get('/api/v1/inventory/web/diff')).json()).toMatchObject({ status: 400, code: 'bad_request' })
 })
 
 describe('one host', () => {
@@ -168,7 +170,8 @@ describe('a token of a view', () => {
     const paths = operationsOf(await documentOf(desk.app)).filter(one => one.security.length > 0)
     expect(paths.length).toBeGreaterThan(12)
     for (const { method, url: route } of paths) {
-      const url = route.replace(':host', WEB).replace(':view', 'careful').replace(/:\w+/, 'x')
+      const path = route.replace(':host', WEB).replace(':view', 'careful').replace(/:\w+/, 'x')
+      const url = route.endsWith('/diff') ? `${path}?since=x` : path
       const answer = await desk.app.inject({
         method: method as 'GET' | 'POST',
         url,

@@ -23,3 +23,24 @@ test('the variables of one host are told in a format that is there, and of anoth
   expect(core.json()).not.toHaveProperty('kubevirt_name')
   expect([other.statusCode, other.json<{ code: string }>().code]).toEqual([404, 'no_format'])
 })
+
+test('why a host is as it is in a format is told by its name there, with its groups there', async () => {
+  await using desk = await openDesk()
+  const record = guest('web-1')
+  const portraits = { vm: '{"annotations":{},"labels":{},"status":{"printableStatus":"Running"}}', vmi: '' }
+  desk.cluster('prod-1')
+  desk.put({ ...record, seen: { ...record.seen, portraits } })
+  const document = (await desk.get('/api/v1/inventory?format=kubevirt.core')).json<{
+    _meta: { hostvars: Record<string, object> }
+    [group: string]: { hosts?: readonly string[] }
+  }>()
+  const [name = ''] = Object.keys(document._meta.hostvars)
+  const why = (await desk.get(`/api/v1/inventory?format=kubevirt.core&why=${name}`)).json<{
+    listed: boolean
+    groups: readonly { group: string }[]
+  }>()
+  const groups = Object.keys(document).filter(group => document[group]?.hosts?.includes(name))
+  expect(why).toMatchObject({ host: name, listed: true, because: ['it is known'] })
+  expect(why.groups.map(({ group }) => group).sort()).toEqual(groups.filter(group => group !== 'all').sort())
+  expect(groups).not.toEqual([])
+})

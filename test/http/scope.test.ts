@@ -201,11 +201,11 @@ describe('the inventory of a token of a part of the fleet', () => {
     own.put({ ...guest('db-2'), namespace: 'data' })
     expect((await own.get('/api/v1/inventory', SHOP)).headers.etag).toBe(before)
     own.put(guest('web-7'))
-    const since = await own.get(`/api/v1/inventory?since=${encodeURIComponent(before)}`, SHOP)
+    const since = await own.get(`/api/v1/inventory/diff?since=${encodeURIComponent(before)}`, SHOP)
     expect(since.json()).toMatchObject({ joined: ['web-7.shop.prod-1'], left: [], changed: [] })
     // A document that this token never saw is none that it can compare with.
     const whole = String((await own.get('/api/v1/inventory')).headers.etag)
-    expect((await own.get(`/api/v1/inventory?since=${encodeURIComponent(whole)}`, SHOP)).statusCode).toBe(404)
+    expect((await own.get(`/api/v1/inventory/diff?since=${encodeURIComponent(whole)}`, SHOP)).statusCode).toBe(404)
   })
 
   test('is closed by the clusters of its part alone, and names no other', async () => {

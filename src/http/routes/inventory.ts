@@ -1,26 +1,22 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { CODINGS, type Document, type Inventory, type Sight } from '../../inventory/index.ts'
+import { CODINGS, type Document, type Sight } from '../../inventory/index.ts'
 import { streamOf } from '../chunks.ts'
-import { type Description, json, query, text } from '../description.ts'
+import { closed, type Description, json, query, text } from '../description.ts'
 import { type AppParts, requireView } from '../parts.ts'
 import { codingFor, namesTag } from '../preference.ts'
 import { Problem } from '../problem.ts'
 import { isNarrow } from '../scope.ts'
 import { shape } from '../shapes.ts'
-
-/** Seconds after which a closed inventory is worth asking for again. */
-const RETRY_AFTER = '5'
-
-type Closed = Extract<Inventory, { kind: 'closed' }>
+import { closedProblem, notListed } from './inventory-problem.ts'
 
 const CLOSED = { 503: ['not_synced', 'stale', 'shrunk'] }
 const LIST: Omit<Description, 'id'> = {
-  summary: 'The inventory, as Ansible takes it; or why a host is as it is, or what changed',
+  summary: 'The inventory, as Ansible takes it; or why a host is as it is',
   right: 'read',
   answers: {
     200: json(
-      'The inventory; with why, why that host is as it is; with since, what joined, left and changed',
-      { oneOf: [shape('Inventory'), shape('Why'), shape('Difference')] },
+      'The inventory; with why, why that host is as it is',
+      { oneOf: [shape('Inventory'), shape('Why')] },
       {
         etag: 'Strong; the same for the same content',
         vary: 'What the answer depends on',
@@ -29,6 +25,12 @@ const LIST: Omit<Description, 'id'> = {
     ),
     304: { description: 'It is as it was', headers: { etag: 'The same', vary: 'The same' } },
   },
+  problems: { 404: ['no_view', 'no_format'], ...CLOSED },
+}
+const DIFFERENCE: Omit<Description, 'id'> = {
+  summary: 'What joined, left and changed since a document that was served',
+  right: 'read',
+  answers: { 200: json('By the names of the hosts', shape('Difference')) },
   problems: { 404: ['no_view', 'no_format', 'no_past'], ...CLOSED },
 }
 const HOST: Description = {
@@ -41,39 +43,25 @@ const HOST: Description = {
 
 interface Ask {
   readonly Params: { readonly view?: string; readonly host?: string }
-  readonly Querystring: Readonly<Partial<Record<'why' | 'since' | 'format' | 'view', string>>>
+  readonly Querystring: Readonly<Partial<Record<'why' | 'format' | 'view', string>>>
 }
+interface AskSince {
+  readonly Params: { readonly view?: string }
+  readonly Querystring: { readonly since: string; readonly format?: string }
+}
+
+const FORMAT = { format: text(63, 'A format') }
 
 /**
  * The dynamic inventory that AAP pulls, whole or by view: one document, a strong ETag, closed until every cluster that could be in it
- * has been read once. Beside it the variables of one host, and why a host is as it is.
+ * has been read once. Beside it the variables of one host, why a host is as it is, and what changed.
  */
 export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
-  const list = async (request: FastifyRequest<Ask>, reply: FastifyReply): Promise<unknown> => {
-    const parts = asNow(all)
-    const { view = '' } = request.params
-    const { within, ofOthers } = authorize(parts, request, view)
-    const { why, since, format = '' } = request.query
-    const sight = { view, format: formatOf(parts, format), within }
-    request.told = { view, host: why ?? '' }
-    await (why === undefined ? parts.inventory.prepare(sight) : parts.inventory.prepareHosts(sight))
-    if (why !== undefined) return parts.inventory.why(why, parts.now(), { view, within, ofOthers })
-    const inventory = openOf(parts, sight)
-    request.told = { view, hosts: inventory.hosts }
-    if (since !== undefined) return differenceOf(parts, sight, since, inventory.etag)
-    return answer(inventory, request, reply)
-  }
-  const schema = {
-    querystring: query({ why: text(512, 'A host'), since: text(64, 'An ETag'), format: text(63, 'A format') }),
-  }
-  app.get<Ask>('/api/v1/inventory', { schema, config: { api: { id: 'readInventory', ...LIST } } }, list)
-  app.get<Ask>('/api/v1/inventory/:view', { schema, config: { api: { id: 'readView', ...LIST } } }, list)
+  lists(app, all)
+  differences(app, all)
   app.get<Ask>(
     '/api/v1/inventory/hosts/:host',
-    {
-      schema: { querystring: query({ view: text(63, 'A view'), format: text(63, 'A format') }) },
-      config: { api: HOST },
-    },
+    { schema: { querystring: query({ view: text(63, 'A view'), ...FORMAT }) }, config: { api: HOST } },
     async (ask, reply) => {
       const parts = asNow(all)
       const { view = '', format = '' } = ask.query
@@ -82,12 +70,58 @@ export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
       const { within } = authorize(parts, ask, view)
       const sight = { view, format: formatOf(parts, format), within }
       await parts.inventory.prepareHosts(sight)
-      const closed = parts.inventory.closed(parts.now(), sight)
-      if (closed !== null) throw closedProblem({ kind: 'closed', ...closed })
+      const isClosed = parts.inventory.closed(parts.now(), sight)
+      if (isClosed !== null) throw closedProblem({ kind: 'closed', ...isClosed })
       const vars = parts.inventory.varsOf(host, sight)
       if (vars === null) throw notListed(host, view)
       return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(vars)
     },
+  )
+}
+
+function lists(app: FastifyInstance, all: AppParts): void {
+  const list = async (request: FastifyRequest<Ask>, reply: FastifyReply): Promise<unknown> => {
+    const parts = asNow(all)
+    const { view = '' } = request.params
+    const { within, ofOthers } = authorize(parts, request, view)
+    const { why, format = '' } = request.query
+    const sight = { view, format: formatOf(parts, format), within }
+    request.told = { view, host: why ?? '' }
+    await (why === undefined ? parts.inventory.prepare(sight) : parts.inventory.prepareHosts(sight))
+    if (why !== undefined) return parts.inventory.why(why, parts.now(), { ...sight, ofOthers })
+    const inventory = openOf(parts, sight)
+    request.told = { view, hosts: inventory.hosts }
+    return answer(inventory, request, reply)
+  }
+  const schema = { querystring: query({ why: text(512, 'A host'), ...FORMAT }) }
+  app.get<Ask>('/api/v1/inventory', { schema, config: { api: { id: 'readInventory', ...LIST } } }, list)
+  app.get<Ask>('/api/v1/inventory/:view', { schema, config: { api: { id: 'readView', ...LIST } } }, list)
+}
+
+/** No view can be called `diff`: see the faults of views. */
+function differences(app: FastifyInstance, all: AppParts): void {
+  const compare = async (request: FastifyRequest<AskSince>): Promise<unknown> => {
+    const parts = asNow(all)
+    const { view = '' } = request.params
+    const { within } = authorize(parts, request, view)
+    const { since, format = '' } = request.query
+    const sight = { view, format: formatOf(parts, format), within }
+    request.told = { view, host: '' }
+    await parts.inventory.prepare(sight)
+    const { etag, hosts } = openOf(parts, sight)
+    request.told = { view, hosts }
+    return differenceOf(parts, sight, since, etag)
+  }
+  const schema = { querystring: closed({ since: text(64, 'An ETag'), ...FORMAT }, ['since']) }
+  app.get<AskSince>(
+    '/api/v1/inventory/diff',
+    { schema, config: { api: { id: 'readChanges', ...DIFFERENCE } } },
+    compare,
+  )
+  app.get<AskSince>(
+    '/api/v1/inventory/:view/diff',
+    { schema, config: { api: { id: 'readChangesOfView', ...DIFFERENCE } } },
+    compare,
   )
 }
 
@@ -153,12 +187,6 @@ function tagIn(etag: string, coding: string): string {
   return coding === 'identity' ? etag : `${etag.slice(0, -1)}-${coding}"`
 }
 
-function closedProblem(inventory: Closed): Problem {
-  if (inventory.because === 'shrunk') return shrunk(inventory)
-  if (inventory.because === 'lacking') return lacking(inventory)
-  return inventory.because === 'unread' ? unread(inventory) : unseen(inventory)
-}
-
 /** What joined, left and changed since the document with that ETag, with or without its quotes. */
 function differenceOf(parts: AppParts, sight: Sight, since: string, etag: string): object {
   const before = `"${since.replace(/^(W\/)?"|(-gzip|-zstd)?"?$/g, '')}"`
@@ -166,48 +194,5 @@ function differenceOf(parts: AppParts, sight: Sight, since: string, etag: string
   if (difference !== null) return { since: before, etag, ...difference }
   throw new Problem(404, 'no_past', `${before} is no document that is remembered`, {
     hint: 'compare with a later one: past documents are remembered until the next start, and a bounded number of them',
-  })
-}
-
-/** Never a shorter list: an inventory with a cluster missing would make AAP delete its hosts. */
-function unread({ clusters }: Closed): Problem {
-  return new Problem(503, 'not_synced', `not read yet: ${clusters.join(', ')}`, {
-    hint: 'GET /readyz says why; the inventory opens when each was read once',
-    more: { clusters },
-    headers: { 'retry-after': RETRY_AFTER },
-  })
-}
-
-/** Variables that come and go would be written into every controller. */
-function lacking({ clusters }: Closed): Problem {
-  const message = `what this format shows is not kept yet of all VMs of: ${clusters.join(', ')}`
-  return new Problem(503, 'not_synced', message, {
-    hint: 'watch must have been started with the same inventory.views and inventory.formats, and have read these clusters since',
-    more: { clusters },
-    headers: { 'retry-after': RETRY_AFTER },
-  })
-}
-
-function unseen({ clusters }: Closed): Problem {
-  return new Problem(503, 'stale', `can not be seen: ${clusters.join(', ')}`, {
-    hint: 'GET /readyz says why; the view is set to on_stale: fail, so it opens when each is seen again',
-    more: { clusters },
-    headers: { 'retry-after': RETRY_AFTER },
-  })
-}
-
-function shrunk({ shrunk: { missing, of, most } }: Extract<Closed, { because: 'shrunk' }>): Problem {
-  const message = `${missing} of ${of} hosts would be missing, although their VMs are not known to be deleted; ${most} percent may`
-  return new Problem(503, 'shrunk', message, {
-    hint: 'GET with ?why=HOST says why one of them left; when it is meant to be, raise max_shrink of the view',
-    more: { missing, of },
-    headers: { 'retry-after': RETRY_AFTER },
-  })
-}
-
-function notListed(host: string, view: string): Problem {
-  const where = view === '' ? '' : ` in the view "${view}"`
-  return new Problem(404, 'not_listed', `no host is called "${host}"${where}`, {
-    hint: `GET /api/v1/inventory${view === '' ? '' : `/${view}`}?why=${encodeURIComponent(host)} says why`,
   })
 }
