@@ -39,20 +39,24 @@ export async function course(session: Session, job: Pick<JobRef, 'url'>, after: 
   const answer = await session.get(query(`${job.url}job_events/`, parameters))
   const rows = answer.answers('results')
   return {
-    events: rows.map(row => eventOf(row, session)),
+    events: rows.flatMap(row => eventOf(row, session)),
     after: rows.reduce((last, row) => Math.max(last, row.integer('counter')), after),
     more: answer.has('next'),
   }
 }
 
-function eventOf(row: Answer, session: Session): CourseEvent {
+/** One that was not asked for tells nothing. */
+function eventOf(row: Answer, session: Session): CourseEvent[] {
   const given = row.raw('event_data')
-  const kind = KINDS[row.string('event')] ?? 'ok'
+  const kind = KINDS[row.string('event')]
+  if (kind === undefined) return []
   const ignored = kind === 'failed' && isRecord(given) && given['ignore_errors'] === true
-  return {
-    kind: ignored ? 'ok' : kind,
-    host: row.string('host_name'),
-    task: session.clean(row.string('task')),
-    changed: row.boolean('changed'),
-  }
+  return [
+    {
+      kind: ignored ? 'ok' : kind,
+      host: row.string('host_name'),
+      task: session.clean(row.string('task')),
+      changed: row.boolean('changed'),
+    },
+  ]
 }

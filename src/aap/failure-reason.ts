@@ -14,9 +14,10 @@ export interface FailureReason {
  * whose events are not there yet.
  */
 export async function failureReasons(session: Session, job: Pick<JobRef, 'url'>): Promise<Map<string, FailureReason>> {
-  const parameters = { event__in: FAILURES, order_by: 'counter', page_size: PAGE_SIZE }
+  const parameters = { event__in: FAILURES.join(','), order_by: 'counter', page_size: PAGE_SIZE }
   const reasons = new Map<string, FailureReason>()
   for (const event of await rows(session, query(`${job.url}job_events/`, parameters))) {
+    if (!FAILURES.includes(event.string('event'))) continue
     const given = event.raw('event_data')
     const data = isRecord(given) ? given : {}
     if (data['ignore_errors'] === true) continue
@@ -28,7 +29,7 @@ export async function failureReasons(session: Session, job: Pick<JobRef, 'url'>)
   return reasons
 }
 
-const FAILURES = 'runner_on_failed,runner_on_unreachable,runner_on_async_failed'
+const FAILURES = ['runner_on_failed', 'runner_on_unreachable', 'runner_on_async_failed']
 
 /** Tasks under `no_log` say `censored` in place of their result. */
 function messageIn(data: Record<string, unknown>, event: Answer): string {

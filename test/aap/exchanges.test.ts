@@ -1,28 +1,25 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import nock from 'nock'
 import { describe, expect, test } from 'vitest'
-import {
-  controllerFor,
-  JSON_HEADERS,
-  listOf,
-  MARKER,
-  ORIGIN,
-  type Recording,
-  replayDiscovery,
-  replaying,
-  template,
-} from './recorded.ts'
+import { launchHazards } from '../../src/aap/index.ts'
+import { recordingNames } from '../simulator/controller/recording.ts'
+import { controllerFor, MARKER, ORIGIN, recording, replaying, replayDiscovery, template } from './recorded.ts'
+import { UNASKED } from './unasked.ts'
 
 replaying()
 
-/** An exchange with a real controller, from the client's recordings or from those of the simulator. */
-function recorded(name: string): Recording {
-  const [file] = ['awx-client', 'awx']
-    .map(folder => new URL(`../fixtures/${folder}/${name}.json`, import.meta.url))
-    .filter(existsSync)
-  if (file === undefined) throw new Error(`nothing was recorded as ${name}`)
-  return JSON.parse(readFileSync(file, 'utf8')) as Recording
-}
+test('every recording is replayed to the client, or listed with the reason why the client never has such an answer', () => {
+  const folder = new URL('.', import.meta.url)
+  const sources = readdirSync(folder)
+    .filter(name => name.endsWith('.test.ts') || name === 'recorded.ts')
+    .map(name => readFileSync(new URL(name, folder), 'utf8'))
+    .join('')
+  const names = recordingNames()
+  const replayed = names.filter(name => sources.includes(`'${name}'`))
+  const listed = Object.values(UNASKED).flat()
+  expect([...replayed, ...listed].sort()).toEqual(names)
+  expect(names.length).toBe(277)
+})
 
 type Body = Record<string, unknown>
 type Rows = readonly (Body & { id: number; inventory: number })[]
@@ -34,7 +31,7 @@ function answerAs(
   path: string | RegExp,
   change: (body: Body) => unknown = body => body,
 ): void {
-  const { response } = recorded(name)
+  const { response } = recording(name)
   const headers = { 'Content-Type': response.headers['Content-Type'] ?? 'application/json' }
   nock(ORIGIN)
     .intercept(path, method)
@@ -49,16 +46,21 @@ describe('a recorded list of jobs is read job by job, whoever asked for it', () 
     '041-filter-limit-reserved',
     '042-filter-limit-exact',
     '045-filter-status-in',
-    '048-unified-jobs',
+    '047-page-size-500',
+    '205-webhook-find',
+    '206-webhook-job',
+    '208-race-count',
+    '315-count-disabled',
   ])('%s', async name => {
-    const rows = (recorded(name).response.body as { results: Rows }).results
-    const inventory = rows[0]?.inventory ?? 0
-    const ours = rows.filter(row => row.inventory === inventory)
+    const ours = (recording(name).response.body as { results: Rows }).results
+    const inventory = ours[0]?.inventory ?? 0
     replayDiscovery()
-    answerAs(name, 'GET', '/api/v2/jobs/', () => listOf(...ours))
+    answerAs(name, 'GET', '/api/v2/jobs/')
     await using controller = controllerFor()
     const { jobs, newest, more } = await controller.jobsOn([{ id: inventory }], 0)
-    expect(jobs.map(job => job.id)).toEqual(ours.map(row => row.id))
+    expect(jobs.map(job => [job.id, job.launchType, job.limit, job.status])).toEqual(
+      ours.map(row => [row.id, row['launch_type'], row['limit'], row['status']]),
+    )
     expect([newest, more]).toEqual([Math.max(...ours.map(row => row.id)), false])
     for (const job of jobs) {
       expect(Number.isNaN(Date.parse(job.created))).toBe(false)
@@ -72,13 +74,10 @@ describe('a recorded refusal of a question is the error that says what to do', (
     ['001-no-auth', 'unauthorized', /credentials were not provided/],
     ['002-bad-bearer', 'unauthorized', /credentials were not provided/],
     ['003-bad-basic', 'unauthorized', /credentials were not provided/],
-    ['016-unknown-field', 'protocol', /./],
     ['040-filter-extra-vars', 'forbidden', /Filtering on extra_vars is not allowed/],
     ['046-page-too-far', 'not_found', /Invalid page/],
     ['218-jt-hidden', 'forbidden', /You do not have permission/],
-    ['303-wf-filter-skip', 'protocol', /no field named 'skip_tags'/],
   ])('%s: %s', async (name, kind, message) => {
-    // Recorded as an answer to a launch: what it says is no list.
     replayDiscovery()
     answerAs(name, 'GET', '/api/v2/jobs/')
     await using controller = controllerFor()
@@ -106,75 +105,108 @@ describe('a recorded refusal of a POST is told in the controller’s words, and 
   })
 })
 
-describe('a recorded launch on many hosts is the one asked for', () => {
-  // The recordings name a few of their hosts; these are as many bytes as they say.
+describe('a recorded launch on many hosts', () => {
   test.each([
-    ['1301-launch-limit-500', 16],
-    ['1302-launch-limit-20k', 39],
-    ['1303-launch-limit-40k', 79],
-  ])('%s', async (name, length) => {
-    const { request, response } = recorded(name)
-    const { job_template, inventory } = response.body as { job_template: number; inventory: number }
-    const hosts = Array.from({ length: 500 }, (_, index) => `h${index}`.padEnd(length, 'x'))
-    const launchable = template({
-      id: job_template,
-      launchUrl: request.path,
-      inventory: { id: inventory, name: 'fleet' },
-    })
-    answerAs(name, 'POST', request.path, body => ({
-      ...body,
-      limit: hosts.join(),
-      skip_tags: MARKER,
-      extra_vars: '{}',
-    }))
+    ['1301-launch-limit-500', 500],
+    ['1302-launch-limit-20k', 500],
+    ['1303-launch-limit-40k', 500],
+  ])('%s: the whole limit comes back, and only the marker is missed', async name => {
+    const { request, response } = recording(name)
+    const asked = request.body as { limit: string; inventory: number }
+    const body = response.body as { limit: string; job_template: number; url: string }
+    // The recorder cut both, and says how long they were.
+    expect(body.limit).toBe(asked.limit)
+    const bytes = Number(/ (\d+) characters/.exec(asked.limit)?.[1])
+    const hosts = namesOf(500, bytes)
+    nock(ORIGIN)
+      .post(request.path, posted => (posted as { limit: string }).limit === hosts.join())
+      .reply(response.status, { ...body, limit: hosts.join() })
+    nock(ORIGIN).post(`${body.url}cancel/`).reply(202)
     await using controller = controllerFor()
-    const launched = await controller.launch(launchable, { hosts, marker: MARKER, extraVars: {}, inventory })
-    expect(launched).toMatchObject({ kind: 'launched' })
+    const its = template({
+      id: body.job_template,
+      launchUrl: request.path,
+      inventory: { id: asked.inventory, name: 'fleet' },
+    })
+    const launched = await controller.launch(its, { hosts, marker: MARKER, extraVars: {}, inventory: asked.inventory })
+    expect(hosts.join().length).toBe(bytes)
+    expect(launched).toMatchObject({ kind: 'widened', differences: [`skip_tags is "", not "${MARKER}"`] })
   })
 })
 
-describe('what people do with jobs of ours is recognised', () => {
-  test('110-relaunch-canceled-all: what was launched again carries the marker, and is no launch of ours', async () => {
-    const again = { ...(recorded('110-relaunch-canceled-all').response.body as Body), skip_tags: MARKER }
-    expect(again).toMatchObject({ launch_type: 'relaunch' })
+/** So many names that are a limit of so many bytes. */
+function namesOf(count: number, bytes: number): string[] {
+  const names = Array.from({ length: count }, (_, index) =>
+    `h${index}`.padEnd(Math.floor((bytes + 1) / count) - 1, 'x'),
+  )
+  return [...names.slice(0, -1), `${names.at(-1) ?? ''}${'x'.repeat(bytes - names.join().length)}`]
+}
+
+test('110-relaunch-canceled-all: what a person launched again is seen as that, on its limit', async () => {
+  const again = recording('110-relaunch-canceled-all').response.body as Body
+  replayDiscovery()
+  answerAs('110-relaunch-canceled-all', 'GET', '/api/v2/jobs/', body => ({ results: [body] }))
+  await using controller = controllerFor()
+  const { jobs } = await controller.jobsOn([{ id: 1 }], 0)
+  expect(jobs).toMatchObject([{ id: again['id'], launchType: 'relaunch', limit: 'vmc', launchedBy: 'admin' }])
+})
+
+test('221-jt-readable, 233-read-scope-get: a template that may be read, by an account or a token that may not launch it', async () => {
+  replayDiscovery()
+  answerAs('221-jt-readable', 'GET', '/api/v2/job_templates/', body => ({ results: [body] }))
+  answerAs('233-read-scope-get', 'GET', recording('233-read-scope-get').request.path)
+  await using controller = controllerFor()
+  const found = await controller.findTemplate('Demo Job Template', 'Default')
+  expect(found).toMatchObject({ id: 7, mayStart: false, asks: { limit: true, variables: true, skipTags: true } })
+  const codes = launchHazards(found, { id: 1, name: 'Demo Inventory' }, []).map(hazard => hazard.code)
+  expect(codes).toEqual(['default_limit', 'not_permitted', 'no_timeout'])
+})
+
+describe('a recorded source is read as it stands', () => {
+  const sound = { id: 10, name: 'script', inventory: 2, overwrite: true, overwriteVars: true, cacheSeconds: 0 }
+  test.each([
+    ['1006-source-script-create', { ...sound, status: 'never updated', updateOnLaunch: false, mayUpdate: true }],
+    ['1049-source-after-failure', { ...sound, status: 'failed', updateOnLaunch: false, mayUpdate: true }],
+    [
+      '1401-source-update-on-launch',
+      { ...sound, status: 'successful', updateOnLaunch: true, cacheSeconds: 30, mayUpdate: true },
+    ],
+    [
+      '1511-source-as-exec-with-inventory-read',
+      { ...sound, status: 'successful', updateOnLaunch: false, mayUpdate: false },
+    ],
+  ])('%s', async (name, expected) => {
     replayDiscovery()
-    nock(ORIGIN)
-      .get('/api/v2/jobs/')
-      .query(true)
-      .reply(200, listOf(again) as nock.Body, JSON_HEADERS)
+    answerAs(name, 'GET', '/api/v2/inventory_sources/', body => ({ results: [body] }))
     await using controller = controllerFor()
-    const { original, copies } = await controller.findByMarker(MARKER)
-    expect([original, copies.length]).toEqual([null, 1])
+    expect(await controller.findInventorySource('script', { id: 2 })).toMatchObject({
+      ...expected,
+      updateUrl: '/api/v2/inventory_sources/10/update/',
+      enabledVar: 'kubevirt_enabled',
+      view: '',
+    })
   })
 })
 
 describe('recorded rights', () => {
-  // Of these lists a few keys of the first rows were kept: the others are those of a job that the same account read in full.
+  // Of these lists a few keys of the first rows were kept: the others are those of a job that was recorded in full.
   test.each([
+    ['048-unified-jobs', 11],
     ['1205-jobs-exec-user', 4],
     ['1208-jobs-org-auditor', 11],
     ['1210-jobs-org-execute', 11],
     ['1211-jobs-admin', 11],
     ['1221-jobs-with-inventory-read', 4],
-  ])('%s: jobs that somebody else launched are seen, by whom and on what', async (name, count) => {
-    const { count: all, results } = recorded(name).response.body as { count: number; results: Rows }
+  ])('%s: jobs that somebody else launched are seen, and on what', async (name, count) => {
+    const { count: all, results } = recording(name).response.body as { count: number; results: Rows }
     expect(all).toBe(count)
-    const whole = recorded('1206-job-other-user-as-exec').response.body as Body
+    const whole = recording('1206-job-other-user-as-exec').response.body as Body
     replayDiscovery()
-    answerAs(name, 'GET', '/api/v2/jobs/', () =>
-      listOf(
-        ...results.map(row => ({
-          ...whole,
-          ...row,
-          url: `/api/v2/jobs/${row.id}/`,
-          launched_by: { name: (row['created_by'] as Body)['username'] },
-        })),
-      ),
-    )
+    answerAs(name, 'GET', '/api/v2/jobs/', () => ({ results: results.map(row => ({ ...whole, ...row })) }))
     await using controller = controllerFor()
-    const { jobs } = await controller.jobsOn([{ id: 2 }], 0)
-    expect(jobs.map(({ id, launchedBy, launchType, limit }) => [id, launchedBy, launchType, limit])).toEqual(
-      results.map(row => [row.id, (row['created_by'] as Body)['username'], row['launch_type'], row['limit']]),
+    const { jobs } = await controller.jobsOn([{ id: results[0]?.inventory ?? 0 }], 0)
+    expect(jobs.map(({ id, launchType, limit, status }) => [id, launchType, limit, status])).toEqual(
+      results.map(row => [row.id, row['launch_type'], row['limit'], row['status']]),
     )
   })
 
@@ -189,7 +221,7 @@ describe('recorded rights', () => {
   )
 
   test('1413-update-third-at-once: an update that is asked for while others wait is one of its own', async () => {
-    const { request, response } = recorded('1413-update-third-at-once')
+    const { request, response } = recording('1413-update-third-at-once')
     answerAs('1413-update-third-at-once', 'POST', request.path)
     await using controller = controllerFor()
     const source = { id: 10, name: 'virtbridge', inventory: 2, updateUrl: request.path } as const

@@ -141,7 +141,14 @@ describe('a recorded job says how it is', () => {
       { status: 'failed', explanation: expect.stringContaining('Previous Task Failed') as string },
     ],
     ['1405-job-with-empty-inventory', { status: 'successful', ended: true, finished: false }],
-    ['1206-job-other-user-as-exec', { status: 'successful' }],
+    ['1206-job-other-user-as-exec', { status: 'successful', launchedBy: 'svcexec2' }],
+    ['1031-job-script', { status: 'successful', ended: true, finished: true, limit: '', inventory: 2 }],
+    ['1032-job-untrusted', { status: 'successful', ended: true, finished: true, limit: '', inventory: 3 }],
+    ['1033-job-trusted', { status: 'successful', ended: true, finished: true, limit: '', inventory: 4 }],
+    [
+      '515-bulk-job',
+      { status: 'failed', ended: true, finished: false, launchType: 'workflow', limit: '', launchedBy: 'admin' },
+    ],
   ])('%s', async (name, expected) => {
     expect(await jobOf(name)).toMatchObject(expected)
   })
@@ -230,9 +237,50 @@ describe('why a host failed', () => {
     await using controller = controllerFor()
     expect(await controller.failureReasons({ url: '/api/v2/jobs/37/' })).toEqual(new Map())
   })
+
+  test.each(['114-events-pending', '408-events', '1035-job-events-untrusted'])(
+    'is nothing among all events of a job that waits or did well: %s',
+    async name => {
+      replay(name)
+      await using controller = controllerFor()
+      const url = recording(name).request.path.replace(/job_events.*/, '')
+      expect(await controller.failureReasons({ url })).toEqual(new Map())
+    },
+  )
 })
 
 describe('how a job goes', () => {
+  const both = (task: string) => [`ok ${task} east-ns1-vm1`, `ok ${task} east-ns1-vm3`]
+  const two = [...both('ansible.builtin.ping'), ...both('ansible.builtin.debug')]
+  // Recorded by a question for all events: more than the client asks for.
+  test.each([
+    ['114-events-pending', 0, []],
+    ['1035-job-events-untrusted', 12, two],
+    ['1036-job-events-trusted', 12, two],
+    ['1046-events-after-removal', 12, two],
+    [
+      '408-events',
+      23,
+      [
+        ...['debug', 'command', 'fail', 'set_stats'].map(task => `task ansible.builtin.${task} `),
+        ...['vm1', 'vm2'].flatMap(host => [
+          `ok ansible.builtin.debug ${host}`,
+          `changed ansible.builtin.command ${host}`,
+          `skipped ansible.builtin.fail ${host}`,
+          `ok ansible.builtin.set_stats ${host}`,
+        ]),
+      ],
+    ],
+  ])('%s is told, up to counter %i', async (name, after, expected) => {
+    replay(name)
+    await using controller = controllerFor()
+    const url = recording(name).request.path.replace(/job_events.*/, '')
+    const course = await controller.course({ url }, 0)
+    const told = course.events.map(({ kind, host, task, changed }) => `${changed ? 'changed' : kind} ${task} ${host}`)
+    // Hosts of one task end in no order.
+    expect([course.after, course.more, told.sort()]).toEqual([after, false, [...expected].sort()])
+  })
+
   const told = (changes: object) => ({
     id: 1,
     event: 'runner_on_ok',

@@ -65,27 +65,27 @@ describe('the hosts of an inventory', () => {
     })
   })
 
-  test('that a plugin marked unsafe are plain text', async () => {
-    const rows = bodyOf('1022-plugin-untrusted-hosts')['results'] as {
-      name: string
-      variables: string
-      enabled: boolean
-    }[]
-    const hostvars = Object.fromEntries(
-      rows.map(row => [
-        row.name,
-        { ...(JSON.parse(row.variables) as object), remote_tower_enabled: String(row.enabled) },
-      ]),
-    )
-    answer(fleet.scriptUrl, { all: {}, _meta: { hostvars } })
-    await using controller = controllerFor()
-    const hosts = await controller.hosts(fleet)
-    expect(hosts.get('east-ns1-vm1')).toMatchObject({
-      enabled: true,
-      variables: { ansible_host: '127.0.0.1', kubevirt_ips: ['10.0.0.1', 'fd00::1'] },
-    })
-    expect(hosts.get('east-ns1-vm2')?.enabled).toBe(false)
-  })
+  test.each(['1022-plugin-untrusted-hosts', '1025-plugin-trusted-hosts'])(
+    'are plain text, marked unsafe by a plugin or not: %s',
+    async name => {
+      const rows = bodyOf(name)['results'] as { name: string; variables: string; enabled: boolean }[]
+      const hostvars = Object.fromEntries(
+        rows.map(row => [
+          row.name,
+          { ...(JSON.parse(row.variables) as object), remote_tower_enabled: String(row.enabled) },
+        ]),
+      )
+      answer(fleet.scriptUrl, { all: {}, _meta: { hostvars } })
+      await using controller = controllerFor()
+      const hosts = await controller.hosts(fleet)
+      expect(hosts.get('east-ns1-vm1')).toMatchObject({
+        enabled: true,
+        variables: { ansible_host: '127.0.0.1', kubevirt_ips: ['10.0.0.1', 'fd00::1'], kubevirt_uid: '1111-1' },
+      })
+      expect(hosts.get('east-ns1-vm2')?.enabled).toBe(false)
+      expect(hosts.get('east-ns1-vm3')?.variables['kubevirt_os']).toBe('{{ 6*7 }}')
+    },
+  )
 
   test('with the name of a group say so', async () => {
     answer(fleet.scriptUrl, {
@@ -177,6 +177,12 @@ describe('an update of an inventory source', () => {
     ['1050-update-empty-meta', { finished: true, failed: false }],
     ['1052-update-plugin-raises', { status: 'failed', finished: true, failed: true }],
     ['1061-big-first', { finished: true, failed: false }],
+    ['1062-big-identical', { finished: true, failed: false }],
+    ['1063-big-100-hosts-one-var', { finished: true, failed: false }],
+    ['1065-big-volatile-changed-all', { finished: true, failed: false }],
+    ['1066-big-100-hosts-gone', { finished: true, failed: false }],
+    ['1067-big-4900-hosts-gone', { finished: true, failed: false }],
+    ['1068-big-all-gone', { finished: true, failed: false }],
     ['1220-get-inventory-update-update-role', {}],
     ['1403-update-launched-by-dependency', {}],
   ])('%s is followed', async (name, expected) => {

@@ -1,21 +1,13 @@
-import { readFileSync } from 'node:fs'
 import nock from 'nock'
 import { afterEach, beforeEach } from 'vitest'
 import { openController, type Controller, type ControllerOptions, type Template } from '../../src/aap/index.ts'
+import { readRecording as recording } from '../simulator/controller/recording.ts'
 
-/** One exchange with a real controller. */
-export interface Recording {
-  readonly request: { readonly method: string; readonly path: string; readonly body: unknown }
-  readonly response: { readonly status: number; readonly headers: Record<string, string>; readonly body: unknown }
-}
+export { recording }
 
 export const ORIGIN = 'https://controller.test'
 export const TOKEN = 'a-token-that-nobody-may-see'
 export const MARKER = 'virtbridge-0123456789abcdef0123456789abcdef'
-
-export function recording(name: string): Recording {
-  return JSON.parse(readFileSync(new URL(`../fixtures/awx-client/${name}.json`, import.meta.url), 'utf8')) as Recording
-}
 
 /** A recorded body, typed as the JSON object it is. */
 export function bodyOf(name: string): Record<string, unknown> {

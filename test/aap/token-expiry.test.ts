@@ -27,6 +27,14 @@ test('the only token of the account is ours', async () => {
   expect(await controller.tokenExpiry()).toEqual({ expires: LONG, scope: 'write' })
 })
 
+test('007-me: whose tokens they are is told, and a person’s are asked for where they stand', async () => {
+  replayDiscovery()
+  replay('007-me')
+  answer('/api/v2/users/1/personal_tokens/', bodyOf('1231-tokens-own'))
+  await using controller = controllerFor()
+  expect(await controller.tokenExpiry()).toEqual({ expires: LONG, scope: 'write' })
+})
+
 test.each([
   ['1231-tokens-own', undefined, { expires: LONG, scope: 'write' }],
   ['1235-tokens-read-scope', undefined, 'unknown'],

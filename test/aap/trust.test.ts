@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { openController } from '../../src/aap/index.ts'
 import { template, MARKER, TOKEN } from './recorded.ts'
 
-const pem = (name: string) => readFileSync(new URL(`../fixtures/awx-client/tls/${name}.pem`, import.meta.url), 'utf8')
+const pem = (name: string) => readFileSync(new URL(`../fixtures/controller-tls/${name}.pem`, import.meta.url), 'utf8')
 const server = https.createServer({ key: pem('key'), cert: pem('certificate') }, (_, response) => {
   response.writeHead(404, { 'Content-Type': 'application/json' }).end('{"detail":"gone"}')
 })

@@ -263,7 +263,7 @@ async function broken(content: string): Promise<Record<string, unknown>> {
 /** An API server whose certificate nobody vouches for. */
 async function untrusted(): Promise<string> {
   const pem = (name: string): string =>
-    readFileSync(new URL(`../fixtures/awx-client/tls/${name}.pem`, import.meta.url), 'utf8')
+    readFileSync(new URL(`../fixtures/controller-tls/${name}.pem`, import.meta.url), 'utf8')
   const server = createServer({ key: pem('key'), cert: pem('certificate') }, (_, response) => void response.end('{}'))
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   stack.defer(() => {

@@ -30,9 +30,9 @@ test('every recording is replayed, or listed with the reason why not', () => {
   const replayed = SESSIONS.flatMap(({ steps }) =>
     steps.flatMap(step => (typeof step === 'function' ? [] : [recordingNumbered(step.number)])),
   )
-  const listed = Object.keys(UNCOVERED).map(recordingNumbered)
+  const listed = Object.values(UNCOVERED).flat().map(recordingNumbered)
   expect([...replayed, ...listed].sort()).toEqual(recordingNames())
-  expect(replayed.length).toBe(181)
+  expect(replayed.length).toBe(182)
 })
 
 type Exchange = { name: string; recording: Recording; replay: Replay; before: ((world: World) => unknown)[] }
