@@ -146,12 +146,13 @@ function getSummaries(call: Call): Reply {
 
 function getEvents(call: Call): Reply {
   const job = readableJob(call)
-  return listReply(call, {
+  const reply = listReply(call, {
     model: 'JobEvent',
     rows: jobEvents(job, call.now),
     columns: eventColumns,
     render: event => renderEvent(call, job, event, jobSummary(call, job)),
   })
+  return { ...reply, headers: { 'X-UI-Max-Events': '4000' } }
 }
 
 function getStdout(call: Call): Reply {

@@ -41,9 +41,12 @@ export type Route = {
 /** Ends a request with an answer that is not a success. */
 export class Refusal extends Error {
   readonly reply: Reply
+  /** Turned down before anybody looked who asks (a body that can not be read, a name of nothing): it does not say which version answers. */
+  readonly early: boolean
 
-  constructor(status: number, body: unknown) {
+  constructor(status: number, body: unknown, early = false) {
     super(`refused with ${status}`)
+    this.early = early
     this.name = 'Refusal'
     this.reply = { status, body }
   }
@@ -60,8 +63,8 @@ export function notAllowed(method: string): Refusal {
 }
 
 /** The product's words for an id that is not there; `model` is its class: Job, JobTemplate, Host. */
-export function noMatch(model: string): Refusal {
-  return new Refusal(404, { detail: `No ${model} matches the given query.` })
+export function noMatch(model: string, early = false): Refusal {
+  return new Refusal(404, { detail: `No ${model} matches the given query.` }, early)
 }
 
 /** The row that the path's `:id` names, or 404. */

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { createServer } from 'node:http'
 import { authenticate } from './auth.ts'
 import { discover, NODE, VERSION } from './discovery.ts'
@@ -134,10 +135,10 @@ function answer(parts: ServerParts, request: Request): Reply {
     return withHeaders(
       act({ store, now: clock.now(), user, token, method, base, path, params, query: url.searchParams, body, tell }),
       route.allow,
-      true,
+      principal !== undefined,
     )
   } catch (error) {
-    if (error instanceof Refusal) return withHeaders(error.reply, route.allow, true)
+    if (error instanceof Refusal) return withHeaders(error.reply, route.allow, principal !== undefined && !error.early)
     throw error
   }
 }
@@ -156,13 +157,12 @@ function parseBody({ body, headers }: Request): { [field: string]: unknown } {
   try {
     parsed = JSON.parse(body)
   } catch (error) {
-    throw new Refusal(400, {
-      detail: `JSON parse error - ${(error as Error).message}\nPossible cause: trailing comma.`,
-    })
+    const detail = `JSON parse error - ${(error as Error).message}\nPossible cause: trailing comma.`
+    throw new Refusal(400, { detail }, true)
   }
   if (typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed))
     return parsed as { [field: string]: unknown }
-  throw new Refusal(400, { detail: 'JSON parse error - not a JSON object' })
+  throw new Refusal(400, { detail: 'JSON parse error - not a JSON object' }, true)
 }
 
 function withHeaders(reply: Reply, allow: string, authenticated: boolean): Reply {
@@ -175,6 +175,10 @@ function withHeaders(reply: Reply, allow: string, authenticated: boolean): Reply
       'X-API-Product-Name': 'AWX',
       'X-API-Node': NODE,
       'X-API-Time': '0.010s',
+      'X-API-Total-Time': '0.012s',
+      'X-API-Request-Id': randomUUID().replaceAll('-', ''),
+      'Access-Control-Expose-Headers': 'X-API-Request-Id',
+      'Content-Language': 'en',
       ...reply.headers,
     },
   }

@@ -29,14 +29,15 @@ export const templateRoutes: readonly Route[] = [
 export function templateOf({ store, params }: Call): JobTemplate {
   const segment = params['id'] ?? ''
   const [name, organization] = namedUrlParts(segment)
-  const template = /^\d+$/.test(segment)
+  const isNumbered = /^\d+$/.test(segment)
+  const template = isNumbered
     ? store.templates.get(Number(segment))
     : store.templates.find(
         row =>
           row.name === name &&
           (organization === undefined || store.organizations.get(row.organization)?.name === organization),
       )
-  if (template === undefined) throw noMatch('JobTemplate')
+  if (template === undefined) throw noMatch('JobTemplate', !isNumbered)
   return template
 }
 

@@ -8,7 +8,7 @@ import type { Replay, Session } from './sessions.ts'
 
 /**
  * Replays recorded exchanges against the simulated controller, seeded alike and in the order in which they were recorded, and compares
- * status, the headers a client acts on, the keys of the answer, the types of its values, and the values that say what happened.
+ * status, the names of its headers and the values of those that a client acts on, the keys of the answer, the types of its values, and the values that say what happened.
  */
 describe.each(SESSIONS)('$title', ({ start, steps }) => {
   let world: World
@@ -57,7 +57,12 @@ async function replay(world: World, { request }: Recording, { as, raw, path = p 
   return world.ask(request.method, path(request.path.replaceAll('+', '%2B')), request.body, as, raw)
 }
 
+/** Headers whose values a client acts on. */
 const HEADERS = ['Content-Type', 'WWW-Authenticate', 'Allow'] as const
+/** Recorded headers that need not be there: they are those of the web server before the product. */
+const OF_THE_WEB_SERVER = ['Server', 'Connection']
+/** Said of an account that was let in, and to nobody else; other headers were not all kept by the recorder. */
+const WHEN_LET_IN = 'X-API-Product-Version'
 
 function compare({ response }: Recording, answer: Answer, step: Replay): string[] {
   const found: string[] = []
@@ -67,6 +72,9 @@ function compare({ response }: Recording, answer: Answer, step: Replay): string[
     const [recorded, actual] = [response.headers[name] ?? null, answer.headers.get(name)]
     if (recorded !== null && recorded !== actual) found.push(`${name}: ${actual} in place of ${recorded}`)
   }
+  for (const name of Object.keys(response.headers))
+    if (!answer.headers.has(name) && !OF_THE_WEB_SERVER.includes(name)) found.push(`${name}: missing`)
+  if (answer.headers.has(WHEN_LET_IN) && !(WHEN_LET_IN in response.headers)) found.push(`${WHEN_LET_IN}: not recorded`)
   // A Location names an id; which kind of object it names must be right.
   const kind = (location: string | null | undefined): string => (location ?? '').replace(/\d+/g, 'N')
   if (kind(answer.headers.get('Location')) !== kind(response.headers['Location']))
