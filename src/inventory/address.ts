@@ -40,6 +40,22 @@ export function addressOf(record: VmRecord): string {
 }
 
 /**
+ * The addresses of a VM as they are seen; while none is that automation could use, though the one that was told last holds (`addressOf`),
+ * that one among them.
+ */
+export function addressesOf(record: VmRecord): readonly Address[] {
+  const { seen, told } = record
+  const usual = addressOf(record)
+  if (usual === '' || seen.address !== '') return seen.addresses
+  const pod = told.address_source === 'pod'
+  const source = pod ? 'platform' : (told.address_source ?? 'agent')
+  return [
+    { address: usual, network: '', interface: '', source, pod },
+    ...seen.addresses.filter(one => one.address !== usual),
+  ]
+}
+
+/**
  * How a view chooses: the first rule that an address fits, and of several that fit it the one used elsewhere, else the first; the pod
  * network's come after all others. Pure.
  */
@@ -49,10 +65,8 @@ export function chooserOf({ prefer, otherwise, podNetwork }: AddressChoice): Cho
   return record => {
     const usual = addressOf(record)
     if (!ipaddr.isValid(usual)) return NONE
-    const known = record.seen.addresses.filter(({ address }) => ipaddr.isValid(address))
-    // The agent flaps: what was told last is all that is known of the address.
-    const all = known.length > 0 ? known : [lastTold(usual)]
-    const ranked = [...all].sort((a, b) => rank(a, usual) - rank(b, usual))
+    const known = addressesOf(record).filter(({ address }) => ipaddr.isValid(address))
+    const ranked = known.sort((a, b) => rank(a, usual) - rank(b, usual))
     const allowed = podNetwork === 'never' ? ranked.filter(entry => !entry.pod) : ranked
     for (const [at, rule] of rules.entries()) {
       const wanted = allowed.find(rule)
@@ -71,10 +85,6 @@ const NONE: Chosen = { address: '', because: 'no address' }
 function chosen(address: string, by?: string): Chosen {
   if (address === '') return NONE
   return by === undefined ? { address, because: '' } : { address, because: '', by }
-}
-
-function lastTold(address: string): Address {
-  return { address, network: '', interface: '', source: 'agent', pod: false }
 }
 
 /** Smaller is better: not of the pod network, the one used elsewhere, what the cluster gave. */

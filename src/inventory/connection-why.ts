@@ -1,4 +1,5 @@
 import type { VmRecord } from '../vm/index.ts'
+import { addressesOf } from './address.ts'
 import { type Approach, reachOf, type Sight, variablesTo } from './approach.ts'
 import { type Connection, connectionOf, type Endpoint, USUAL_CONNECTION } from './connection.ts'
 import type { ConnectionEntry, ConnectionVariable } from './connection-variable.ts'
@@ -72,12 +73,13 @@ function placeOf(record: VmRecord, approach: Approach, { host, via }: Endpoint):
   return host === address ? own : `${path}.dns_name, as it has ${own}`
 }
 
-function addressWords({ seen }: VmRecord, address: string, by: string | undefined): string {
-  const entry = seen.addresses.find(one => one.address === address)
+function addressWords(record: VmRecord, address: string, by: string | undefined): string {
+  const entry = addressesOf(record).find(one => one.address === address)
   const chosen = by === undefined ? '' : `, by ${by}`
-  if (entry === undefined) return `the address ${address} that was told of it last${chosen}`
-  const where = entry.network === '' ? 'of no network' : `of the network ${entry.network}`
-  const giver = entry.source === 'platform' ? 'the platform' : 'its guest agent'
+  const isSeen = record.seen.addresses.some(one => one.address === address)
+  const network = entry === undefined || entry.network === '' ? 'of no network' : `of the network ${entry.network}`
+  const where = isSeen ? network : 'that was told of it last'
+  const giver = entry?.source === 'platform' ? 'the platform' : 'its guest agent'
   return `the address ${address} ${where}, from ${giver}${chosen}`
 }
 

@@ -152,7 +152,8 @@ export class Contention {
 }
 
 function hasSettled({ seen, told }: VmRecord): boolean {
-  return told.reachable && told.address === seen.address
+  // An empty one is not known for a moment, and the other holds.
+  return told.reachable && (seen.address === '' || told.address === seen.address)
 }
 
 function isBetter(rank: readonly number[], host: string, than: readonly number[], other: string): boolean {

@@ -1,4 +1,5 @@
 import { labelsOf, type VmRecord } from '../vm/index.ts'
+import { addressesOf } from './address.ts'
 import { type Approach, reachOf, type Sight, USUAL_APPROACH, variablesTo } from './approach.ts'
 import type { Endpoint } from './connection.ts'
 import { ansibleVars } from './connection-variable.ts'
@@ -113,7 +114,7 @@ function standard(record: VmRecord, told: Told): HostVars {
     })),
     kubevirt_address: address,
     kubevirt_via: safe(endpoint.via),
-    kubevirt_address_source: seen.addresses.find(entry => entry.address === address)?.source ?? '',
+    kubevirt_address_source: addressesOf(record).find(entry => entry.address === address)?.source ?? '',
     kubevirt_agent_connected: seen.agent_connected,
     kubevirt_reachable: reason === '',
     kubevirt_reachable_reason: reason,

@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import type { Address, VmRecord } from '../vm/index.ts'
-import { addressOf } from './address.ts'
+import { addressesOf, addressOf } from './address.ts'
 import type { Approach } from './approach.ts'
 import type { InventoryOptions } from './inventory-options.ts'
 
@@ -62,7 +62,10 @@ export function claimsIn({ networks = [], views = [], formats }: Claimed): Claim
   return record => {
     const used = usedOf(record)
     if (used.length === 0) return []
-    const claims = record.seen.addresses.map(entry => ({
+    const known = addressesOf(record)
+    // One that is used is claimed, whoever told of it.
+    const others = used.filter(address => !known.some(entry => entry.address === address))
+    const claims = [...known, ...others.map(byGuest)].map(entry => ({
       address: entry.address,
       ...placeOf(record, entry),
       platform: entry.source === 'platform',
@@ -79,6 +82,10 @@ function addressesUsed(approaches: readonly Approach[]): (record: VmRecord) => r
   const different = [...new Map(approaches.map(approach => [approach.key, approach])).values()]
   return record =>
     [addressOf(record), ...different.map(({ choose }) => choose(record).address)].filter(address => address !== '')
+}
+
+function byGuest(address: string): Address {
+  return { address, network: '', interface: '', source: 'agent', pod: false }
 }
 
 function lies(address: string, ranges: readonly [ipaddr.IPv4 | ipaddr.IPv6, number][]): boolean {

@@ -1,5 +1,5 @@
 import { digestOf } from '../event/index.ts'
-import { answers, isRunning, looksReachable, type Seen, type VmRecord } from './record.ts'
+import { answers, isRunning, looksReachable, type Seen, type Told, type VmRecord } from './record.ts'
 import type { Teller } from './teller.ts'
 
 /**
@@ -53,13 +53,25 @@ function followReachable(teller: Teller, before: VmRecord): void {
 
 function followAddress(teller: Teller, before: VmRecord): void {
   const { seen, told } = teller.record
-  if (!isRunning(seen) || seen.address === '' || seen.address === told.address) return
-  if (told.address === '') return teller.told({ address: seen.address })
+  if (!isRunning(seen) || seen.address === told.address) return
+  if (seen.address === '') {
+    // From here on nobody else knows who gave it.
+    if (before.seen.address === told.address) teller.told({ address_source: sourceOf(before.seen) })
+    return
+  }
+  const address_source = sourceOf(seen)
+  if (told.address === '') return teller.told({ address: seen.address, address_source })
   const lasted = teller.lasted('address_changed', seen.address, before)
   if (lasted === null) return
-  teller.told({ address: seen.address })
+  teller.told({ address: seen.address, address_source })
   const thing = [digestOf(told.address, seen.address), teller.record.last_of.address_changed ?? '']
   teller.tell('address_changed', thing, { ...lasted, from: told.address, to: seen.address, changed: ['address'] })
+}
+
+function sourceOf({ address, addresses }: Seen): NonNullable<Told['address_source']> {
+  const entry = addresses.find(one => one.address === address)
+  if (entry === undefined) return 'agent'
+  return entry.pod ? 'pod' : entry.source
 }
 
 function unreachableBecause(seen: Seen): string {

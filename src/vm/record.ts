@@ -120,6 +120,8 @@ export interface Told {
   readonly reachable: boolean
   readonly address: string
   // From here on older records lack the field: it is taken as it stands, without a fact.
+  /** Who gave `address`: the cluster on its pod network or on another one, or only the guest. It holds while no address is seen. */
+  readonly address_source?: 'pod' | Address['source']
   readonly paused?: boolean
   readonly failing?: boolean
   readonly restart_required?: boolean

@@ -83,7 +83,28 @@ describe('which of its addresses a host is reached at, and where that comes from
       { prefer: [{ cidr: '10.20.0.0/16' }] },
       { seen: { addresses: [], address: '' }, told: { address: VLAN.address } },
       VLAN.address,
+      'agent',
+    ],
+    [
+      'the same of one that the platform gave',
+      {},
+      { seen: { addresses: [], address: '' }, told: { address: VLAN.address, address_source: 'platform' } },
+      VLAN.address,
+      'platform',
+    ],
+    [
+      'the same of one of the pod network, of which none is wanted',
+      { podNetwork: 'never' },
+      { seen: { addresses: [], address: '' }, told: { address: POD.address, address_source: 'pod' } },
       '',
+      '',
+    ],
+    [
+      'the same where an interface that only the guest knows is left',
+      { prefer: [{ cidr: '10.20.0.0/16' }] },
+      { seen: { addresses: [OWN], address: '' }, told: { address: VLAN.address, address_source: 'platform' } },
+      VLAN.address,
+      'platform',
     ],
     [
       'the agent flaps, and what was told last is not wanted',

@@ -66,7 +66,7 @@ test.each<[what: string, vm: GuestWish & { services?: readonly VmService[] }, wi
     'an address that is told of no more',
     { seen: { addresses: [] } },
     {},
-    { ansible_host: 'the address 10.1.0.7 that was told of it last' },
+    { ansible_host: 'the address 10.1.0.7 that was told of it last, from its guest agent' },
   ],
   [
     'the name in DNS',

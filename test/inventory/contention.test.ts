@@ -32,6 +32,9 @@ const POD = { source: 'platform', pod: true, network: 'default' } as const
 const FAR = { cluster: 'dev-1' }
 const JUST_CAME = { told: { reachable: false, address: '' } }
 const FLAPS = { seen: { agent_connected: false } }
+/** Its addresses are not told for a moment: it is reached at the one that was told last. */
+const EMPTY = { seen: { addresses: [], address: '' } }
+const emptyOf = (address_source: 'pod' | 'agent') => ({ ...EMPTY, told: { address_source } })
 
 interface World {
   readonly fleet: Fleet
@@ -98,6 +101,23 @@ describe('two running VMs of one address', () => {
     ['of which one just came', { since: 1 }, JUST_CAME, [STRETCHED], ['b']],
     ['of which the platform gave it to the one that just came', { ...PLATFORM, ...JUST_CAME }, {}, [STRETCHED], ['b']],
     ['whose agent flaps meanwhile: nothing changes', { ...FLAPS, since: 0 }, { since: 1 }, [STRETCHED], ['b']],
+    ['whose addresses are empty meanwhile, against what the platform gave', { ...EMPTY, since: -1 }, POD, [], ['a']],
+    ['whose own platform gave it the one that is empty now', { ...emptyOf('pod'), since: 1 }, {}, [], ['b']],
+    ['the same in a declared network', { ...emptyOf('pod'), since: 1 }, {}, [STRETCHED], ['b']],
+    [
+      'of which the guest told, and tells nothing for a moment: who has it keeps it',
+      emptyOf('agent'),
+      { since: 1 },
+      [STRETCHED],
+      ['b'],
+    ],
+    [
+      'an interface of its own tells it meanwhile',
+      { ...emptyOf('pod'), seen: { address: '' }, network: '', since: 1 },
+      {},
+      [],
+      ['b'],
+    ],
     ['known for as long: by name, so that all replicas say the same', {}, {}, [STRETCHED], ['b']],
     // Who claims nothing.
     ['of which one is stopped: no conflict', {}, { seen: { phase: '' } }, [STRETCHED], []],

@@ -103,4 +103,19 @@ describe('whether a guest can be reached', () => {
       transition: { from: 'Running', to: 'Paused' },
     })
   })
+
+  test('who gave its address is known while its addresses are empty, also of one that somebody else gave it since', () => {
+    const byAgent = { address: '10.0.0.1', network: 'lan', interface: 'eth0', source: 'agent', pod: false } as const
+    const story = reachable()
+    const source = (): unknown => story.record?.told.address_source
+    story.look(vm(), vmi({ address: '' }))
+    expect(source()).toBe('pod')
+    story
+      .look(vm(), vmi({ addresses: [byAgent] }))
+      .look(vm(), vmi({ address: '' }))
+      .look(vm(), vmi({ address: '' }))
+    expect(source()).toBe('agent')
+    story.look(vm(), vmi({ addresses: [{ ...byAgent, address: '10.0.0.2', source: 'platform' }] })).wait(HOLDS.address)
+    expect(source()).toBe('platform')
+  })
 })
