@@ -62,3 +62,26 @@ test('the page names every reason why a host is not enabled, in the order in whi
   const table = [...source.matchAll(/^ \* \| ([a-z ]+?) +\|/gm)].map(match => match[1]).filter(one => one !== 'reason')
   expect(rowsOf(section('Why a host is not enabled')).flatMap(([reason]) => codeOf(reason))).toEqual(table)
 })
+
+test('the page has every key of the configuration below inventory', async () => {
+  const { readFileSync } = await import('node:fs')
+  const schema = JSON.parse(readFileSync(new URL('../../schemas/config-v1.json', import.meta.url), 'utf8')) as Node
+  const keys = new Set(keysBelow(schema.properties?.['inventory'] ?? {}))
+  const { text: all } = page('docs/inventory.md')
+  const missing = [...keys].filter(key => !new RegExp(`[\`{,. ]${key}[\`:. ]`, 'm').test(all))
+  expect(keys.size).toBeGreaterThan(40)
+  expect(missing).toEqual([])
+})
+
+interface Node {
+  readonly properties?: Readonly<Record<string, Node>>
+  readonly items?: Node
+  readonly [keyword: string]: unknown
+}
+
+function keysBelow({ properties = {}, items }: Node): readonly string[] {
+  return [
+    ...Object.entries(properties).flatMap(([key, below]) => [key, ...keysBelow(below)]),
+    ...(items === undefined ? [] : keysBelow(items)),
+  ]
+}

@@ -20,14 +20,22 @@ function shown(name: string): string {
 }
 
 /** The first block of YAML. */
-function shownView(): { inventory: object; watch: object } {
-  return parse(/^```yaml\n([\s\S]*?)^```/m.exec(GUIDE)?.[1] ?? '') as { inventory: object; watch: object }
+function shownView(): { inventory: { views: readonly object[] }; watch: object } {
+  return parse(/^```yaml\n([\s\S]*?)^```/m.exec(GUIDE)?.[1] ?? '') as ReturnType<typeof shownView>
 }
 
-/** What the guide says that a command answers, the first time. */
-function answerTo(command: string): string {
-  const at = GUIDE.indexOf(`$ ${command}\n`) + command.length + 3
-  return GUIDE.slice(at, GUIDE.indexOf('```', at))
+/** A file of the guide that asks for the third namespace too. */
+function withThird(content: string): string {
+  return content
+    .replace('namespaces: [shop, desk]', 'namespaces: [shop, desk, odd]')
+    .replace('view: prod-vms', 'view: third')
+}
+
+/** What the guide says that a command answers, each time that it is given. */
+function answersTo(command: string): readonly string[] {
+  return GUIDE.split(`$ ${command}\n`)
+    .slice(1)
+    .map(rest => rest.slice(0, rest.indexOf('```')))
 }
 
 test('the guide from kubevirt.core, followed step by step, ends where it says', async () => {
@@ -42,6 +50,8 @@ test('the guide from kubevirt.core, followed step by step, ends where it says', 
   await fileIn(path, 'kubeconfig', api.kubeconfig('prod-1', await shippedToken(api, ['base', 'services-rbac'])))
   await fileIn(path, 'vms.kubevirt.yml', shown('vms.kubevirt.yml'))
   await fileIn(path, 'vms.virtbridge.yml', shown('vms.virtbridge.yml'))
+  await fileIn(path, 'third.kubevirt.yml', withThird(shown('vms.kubevirt.yml')))
+  await fileIn(path, 'third.virtbridge.yml', withThird(shown('vms.virtbridge.yml')))
 
   const list = async (source: string, output: string, more: Readonly<Record<string, string>> = {}): Promise<void> => {
     const args = ['-i', source, '--list', '--output', output]
@@ -49,31 +59,41 @@ test('the guide from kubevirt.core, followed step by step, ends where it says', 
     await run(join(bin, 'ansible-inventory'), args, { cwd: path, env: given })
   }
   await list('vms.kubevirt.yml', 'old.json')
+  await list('third.kubevirt.yml', 'third-old.json')
 
   const { watch, inventory } = shownView()
+  const third = inventory.views.map(view => ({ ...view, name: 'third', namespaces: ['shop', 'desk', 'odd'] }))
   const bridge = stack.use(
     await startBridge(path, {
       clusters: [{ name: 'prod-1', kubeconfig: 'kubeconfig', context: 'prod-1' }],
       watch: { ...watch, heartbeat_seconds: 0.5 },
-      inventory,
+      inventory: { ...inventory, views: [...inventory.views, ...third] },
     }),
   )
   const compare = join(ROOT, 'inventory-plugin', 'compare-inventories')
-  const answer = answerTo('inventory-plugin/compare-inventories old.json new.json')
-  expect(answer).toContain('nothing differs')
+  const [answer = '', withOdd = ''] = answersTo('inventory-plugin/compare-inventories old.json new.json')
+  expect([answer, withOdd]).toEqual([expect.stringContaining('nothing differs'), expect.stringContaining('odd-bare')])
+  const ours = {
+    VIRTBRIDGE_URL: bridge.url,
+    VIRTBRIDGE_TOKEN: bridge.token,
+    ANSIBLE_COLLECTIONS_PATH: join(ROOT, 'inventory-plugin'),
+  }
+  const compared = async (old: string, fresh: string): Promise<string> =>
+    (await runToEnd(join(bin, 'python'), [compare, old, fresh], { cwd: path })).stdout
   // Services come after VMs.
   await vi.waitUntil(
     async () => {
       if ((await bridge.api.get('/api/v1/inventory/prod-vms').catch(() => null)) === null) return false
-      await list('vms.virtbridge.yml', 'new.json', {
-        VIRTBRIDGE_URL: bridge.url,
-        VIRTBRIDGE_TOKEN: bridge.token,
-        ANSIBLE_COLLECTIONS_PATH: join(ROOT, 'inventory-plugin'),
-      })
-      return (await runToEnd(join(bin, 'python'), [compare, 'old.json', 'new.json'], { cwd: path })).stdout === answer
+      await list('vms.virtbridge.yml', 'new.json', ours)
+      return (await compared('old.json', 'new.json')) === answer
     },
     { timeout: 60_000, interval: 500 },
   )
+  await list('third.virtbridge.yml', 'third-new.json', ours)
+  const lines = (await compared('third-old.json', 'third-new.json')).trimEnd().split('\n')
+  // The guide shows some of them.
+  expect(lines).toEqual(expect.arrayContaining(withOdd.trimEnd().split('\n')))
+  for (const line of lines.slice(1)) expect(line).toMatch(/: odd-[a-z-]+(, odd-[a-z-]+)*( and \d+ more)?$/)
 
   const all = await runToEnd(join(bin, 'python'), [compare, '--all', 'old.json', 'new.json'], { cwd: path })
   expect(all.status).toBe(1)
