@@ -172,6 +172,16 @@ describe('workflows and schedules', () => {
     expect(backs.map(({ identifier }) => identifier)).toEqual(['patch', 'reboot', 'verify'])
   })
 
+  test('go on only when the step before said how it ended, and end as failed when any did not', () => {
+    const steps = nodes.slice(0, -1).map(({ identifier }) => identifier)
+    for (const { identifier, extra_data: data } of nodes.slice(0, -2)) expect(data?.['ask_verb']).toBe(identifier)
+    const forward = nodes.flatMap(({ extra_data: data }, index) => (data?.['ask_of_step'] === 'ok' ? [[index, data]] : []))
+    expect(forward).toHaveLength(4)
+    for (const [index, data] of forward as [number, Record<string, unknown>][])
+      expect(data['ask_after'], String(data['ask_verb'])).toBe(steps[index - 1])
+    expect(nodes.at(-1)?.extra_data).toEqual({ tell_steps: steps })
+  })
+
   test('that are shipped as examples are switched off', () => {
     expect(listed('controller_schedules').map(({ enabled }) => enabled)).toEqual([false, false])
   })

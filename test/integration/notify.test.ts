@@ -1,8 +1,5 @@
 import { existsSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { json } from 'node:stream/consumers'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Event } from '../../src/event/index.ts'
 import {
@@ -15,20 +12,14 @@ import { samples } from '../event/samples.ts'
 import { ansible, olderAnsible, type PythonEnvironment } from '../servers/python-environment.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { type Played, play } from '../support/player.ts'
+import { startTickets, type Tickets } from '../support/tickets.ts'
 
 const TOKEN = 'token-of-the-rulebooks'
 const SECRET = 'token-of-the-tickets'
 
-interface Message {
-  readonly authorization: string
-  readonly body: Readonly<Record<string, unknown>>
-}
-
 const stack = new AsyncDisposableStack()
-const messages: Message[] = []
-let answer = 201
 let controller: SimulatedController
-let tickets: Server
+let tickets: Tickets
 let folder: string
 
 beforeAll(async () => {
@@ -41,24 +32,12 @@ beforeAll(async () => {
       outcome: () => 'hang',
     }),
   )
-  tickets = createServer((request, response) => {
-    const { authorization = '' } = request.headers
-    void json(request).then(body => {
-      messages.push({ authorization, body: body as Message['body'] })
-      response.writeHead(answer).end('{}')
-    })
-  })
-  stack.defer(() => void tickets.close())
-  await new Promise<void>(resolve => tickets.listen(0, '127.0.0.1', resolve))
+  tickets = stack.use(await startTickets())
 })
 afterAll(() => stack.disposeAsync())
 
 /** Launches the template as a rulebook does, and plays its job as the controller does. */
-async function notify(
-  environment: PythonEnvironment,
-  variables: object,
-  url = `http://127.0.0.1:${(tickets.address() as AddressInfo).port}/tickets`,
-): Promise<Played> {
+async function notify(environment: PythonEnvironment, variables: object, url = tickets.url): Promise<Played> {
   const headers = { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }
   const listed = await fetch(`${controller.url}/api/v2/unified_job_templates/?name=Rulebooks+%7C+Notify`, { headers })
   const { results } = (await listed.json()) as { results: { related: { launch: string } }[] }
@@ -85,7 +64,7 @@ test.each([
     const trap = join(folder, `owned-${version}`)
     const said = `{{ lookup('pipe', 'touch ${trap}') }}"; {% raw %}`
     const event = sample('vm.snapshot_failed', { reason: said, message: said })
-    const before = messages.length
+    const before = tickets.messages.length
     const played = await notify(await prepared(), {
       notify_what: 'snapshot_failed',
       notify_severity: 'error',
@@ -93,7 +72,7 @@ test.each([
     })
     expect(played.status, played.stdout).toBe(0)
     const title = 'A snapshot or a restore failed: prod-1/shop/web-1'
-    const [message, ...more] = messages.slice(before)
+    const [message, ...more] = tickets.messages.slice(before)
     expect(more).toEqual([])
     expect(message).toMatchObject({
       authorization: `Bearer ${SECRET}`,
@@ -114,14 +93,14 @@ test.each([
 )
 
 test('a message that nobody takes fails its job, says what the answer was, and gives no token away', async () => {
-  answer = 503
+  tickets.answer = 503
   const variables = {
     notify_what: 'cluster_lost',
     notify_severity: 'critical',
     notify_event: sample('cluster.unreachable'),
   }
   const played = await notify(await ansible(), variables)
-  answer = 201
+  tickets.answer = 201
   expect(played.status).not.toBe(0)
   expect(played.stdout).toContain('the answer was 503')
   expect(played.stdout + played.stderr).not.toContain(SECRET)
@@ -131,12 +110,12 @@ test('a message that nobody takes fails its job, says what the answer was, and g
 })
 
 test('without an address the message stands in the job alone', async () => {
-  const before = messages.length
+  const before = tickets.messages.length
   const variables = { notify_what: 'run_failed', notify_severity: 'error', notify_event: sample('day2.run_finished') }
   const played = await notify(await ansible(), variables, '')
   expect(played.status, played.stdout).toBe(0)
   expect(played.stdout).toContain('A run did not end well: 9b3f3f0e-7f55-4c0b-8b5f-3d4a8a0c7f01')
-  expect(messages).toHaveLength(before)
+  expect(tickets.messages).toHaveLength(before)
 })
 
 test('a message about nothing is refused', async () => {

@@ -14,6 +14,7 @@ import { type Clusters, startClusters } from '../service/clusters.ts'
 import { type Bridge, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { type Played, play, playNewest, usualAnswers } from '../support/player.ts'
 import { rolesOf, SHIPPED_OBJECTS } from '../support/shipped-team.ts'
+import { type Message, startTickets } from '../support/tickets.ts'
 
 const SOON = { timeout: 60_000, interval: 50 }
 const PATCH_HOSTS = 'Operators | Patch hosts'
@@ -21,6 +22,7 @@ const OWN = 'a-token-of-the-bridge'
 const ALICE = 'a-token-of-alice'
 const BOB = 'a-token-of-bob'
 const SECRET = 'operators-token-of-sixteen'
+const TROUBLE = 'token-of-the-tickets'
 const [web1, web2, db1] = ['web-1.shop.prod-1', 'web-2.shop.prod-1', 'db-1.shop.prod-1'] as const
 
 let stack: AsyncDisposableStack
@@ -256,45 +258,129 @@ describe('an operator who has hosts patched', () => {
   })
 })
 
-test('a workflow patches the ring step by step, and only the host that went wrong goes back, to the snapshot of that workflow', async () => {
-  const [workflow] = readObjectFiles(SHIPPED_OBJECTS).flatMap(
-    document => (document as { controller_workflows?: Workflow[] }).controller_workflows ?? [],
-  )
+describe('a workflow that patches with a way back', () => {
   const answers = { ask_hosts: `${web1},${db1}`, ask_reason: 'monthly patches' }
-  // As a controller does: what a step leaves is given to all that follow it, and what was answered wins.
-  let left: Record<string, unknown> = {}
-  const came: (readonly [string, unknown])[] = []
-  const told: string[] = []
-  for (const { identifier, unified_job_template: template, extra_data } of workflow?.simplified_workflow_nodes ?? []) {
-    const played = await ask({ ...extra_data, ...left, ...answers }, { template })
-    left = { ...left, ...played.artifacts }
-    came.push([identifier, played.status])
-    told.push(plain(played))
+
+  interface Walk {
+    /** The status of each step's play. */
+    readonly came: Readonly<Record<string, number | null>>
+    /** What its runs were: verb, hosts, variables. */
+    readonly asked: readonly (readonly [string, readonly string[], object])[]
+    readonly left: Readonly<Record<string, unknown>>
+    /** What the steps printed. */
+    readonly told: Readonly<Record<string, string>>
+    readonly messages: readonly Message[]
   }
-  expect(came, told.join('\n')).toEqual([
-    ['snapshot', 0],
-    ['precheck', 0],
-    ['patch', 2],
-    ['reboot', 0],
-    ['verify', 0],
-    ['restore', 0],
-    ['tell', 2],
-  ])
-  const done = (await runs()).slice(0, 6)
-  const limits = await Promise.all(
-    done.map(async ({ id }) => {
+
+  /** As a controller does: each step after the one before it, whatever that came to; what a step leaves is given to all that follow it, and what was answered wins. */
+  async function walk(spoilt: Readonly<Record<string, object>> = {}): Promise<Walk> {
+    const [workflow] = readObjectFiles(SHIPPED_OBJECTS).flatMap(
+      document => (document as { controller_workflows?: Workflow[] }).controller_workflows ?? [],
+    )
+    const before = new Set((await runs()).map(({ id }) => id))
+    await using tickets = await startTickets()
+    const env = { VIRTBRIDGE_TROUBLE_URL: tickets.url, VIRTBRIDGE_TROUBLE_TOKEN: TROUBLE }
+    let left: Record<string, unknown> = {}
+    const came: Record<string, number | null> = {}
+    const told: Record<string, string> = {}
+    for (const { identifier, unified_job_template: template, extra_data } of workflow?.simplified_workflow_nodes ??
+      []) {
+      const more = { ...(identifier === 'tell' ? { env } : {}), ...spoilt[identifier] }
+      const played = await ask({ ...extra_data, ...left, ...answers }, { template, play: more })
+      left = { ...left, ...played.artifacts }
+      came[identifier] = played.status
+      told[identifier] = plain(played)
+      expect(played.stdout + played.stderr).not.toContain(TROUBLE)
+    }
+    const done = (await runs()).filter(({ id }) => !before.has(id)).toReversed()
+    const asked = done.map(async ({ id }) => {
       const run = (await bridge.api.get(`/api/v1/runs/${id}`)) as Run
-      return [run.verb, run.hosts.map(({ host }) => host).toSorted(), run.variables ?? {}]
-    }),
-  )
-  expect(limits.toReversed()).toEqual([
-    ['snapshot', [db1, web1], {}],
-    ['precheck', [db1, web1], {}],
-    ['patch', [db1, web1], { patch_reboot: 'never' }],
-    ['reboot', [web1], { reboot_policy: 'if_required' }],
-    ['verify', [web1], {}],
-    ['restore', [db1], { restore_run: (left['ask_runs'] as Record<string, string>)['snapshot'] }],
-  ])
+      return [run.verb, run.hosts.map(({ host }) => host).toSorted(), run.variables ?? {}] as const
+    })
+    return { came, asked: await Promise.all(asked), left, told, messages: tickets.messages }
+  }
+
+  test('takes the ring step by step, and only the host that went wrong goes back, to the snapshot of that workflow; people are told', async () => {
+    const { came, asked, left, told, messages } = await walk()
+    expect(came, JSON.stringify(told)).toEqual({
+      snapshot: 0,
+      precheck: 0,
+      patch: 2,
+      reboot: 0,
+      verify: 0,
+      restore: 0,
+      tell: 2,
+    })
+    const took = (left['ask_runs'] as Record<string, string>)['snapshot']
+    expect(asked).toEqual([
+      ['snapshot', [db1, web1], {}],
+      ['precheck', [db1, web1], {}],
+      ['patch', [db1, web1], { patch_reboot: 'never' }],
+      ['reboot', [web1], { reboot_policy: 'if_required' }],
+      ['verify', [web1], {}],
+      ['restore', [db1], { restore_run: took }],
+    ])
+    expect(told['tell']).toContain(`1 thing went wrong: monthly patches. Hosts: ${db1}. People were told.`)
+    expect(messages).toEqual([
+      {
+        authorization: `Bearer ${TROUBLE}`,
+        body: expect.objectContaining({
+          title: '1 thing went wrong: monthly patches',
+          what: 'workflow_failed',
+          subject: db1,
+          hosts: [expect.objectContaining({ host: db1, verb: 'patch', outcome: 'failed' }) as object],
+        }) as object,
+      },
+    ])
+  })
+
+  test('fails, and touches nothing, when its first step could ask nobody', async () => {
+    const inputs = { 'virtbridge operators': { url: 'http://127.0.0.1:9', token: SECRET } }
+    const { came, asked, told, messages } = await walk({
+      snapshot: { inputs, args: ['--extra-vars=ask_patience=1'] },
+    })
+    expect(came, JSON.stringify(told)).toEqual({
+      snapshot: 2,
+      precheck: 2,
+      patch: 2,
+      reboot: 2,
+      verify: 2,
+      restore: 0,
+      tell: 2,
+    })
+    expect(asked).toEqual([])
+    expect(told['precheck']).toContain('the step before it, snapshot, did not say how it ended')
+    expect(messages).toMatchObject([
+      {
+        body: {
+          title: 'it is not known how snapshot ended: monthly patches',
+          silent: ['snapshot', 'precheck', 'patch', 'reboot', 'verify'],
+          hosts: [],
+          unknown: [],
+        },
+      },
+    ])
+  })
+
+  test('goes no further on hosts of which it is not known how they were patched, puts none back for that, and names them', async () => {
+    const inputs = { 'virtbridge operators': { url: bridge.url, token: 'a-wrong-token-of-somebody' } }
+    const { came, asked, left, told, messages } = await walk({ patch: { inputs } })
+    expect(came, JSON.stringify(told)).toEqual({
+      snapshot: 0,
+      precheck: 0,
+      patch: 2,
+      reboot: 2,
+      verify: 2,
+      restore: 0,
+      tell: 2,
+    })
+    expect(asked.map(([verb]) => verb)).toEqual(['snapshot', 'precheck'])
+    const took = (left['ask_runs'] as Record<string, string>)['snapshot']
+    expect(messages).toMatchObject([
+      { body: { silent: ['patch', 'reboot', 'verify'], unknown: [db1, web1], snapshot_run: took } },
+    ])
+    for (const text of ['patch', db1, web1, took]) expect(told['tell']).toContain(text)
+  })
 })
 
 test('what was done stands in the record of the host, with who asked for it', async () => {
