@@ -28,13 +28,17 @@ export async function jobsOn(
   after: number | null,
 ): Promise<JobsOn> {
   const on = onlyOn(inventories)
-  const from = after === null ? { status__in: UNFINISHED } : { id__gt: after }
   const found: Job[] = []
-  let next: string | null = query(`${base}jobs/`, { ...on, ...from, order_by: 'id', page_size: PAGE_SIZE })
-  for (let page = 0; next !== null && page < LOOK_PAGE; page += 1) {
-    const answer = await session.get(next)
-    found.push(...answer.answers('results').map(row => jobFrom(row, session)))
-    next = answer.has('next') ? answer.string('next') : null
+  let more = true
+  // Each page is asked for by the id that the last one ended with: by their numbers they shift when jobs end or are cleaned up meanwhile.
+  for (let page = 0, from = after ?? 0; more && page < LOOK_PAGE; page += 1) {
+    const which =
+      after === null ? { status__in: UNFINISHED, ...(page === 0 ? {} : { id__gt: from }) } : { id__gt: from }
+    const answer = await session.get(query(`${base}jobs/`, { ...on, ...which, order_by: 'id', page_size: PAGE_SIZE }))
+    const rows = answer.answers('results').map(row => jobFrom(row, session))
+    found.push(...rows)
+    from = Math.max(from, ...rows.map(job => job.id))
+    more = answer.has('next')
   }
   const jobs = [...new Map(found.map(job => [job.id, job])).values()].filter(
     job => job.inventory !== null && inventories.includes(job.inventory),
@@ -45,7 +49,7 @@ export async function jobsOn(
       `${session.origin} lists jobs of other inventories than ${inventories.join(', ')}`,
     )
   if (after === null) return { jobs, newest: await newestJob(session, base, on), more: false }
-  return { jobs, newest: Math.max(0, ...jobs.map(job => job.id)), more: next !== null }
+  return { jobs, newest: Math.max(0, ...jobs.map(job => job.id)), more }
 }
 
 function onlyOn(inventories: readonly number[]): Readonly<Record<string, string | number>> {

@@ -15,6 +15,7 @@ import {
   startSimulatedController,
   type SimulatedController,
 } from '../../src/simulator/controller/index.ts'
+import { day2World, launch } from '../simulator/controller/worlds.ts'
 import { TOKEN } from './recorded.ts'
 
 const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
@@ -155,3 +156,18 @@ describe.each(['', 'controller'] as const)(
     })
   },
 )
+
+test('jobs on an inventory are not missed when some are cleaned up while pages are turned', async () => {
+  await using world = await day2World()
+  const first = await launch(world, { limit: 'vm1' })
+  await world.clock.advance(10_000)
+  const ids = Array.from({ length: 205 }, (_, index) => first + index)
+  for (const id of ids) world.store.jobs.add({ ...world.store.jobs.must(first), id })
+  world.faults.afterwards({ method: 'GET', path: /\/jobs\/$/ }, () => {
+    for (const id of ids.slice(0, 3)) world.deleteJob(id)
+  })
+  await using controller = openController({ url: world.url, token: () => 'admin', requestTimeoutMs: 5_000 })
+  const { jobs, newest, more } = await controller.jobsOn([{ id: 1 }], 0)
+  expect(jobs.map(({ id }) => id)).toEqual(ids)
+  expect([newest, more]).toEqual([ids.at(-1), false])
+})

@@ -8,6 +8,20 @@ export type Clock = {
   hold(io: Promise<unknown>): void
 }
 
+/** A clock that somebody can set: it goes on as the other does, `aheadMs` before it (or behind). */
+export type SettableClock = Clock & { aheadMs: number }
+
+export function settable(clock: Clock): SettableClock {
+  return {
+    aheadMs: 0,
+    now() {
+      return clock.now() + this.aheadMs
+    },
+    after: (ms, act) => clock.after(ms, act),
+    hold: io => clock.hold(io),
+  }
+}
+
 /** Real time. Its timers keep no process alive: the listening socket does. */
 export function systemClock(): Clock {
   return {

@@ -1,26 +1,24 @@
 import { once } from 'node:events'
 import { Fault } from '../../errors.ts'
 import { seedAccess } from './auth.ts'
-import { systemClock } from './clock.ts'
+import { settable, systemClock } from './clock.ts'
 import { fileDurable, forgetful } from './durable.ts'
 import { createFaults } from './faults.ts'
+import { mischief } from './mischief.ts'
 import { createPost } from './notification.ts'
 import { fetchDocument } from './origin.ts'
-import { runOf } from './played.ts'
 import { awaitingFetch, step } from './scheduler.ts'
-import { idOf, seed } from './seed.ts'
+import { seed } from './seed.ts'
 import { createControllerServer } from './server.ts'
-import { nextId } from './store.ts'
 import { REAL_TIMING } from './timing.ts'
 import type { AddressInfo } from 'node:net'
 import type { TokenSetting, UserSetting } from './auth.ts'
 import type { Clock } from './clock.ts'
 import type { Faults } from './faults.ts'
-import type { Prompt } from './job-records.ts'
+import type { Mischief } from './mischief.ts'
 import type { ControllerObjects } from './authored.ts'
 import type { Fetched, Origin } from './origin.ts'
 import type { OutcomeOf } from './outcome.ts'
-import type { PlayedElsewhere } from './played.ts'
 import type { World } from './scheduler.ts'
 import type { Timing } from './timing.ts'
 import type { Store } from './store.ts'
@@ -49,32 +47,21 @@ export type ControllerOptions = {
   onFeed?: (entry: FeedEntry) => void
 }
 
-export type SimulatedController = AsyncDisposable & {
-  /** `http://127.0.0.1:PORT`, without a path. */
-  readonly url: string
-  readonly port: number
-  /** `/api/v2/` or `/api/controller/v2/`. */
-  readonly base: string
-  /** For tests to look into, not to write. */
-  readonly store: Store
-  readonly faults: Faults
-  /** Every token is refused from now on. */
-  revokeTokens(): void
-  /** Changes a prompt of a template, as somebody at its form would. */
-  setPrompt(template: string, prompt: Prompt, value: boolean): void
-  /** Changes a prompt right after somebody next asked what a launch needs: between preflight and POST. */
-  flipPromptAfterPreflight(template: string, prompt: Prompt): void
-  /** Deletes a template and makes one of the same name: it has another id, and the old jobs have no template. */
-  recreateTemplate(template: string): void
-  /** Removes a job with its results, as a clean-up schedule does. */
-  deleteJob(id: number): void
-  /** Ends a job whose outcome is `hang`, as a play that was run for it elsewhere has ended. */
-  endJob(id: number, ended: PlayedElsewhere): void
-  setOrigin(source: string, origin: Origin): void
-  setOutcome(outcome: OutcomeOf): void
-  /** Says what `{{ name }}` in an address or a header of a notification template stands for; until then it goes nowhere. */
-  setVariable(name: string, value: string): void
-}
+export type SimulatedController = AsyncDisposable &
+  Mischief & {
+    /** `http://127.0.0.1:PORT`, without a path. */
+    readonly url: string
+    readonly port: number
+    /** `/api/v2/` or `/api/controller/v2/`. */
+    readonly base: string
+    /** For tests to look into, not to write. */
+    readonly store: Store
+    readonly faults: Faults
+    setOrigin(source: string, origin: Origin): void
+    setOutcome(outcome: OutcomeOf): void
+    /** Says what `{{ name }}` in an address or a header of a notification template stands for; until then it goes nowhere. */
+    setVariable(name: string, value: string): void
+  }
 
 /**
  * Starts an automation controller that behaves as recorded (see test/fixtures/awx), on a real socket.
@@ -83,7 +70,7 @@ export type SimulatedController = AsyncDisposable & {
  * may as well be killed.
  */
 export async function startSimulatedController(options: ControllerOptions): Promise<SimulatedController> {
-  const clock = options.clock ?? systemClock()
+  const clock = settable(options.clock ?? systemClock())
   const durable = options.dir === undefined ? forgetful() : fileDurable(options.dir)
   const store = durable.load()
   seed(store, options.objects, clock.now())
@@ -122,7 +109,7 @@ export async function startSimulatedController(options: ControllerOptions): Prom
     base,
     store,
     faults,
-    ...mischief({ store, clock, faults }, runner.wake),
+    ...mischief({ store, clock, faults, tell }, runner.wake),
     setOrigin: (source, origin) => void origins.set(source, origin),
     setVariable: (name, value) => void variables.set(name, value),
     setOutcome: outcome => void (world.outcomeOf = outcome),
@@ -174,49 +161,6 @@ function createRunner(world: World, parts: { clock: Clock; origins: Map<string, 
     stop() {
       stopped.abort()
       takeBack()
-    },
-  }
-}
-
-type MischiefParts = { store: Store; clock: Clock; faults: Faults }
-
-type Mischief = Pick<
-  SimulatedController,
-  'revokeTokens' | 'setPrompt' | 'flipPromptAfterPreflight' | 'recreateTemplate' | 'deleteJob' | 'endJob'
->
-
-function mischief({ store, clock, faults }: MischiefParts, committed: () => void): Mischief {
-  const templateNamed = (name: string) => store.templates.must(idOf(store.templates, name))
-  const setPrompt = (name: string, prompt: Prompt, value: boolean): void => {
-    templateNamed(name).prompts[prompt] = value
-    committed()
-  }
-  return {
-    setPrompt,
-    revokeTokens() {
-      for (const token of store.tokens.all()) token.expires = 0
-      committed()
-    },
-    flipPromptAfterPreflight(name, prompt) {
-      const path = new RegExp(`/job_templates/${templateNamed(name).id}/launch/?$`)
-      faults.afterwards({ method: 'GET', path }, () => setPrompt(name, prompt, !templateNamed(name).prompts[prompt]))
-    },
-    recreateTemplate(name) {
-      const old = templateNamed(name)
-      store.templates.delete(old.id)
-      store.templates.add({ ...old, id: nextId(store, 'template') })
-      committed()
-    },
-    endJob(id, ended) {
-      const job = store.jobs.must(id)
-      if (job.run === null || job.run.ends_at !== null) throw new Error(`job ${id} does not hang`)
-      job.run = { ...job.run, ...runOf(store, job.inventory ?? 0, ended), ends_at: clock.now() }
-      committed()
-    },
-    deleteJob(id) {
-      store.jobs.delete(id)
-      for (const summary of store.summaries.filter(({ job }) => job === id)) store.summaries.delete(summary.id)
-      committed()
     },
   }
 }

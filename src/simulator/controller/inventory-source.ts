@@ -5,7 +5,7 @@ import { listUpdates, requestUpdate } from './inventory-update.ts'
 import { renderUpdate } from './inventory-update-view.ts'
 import { namedUrl } from './named-url.ts'
 import { listReply } from './page.ts'
-import { byId, forbidden, isoTime, ok, relatedOf } from './route.ts'
+import { byId, forbidden, isoTime, ok, Refusal, relatedOf } from './route.ts'
 import { currentUpdate, lastUpdate, sourceSettings, sourceStatus } from './source-status.ts'
 import {
   EXECUTION_ENVIRONMENT,
@@ -14,7 +14,7 @@ import {
   present,
   projectSummary,
 } from './summary-fields.ts'
-import type { InventorySource } from './records.ts'
+import type { InventorySource, InventoryUpdate } from './records.ts'
 import type { Call, Reply, Route } from './route.ts'
 
 const DETAIL = 'GET, PUT, PATCH, DELETE, HEAD, OPTIONS'
@@ -26,6 +26,7 @@ export const inventorySourceRoutes: readonly Route[] = [
   { path: 'inventory_sources/:id/update/', allow: LIST, get: getUpdate, post: postUpdate },
   { path: 'inventory_sources/:id/inventory_updates/', allow: 'GET, HEAD, OPTIONS', get: getUpdatesOfSource },
   { path: 'inventories/:id/inventory_sources/', allow: LIST, get: getSourcesOfInventory },
+  { path: 'inventories/:id/update_inventory_sources/', allow: LIST, get: getUpdateAll, post: postUpdateAll },
 ]
 
 const RELATED = [
@@ -48,10 +49,7 @@ function readableSource(call: Call): InventorySource {
 
 function getSourcesOfInventory(call: Call): Reply {
   const { id } = readableInventory(call)
-  return listSources(
-    call,
-    call.store.sources.filter(source => source.inventory === id),
-  )
+  return listSources(call, sourcesOf(call, id))
 }
 
 function listSources(call: Call, rows: InventorySource[]): Reply {
@@ -80,7 +78,39 @@ function getUpdate(call: Call): Reply {
 
 /** 202 and a new update every time: requests are never merged, each one runs. */
 function postUpdate(call: Call): Reply {
-  const source = readableSource(call)
+  const update = begin(call, readableSource(call))
+  return {
+    status: 202,
+    headers: { Location: `${call.base}inventory_updates/${update.id}/` },
+    body: { inventory_update: update.id, ...renderUpdate(call, update, 'detail') },
+  }
+}
+
+/** Which sources of an inventory could be updated. */
+function getUpdateAll(call: Call): Reply {
+  const { id } = readableInventory(call)
+  return ok(sourcesOf(call, id).map(source => ({ inventory_source: source.id, can_update: true })))
+}
+
+/** Updates every source of an inventory, each by an update of its own. */
+function postUpdateAll(call: Call): Reply {
+  const { id } = readableInventory(call)
+  const sources = sourcesOf(call, id)
+  if (sources.length === 0) throw new Refusal(400, { detail: 'No inventory sources to update.' })
+  return ok(
+    sources.map(source => {
+      const update = begin(call, source)
+      const told = { status: 'started', inventory_update: update.id, source_project: null }
+      return { inventory_source: source.id, ...renderUpdate(call, update, 'detail'), ...told }
+    }),
+  )
+}
+
+function sourcesOf({ store }: Call, inventory: number): InventorySource[] {
+  return store.sources.filter(source => source.inventory === inventory)
+}
+
+function begin(call: Call, source: InventorySource): InventoryUpdate {
   if (!mayWithInventory(call.store, call.user, 'update', source.inventory)) throw forbidden()
   const update = requestUpdate(call.store, source, { now: call.now, launch_type: 'manual', created_by: call.user.id })
   call.tell({
@@ -89,11 +119,7 @@ function postUpdate(call: Call): Reply {
     inventory: call.store.inventories.must(source.inventory).name,
     text: `inventory update ${update.id} of "${source.name}" was asked for by ${call.user.username}`,
   })
-  return {
-    status: 202,
-    headers: { Location: `${call.base}inventory_updates/${update.id}/` },
-    body: { inventory_update: update.id, ...renderUpdate(call, update, 'detail') },
-  }
+  return update
 }
 
 function getUpdatesOfSource(call: Call): Reply {
@@ -102,6 +128,13 @@ function getUpdatesOfSource(call: Call): Reply {
     call,
     call.store.updates.filter(update => update.inventory_source === id),
   )
+}
+
+/** Who may update it may as well start it; all else is for administrators. */
+function capabilities({ store, user }: Call, source: InventorySource): unknown {
+  const start = mayWithInventory(store, user, 'update', source.inventory)
+  const admin = user.is_superuser
+  return { edit: admin, delete: admin, start, schedule: admin }
 }
 
 function renderSource(call: Call, source: InventorySource, detail: boolean): unknown {
@@ -148,7 +181,7 @@ function renderSource(call: Call, source: InventorySource, detail: boolean): unk
       current_job: shortly(current),
       created_by: { id: 1, username: 'admin', first_name: '', last_name: '' },
       modified_by: { id: 1, username: 'admin', first_name: '', last_name: '' },
-      user_capabilities: { edit: true, delete: true, start: true, schedule: true },
+      user_capabilities: capabilities(call, source),
       credentials: [],
       resolved_environment: detail && last !== undefined ? EXECUTION_ENVIRONMENT : undefined,
     }),

@@ -1,3 +1,4 @@
+import { mayWithInventory } from './access.ts'
 import { NODE } from './discovery.ts'
 import { isUnfinished } from './records.ts'
 import { isoTime } from './route.ts'
@@ -105,7 +106,12 @@ function updateRelated({ base, store }: Call, update: InventoryUpdate, source: I
   })
 }
 
-function updateSummaryFields({ store }: Call, update: InventoryUpdate, source: InventorySource, shape: Shape): unknown {
+function updateSummaryFields(
+  { store, user }: Call,
+  update: InventoryUpdate,
+  source: InventorySource,
+  shape: Shape,
+): unknown {
   const ran = update.started !== null
   const done = update.source_project_update !== null && !isUnfinished(update)
   const last = store.updates.get(source.last_update)
@@ -129,7 +135,10 @@ function updateSummaryFields({ store }: Call, update: InventoryUpdate, source: I
     instance_group: ran ? INSTANCE_GROUP : undefined,
     created_by: userSummary(store, update.created_by),
     modified_by: ran ? undefined : userSummary(store, update.created_by),
-    user_capabilities: { delete: true, start: true },
+    user_capabilities: {
+      delete: user.is_superuser,
+      start: mayWithInventory(store, user, 'update', update.inventory),
+    },
     credentials: [],
     source_project: shape === 'detail' && done ? projectSummary(store, source.source_project) : undefined,
   })

@@ -40,13 +40,14 @@ export function jobRelated({ base, store }: Call, job: Job): unknown {
     project: job.project === null ? undefined : `${base}projects/${job.project}/`,
     organization: `${base}organizations/${job.organization}/`,
     unified_job_template: template && `${base}job_templates/${template.id}/`,
+    source_workflow_job: job.workflow && `${base}workflow_jobs/${job.workflow.id}/`,
     execution_environment: ran ? `${base}execution_environments/1/` : undefined,
     job_template: template && `${base}job_templates/${template.id}/`,
   })
 }
 
 /** A job's `summary_fields`. */
-export function jobSummaryFields({ store, user }: Call, job: Job): unknown {
+export function jobSummaryFields({ base, store, user, now }: Call, job: Job): unknown {
   const template = store.templates.get(job.job_template)
   const ran = job.started !== null
   return present({
@@ -69,6 +70,18 @@ export function jobSummaryFields({ store, user }: Call, job: Job): unknown {
       start: template !== undefined && mayLaunch(user, template),
     },
     labels: labelsSummary(store, job.labels),
+    source_workflow_job: job.workflow && {
+      ...job.workflow,
+      description: '',
+      status: job.status,
+      failed: job.failed,
+      elapsed: job.started === null ? 0 : ((job.finished ?? now) - job.started) / 1000,
+    },
+    ancestor_job: job.workflow && {
+      ...job.workflow,
+      type: 'workflow_job',
+      url: `${base}workflow_jobs/${job.workflow.id}/`,
+    },
     credentials: credentialsSummary(store, job.credentials),
   })
 }

@@ -110,6 +110,8 @@ export type Job = JobSettings & {
   allow_simultaneous: boolean
   use_fact_cache: boolean
   launch_type: string
+  /** The workflow job that it is a node of; those are not simulated themselves. */
+  workflow?: { id: number; name: string }
   created_by: number
   status: Status
   failed: boolean

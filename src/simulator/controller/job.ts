@@ -1,7 +1,6 @@
 import { nextId } from './store.ts'
 import { requestUpdate } from './inventory-update.ts'
 import type { Job, JobSettings, JobTemplate } from './job-records.ts'
-import type { Variables } from './records.ts'
 import type { Call } from './route.ts'
 
 /** The settings of a template, or of the job that is to be run again, alone. */
@@ -25,10 +24,14 @@ export function settingsOf(from: JobSettings): JobSettings {
   }
 }
 
-export type NewJob = { settings: JobSettings; extra_vars: Variables; launch_type: string; type: Job['type'] }
+export type NewJob = Pick<Job, 'extra_vars' | 'launch_type' | 'type' | 'workflow'> & { settings: JobSettings }
 
 /** Makes a job, pending, and the inventory updates that its inventory's sources want before it. */
-export function createJob({ store, user, now }: Call, template: JobTemplate, { settings, ...rest }: NewJob): Job {
+export function createJob(
+  { store, user, now }: Pick<Call, 'store' | 'user' | 'now'>,
+  template: JobTemplate,
+  { settings, ...rest }: NewJob,
+): Job {
   const asked = template.survey_enabled ? template.survey : []
   const passwords = asked.filter(({ type }) => type === 'password').map(({ variable }) => variable)
   const job: Job = {

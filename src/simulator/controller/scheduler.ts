@@ -147,6 +147,22 @@ function endOfJob(world: World, job: Job): Transition | undefined {
   }
 }
 
+const REAPED = 'Task was marked as running but was not present in the job queue, so it has been marked as failed.'
+
+/** Ends a job that runs and that its node has forgotten. */
+export function reap(world: Pick<World, 'store' | 'tell'>, job: Job, now: number): void {
+  if (job.status !== 'running') throw new Error(`job ${job.id} does not run`)
+  job.job_explanation = REAPED
+  forgetResults(job)
+  finish(world, job, 'failed', now)
+}
+
+/** Puts a job that runs back into the queue, as if it had never begun; it leaves it at the next tick. */
+export function requeue(job: Job, now: number): void {
+  if (job.status !== 'running') throw new Error(`job ${job.id} does not run`)
+  Object.assign(job, { status: 'pending', blocked: true, started: null, waiting_since: null, run: null, modified: now })
+}
+
 /** A job that was stopped leaves no recap: what became of its hosts nobody knows. */
 function forgetResults(job: Job): void {
   if (job.run !== null) job.run = { ...job.run, results: [], artifacts: {} }
@@ -168,7 +184,7 @@ function cancelling(world: World, row: Runnable, asked: number): Transition {
   }
 }
 
-function finish(world: World, row: Runnable, status: Job['status'], at: number): void {
+function finish(world: Pick<World, 'store' | 'tell'>, row: Runnable, status: Job['status'], at: number): void {
   row.status = status
   row.failed = status !== 'successful'
   row.finished = at

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { day2World, jobOf, launch } from './worlds.ts'
+import { day2World, jobOf, launch, resultsOf } from './worlds.ts'
 import type { World } from './worlds.ts'
 
 const LAUNCH = '/api/v2/job_templates/3/launch/'
@@ -112,6 +112,66 @@ describe('the controller changes behind the client', () => {
     expect((await world.ask('POST', LAUNCH, BODY)).status).toBe(404)
     const { body } = await world.ask('GET', '/api/v2/job_templates/?name=Patch&organization__name=Default')
     expect(body).toMatchObject({ count: 1, results: [{ id: 4 }] })
+  })
+
+  test('a template is renamed: its id stays, nothing is found under the old name, and a job keeps the name it was launched with', async () => {
+    await using world = await day2World()
+    const id = await launch(world, BODY)
+    world.renameTemplate('Patch', 'Mend')
+    expect((await world.ask('POST', LAUNCH, BODY)).body).toMatchObject({ name: 'Mend', job_template: 3 })
+    expect((await world.ask('GET', '/api/v2/job_templates/?name=Patch')).body).toMatchObject({ count: 0 })
+    expect((await jobOf(world, id))['name']).toBe('Patch')
+  })
+
+  test('a job that runs is put back into the queue, and its play begins anew', async () => {
+    await using world = await day2World()
+    const id = await launch(world, BODY)
+    await world.clock.advance(1_000)
+    expect((await jobOf(world, id))['status']).toBe('running')
+    world.requeueJob(id)
+    expect(await jobOf(world, id)).toMatchObject({ status: 'pending', started: null, finished: null, failed: false })
+    await world.clock.advance(30_000)
+    expect(await jobOf(world, id)).toMatchObject({ status: 'successful', host_status_counts: { ok: 1 } })
+  })
+
+  test('a job that its node has forgotten is failed in the product’s words, with no result for any host', async () => {
+    await using world = await day2World()
+    const id = await launch(world, BODY)
+    await world.clock.advance(1_000)
+    world.reapJob(id)
+    await world.clock.advance(10_000)
+    expect(await jobOf(world, id)).toMatchObject({
+      status: 'failed',
+      failed: true,
+      job_explanation: expect.stringMatching(/^Task was marked as running but was not present/) as string,
+      host_status_counts: null,
+    })
+    expect(await resultsOf(world, id)).toEqual({})
+  })
+
+  test('a workflow launches a template: what it does not prompt for is dropped without a word', async () => {
+    await using world = await day2World()
+    const asked = world.launchInWorkflow('Monthly', 'Patch', 'vm1')
+    world.setPrompt('Patch', 'limit', false)
+    const dropped = world.launchInWorkflow('Monthly', 'Patch', 'vm1')
+    const [one, other] = [await jobOf(world, asked), await jobOf(world, dropped)]
+    expect([one['launch_type'], one['limit'], other['limit']]).toEqual([
+      'workflow',
+      'vm1',
+      'virtbridge-no-default-limit',
+    ])
+    expect(one['summary_fields']).toMatchObject({ source_workflow_job: { name: 'Monthly' } })
+  })
+
+  test('the clock of the controller is set back: what comes later is created earlier', async () => {
+    await using world = await day2World()
+    const first = await launch(world, BODY)
+    world.setClock(-86_400_000)
+    const second = await launch(world, BODY)
+    const created = async (id: number): Promise<number> => Date.parse(String((await jobOf(world, id))['created']))
+    expect((await created(second)) - (await created(first))).toBe(-86_400_000)
+    await world.clock.advance(10_000)
+    expect((await jobOf(world, second))['status']).toBe('successful')
   })
 
   test('a job that ended is cleaned up', async () => {

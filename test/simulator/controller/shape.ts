@@ -28,6 +28,7 @@ const EXACT = new Set([
   'children',
   'username',
   'scope',
+  'start',
   'description',
   'variables',
 ])
