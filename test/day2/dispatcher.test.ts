@@ -144,6 +144,32 @@ describe('a job', () => {
     expect(world.jobs()).toEqual([])
   })
 
+  test('that is put back into the queue is followed on, and its play counts once', async () => {
+    await using world = await known(['web-1'])
+    await reach(world, 'following')
+    await world.until(() => world.jobs()[0]?.status === 'running', 100)
+    world.controller.requeueJob(world.run().job?.id ?? 0)
+    await world.turn()
+    expect(world.run().status).toBe('following')
+    await world.settle()
+    expect(world.jobs()).toMatchObject([{ status: 'successful' }])
+    expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
+    expect((await world.events()).map(event => event.fact)).toEqual(['run_started', 'host_succeeded', 'run_finished'])
+  })
+
+  test('that its node has forgotten leaves its hosts unknown, and is not launched again', async () => {
+    await using world = await known(['web-1'])
+    await reach(world, 'following')
+    await world.until(() => world.jobs()[0]?.status === 'running', 100)
+    world.controller.reapJob(world.run().job?.id ?? 0)
+    await world.settle()
+    expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'unknown' })
+    expect(world.details()[hostOf('web-1')]).toContain('was not present in the job queue')
+    await world.clock.advance(86_400_000)
+    await world.turn()
+    expect(world.jobs()).toHaveLength(1)
+  })
+
   test('whose results come late is waited for', async () => {
     await using world = await known(['web-1'], { outcome: () => ({ outcome: 'ok', ms: 1 }) })
     await reach(world, 'following')
@@ -427,7 +453,11 @@ describe('a template that could do something else than asked is not launched, an
       /set its Limit to virtbridge-no-default-limit/,
     ],
     ['its own limit is empty', world => change(world, { limit: '' }), /set its Limit to virtbridge-no-default-limit/],
-    ['it is gone', world => change(world, { name: 'renamed' }), /knows no job template "Day2 \| Onboard"/],
+    [
+      'it is renamed',
+      world => world.controller.renameTemplate(ONBOARD, 'renamed'),
+      /knows no job template "Day2 \| Onboard"/,
+    ],
     ['there are two', duplicate, /has 2 of job template "Day2 \| Onboard"/],
   ]
 

@@ -63,6 +63,39 @@ describe('a job that a person launches from the controller', () => {
     expect(told.map(event => event.fact)).toEqual(['run_started', 'host_succeeded', 'run_finished'])
   })
 
+  test('is seen when a workflow launches it, on its limit where that is prompted for, else on all hosts', async () => {
+    await using world = await watched()
+    world.controller.launchInWorkflow('Monthly', PATCH, hostOf('web-1'))
+    await later(world)
+    await world.turn()
+    expect(world.run()).toMatchObject({ verb: 'patch', external: { launch_type: 'workflow', whole: false } })
+    expect(world.run().hosts.map(({ host }) => host)).toEqual(names('web-1'))
+    for (const template of world.controller.store.templates.all())
+      if (template.name === 'Reboot') Object.assign(template, { limit: '' })
+    world.controller.setPrompt('Reboot', 'limit', false)
+    world.controller.launchInWorkflow('Monthly', 'Reboot', hostOf('web-1'))
+    await later(world)
+    await world.turn()
+    expect(world.run(1)).toMatchObject({ external: { launch_type: 'workflow', limit: '', whole: true } })
+  })
+
+  test.each([-86_400_000, 86_400_000])(
+    'is seen although somebody sets the clock of the controller (%i ms)',
+    async ms => {
+      await using world = await watched()
+      await launchByHand(world, PATCH, { limit: hostOf('web-1') })
+      await later(world)
+      world.controller.setClock(ms)
+      const second = await launchByHand(world, PATCH, { limit: hostOf('web-2') })
+      await later(world)
+      await world.until(() => world.runs().length === 2 && world.ledger.active().length === 0)
+      expect(world.runs().map(run => [run.job?.id, run.outcome])).toEqual([
+        [second - 1, 'ok'],
+        [second, 'ok'],
+      ])
+    },
+  )
+
   test('is seen although somebody sets the clock of the bridge back', async () => {
     await using world = await watched()
     world.ahead = -86_400_000
