@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { playTruly } from '../guests/play-truly.ts'
 import { faultOf, type Played } from '../guests/stage.ts'
 import { playLocally } from '../support/local-play.ts'
 import { startDocuments, startNetBox, type NetBox, type Row } from '../support/record-servers.ts'
@@ -6,9 +7,11 @@ import { startDocuments, startNetBox, type NetBox, type Row } from '../support/r
 const TOKEN = 'token-of-netbox'
 const web = 'web-1.shop.prod-1'
 const db = 'db-1.shop.prod-1'
+const old = 'old-1.shop.prod-1'
 const HOSTS: Record<string, Record<string, unknown>> = {
   [web]: hostvars('web-1', 'uid-of-web', '10.1.2.1'),
   [db]: hostvars('db-1', 'uid-of-db', '10.1.2.9'),
+  [old]: hostvars('old-1', 'uid-of-old', '10.1.2.10'),
 }
 let netbox: NetBox
 let documents: Awaited<ReturnType<typeof startDocuments>>
@@ -23,24 +26,44 @@ afterAll(async () => {
 })
 
 /** A play on some hosts, with the credential for NetBox and none for a cluster. */
-function play(
-  verb: string,
-  hosts: readonly string[],
-  vars: Record<string, unknown> = {},
-  check = false,
-): Promise<Played> {
-  const env = { NETBOX_API: netbox.url, NETBOX_TOKEN: TOKEN, CMDB_AUTHORIZATION: `Token ${TOKEN}` }
-  const chosen = Object.fromEntries(hosts.map(host => [host, HOSTS[host] ?? {}]))
-  return playLocally(verb, { hosts: chosen, vars, check, env })
+function play(verb: string, hosts: readonly string[], vars: Record<string, unknown> = {}): Promise<Played> {
+  return playLocally(verb, {
+    hosts: Object.fromEntries(hosts.map(host => [host, HOSTS[host] ?? {}])),
+    vars,
+    env: env(),
+  })
+}
+
+/** The same on hosts of which the inventory says what is asked of each. */
+function asking(hosts: Record<string, Record<string, unknown>>) {
+  return (verb: string, check: boolean): Promise<Played> => playLocally(verb, { hosts, check, env: env() })
+}
+
+function env(): Record<string, string> {
+  return { NETBOX_API: netbox.url, NETBOX_TOKEN: TOKEN, CMDB_AUTHORIZATION: `Token ${TOKEN}` }
+}
+
+/** All that the servers keep. */
+async function rows(): Promise<unknown> {
+  const kept = [netbox.rows('ip-addresses'), netbox.rows('virtual-machines'), [...documents.documents]]
+  return Promise.resolve(structuredClone(kept))
 }
 
 describe('ipam', () => {
-  test('in check mode says that it would reserve an address, and does not', async () => {
-    netbox.fill('ip-addresses', [])
-    const ended = await play('ipam', [web], { ipam_state: 'reserved', ipam_prefix: '10.1.2.0/30' }, true)
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result[web]).toMatchObject({ outcome: 'ok', check: true, changed: true, addresses: [] })
-    expect(netbox.rows('ip-addresses')).toEqual([])
+  test('in check mode tells of whom it would reserve, assign or release an address, and changes nothing', async () => {
+    netbox.fill('ip-addresses', [address(1, '10.1.2.8/30', 'uid-of-db')])
+    const hosts = {
+      [web]: { ...HOSTS[web], ipam_state: 'reserved', ipam_prefix: '10.1.2.0/30' },
+      [db]: { ...HOSTS[db], ipam_state: 'released' },
+      [old]: { ...HOSTS[old], ipam_state: 'assigned' },
+    }
+    const { tried, done } = await playTruly('ipam', asking(hosts), rows)
+    expect(tried.result).toMatchObject({
+      [web]: { check: true, changed: true, addresses: [] },
+      [db]: { changed: true, addresses: ['10.1.2.8/30'] },
+      [old]: { changed: true, addresses: ['10.1.2.10'] },
+    })
+    expect(done.result[web]).toMatchObject({ addresses: ['10.1.2.1/30'] })
   })
 
   test('reserves an address for each guest, the second time none', async () => {
@@ -106,13 +129,12 @@ describe('ipam', () => {
       away: { ...HOSTS[web], ipam_url: 'http://127.0.0.1:9', rest_retries: 1, rest_delay: 1 },
       unknown: { ...HOSTS[web], guard_require_identity: true },
     }
-    const env = { NETBOX_API: netbox.url, NETBOX_TOKEN: TOKEN }
-    const ended = await playLocally('ipam', { hosts, env })
+    const ended = await playLocally('ipam', { hosts, env: env() })
     expect(messageOf(ended, 'field')).toMatch(/NetBox answered 400 .*Unknown field name 'no_such_field'/)
     expect(messageOf(ended, 'away')).toMatch(/NetBox does not answer at http:\/\/127\.0\.0\.1:9: .*refused/)
     expect(messageOf(ended, 'unknown')).toMatch(/no access to the cluster prod-1, so that nobody knows whether/)
     const one = { [web]: HOSTS[web] ?? {} }
-    const token = await playLocally('ipam', { hosts: one, env: { ...env, NETBOX_TOKEN: 'old' } })
+    const token = await playLocally('ipam', { hosts: one, env: { ...env(), NETBOX_TOKEN: 'old' } })
     expect(messageOf(token, web)).toBe('NetBox does not know the token of this job: renew its credential.')
   })
 })
@@ -135,6 +157,25 @@ describe('cmdb', () => {
     const gone = await play('cmdb', [web], { cmdb_state: 'absent' })
     expect(gone.result[web]).toMatchObject({ cmdb: 'absent', changed: true })
     expect(netbox.rows('virtual-machines')).toEqual([])
+  })
+
+  test('in check mode tells of whom it would note, retire or remove a record, in NetBox and elsewhere, and changes nothing', async () => {
+    netbox.fill('virtual-machines', [
+      row(1, 'uid-of-db', { name: db, status: 'active' }),
+      row(2, 'uid-of-old', { name: old, status: 'decommissioning' }),
+    ])
+    documents.documents.clear()
+    documents.documents.set('/records/uid-of-late', { managed_by: 'virtbridge' })
+    const http = { cmdb_kind: 'http', cmdb_url: `${documents.url}/records` }
+    const hosts = {
+      [web]: { ...HOSTS[web] },
+      [db]: { ...HOSTS[db], cmdb_state: 'retired' },
+      [old]: { ...HOSTS[old], cmdb_state: 'absent' },
+      fresh: { ...hostvars('fresh', 'uid-of-fresh', '10.1.2.11'), ...http },
+      late: { ...hostvars('late', 'uid-of-late', '10.1.2.12'), ...http, cmdb_state: 'absent' },
+    }
+    const { done } = await playTruly('cmdb', asking(hosts), rows)
+    expect(Object.values(done.recap).map(({ changed }) => changed)).toEqual([1, 1, 1, 1, 1])
   })
 
   test('refuses a record of another guest in NetBox, and takes one of nobody when it is told to', async () => {
@@ -160,10 +201,6 @@ describe('cmdb', () => {
       uid: 'uid-of-web',
     })
     expect((await play('cmdb', [web], vars)).recap[web]).toMatchObject({ changed: 0 })
-    expect((await play('cmdb', [web], { ...vars, cmdb_state: 'retired' }, true)).result[web]).toMatchObject({
-      changed: true,
-    })
-    expect(documents.documents.get('/records/uid-of-web')).toMatchObject({ state: 'active' })
     documents.documents.set('/records/uid-of-db', { managed_by: 'somebody' })
     expect(messageOf(await play('cmdb', [db], { ...vars, cmdb_state: 'absent' }), db)).toMatch(
       /managed by somebody, not by virtbridge/,
