@@ -69,6 +69,12 @@ export const ALLOWED: readonly Allowed[] = [
     },
   },
   {
+    what: 'A key of a status that KubeVirt 1.8 does not define is left out',
+    why: 'nobody has looked at what stands in it: what is kept is a list, and a newer one is an update of virtbridge',
+    apply: unchanged,
+    proof: 'test/vm/portrait.test.ts',
+  },
+  {
     what: 'A control or direction character other than a line end or a tab is a space',
     why: 'a guest can write it, and a terminal would obey it',
     apply: vars => mapped(vars, value => (typeof value === 'string' ? value.replace(CONTROL, ' ') : value)) as Vars,

@@ -100,6 +100,15 @@ export function pluginSuite(version: string, environmentOf: () => Promise<Python
       expect(stdout).toContain(`<kept ${DB}|${HOSTILE}|42>`)
     })
 
+    test('max_shrink that nothing is remembered for is warned of, and the inventory is given', async () => {
+      await writeFile(join(folder, 'void.virtbridge.yml'), 'plugin: virtbridge.fleet.vms\nmax_shrink: 20\n')
+      const { status, stderr } = await start('ansible-inventory', '-i', join(folder, 'void.virtbridge.yml'), '--list')
+      expect([status, stderr.replaceAll(/\s+/g, ' ')]).toEqual([
+        0,
+        expect.stringContaining('max_shrink has nothing to compare with, as cache_plugin is memory'),
+      ])
+    })
+
     test('ansible-inventory lists the same through the plugin, the script, and a file of what the bridge says', async () => {
       await writeFile(join(folder, 'list.virtbridge.yml'), 'plugin: virtbridge.fleet.vms\n')
       await writeFile(join(folder, 'curl'), `#!/bin/sh\ncat ${join(folder, 'document.json')}\n`, { mode: 0o755 })

@@ -287,6 +287,11 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
         if max_shrink is None:
             guard.check_count(count, self.get_option("min_hosts"))
             return lambda: None
+        if self.get_option("cache_plugin") == "memory":
+            self.display.warning(
+                "virtbridge: max_shrink has nothing to compare with, as cache_plugin is memory, which forgets when this ends; "
+                "set cache_plugin and cache_connection, or max_shrink of the view at the bridge"
+            )
         # It is needed exactly when the document has expired.
         store = self._store()
         key = f"{key}_{fingerprint(repr(chosen))}"
