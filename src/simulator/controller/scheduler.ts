@@ -56,8 +56,8 @@ function unfinished(store: Store): Runnable[] {
 /** Remembers that something stands in the way, and, when it is gone, from which tick on the row may start. */
 function settleBlocked(world: World, row: Runnable, at: number): void {
   if (row.status !== 'pending') return
-  const blocker = blockerOf(world.store, row)
-  if (blocker !== undefined) row.blocked = true
+  const waitsFor = reasonToWait(world, row)
+  if (waitsFor !== undefined) row.blocked = true
   else if (row.blocked) {
     row.blocked = false
     row.eligible_at = Math.ceil((at + 1) / world.timing.tickMs) * world.timing.tickMs
@@ -89,10 +89,19 @@ function forward(world: World, row: Runnable): Transition | undefined {
   return isJob(row) ? endOfJob(world, row) : endOfUpdate(world, row)
 }
 
-function explaining({ store }: World, row: Runnable): Transition | undefined {
+const NO_ROOM = 'This job is not ready to start because there is not enough available capacity.'
+
+/** Why a pending row does not start, in the product's words. */
+function reasonToWait({ store, timing }: World, row: Runnable): string | undefined {
   const blocker = blockerOf(store, row)
-  const text = `waiting for ${blocker} to finish`
-  if (blocker === undefined || row.job_explanation === text) return undefined
+  if (blocker !== undefined) return `waiting for ${blocker} to finish`
+  const taken = store.jobs.filter(({ status }) => status === 'waiting' || status === 'running').length
+  return isJob(row) && taken >= timing.room ? NO_ROOM : undefined
+}
+
+function explaining(world: World, row: Runnable): Transition | undefined {
+  const text = reasonToWait(world, row)
+  if (text === undefined || row.job_explanation === text) return undefined
   return { at: row.created + EXPLAIN_AFTER_MS, apply: () => void (row.job_explanation = text) }
 }
 

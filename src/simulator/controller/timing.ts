@@ -1,4 +1,4 @@
-/** How long things take, in milliseconds. */
+/** How long things take, in milliseconds, and how much of them there is room for. */
 export type Timing = {
   /** From the launch to `waiting`. */
   pendingMs: number
@@ -14,6 +14,8 @@ export type Timing = {
   updateMs: number
   /** What was blocked is looked at again only at multiples of this. */
   tickMs: number
+  /** Jobs that have room to run at once; the others wait. */
+  room: number
 }
 
 /** The times of an idle real controller on a small machine. */
@@ -25,4 +27,5 @@ export const REAL_TIMING: Timing = {
   cancelMs: 100,
   updateMs: 1700,
   tickMs: 20_000,
+  room: Infinity,
 }

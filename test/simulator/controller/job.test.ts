@@ -26,6 +26,21 @@ describe('a job runs its course', () => {
     expect(await resultsOf(world, id)).toEqual({ vm1: 'ok' })
   })
 
+  test('a job without room waits, and says so after half a minute', async () => {
+    await using world = await day2World({ outcome: () => ({ outcome: 'ok', ms: 45_000 }), timing: { room: 1 } })
+    const [first, second] = [await launch(world, { limit: 'vm1' }), await launch(world, { limit: 'vm2' })]
+    await world.clock.advance(29_000)
+    expect(await jobOf(world, second)).toMatchObject({ status: 'pending', job_explanation: '' })
+    await world.clock.advance(2_000)
+    expect((await jobOf(world, second))['job_explanation']).toMatch(/not enough available capacity/)
+    await world.clock.advance(90_000)
+    const ended = [await jobOf(world, first), await jobOf(world, second)]
+    expect(ended.map(job => [job['status'], job['job_explanation']])).toEqual([
+      ['successful', ''],
+      ['successful', ''],
+    ])
+  })
+
   test('outcomes are given per host and template, with what the host said', async () => {
     await using world = await day2World({
       outcome: host =>

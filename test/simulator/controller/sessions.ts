@@ -826,7 +826,7 @@ export const SESSIONS: Session[] = [
   DEPENDING,
 ]
 
-/** Recordings that are not replayed, by the reason why. */
+/** Recordings that are not replayed, by the reason why; docs/decisions/0037-the-simulated-controller.md has it at length. */
 export const UNCOVERED: Readonly<Record<string, readonly string[]>> = {
   'people make and change objects: here they come from files, or are changed on the JS object': [
     '027',
