@@ -10,6 +10,7 @@ import type { Job } from '../../src/simulator/controller/job-records.ts'
 import { virtbridge } from '../cli/console.ts'
 import { blocksOf, page, shapeOf } from '../docs/documents.ts'
 import { ansible, type PythonEnvironment } from '../servers/python-environment.ts'
+import { runToEnd } from '../servers/run.ts'
 import { type Clusters, startClusters } from '../service/clusters.ts'
 import { type Bridge, startBridge, temporaryFolder } from '../support/bridge.ts'
 import { type Played, play, playNewest, usualAnswers } from '../support/player.ts'
@@ -24,6 +25,8 @@ const BOB = 'a-token-of-bob'
 const SECRET = 'operators-token-of-sixteen'
 const TROUBLE = 'token-of-the-tickets'
 const [web1, web2, db1] = ['web-1.shop.prod-1', 'web-2.shop.prod-1', 'db-1.shop.prod-1'] as const
+/** Hosts on which patching ends when a test says so. */
+const held = new Set<string>()
 
 let stack: AsyncDisposableStack
 let clusters: Clusters
@@ -54,7 +57,7 @@ beforeAll(async () => {
       },
       // What asks virtbridge is played here; what virtbridge launches goes as it is written.
       outcome: (host, _variables, template) =>
-        template.startsWith('Operators')
+        template.startsWith('Operators') || (held.has(host) && template.endsWith('Patch'))
           ? 'hang'
           : host.startsWith('db') && template.endsWith('Patch')
             ? 'failed'
@@ -165,14 +168,29 @@ describe('an operator who has hosts patched', () => {
     await expect.poll(() => controller.store.jobs.must(played.job.id).status, SOON).toBe('successful')
   })
 
-  test('has a job that fails when one host did, with all that went well told as well', async () => {
-    const played = await ask({ ask_hosts: `${web1}, ${db1}`, ask_reason: 'monthly' })
+  test('sees a host fail while the others are still worked on, and has a job that fails then, with all that went well told as well', async () => {
+    held.add(web1)
+    const isTold = (stdout: string): boolean => stdout.includes(`"${db1}: failed: Day2 | Patch"`)
+    let early = false
+    const heard = (stdout: string): void => {
+      if (!held.has(web1) || !isTold(stdout)) return
+      held.delete(web1)
+      early = !stdout.includes('Say what became of each host')
+      const job = controller.store.jobs
+        .filter(({ name, status }) => name === 'Day2 | Patch' && status === 'running')
+        .at(-1)
+      controller.endJob(job?.id ?? 0, { results: { [web1]: 'changed', [db1]: 'failed' }, artifacts: {}, stdout: '' })
+    }
+    const played = await ask({ ask_hosts: `${web1}, ${db1}`, ask_reason: 'monthly' }, { play: { heard } }).finally(() =>
+      held.clear(),
+    )
     expect(played.status).toBe(2)
+    expect(early).toBe(true)
     expect(plain(played)).toContain('patch came to failed (1 failed, 1 ok). virtbridge runs show')
     expect(played.artifacts).toMatchObject({ ask_outcome: 'failed', ask_ok_hosts: [web1], ask_not_ok_hosts: [db1] })
     await expect.poll(() => controller.store.jobs.must(played.job.id).status, SOON).toBe('failed')
     const shown = blocksOf(page('docs/operators.md')).filter(block => /^(TASK|fatal)/.test(block))
-    expect(shown).toHaveLength(3)
+    expect(shown).toHaveLength(4)
     for (const block of shown) expect(shapeOf(played.stdout)).toContain(shapeOf(block))
   })
 
@@ -255,6 +273,106 @@ describe('an operator who has hosts patched', () => {
     const played = await playNewest(controller, PATCH_HOSTS, how({ inputs, args: ['--extra-vars=ask_patience=1'] }))
     expect(played.status).not.toBe(0)
     expect(plain(played)).toContain('virtbridge at http://127.0.0.1:9 does not answer')
+  })
+})
+
+describe('what is told of a run while it goes on', () => {
+  interface Followed {
+    readonly times: readonly { readonly at: number; readonly lines: readonly string[] }[]
+    readonly watched: number
+    /** Bytes of what is kept of it from one time to the next. */
+    readonly said: number
+  }
+  type Progress = readonly { host: string; state: string; done: number; changed: number; task: string }[]
+  const on = (count: number, how: (index: number) => Partial<Progress[number]>): Progress =>
+    Array.from({ length: count }, (_, index) => ({
+      host: `vm-${index}.shop.prod-1`,
+      state: 'runs',
+      done: 1,
+      changed: 0,
+      task: 'Upgrade',
+      ...how(index),
+    }))
+  const run = (hosts: Progress | null, status = 'following'): object => ({
+    status,
+    job: { id: 14 },
+    hosts: hosts ?? [],
+    message: '',
+    created_at: 0,
+    left_out: [],
+    progress: hosts === null ? null : { task: 'Upgrade', hosts },
+  })
+
+  async function followed(answers: readonly (readonly [object, number, boolean?])[], older = false): Promise<Followed> {
+    const module = new URL('../../playbooks/operators/roles/ask/library/virtbridge_run.py', import.meta.url).pathname
+    const driver = new URL('../support/follow-run.py', import.meta.url).pathname
+    const input = JSON.stringify({ answers: answers.map(([run, looks, moves]) => ({ run, looks, moves })), older })
+    const { stdout, stderr } = await runToEnd('python3', [driver, module], { env: environment.env, input })
+    expect(stderr).toBe('')
+    return JSON.parse(stdout) as Followed
+  }
+  const lines = ({ times }: Followed): readonly (readonly string[])[] => times.map(each => each.lines)
+
+  test('is what is new alone, and does nothing to a terminal, whatever a task is called', async () => {
+    const task = '\u001b[2J\u009b31m\u202e{{ 7 }}\nok: [x]'
+    const first = on(2, index => (index === 0 ? { task } : {}))
+    const second = on(2, index => (index === 0 ? { task, done: 2 } : {}))
+    const all = await followed([
+      [run(first), 5],
+      [run(second), 50],
+      [run(second, 'finished'), 1],
+    ])
+    expect(lines(all)).toEqual([
+      [
+        'following (job 14) on 2',
+        'vm-0.shop.prod-1: 1 done, 0 changed: ?[2J?31m?{{ 7 }}?ok: [x]',
+        'vm-1.shop.prod-1: 1 done, 0 changed: Upgrade',
+      ],
+      ['vm-0.shop.prod-1: 2 done, 0 changed: ?[2J?31m?{{ 7 }}?ok: [x]'],
+      ['finished (job 14) on 2'],
+    ])
+    // Each half minute, so that the bridge goes on looking.
+    expect(all.watched).toBeGreaterThan(3)
+  })
+
+  test('of 10,000 hosts is how many are how far, and the first hundred that fail', async () => {
+    const at = (failed: number): object =>
+      run(on(10_000, index => ({ state: index < failed ? 'failed' : index < 9_000 ? 'runs' : 'waits' })))
+    const all = await followed([
+      ...[0, 50, 150, 5_000].map(failed => [at(failed), 20] as const),
+      [
+        run(
+          on(10_000, () => ({})),
+          'finished',
+        ),
+        1,
+      ],
+    ])
+    const told = lines(all).flat()
+    expect(told.filter(line => line.includes(': failed'))).toHaveLength(100)
+    expect(told).toContain('1000 not begun, 4000 under way, 5000 failed; at: Upgrade')
+    expect(told.length).toBeLessThan(110)
+    expect(all.said).toBeLessThan(32_768)
+  })
+
+  test('comes ever more seldom, a hundred times at most, and with a bridge that can not look is where the run stands alone', async () => {
+    const day = 24 * 1_800
+    const busy = await followed([
+      [run(on(1, () => ({}))), day, true],
+      [run(null, 'finished'), 1],
+    ])
+    expect(busy.times).toHaveLength(101)
+    expect(busy.times[1]?.at).toBeLessThan(10)
+    expect(busy.times.at(-2)?.at).toBeGreaterThan(12 * 3_600)
+    const older = await followed(
+      [
+        [run(null), 100],
+        [run(null, 'finished'), 1],
+      ],
+      true,
+    )
+    expect(lines(older)).toEqual([['following (job 14) on 0'], ['finished (job 14) on 0']])
+    expect(older.watched).toBe(1)
   })
 })
 

@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly cwd?: string
   readonly input?: string
   readonly signal?: AbortSignal
+  /** Hears what was printed until now, each time that there is more. */
+  readonly heard?: (stdout: string) => void
 }
 
 /** What a program left: its exit status (`null` when a signal ended it) and the last 64 KB of each stream. */
@@ -31,6 +33,7 @@ export async function runToEnd(command: string, args: readonly string[], options
   let stdout = ''
   let stderr = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout = (stdout + text).slice(-keptBytes)))
+  if (options.heard !== undefined) child.stdout?.on('data', () => options.heard?.(stdout))
   child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr = (stderr + text).slice(-keptBytes)))
   if (options.input !== undefined) child.stdin?.end(options.input)
   const [status] = (await once(child, 'close')) as [number | null]

@@ -23,6 +23,8 @@ export interface Play {
   readonly env?: Readonly<Record<string, string>>
   /** Variables of hosts that the controller does not have: where they are reached from here. */
   readonly hostvars?: Readonly<Record<string, object>>
+  /** Hears what was printed until now, while it runs. */
+  readonly heard?: (stdout: string) => void
   /** Where programs run, when not here. */
   readonly run?: (program: string, args: readonly string[], options: RunOptions) => Promise<RunResult>
 }
@@ -63,7 +65,11 @@ export async function play(controller: SimulatedController, job: Job, how: Play)
       ...how.env,
     }
     const run = how.run ?? runToEnd
-    const ended = await run('ansible-playbook', argv, { cwd: ROOT, env })
+    const ended = await run('ansible-playbook', argv, {
+      cwd: ROOT,
+      env,
+      ...(how.heard === undefined ? {} : { heard: how.heard }),
+    })
     return { ...ended, argv, artifacts: statsOf(ended.stdout) }
   } finally {
     await rm(folder, { recursive: true })

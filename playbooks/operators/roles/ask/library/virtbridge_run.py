@@ -34,10 +34,10 @@ options:
     description: "The id of a run. For V(follow) and V(cancel)."
     type: str
     default: ""
-  said:
-    description: "Where it stood at the last look: V(follow) waits until that changes."
-    type: str
-    default: ""
+  told:
+    description: "What V(follow) returned as RV(told) the last time: it waits until there is more to tell."
+    type: dict
+    default: {}
   patience:
     description: Seconds that the bridge may be away before this gives up.
     type: int
@@ -58,6 +58,18 @@ LOOK_EVERY_SECONDS = 2
 REQUEST_SECONDS = 60
 # Hosts that are shown of each kind; of more their number is told.
 SHOWN = 100
+# Hosts whose every step is told while a run goes on; of more than that, those that fail, and how many are how far.
+FEW = 20
+# How often it is told how far a run is, its end apart: each time is an include of a play within the one before.
+TOLD_TIMES = 100
+# Seconds from one time to the next: so many at first and so many times more each time, which comes to half a day in all.
+TOLD_EVERY_SECONDS = 4
+TOLD_SLOWER = 1.07
+# Who watches a run says so again within this time; the bridge forgets it after a minute.
+WATCH_EVERY_SECONDS = 30
+STATES = (("waits", "not begun"), ("runs", "under way"), ("failed", "failed"), ("unreachable", "unreachable"))
+# Characters of one text that is shown.
+TEXT = 1000
 # Answers that say "not now", whatever was asked.
 AWAY = (429, 502, 503, 504)
 # A run lives for a day at most, so an older one of the same key is of another job: of a controller that was set up anew.
@@ -155,7 +167,39 @@ def standing(run):
     text = "%s%s on %d" % (run["status"], " (job %d)" % job["id"] if job else "", len(run["hosts"]))
     pending = run.get("job_pending")
     waits = run.get("message", "") if pending is None else "waits at the controller%s" % (": %s" % pending if pending else "")
-    return "%s%s" % (text, ": %s" % waits if waits else "")
+    return _inert("%s%s" % (text, ": %s" % waits if waits else ""))
+
+
+def course(run):
+    """How far a run is, in a few words each: itself (under ""), hosts by their names, and all together (under "all") where they are many."""
+    told = {"": standing(run)}
+    progress = run.get("progress") or {}
+    hosts = progress.get("hosts") or []
+    bad = [host for host in hosts if host["state"] in ("failed", "unreachable")]
+    for host in [host for host in hosts if host["state"] != "waits"] if len(hosts) <= FEW else bad:
+        at = ": %s" % _inert(host["task"]) if host["task"] else ""
+        words = host["state"] if host in bad else "%d done, %d changed" % (host["done"], host["changed"])
+        told[host["host"]] = "%s: %s%s" % (_inert(host["host"]), words, at)
+    if len(hosts) > FEW:
+        counts = [(len([host for host in hosts if host["state"] == state]), words) for state, words in STATES]
+        at = "; at: %s" % _inert(progress["task"]) if progress.get("task") else ""
+        told["all"] = ", ".join("%d %s" % count for count in counts if count[0]) + at
+    return told
+
+
+def _news(said, told):
+    """What was not told yet, of as many hosts as are shown."""
+    news = dict((about, words) for about, words in told.items() if said.get(about) != words)
+    room = SHOWN + 2 - len(said)
+    fresh = [about for about in news if about not in said and about not in ("", "all")]
+    for about in fresh[max(room, 0):]:
+        del news[about]
+    return news
+
+
+def _inert(text):
+    """One line that does nothing to a terminal, whatever a guest or a playbook has put into it."""
+    return "".join(each if each.isprintable() else "?" for each in to_text(text)[:TEXT])
 
 
 def foreseen(verb, hosts):
@@ -166,7 +210,7 @@ def foreseen(verb, hosts):
     lines += _some([host["host"] for host in on])
     if off:
         lines += ["not now, and left out: %d" % len(off)]
-        lines += _some(["%s: %s" % (host["host"], host["because"]) for host in off])
+        lines += _some(["%s: %s" % (host["host"], _inert(host["because"])) for host in off])
     return lines
 
 
@@ -186,10 +230,14 @@ def start(bridge, wish, key):
         raise
 
 
-def follow(bridge, run, said):
-    """The run, as soon as it stands elsewhere than `said`."""
+def follow(bridge, run, before):
+    """The run with what is new of it, and what was told by then: as soon as it stands elsewhere, or its hosts do and it is time to tell."""
     path = "/api/v1/runs/%s" % run
     missing_until = time.time() + TAKEN_IN_SECONDS
+    times = before.get("times", 0)
+    said = before.get("said", {})
+    due = time.monotonic() + TOLD_EVERY_SECONDS * TOLD_SLOWER**times
+    watch_at = 0
     while True:
         try:
             found = bridge.ask("GET", path)
@@ -197,19 +245,32 @@ def follow(bridge, run, said):
             if refused.problem.get("code") != "no_run" or time.time() > missing_until:
                 raise
             found = None
-        if found is not None and standing(found) != said:
-            if time.time() - found["created_at"] / 1000.0 > KEY_SECONDS:
+        if found is not None:
+            if not said and time.time() - found["created_at"] / 1000.0 > KEY_SECONDS:
                 raise Refused(0, {"detail": "run %s is of another job of this number" % run, "hint": "launch this template again"})
-            return found
+            news = _news(said, course(found))
+            if found["status"] == "finished" or (times < TOLD_TIMES and news and ("" in news or time.monotonic() >= due)):
+                return found, list(news.values()), {"times": times + 1, "said": dict(said, **news)}
+            if found["status"] == "following" and time.monotonic() >= watch_at:
+                watch_at = time.monotonic() + WATCH_EVERY_SECONDS if _watches(bridge, path) else float("inf")
         time.sleep(LOOK_EVERY_SECONDS)
+
+
+def _watches(bridge, path):
+    """Says that somebody watches, so that the bridge looks how each host does. A bridge that knows no such thing is not asked again."""
+    try:
+        bridge.ask("POST", path + "/watch", {})
+    except Refused:
+        return False
+    return True
 
 
 def outcomes(run):
     """What became of each host, those that were left out among them."""
-    told = [dict((name, result[name]) for name in ("host", "outcome", "detail")) for result in run["results"]]
+    told = [{"host": result["host"], "outcome": result["outcome"], "detail": _inert(result["detail"])} for result in run["results"]]
     names = set(result["host"] for result in told)
     left = [
-        {"host": out["host"], "outcome": "refused", "detail": out["reason"]} for out in run["left_out"] if out["host"] not in names
+        {"host": out["host"], "outcome": "refused", "detail": _inert(out["reason"])} for out in run["left_out"] if out["host"] not in names
     ]
     return sorted(told + left, key=lambda result: result["host"])
 
@@ -230,7 +291,7 @@ def main():
             wish=dict(type="dict", default={}),
             key=dict(type="str", default="", no_log=False),
             run=dict(type="str", default=""),
-            said=dict(type="str", default=""),
+            told=dict(type="dict", default={}),
             patience=dict(type="int", default=600),
         ),
         required_if=[("step", "start", ("wish", "key")), ("step", "follow", ("run",)), ("step", "cancel", ("run",))],
@@ -243,11 +304,13 @@ def main():
             hosts = bridge.ask("POST", "/api/v1/runs/preview", given["wish"])["hosts"]
             module.exit_json(changed=False, hosts=hosts, told=foreseen(given["wish"]["verb"], hosts))
         if given["step"] == "follow":
-            run = follow(bridge, given["run"], given["said"])
+            run, news, told = follow(bridge, given["run"], given["told"])
             ended = run["status"] == "finished"
             results = outcomes(run) if ended else []
-            told = summary(run, results) if ended else ""
-            module.exit_json(changed=False, run=run, standing=standing(run), ended=ended, results=results, summary=told)
+            came = summary(run, results) if ended else ""
+            # Of how far each host is, what is new is enough: it is printed in no other way.
+            run.pop("progress", None)
+            module.exit_json(changed=False, run=run, news=news, told=told, ended=ended, results=results, summary=came)
         if module.check_mode:
             module.exit_json(changed=True, id="")
         if given["step"] == "start":
