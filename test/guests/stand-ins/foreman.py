@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 """Plays Foreman's interface for registration: hosts with parameters, commands with a token, the script that registers. Writes down what it was asked."""
-import base64, http.server, itertools, json, re, sys, urllib.parse
+import base64, http.server, itertools, json, os, re, sys, urllib.parse
 
 CALLS, FAULT = "/var/log/foreman-calls.jsonl", "/var/lib/foreman-fault"
 USER, PASSWORD, TOKEN = "virtbridge", "token-of-virtbridge", "eyJ.token-of-a-command.x"
@@ -59,6 +59,8 @@ class Foreman(http.server.BaseHTTPRequestHandler):
         if not host:
             return self.answer(404, {"error": {"message": "Resource host not found by id"}})
         if match[2] and match[2].startswith("/parameters"):
+            if os.path.exists(FAULT):
+                return self.answer(500, {"error": {"message": "Internal Server Error"}})
             host["parameters"] = [body["parameter"]]
         elif match[2] == "/disassociate":
             host["disassociated"] = True
