@@ -142,6 +142,11 @@ export class ClusterPlays implements AsyncDisposable {
     })
   }
 
+  /** A play of a verb with this, in check mode or for real. */
+  asking(asked: AskedOfCluster): (verb: string, check: boolean) => Promise<Played> {
+    return (verb, check) => this.play(verb, { ...asked, check })
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.virt[Symbol.asyncDispose]()
     await this.api[Symbol.asyncDispose]()

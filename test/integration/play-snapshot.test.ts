@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { playTruly } from '../guests/play-truly.ts'
 import { faultOf } from '../guests/stage.ts'
+import type { KubeObject } from '../servers/kube-client.ts'
 import { ClusterPlays, hostOf, restores, snapshots, vms, type VmOfCluster } from './cluster-plays.ts'
 
 /** Looks often; how long is a matter of the machine. */
@@ -17,17 +19,15 @@ beforeEach(() => plays.virt.hold(null))
 afterAll(() => plays[Symbol.asyncDispose]())
 
 describe('snapshot', () => {
-  test('in check mode asks for nothing', async () => {
-    const ended = await plays.play('snapshot', { on: ['web-1'], vars: fast, check: true })
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result[web]).toMatchObject({ outcome: 'ok', check: true, snapshot: 'web-1-run-1', ready: false })
-    expect((await plays.api.client.request('GET', snapshots('web-1-run-1'))).status).toBe(404)
-  })
-
   test('takes one of each guest, and waits until it is ready to use; the second time it finds it', async () => {
-    const first = await plays.play('snapshot', { on: ['web-1', 'db-1'], vars: fast })
-    expect(faultOf(first)).toBe('')
-    expect(first.result[web]).toMatchObject({
+    const { tried, done, after } = await playTruly(
+      'snapshot',
+      plays.asking({ on: ['web-1', 'db-1'], vars: fast }),
+      objects,
+    )
+    expect(tried.result[web]).toMatchObject({ outcome: 'ok', check: true, snapshot: 'web-1-run-1', ready: false })
+    expect(after.result[web]).toMatchObject({ check: true, snapshot: 'web-1-run-1', ready: true })
+    expect(done.result[web]).toMatchObject({
       verb: 'snapshot',
       outcome: 'ok',
       snapshot: 'web-1-run-1',
@@ -55,10 +55,16 @@ describe('snapshot', () => {
     const theirs = { metadata: { name: 'theirs' }, spec: { source: { ...SOURCE, name: 'web-1' } } }
     await plays.api.client.apply(snapshots('theirs'), { ...SNAPSHOT, ...theirs })
     const before = await snapshotsBut('db-1')
-    const ended = await plays.play('snapshot', { on: ['web-1'], run: 'run-3', vars: { ...fast, snapshot_keep: 2 } })
+    const asked = { on: ['web-1'], run: 'run-3', vars: { ...fast, snapshot_keep: 2 } }
+    const tried = await plays.play('snapshot', { ...asked, check: true })
+    expect(await snapshotsBut('db-1')).toEqual(before)
+    const ended = await plays.play('snapshot', asked)
     const left = await snapshotsBut('db-1')
     expect(left).toEqual(['theirs', 'web-1-run-2', 'web-1-run-3'])
-    expect(ended.result[web]).toMatchObject({ outcome: 'ok', pruned: before.filter(name => !left.includes(name)) })
+    const pruned = before.filter(name => !left.includes(name))
+    expect(ended.result[web]).toMatchObject({ outcome: 'ok', pruned })
+    expect(tried.result[web]).toMatchObject({ check: true, pruned })
+    expect(tried.recap[web]).toMatchObject({ changed: 1 + pruned.length })
   })
 
   test('fails one that never becomes ready, and the second time goes on with it', async () => {
@@ -129,9 +135,10 @@ describe('restore', () => {
   test('puts a guest that runs back to the snapshot of a run, and lets it run again; the second time changes nothing', async () => {
     const vars = { ...fast, restore_run: 'run-2' }
     const run = plays.fresh('run-7')
-    const ended = await plays.play('restore', { on: ['web-1'], run, vars })
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result[web]).toMatchObject({
+    const { tried, done, after } = await playTruly('restore', plays.asking({ on: ['web-1'], run, vars }), objects)
+    expect(tried.result[web]).toMatchObject({ check: true, snapshot: 'web-1-run-2', complete: false })
+    expect(after.result[web]).toMatchObject({ check: true, complete: true, running: true })
+    expect(done.result[web]).toMatchObject({
       verb: 'restore',
       outcome: 'ok',
       restore: `web-1-${run}`,
@@ -161,7 +168,9 @@ describe('restore', () => {
       message: expect.stringContaining('it is not complete after 3 seconds') as string,
     })
     expect((await plays.vm('old-1')).spec.running).toBe(false)
+    const left = await plays.play('restore', { on: ['old-1'], run, vars, check: true })
     plays.virt.hold(null)
+    expect(left.recap[old]?.['changed']).toBeGreaterThan(0)
     const again = await plays.play('restore', { on: ['old-1'], run, vars: { ...vars, ...fast } })
     expect(faultOf(again)).toBe('')
     expect(again.result[old]).toMatchObject({ outcome: 'ok', complete: true, was_to_run: true, running: true })
@@ -222,6 +231,15 @@ describe('a VM that is deleted meanwhile', () => {
 
 const SNAPSHOT = { apiVersion: 'snapshot.kubevirt.io/v1beta1', kind: 'VirtualMachineSnapshot' }
 const SOURCE = { apiGroup: 'kubevirt.io', kind: 'VirtualMachine' }
+
+/** All that these verbs could write, by its name, and how often it was written. */
+async function objects(): Promise<unknown> {
+  const kinds = [vms(), snapshots(), restores()].map(async path => {
+    const { items } = await plays.api.client.get<{ items: KubeObject[] }>(path)
+    return items.map(({ metadata }) => [metadata.name, metadata.uid, metadata['generation']])
+  })
+  return Promise.all(kinds)
+}
 
 async function namesAt(path: string): Promise<readonly string[]> {
   const { items } = await plays.api.client.get<{ items: { metadata: { name: string } }[] }>(path)
