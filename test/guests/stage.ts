@@ -106,6 +106,11 @@ export class Stage implements AsyncDisposable {
     return { ...ended, recap: recapOf(ended.stdout), result: resultOf(ended.stdout) }
   }
 
+  /** A play of a verb with this, in check mode or for real. */
+  asking(asked: Asked): (verb: string, check: boolean) => Promise<Played> {
+    return (verb, check) => this.play(verb, { ...asked, check })
+  }
+
   /** What a shell in the guest says, from where its daemons are reached too. */
   async inside(host: string, script: string): Promise<RunResult> {
     return this.network.shell(this.guest(host).address, script)
