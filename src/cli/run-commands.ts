@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander'
+import { Fault } from '../errors.ts'
 import { addressOf, type Asking, asking, connect } from './asking.ts'
+import { releaseBrake, showBrake } from './brake.ts'
 import type { ProgramContext } from './context.ts'
 import { EXIT, type SetCode } from './exit.ts'
 import { exportHistory, historyOf, type Which } from './history.ts'
@@ -8,7 +10,7 @@ import { secretsOf, type SecretsSaid, sourcesOf } from './secrets.ts'
 import type { Selection } from './selection.ts'
 import { variablesOf, type VariablesSaid } from './variables.ts'
 
-/** The commands about what is done to guests: `run`, `runs` with `show`, `cancel`, `of` and `export`. */
+/** The commands about what is done to guests: `run`, `runs` with `show`, `cancel`, `of` and `export`, `brake` with `release`. */
 export function runCommands(program: Command, context: ProgramContext, setCode: SetCode): void {
   const { terminal, signal } = context
   const run = asking(program, 'run', 'launch a verb on some hosts, and follow it')
@@ -72,6 +74,7 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
     )
   for (const parent of [runs, run]) oneRun(parent, context)
   historyCommands(runs, context)
+  brakeCommands(program, context)
 }
 
 function collected(value: string, before: readonly string[]): readonly string[] {
@@ -112,5 +115,22 @@ function historyCommands(runs: Command, context: ProgramContext): void {
     .action((_options: unknown, command: Command) => {
       const options = command.optsWithGlobals<Asking & Which & { format: string }>()
       return exportHistory(connect(options, context), options, terminal, signal)
+    })
+}
+
+/** The brake on what starts by itself: `brake`, `brake release`. */
+function brakeCommands(program: Command, context: ProgramContext): void {
+  const { terminal } = context
+  const brake = asking(program, 'brake', 'say whether what starts by itself is held for a person, and which hosts wait')
+    .option('--json', 'for programs')
+    .action((options: Asking & { json?: boolean }) =>
+      showBrake(connect(options, context), options.json ?? false, terminal),
+    )
+  asking(brake, 'release', 'show what the brake holds, and let it go on')
+    .option('--yes', 'do not ask')
+    .action(async (_options: unknown, command: Command) => {
+      const options = command.optsWithGlobals<Asking & { yes?: boolean }>()
+      const done = await releaseBrake(connect(options, context), options.yes ?? false, terminal)
+      if (!done) throw new Fault('declined', 'nothing was changed', { hint: 'say yes, or give --yes in a script' })
     })
 }

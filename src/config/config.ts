@@ -55,7 +55,7 @@ export interface KafkaConfig {
 export type Secret = { readonly env: string } | { readonly file: string }
 
 /**
- * `read`: inventory, VMs, events, runs. `run`: start runs. `admin`: confirm deletions and losses. `notify`: say that something has
+ * `read`: inventory, VMs, events, runs. `run`: start runs. `admin`: confirm deletions and losses, release the brake. `notify`: say that something has
  * happened at the controller, and nothing else.
  */
 export const RIGHTS = ['read', 'run', 'admin', 'notify'] as const

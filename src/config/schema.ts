@@ -94,7 +94,7 @@ export const CONFIG_SCHEMA = {
       }),
       annotations: {
         ...list(
-          'Annotations of VMs that hosts have as kubevirt_annotations, by their keys. The watch keeps them from its next start on, 256 characters of each. One that may hold user data or a password is empty.',
+          'Annotations of VMs that hosts have as kubevirt_annotations, by their keys. The watch keeps 256 characters of each. One that may hold user data or a password is empty.',
           20,
           annotation(),
         ),
@@ -102,7 +102,7 @@ export const CONFIG_SCHEMA = {
       },
       formats: {
         ...list(
-          'Formats beside our own that any view, and the whole inventory, may be asked for in: ?format=kubevirt.core, with the defaults of kubevirt_core. The watch keeps more of each VM for it, from its next start on.',
+          'Formats beside our own that any view, and the whole inventory, may be asked for in: ?format=kubevirt.core, with the defaults of kubevirt_core. The watch keeps more of each VM for it.',
           1,
           { type: 'string', enum: ['kubevirt.core'] },
         ),
@@ -140,10 +140,13 @@ export const CONFIG_SCHEMA = {
         10_000,
         'Runs that are kept with the results of their hosts after they ended, ours and those of others each; what became of hosts is told for log.audit_retention_days.',
       ),
-      brake: object('How much may start by itself, whatever the reason for the flood.', {
-        hosts: whole(50, 1, 100_000, 'Hosts that may start by themselves within the window.'),
-        per_seconds: amount(3600, 'The window.', 1),
-      }),
+      brake: object(
+        'How much may start by itself, whatever the reason for the flood. More sets the brake: then nothing does, until a person releases it (virtbridge brake release).',
+        {
+          hosts: whole(50, 1, 100_000, 'Hosts that may start by themselves within the window.'),
+          per_seconds: amount(3600, 'The window.', 1),
+        },
+      ),
     }),
     secrets: object('Secrets that people give a run (docs/day2.md).', {
       sealing_keys: list(
@@ -204,7 +207,7 @@ function token(): Schema {
   const can = {
     type: 'array',
     description:
-      'What it may do: read, run (start runs), admin (confirm deletions), notify (say that the controller is worth a look, and nothing else).',
+      'What it may do: read, run (start runs), admin (confirm deletions and losses, release the brake), notify (say that the controller is worth a look, and nothing else).',
     minItems: 1,
     uniqueItems: true,
     default: ['read'],

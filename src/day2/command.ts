@@ -3,7 +3,8 @@ import type { SealedSecrets } from './secrets.ts'
 import type { Variables } from './variables.ts'
 
 /** A wish of a person, on the stream `commands`. */
-export type Command = RunCommand | CancelCommand | WatchCommand | LookCommand | ConfirmCommand | ConfirmLossCommand
+export type Command =
+  RunCommand | CancelCommand | WatchCommand | LookCommand | ConfirmCommand | ConfirmLossCommand | ReleaseCommand
 
 export interface RunCommand {
   /** 2 when it has variables or is a dry run: a program of before would launch it without the one, or in earnest. 3 when it has secrets. */
@@ -69,6 +70,16 @@ export interface ConfirmLossCommand {
   readonly id: string
   readonly loss: string
   readonly stream: string
+  readonly asked_by: string
+  readonly at: number
+}
+
+/** A person lets go on what the brake holds. `brake` is the id of that brake as the person saw it: it never releases another. */
+export interface ReleaseCommand {
+  readonly schema: 1
+  readonly kind: 'release_brake'
+  readonly id: string
+  readonly brake: string
   readonly asked_by: string
   readonly at: number
 }

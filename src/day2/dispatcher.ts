@@ -6,13 +6,14 @@ import type { VmRecord } from '../vm/index.ts'
 import { pause, until } from '../waiting.ts'
 import { Bell } from './bell.ts'
 import { Book, type DispatchReport } from './book.ts'
+import { type Brake, braked, whyBraked } from './brake.ts'
 import { type Caps, nodesOf, waitingFor } from './caps.ts'
 import { Follower } from './follower.ts'
 import { Launcher } from './launcher.ts'
 import type { Ledger } from './ledger.ts'
 import { Lookup, type Place } from './lookup.ts'
 import { Onlooker, type Onlooking } from './onlooker.ts'
-import { plan, type Policy, SHARES, type VerbPolicy, whyNotOnboard } from './plan.ts'
+import { plan, type Policy, SHARES, type VerbPolicy, whyNotDue } from './plan.ts'
 import { buried, forgotten, planned } from './record.ts'
 import { newRun, SELF, type Verb, WAITS } from './run.ts'
 import { Spectator } from './spectator.ts'
@@ -184,6 +185,8 @@ export class Dispatcher {
   async #recover(): Promise<void> {
     this.#recovered = true
     const now = this.#options.now()
+    const { brake } = this.#options.ledger
+    if (brake !== undefined) this.#tellBrake(brake)
     for (const run of this.#options.ledger.active()) {
       if (run.status !== 'posting' && run.status !== 'searching') continue
       const message = 'the dispatcher stopped while it launched'
@@ -202,6 +205,13 @@ export class Dispatcher {
         this.#book.report('deferred', { message: `${decision.hosts.length} hosts: ${decision.reason}` })
         continue
       }
+      if (decision.kind === 'brake') {
+        const { reason, hosts } = decision
+        const brake: Brake = { schema: 5, kind: 'brake', id: newId(), at: now, reason, hosts: hosts.length }
+        await this.#book.append(braked(brake))
+        this.#tellBrake(brake)
+        continue
+      }
       const { verb, template, reason, hosts } = decision
       const { organization = '' } = onboard
       const run = newRun({ id: newId(), verb, template, organization, askedBy: SELF, reason, hosts }, now)
@@ -210,11 +220,16 @@ export class Dispatcher {
     }
   }
 
+  /** A person is asked, when it is set and at each start. */
+  #tellBrake(brake: Brake): void {
+    this.#book.report('alarm', { message: `${brake.hosts} hosts wait, ${whyBraked(brake)}` })
+  }
+
   #noteWaiting(now: number): void {
     const { fleet, ledger, onboard } = this.#options
     const waiting = new Set<string>()
     for (const record of fleet.news) {
-      if (record.adopted || whyNotOnboard(record, { fleet, ledger }, onboard, now) !== '') continue
+      if (record.adopted || whyNotDue(record, { fleet, ledger }, onboard, now) !== '') continue
       waiting.add(record.uid)
       // Not later than now: somebody may have set the clock back.
       this.#waitingSince.set(record.uid, Math.min(this.#waitingSince.get(record.uid) ?? now, now))

@@ -1,4 +1,5 @@
 export { baselineEntry, lostLedger } from './baseline.ts'
+export { type Brake, whyBraked } from './brake.ts'
 export type { DispatchReport } from './book.ts'
 export type { Caps } from './caps.ts'
 export { confirmedEvent, lossEvent } from './loss-event.ts'
@@ -13,7 +14,7 @@ export {
   type HistoryView,
 } from './history.ts'
 export { followLedger, Ledger, type LedgerView, loadLedger } from './ledger.ts'
-export { type Needs, type Policy, plan, type VerbPolicy, whyNotNow, whyNotOnboard } from './plan.ts'
+export { dueBySelf, type Needs, type Policy, plan, type VerbPolicy, whyNotNow, whyNotOnboard } from './plan.ts'
 export type * from './command.ts'
 export {
   MAX_VARIABLES,

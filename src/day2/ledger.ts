@@ -1,5 +1,6 @@
 import { type EventLog, type Loss, type Position, refuseNewer, START, type Stored } from '../log/index.ts'
 import { type Baseline, BASELINE_KEY, lostLedger, whyNoLaunch } from './baseline.ts'
+import { type Brake, BRAKE_KEY, type BrakeReleased, RELEASED_KEY } from './brake.ts'
 import { Holders } from './holders.ts'
 import type { Progress } from './progress.ts'
 import type { HostResult, Run, Verb, VerbRecord } from './run.ts'
@@ -24,7 +25,7 @@ export interface SeenJobs {
   readonly after: number
 }
 
-type Value = Progress | Run | HostResult | VerbRecord | CommandPosition | SeenJobs | Baseline
+type Value = Progress | Run | HostResult | VerbRecord | CommandPosition | SeenJobs | Baseline | Brake | BrakeReleased
 
 /** What the ledger says, for deciding and for answering. */
 export interface LedgerView {
@@ -48,6 +49,10 @@ export interface LedgerView {
   readonly lost: string
   /** What was done before this, in ms, is not known; 0 when all is. */
   readonly baseline: number
+  /** What starts by itself is held by it; undefined when nothing is. */
+  readonly brake: Brake | undefined
+  /** When a person released the brake last, in ms; 0 when nobody has. */
+  readonly releasedAt: number
 }
 
 /** The materialised view of `state.runs`. */
@@ -65,6 +70,8 @@ export class Ledger implements LedgerView {
   #commands: Position = START
   #seenJobs: number | null = null
   #baseline = 0
+  #brake: Brake | undefined
+  #releasedAt = 0
 
   /** `losses`: what the log says that it lost. */
   constructor(losses: () => readonly Loss[] = () => []) {
@@ -90,6 +97,14 @@ export class Ledger implements LedgerView {
 
   get baseline(): number {
     return this.#baseline
+  }
+
+  get brake(): Brake | undefined {
+    return this.#brake
+  }
+
+  get releasedAt(): number {
+    return this.#releasedAt
   }
 
   active(): readonly Run[] {
@@ -154,13 +169,19 @@ export class Ledger implements LedgerView {
     const value = entry.value as Value | null
     // What a person asked for may be no host name at all, so it may hold slashes or be empty.
     const rest = more.join('/')
-    if (kind === BASELINE_KEY) this.#baseline = (value as Baseline | null)?.at ?? 0
+    if (kind === BRAKE_KEY) this.#applyBrake(entry.key, value)
+    else if (kind === BASELINE_KEY) this.#baseline = (value as Baseline | null)?.at ?? 0
     else if (kind === 'position') this.#commands = (value as CommandPosition | null)?.position ?? START
     else if (kind === 'seen') this.#seenJobs = (value as SeenJobs | null)?.after ?? null
     else if (kind === 'progress') set(this.#progress, id, value as Progress | null)
     else if (kind === 'vm') this.#applyVerb(id, rest, value as VerbRecord | null)
     else if (kind === 'run' && more.length === 0) this.#applyRun(id, value as Run | null)
     else if (kind === 'run') this.#applyResult(id, rest, value as HostResult | null)
+  }
+
+  #applyBrake(key: string, value: Value | null): void {
+    if (key === BRAKE_KEY) this.#brake = (value as Brake | null) ?? undefined
+    else if (key === RELEASED_KEY) this.#releasedAt = (value as BrakeReleased | null)?.at ?? 0
   }
 
   #applyVerb(uid: string, verb: string, record: VerbRecord | null): void {

@@ -1,4 +1,4 @@
-import { type Day2EventData, envelope, type Event, factId } from '../event/index.ts'
+import { type Day2EventData, type Day2Fact, envelope, type Event, factId } from '../event/index.ts'
 import type { Loss } from '../log/index.ts'
 import { SELF } from './run.ts'
 
@@ -13,25 +13,39 @@ export function confirmedEvent(loss: Loss, askedBy: string, now: number): Event<
 }
 
 function eventOf(
-  loss: Loss,
+  { id, stream, reason }: Loss,
   fact: 'records_lost' | 'loss_confirmed',
   askedBy: string,
-  now: number,
+  at: number,
 ): Event<Day2EventData> {
+  return eventOfNoRun({ id, fact, askedBy, subject: stream, message: reason, hosts: 0, at })
+}
+
+/** An event of day-2 work that is about no run: `id` and `subject` are those of the thing it is about. `at` in ms. */
+export function eventOfNoRun(of: {
+  readonly id: string
+  readonly fact: Day2Fact
+  readonly askedBy: string
+  readonly subject: string
+  readonly message: string
+  readonly hosts: number
+  readonly at: number
+}): Event<Day2EventData> {
+  const { id, fact, askedBy, subject, message, hosts, at } = of
   const data = {
     schema_version: 1,
-    time_epoch: Math.floor(now / 1000),
+    time_epoch: Math.floor(at / 1000),
     fact,
-    run: { id: loss.id, verb: '', template: '', asked_by: askedBy, status: '', check: false },
+    run: { id, verb: '', template: '', asked_by: askedBy, status: '', check: false },
     job: { id: 0, url: '' },
     host: '',
     vm_uid: '',
     outcome: '',
-    hosts: 0,
+    hosts,
     counts: {},
-    reason: loss.stream,
-    message: loss.reason,
+    reason: subject,
+    message,
   } as const
-  const id = factId('', loss.id, fact, [])
-  return envelope({ kind: 'day2', id, fact, cluster: { name: '', hub: '' }, subject: loss.stream, at: now, data })
+  const cluster = { name: '', hub: '' }
+  return envelope({ kind: 'day2', id: factId('', id, fact, []), fact, cluster, subject, at, data })
 }

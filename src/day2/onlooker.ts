@@ -143,10 +143,17 @@ export class Onlooker {
     const { fleet, book, now } = this.#parts
     const { verbs, rulebooks } = this.#how
     const verb = verbs.get(job.name)
-    const reason = verb !== undefined && rulebooks.has(verb) ? 'its driver is eda' : 'launched from the controller'
-    const run = externalRun(job, { fleet, verbs, reason }, now())
+    const isMeant = verb !== undefined && rulebooks.has(verb)
+    const isSecond = verb !== undefined && !isMeant && job.rulebook === true
+    const by = isSecond ? 'a rulebook launched it, and its driver is not eda' : 'launched from the controller'
+    const run = externalRun(job, { fleet, verbs, reason: isMeant ? 'its driver is eda' : by }, now())
     const where = run.external?.whole === true ? 'a limit that may mean any host' : `${run.hosts.length} hosts`
     book.report('started', { run: run.id, message: `job ${job.id} (${job.name}) of ${job.launchedBy} on ${where}` })
+    if (isSecond)
+      book.report('alarm', {
+        run: run.id,
+        message: `job ${job.id} of ${job.launchedBy}: a rulebook launches ${verb}, and its driver is not eda; switch the activation off, or set verbs.${verb}.driver: eda`,
+      })
     this.#tellCollisions(run.id, job.id, run.hosts)
     return begun(run, book.ledger, now())
   }

@@ -2,6 +2,7 @@ import { splitHosts } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { addressOf, isReady, unreachableReason } from '../inventory/index.ts'
 import { hostName, type VmRecord, vmKey } from '../vm/index.ts'
+import { whyBraked } from './brake.ts'
 import { type Caps, fitting, loadOf, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
 import { type RunHost, SELF, type Verb } from './run.ts'
@@ -51,7 +52,10 @@ export interface World {
   readonly waitingSince: ReadonlyMap<string, number>
 }
 
-/** What `plan()` decided: start a run on these hosts, or look at them again at `until`, in ms since the epoch. `reason` is a phrase for people. */
+/**
+ * What `plan()` decided: start a run on these hosts, look at them again at `until` (in ms since the epoch), or hold them, and all that
+ * starts by itself from now on, until a person releases the brake. `reason` is a phrase for people.
+ */
 export type Decision =
   | {
       readonly kind: 'start'
@@ -61,6 +65,7 @@ export type Decision =
       readonly reason: string
     }
   | { readonly kind: 'defer'; readonly hosts: readonly RunHost[]; readonly until: number; readonly reason: string }
+  | { readonly kind: 'brake'; readonly hosts: readonly RunHost[]; readonly reason: string }
 
 /** The families of operating systems that there are. */
 const FAMILIES = ['linux', 'windows'] as const
@@ -76,14 +81,18 @@ const MAX_REFUSALS = 6
  * Decides what starts by itself at `now`: the onboarding of guests that are news and ready. Pure; called at every turn.
  *
  * 1. Nobody is due: nothing.
- * 2. The window of the guest that waited longest (`coalesceMs`) is still open: all are deferred to its end, so that they share a job.
- * 3. Else runs start, each of at most `maxHosts` hosts and as many as fit into one limit, while the caps leave room beside what is in
- *    flight and the brake allows more hosts. Whoever is left is deferred, with the first thing that held it as the reason.
+ * 2. The brake is set: all are deferred until a person releases it.
+ * 3. The window of the guest that waited longest (`coalesceMs`) is still open: all are deferred to its end, so that they share a job.
+ * 4. Else runs start, each of at most `maxHosts` hosts and as many as fit into one limit, while the caps leave room beside what is in
+ *    flight and the brake allows more hosts. Who would be one more than it allows sets the brake. Whoever is left for another reason is
+ *    deferred, with the first thing that held it as the reason.
  */
 export function plan(world: World, policy: Policy, now: number): readonly Decision[] {
-  const due = [...world.fleet.news].filter(record => whyNotOnboard(record, world, policy, now) === '')
+  const due = [...world.fleet.news].filter(record => whyNotDue(record, world, policy, now) === '')
   if (due.length === 0) return []
   const hosts = due.map(runHost)
+  const { brake } = world.ledger
+  if (brake !== undefined) return [{ kind: 'defer', hosts, until: Infinity, reason: whyBraked(brake) }]
   const oldest = Math.min(...hosts.map(host => world.waitingSince.get(host.uid) ?? now))
   if (oldest + policy.coalesceMs > now)
     return [{ kind: 'defer', hosts, until: oldest + policy.coalesceMs, reason: SHARES }]
@@ -104,14 +113,23 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
   }
   const rest = [...fit.slice(taken), ...hosts.filter(host => full.has(host.host))]
   if (rest.length === 0) return decisions
+  if (taken < fit.length && taken >= allowed)
+    return [...decisions, { kind: 'brake', hosts: rest, reason: tooMany(policy) }]
   const [crowded = ''] = full.values()
-  const reason =
-    taken < fit.length && taken >= allowed
-      ? `brake: ${policy.brake.hosts} hosts in ${policy.brake.perMs / 1000} s`
-      : taken < fit.length
-        ? `${policy.maxJobs} jobs are in flight`
-        : crowded
+  const reason = taken < fit.length ? `${policy.maxJobs} jobs are in flight` : crowded
   return [...decisions, { kind: 'defer', hosts: rest, until: now + 1000, reason }]
+}
+
+/** The host names of all that are due to start by themselves, sorted: whether they may, caps and the brake decide. Pure. */
+export function dueBySelf(world: Omit<World, 'waitingSince'>, policy: Policy, now: number): readonly string[] {
+  return [...world.fleet.news]
+    .filter(record => whyNotDue(record, world, policy, now) === '')
+    .map(hostName)
+    .sort()
+}
+
+function tooMany({ brake }: Policy): string {
+  return `more than ${brake.hosts} hosts would start by themselves within ${brake.perMs / 1000} s`
 }
 
 /** How many jobs may still start, and which hosts fit under the caps of cluster and node. Runs that are planned and not launched yet count as in flight. */
@@ -132,13 +150,14 @@ function oneJob(hosts: readonly RunHost[]): readonly RunHost[] {
   return hosts.slice(0, first.length)
 }
 
-/** Why a VM is not onboarded by itself now, in one phrase; empty when it is due. `plan()` decides by it, and `virtbridge explain` prints it. Pure. */
-export function whyNotOnboard(
-  record: VmRecord,
-  world: Omit<World, 'waitingSince'>,
-  policy: Policy,
-  now: number,
-): string {
+/** Why a VM is not onboarded by itself now, in one phrase; empty when it is, as soon as there is room. `virtbridge explain` prints it. Pure. */
+export function whyNotOnboard(...of: Parameters<typeof whyNotDue>): string {
+  const [, { ledger }] = of
+  return whyNotDue(...of) || (ledger.brake === undefined ? '' : whyBraked(ledger.brake))
+}
+
+/** Why a VM is not due for onboarding now, in one phrase; empty when it is. Who is due may still have to wait, for room or for the brake. `plan()` decides by it. Pure. */
+export function whyNotDue(record: VmRecord, world: Omit<World, 'waitingSince'>, policy: Policy, now: number): string {
   if (policy.driver !== 'bridge')
     return policy.driver === 'eda' ? 'a rulebook onboards (driver eda)' : 'onboarding is off'
   if (record.adopted) return 'it was there before its cluster was adopted'
@@ -185,10 +204,16 @@ function retryAfter(refusals: number): number {
   return RETRY_MS * 2 ** Math.max(0, refusals - 1)
 }
 
-/** On how many VMs something started by itself within the brake's window. */
-function startedBySelf(ledger: LedgerView, policy: Policy, now: number): number {
+/**
+ * On how many VMs something started by itself within the brake's window, and since a person released the brake. What a forgotten run did
+ * counts by its end, which is later: the brake is rather set too early than too late.
+ */
+function startedBySelf(ledger: LedgerView, { brake }: Policy, now: number): number {
+  // A release of a time to come is of a clock that was set back since: it must not open the brake until then.
+  const since = Math.max(now - brake.perMs, ledger.releasedAt > now ? 0 : ledger.releasedAt)
   let count = 0
-  for (const verb of ledger.verbs()) if (verb.asked_by === SELF && verb.at > now - policy.brake.perMs) count += 1
+  for (const { asked_by, run, at } of ledger.verbs())
+    if (asked_by === SELF && (ledger.runs.get(run)?.created_at ?? at) > since) count += 1
   return count
 }
 

@@ -44,7 +44,7 @@ export const RESULT_SCHEMA = {
         changed: { type: 'boolean' },
         packages: { type: 'array', maxItems: 500, items: change, description: 'patch: what was updated' },
         packages_count: { ...COUNT, description: 'patch: how many, also when not all are listed' },
-        reboot: { ...TEXT, description: 'patch, reboot: not_needed, needed or done' },
+        reboot: { ...TEXT, description: 'patch, reboot, facts_report: not_needed, needed, done or unknown' },
         free_mb: { type: 'integer', description: 'precheck: on the fullest file system that matters' },
         updates: { type: 'array', maxItems: 500, items: TEXT, description: 'precheck: what is there to be updated' },
         updates_count: COUNT,

@@ -1,8 +1,9 @@
 import type { FleetView } from '../fleet/index.ts'
 import type { Entry, EventLog, Position } from '../log/index.ts'
 import type { Book } from './book.ts'
+import { readRelease, released } from './brake.ts'
 import type { Caps } from './caps.ts'
-import type { RunCommand } from './command.ts'
+import type { ReleaseCommand, RunCommand } from './command.ts'
 import { cancelled, otherWish, readCancel, readCommand, readWatch, runOf } from './intake.ts'
 import type { VerbPolicy } from './plan.ts'
 import { runEntry } from './record.ts'
@@ -57,7 +58,7 @@ export class Wishes {
       // It may have been carried out: only the ledger that is lost could tell.
       const old = news !== null && entry.at <= ledger.baseline
       if (old && !ledger.runs.has(news.id)) stale += 1
-      const entries = news === null || old ? this.#takeCancel(entry.value) : this.#takeIn(news, entry.position)
+      const entries = news === null || old ? this.#takeOther(entry.value) : this.#takeIn(news, entry.position)
       // A command that can not be put on record is passed over, or no other would ever be taken in.
       if (!(await this.#parts.book.onRecord(this.#parts.book.append([...entries, position]), news?.id)))
         await this.#parts.book.append([position])
@@ -69,14 +70,24 @@ export class Wishes {
     return look
   }
 
-  /** The wish of a person that a run ends. */
-  #takeCancel(value: unknown): readonly Entry[] {
+  /** The wish of a person that a run ends, or that what the brake holds goes on. */
+  #takeOther(value: unknown): readonly Entry[] {
+    const release = readRelease(value)
+    if (release !== null) return this.#takeRelease(release)
     const command = readCancel(value)
     if (command === null) return []
     const run = cancelled(command, this.#parts.book.ledger, this.#parts.now())
     if (typeof run !== 'string') return [runEntry(run)]
     this.#parts.book.report('deferred', { run: command.run, message: `not cancelled: ${run}` })
     return []
+  }
+
+  #takeRelease(command: ReleaseCommand): readonly Entry[] {
+    const { book, now } = this.#parts
+    const entries = released(command, book.ledger.brake, now())
+    const is = typeof entries === 'string' ? `changes nothing: ${entries}` : 'lets it go on'
+    book.report('planned', { message: `a release of the brake by ${command.asked_by} ${is}` })
+    return typeof entries === 'string' ? [] : entries
   }
 
   /** The run a person asked for: durable with the position of the command, so that it is taken in exactly once. */

@@ -59,6 +59,8 @@ export const DAY2_FACTS = [
   'run_stuck',
   'records_lost',
   'loss_confirmed',
+  'brake_set',
+  'brake_released',
 ] as const
 
 export type VmFact = (typeof VM_FACTS)[number]

@@ -7,6 +7,7 @@ import { LIMITS, MAX_SOCKETS, serverOptions } from './limits.ts'
 import type { AppParts } from './parts.ts'
 import { Problem, PROBLEM_TYPE } from './problem.ts'
 import { refusalOf, refuseExpectation, refuseUnreadable } from './refusal.ts'
+import { brakeRoutes } from './routes/brake.ts'
 import { consumerRoutes } from './routes/consumers.ts'
 import { documentRoutes } from './routes/document.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -66,6 +67,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   notificationRoutes(app, parts)
   historyRoutes(app, parts)
   lossRoutes(app, parts)
+  brakeRoutes(app, parts)
   documentRoutes(app, parts, catalogue)
   return app
 }

@@ -21,6 +21,8 @@ export interface AppParts {
   readonly inventory: InventoryCache
   /** `told`: whether a host may be named in it. */
   readonly explain: (host: string, record: VmRecord, told: (host: string) => boolean) => Explanation
+  /** The names of hosts on which something is due to start by itself, held by the brake or not; left out: nothing starts by itself. */
+  readonly dueBySelf?: () => readonly string[]
   /** What may be done to VMs, by verb. */
   readonly verbs: ReadonlyMap<Verb, VerbPolicy>
   /** Seals what nobody may read; left out: nothing is. */

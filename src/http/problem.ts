@@ -20,6 +20,8 @@ export const TITLES: Readonly<Record<string, string>> = {
   not_held: 'The cluster waits for nothing',
   other_missing: 'Other VMs are missing',
   not_lost: 'Nothing is lost',
+  not_braked: 'Nothing is held',
+  other_brake: 'It is another brake',
   ledger_lost: 'The ledger is lost',
   no_controller: 'No controller is configured',
   other_driver: 'Somebody else drives this',

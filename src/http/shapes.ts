@@ -180,6 +180,11 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     outcome: STRING,
     detail: STRING,
   }),
+  Brake: closed({
+    held: { type: ['object', 'null'], required: ['id', 'at', 'because'], description: 'null: nothing is held' },
+    due: { ...COUNT, description: 'Hosts on which something would start by itself' },
+    hosts: { ...STRINGS, description: 'Their names, 500 at most' },
+  }),
   Loss: closed({ id: STRING, stream: STRING, reason: STRING, at: INSTANT }),
   Consumer: open({
     name: STRING,

@@ -17,6 +17,7 @@ export interface Metrics extends ReadMetrics {
   readonly logWritable: Gauge
   readonly logReadable: Gauge
   readonly logLosses: Gauge
+  readonly brakeHeld: Gauge
   readonly deadLetters: Counter<'stream' | 'cause'>
   readonly consumerGaps: Counter<'token' | 'stream'>
 }
@@ -72,6 +73,11 @@ export function createMetrics(): Metrics {
     logLosses: new Gauge({
       name: 'virtbridge_log_losses',
       help: 'Streams that lost records, which nobody has confirmed',
+      registers,
+    }),
+    brakeHeld: new Gauge({
+      name: 'virtbridge_brake_held',
+      help: '1 while what starts by itself is held until a person releases the brake',
       registers,
     }),
     deadLetters: new Counter({

@@ -16,7 +16,7 @@ let env: Record<string, string>
 beforeAll(async () => {
   folder = await temporaryFolder()
   const view = { ...viewOfAll('dev', { builtin: true, labels: [], maxPerLabel: 10 }), clusters: ['dev-1'] }
-  desk = await openDesk({ history }, [view])
+  desk = await openDesk({ history, dueBySelf: () => [hostOf('db-1')] }, [view])
   for (const name of ['prod-1', 'dev-1']) desk.cluster(name)
   desk.put(
     guest('web-1', { seen: { labels: { app: 'web' } } }),
@@ -190,6 +190,31 @@ test.each([
   expect(await running.done).toBe(0)
   const watched = (await desk.log.page('commands', '0', 200)).filter(({ value }) => isWatch(value, id))
   expect(watched).toHaveLength(interactive ? 1 : 0)
+})
+
+test('what the brake holds is shown, and goes on when a person says so: that brake, and no later one', async () => {
+  const none = await ask('brake')
+  expect([none.code, none.out]).toEqual([0, expect.stringContaining('no brake holds anything') as string])
+  expect((await ask('brake', 'release', '--yes')).code).toBe(0)
+  const brake = { schema: 5, kind: 'brake', id: uuid(55), at: NOW, reason: 'too many', hosts: 1 }
+  desk.ledger.apply({ key: 'brake', value: brake })
+  const shown = await ask('brake')
+  expect([shown.code, shown.out]).toEqual([
+    0,
+    expect.stringMatching(
+      /^held by the brake since .*: too many; .*\ndue to start by themselves: 1\n {2}db-1\.shop\.prod-1/,
+    ),
+  ])
+  expect(JSON.parse((await ask('brake', '--json')).out)).toMatchObject({ held: { id: uuid(55) }, due: 1 })
+  const before = await commands()
+  const unsaid = await ask('brake', 'release')
+  expect([unsaid.code, unsaid.err]).toEqual([1, expect.stringContaining('nothing was changed') as string])
+  expect(await commands()).toBe(before)
+  const { code, err } = await ask('brake', 'release', '--yes')
+  expect([code, err]).toEqual([0, expect.stringContaining('the brake is released') as string])
+  const last = (await desk.log.page('commands', '0', 100)).at(-1)
+  expect(last?.value).toMatchObject({ kind: 'release_brake', brake: uuid(55), asked_by: 'admin' })
+  desk.ledger.apply({ key: 'brake', value: null })
 })
 
 const WAIT = { timeout: 60_000, interval: 50 }

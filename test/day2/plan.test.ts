@@ -234,7 +234,7 @@ describe('what starts by itself', () => {
     const decisions = decide(many(10), { brake: { hosts: 4, perMs: 60_000 } })
     expect(decisions.map(({ kind, hosts, reason }) => [kind, hosts.length, reason])).toEqual([
       ['start', 4, 'created after its cluster was adopted, and reachable'],
-      ['defer', 6, 'brake: 4 hosts in 60 s'],
+      ['brake', 6, 'more than 4 hosts would start by themselves within 60 s'],
     ])
   })
 
@@ -253,7 +253,47 @@ describe('what starts by itself', () => {
     const verbs = many(3).map(record => verb(record, {}))
     expect(
       decide([guest('new-9')], { brake: { hosts: 3, perMs: 60_000 } }, { ledger: ledgerOf({ verbs }) }),
-    ).toMatchObject([{ kind: 'defer', reason: 'brake: 3 hosts in 60 s' }])
+    ).toMatchObject([{ kind: 'brake', reason: 'more than 3 hosts would start by themselves within 60 s' }])
+  })
+
+  test('is no matter for the brake when as many start as it allows, or others have to wait for room', () => {
+    const brake = { hosts: 4, perMs: 60_000 }
+    expect(decide(many(4), { brake }).map(({ kind }) => kind)).toEqual(['start'])
+    expect(decide(many(6), { brake, maxHosts: 1, maxJobs: 2 }).map(({ kind }) => kind)).toEqual([
+      'start',
+      'start',
+      'defer',
+    ])
+  })
+
+  test('is nothing at all while the brake is set, however long ago and however few they are', () => {
+    const at = NOW - 30 * 86_400_000
+    const ledger = ledgerOf()
+    ledger.apply({ key: 'brake', value: { schema: 5, kind: 'brake', id: uuid(3), at, reason: 'too many', hosts: 9 } })
+    expect(decide(many(1), {}, { ledger })).toMatchObject([
+      { kind: 'defer', until: Infinity, reason: expect.stringContaining('held by the brake since') as string },
+    ])
+    const told = whyNotOnboard(guest('web-1'), { fleet: fleetOf(many(1)), ledger }, POLICY, NOW)
+    expect(told).toBe(
+      `held by the brake since ${new Date(at).toISOString()}: too many; virtbridge brake release lets it go on`,
+    )
+    ledger.apply({ key: 'brake', value: null })
+    expect(decide(many(1), {}, { ledger })).toMatchObject([{ kind: 'start' }])
+  })
+
+  test.each<[what: string, created: number, releasedAt: number, starts: number]>([
+    ['before it was released', NOW - 2_000, NOW - 1_000, 3],
+    ['since it was released', NOW - 500, NOW - 1_000, 1],
+    ['within the window of a release that is still to come, as somebody set the clock back', NOW - 500, NOW + 9e6, 1],
+  ])('a host that started %s counts so for the brake, whenever it ends', (_, created, releasedAt, starts) => {
+    const [one, other] = [guest('db-1'), guest('db-2')]
+    const run = { ...runOn([one, other], { status: 'finished', asked_by: 'bridge' }), created_at: created }
+    const ledger = ledgerOf({ verbs: [verb(one, { run: run.id }), verb(other, { run: run.id })], runs: [run] })
+    const value = { schema: 1, kind: 'brake_released', id: uuid(3), at: releasedAt, by: 'ops' }
+    ledger.apply({ key: 'brake/released', value })
+    const [first] = decide(many(5), { brake: { hosts: 3, perMs: 60_000 } }, { ledger })
+    expect(first).toMatchObject({ kind: 'start' })
+    expect(first?.hosts).toHaveLength(starts)
   })
 })
 

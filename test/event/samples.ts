@@ -1,10 +1,11 @@
 import { clusterEvent } from '../../src/cluster/event.ts'
 import { type ClusterRecord, newCluster, outOfScope } from '../../src/cluster/index.ts'
 import { hostEvent, runEvent } from '../../src/day2/event.ts'
+import { type Brake, braked, released } from '../../src/day2/brake.ts'
 import { confirmedEvent, lossEvent } from '../../src/day2/loss-event.ts'
 import { type HostResult, newRun, type Run } from '../../src/day2/run.ts'
 import { CLUSTER_FACTS, type ClusterFact, type Event } from '../../src/event/index.ts'
-import type { Loss } from '../../src/log/index.ts'
+import type { Entry, Loss } from '../../src/log/index.ts'
 import { type Fact, vmEvent, type VmPart, type VmRecord } from '../../src/vm/index.ts'
 import { deed, HOLDS, Story, vm as aVm, vmi as aVmi } from '../vm/story.ts'
 
@@ -150,6 +151,15 @@ const LOSS: Loss = {
   at: AT,
 }
 
+function brakeEvents(): readonly Event[] {
+  const id = '8d0c1c52-2f0e-4c37-a1a5-6e1f5b9d2c10'
+  const reason = 'more than 50 hosts would start by themselves within 3600 s'
+  const brake: Brake = { schema: 5, kind: 'brake', id, at: AT, reason, hosts: 7 }
+  const release = { schema: 1, kind: 'release_brake', id: '', brake: id, asked_by: 'operator', at: AT } as const
+  const entries = [...braked(brake), ...released(release, brake, AT)] as readonly Entry[]
+  return entries.flatMap(({ stream, value }) => (stream === 'events.day2' ? [value as unknown as Event] : []))
+}
+
 function day2Events(): readonly Event[] {
   const host = { host: 'web-1.shop.prod-1', key: 'prod-1/shop/web-1', uid: UID, address: '10.0.0.1' }
   const wish = {
@@ -191,5 +201,6 @@ function day2Events(): readonly Event[] {
     runEvent({ ...run, message: 'its job waits at the controller: no capacity' }, 'run_stuck', AT),
     lossEvent(LOSS),
     confirmedEvent(LOSS, 'operator', AT),
+    ...brakeEvents(),
   ]
 }

@@ -122,3 +122,45 @@ describe('who watches a run', () => {
     expect(await read()).toEqual({ at: NOW, task: 'Reboot', hosts })
   })
 })
+
+describe('the brake', () => {
+  const brake = { schema: 5, kind: 'brake', id: uuid(5), at: NOW, reason: 'too many', hosts: 2 } as const
+
+  test('is told with the hosts that are due, and released by a command of who may confirm', async () => {
+    await using desk = await openDesk({ dueBySelf: () => [hostOf('web-1'), hostOf('web-2')] })
+    expect((await desk.get('/api/v1/brake')).json()).toMatchObject({ held: null, due: 2 })
+    desk.ledger.apply({ key: 'brake', value: brake })
+    expect((await desk.get('/api/v1/brake')).json()).toMatchObject({
+      held: { id: uuid(5), at: NOW, because: expect.stringContaining('too many') as string },
+      due: 2,
+      hosts: [hostOf('web-1'), hostOf('web-2')],
+    })
+    const body = { brake: uuid(5) }
+    expect((await desk.post('/api/v1/brake/release', body, RUNNER)).statusCode).toBe(403)
+    const answer = await desk.post('/api/v1/brake/release', body)
+    expect([answer.statusCode, answer.json()]).toMatchObject([202, { hosts: 2 }])
+    expect(await commands(desk)).toEqual([
+      { schema: 1, kind: 'release_brake', id: 'id-1', brake: uuid(5), asked_by: 'admin', at: NOW },
+    ])
+  })
+
+  test('that nobody set, or that is another than was looked at, is not released', async () => {
+    await using desk = await openDesk()
+    const release = async (): Promise<unknown> => (await desk.post('/api/v1/brake/release', { brake: uuid(5) })).json()
+    expect(await release()).toMatchObject({ status: 409, code: 'not_braked' })
+    desk.ledger.apply({ key: 'brake', value: { ...brake, id: uuid(6) } })
+    expect(await release()).toMatchObject({ status: 409, code: 'other_brake' })
+    expect(await commands(desk)).toEqual([])
+  })
+
+  test('is of the whole fleet: a token of a part of it neither reads nor releases it', async () => {
+    await using desk = await openDesk()
+    desk.ledger.apply({ key: 'brake', value: brake })
+    for (const token of [TOKENS.prod, TOKENS.shop]) {
+      expect((await desk.get('/api/v1/brake', bearer(token))).statusCode).toBe(403)
+      const asked = await desk.post('/api/v1/brake/release', { brake: uuid(5) }, bearer(token))
+      expect([asked.statusCode, asked.json()]).toMatchObject([403, { code: 'out_of_scope' }])
+    }
+    expect(await commands(desk)).toEqual([])
+  })
+})

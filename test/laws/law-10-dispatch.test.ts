@@ -1,9 +1,16 @@
 import { describe, expect, test } from 'vitest'
 import { guest, hostOf } from '../day2/guest.ts'
-import { startWorld } from '../day2/world.ts'
+import { startWorld, type World } from '../day2/world.ts'
 
 const many = (count: number, adopted: boolean) =>
   Array.from({ length: count }, (_, index) => guest(`web-${index + 1}`, { adopted }))
+
+/** A person releases the brake that is set, or `brake`. */
+async function release(world: World, brake = world.ledger.brake?.id ?? ''): Promise<void> {
+  const id = crypto.randomUUID()
+  const value = { schema: 1, kind: 'release_brake', id, brake, asked_by: 'ops', at: world.clock.now() } as const
+  await world.log.append([{ stream: 'commands', key: id, value }])
+}
 
 describe('10. Only news starts work. VMs that existed when their cluster was adopted never trigger provisioning, patching or clean-up by themselves. Work that starts itself is rate-braked', () => {
   test('a cluster joins with 5,000 old VMs, the ledger is empty: nothing is launched, however long one waits', async () => {
@@ -45,18 +52,56 @@ describe('10. Only news starts work. VMs that existed when their cluster was ado
     for (const record of many(3, true)) expect(world.ledger.verb(record.uid, 'onboard')).toBeUndefined()
   })
 
-  test('a flood of news is braked: so many hosts in a window, the others after it', async () => {
+  test('a flood of news is braked: so many hosts in a window, then none until a person says so, over windows and restarts', async () => {
     await using world = await startWorld({ policy: { brake: { hosts: 5, perMs: 600_000 }, maxHosts: 2, maxJobs: 10 } })
     world.put(...many(12, false))
     await world.sync()
     const launched = () => world.launches().reduce((sum, job) => sum + job.limit.split(',').length, 0)
-    for (let minute = 0; minute < 9; minute++) {
-      await world.turn()
-      await world.clock.advance(60_000)
-      expect(launched()).toBeLessThanOrEqual(5)
+    const wait = async (minutes: number): Promise<void> => {
+      for (let minute = 0; minute < minutes; minute++) {
+        await world.turn()
+        await world.clock.advance(60_000)
+      }
     }
+    await wait(25)
     expect(launched()).toBe(5)
-    expect(world.said('deferred').at(-1)).toBe('7 hosts: brake: 5 hosts in 600 s')
-    await world.until(() => launched() === 10, 60_000, 20)
+    const told = world.said('alarm')
+    expect(told).toEqual([
+      expect.stringMatching(
+        /^7 hosts wait, held by the brake since .*: more than 5 hosts would start by themselves within 600 s; virtbridge brake release lets it go on$/,
+      ),
+    ])
+    await world.restart({ reopen: true })
+    await wait(12)
+    expect(launched()).toBe(5)
+    expect(world.said('alarm')).toEqual([told[0], told[0]])
+    await release(world, 'an earlier one')
+    await wait(2)
+    expect(launched()).toBe(5)
+    await release(world)
+    await wait(12)
+    expect(launched()).toBe(10)
+    await release(world)
+    await world.restart({ reopen: true })
+    await wait(2)
+    expect(launched()).toBe(12)
+    expect((await world.events()).map(event => event.fact).filter(fact => fact.startsWith('brake'))).toEqual([
+      'brake_set',
+      'brake_released',
+      'brake_set',
+      'brake_released',
+    ])
+  })
+
+  test('what a person asks for is held by no brake', async () => {
+    await using world = await startWorld({ policy: { brake: { hosts: 1, perMs: 600_000 } } })
+    world.put(...many(3, false))
+    await world.sync()
+    await world.settle()
+    expect(world.ledger.brake).toMatchObject({ hosts: 2 })
+    await world.command({ hosts: [hostOf('web-2')], verb: 'onboard' })
+    await world.until(() => world.runs().length === 2)
+    await world.settle()
+    expect(world.outcomes(world.run(1))).toEqual({ [hostOf('web-2')]: 'ok' })
   })
 })

@@ -22,6 +22,7 @@ const HISTORY: Readonly<Record<number, Readonly<Record<string, number>>>> = {
   2: { vm: 1, cluster: 1, ledger: 2, command: 1, dead: 1 },
   3: { vm: 1, cluster: 1, ledger: 3, command: 2, dead: 1 },
   4: { vm: 1, cluster: 1, ledger: 4, command: 3, dead: 1 },
+  5: { vm: 1, cluster: 1, ledger: 5, command: 3, dead: 1 },
 }
 
 test('the version of all records grows with that of any, or an old program would take the log over before it finds what it can not read', () => {

@@ -24,9 +24,9 @@ function unread({ clusters }: Closed): Problem {
 
 /** Variables that come and go would be written into every controller. */
 function lacking({ clusters }: Closed): Problem {
-  const message = `what this format shows is not kept yet of all VMs of: ${clusters.join(', ')}`
+  const message = `what this view shows, or goes by, is not known yet of all VMs of: ${clusters.join(', ')}`
   return new Problem(503, 'not_synced', message, {
-    hint: 'watch must have been started with the same inventory.views and inventory.formats, and have read these clusters since',
+    hint: 'these clusters are read again for it; when one can not be seen, it is closed until it can',
     more: { clusters },
     headers: { 'retry-after': RETRY_AFTER },
   })

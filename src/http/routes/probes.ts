@@ -42,6 +42,7 @@ export function probeRoutes(app: FastifyInstance, parts: AppParts): void {
     parts.metrics.logWritable.set(writable ? 1 : 0)
     parts.metrics.logReadable.set(readable ? 1 : 0)
     parts.metrics.logLosses.set(parts.log.losses().length)
+    parts.metrics.brakeHeld.set(parts.ledger.brake === undefined ? 0 : 1)
     return reply.type(parts.metrics.registry.contentType).send(await parts.metrics.registry.metrics())
   })
 }

@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { type Controller, openController } from '../../aap/index.ts'
 import { type Config, type ControllerConfig, readSecret } from '../../config/index.ts'
-import { Dispatcher, type DispatchReport, loadLedger, PATIENCE, type Place } from '../../day2/index.ts'
+import {
+  Dispatcher,
+  type DispatchReport,
+  type LedgerView,
+  loadLedger,
+  PATIENCE,
+  type Place,
+  whyBraked,
+} from '../../day2/index.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import type { Check } from '../../http/index.ts'
 import { type Approach, waysTo } from '../../inventory/index.ts'
@@ -21,6 +29,8 @@ export class DispatchRole {
   #approaches: readonly Approach[]
   #sealingKeys: readonly string[]
   #trouble = ''
+  /** Null until it is read. */
+  #ledger: LedgerView | null = null
 
   /** Sends nothing yet. Throws a Fault `ca_file` when the authority of the controller can not be read. */
   constructor(parts: RoleParts, settings: ControllerConfig) {
@@ -43,6 +53,7 @@ export class DispatchRole {
     const settings = this.#settings
     await using controller = this.#controller
     const { ledger } = await loadLedger(log)
+    this.#ledger = ledger
     const dispatcher = new Dispatcher({
       log,
       fleet,
@@ -77,10 +88,17 @@ export class DispatchRole {
     await Promise.all([dispatcher.run(signal), tokens])
   }
 
-  /** For `/readyz`: one check, which fails from the first report of trouble with the controller until something succeeds again. */
+  /**
+   * For `/readyz`: a check which fails from the first report of trouble with the controller until something succeeds again, and one which
+   * fails while the brake holds what starts by itself.
+   */
   checks(): readonly Check[] {
     const ok = this.#trouble === ''
-    return [{ name: 'controller', ok, reason: this.#trouble, hint: ok ? '' : 'virtbridge check tells more' }]
+    const controller = { name: 'controller', ok, reason: this.#trouble, hint: ok ? '' : 'virtbridge check tells more' }
+    const brake = this.#ledger?.brake
+    if (brake === undefined) return [controller]
+    const hint = 'virtbridge brake shows which hosts wait'
+    return [controller, { name: 'brake', ok: false, reason: whyBraked(brake), hint }]
   }
 
   #report(...[what, details]: Parameters<DispatchReport>): void {

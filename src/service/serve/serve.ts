@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Config, parseSelector, readSecret } from '../../config/index.ts'
 import {
+  dueBySelf,
   explain,
   followHistory,
   followLedger,
@@ -75,6 +76,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
       const profile = current.cache.profileWhy(record)
       return explain(record, { host, fleet, ledger, policy, verbs, staleness, rival: named, profile }, now())
     },
+    dueBySelf: () => (policy === null ? [] : dueBySelf({ fleet, ledger }, policy, now())),
     verbs,
     vault: vaultOf(() => sealingKeys),
     parseSelector,

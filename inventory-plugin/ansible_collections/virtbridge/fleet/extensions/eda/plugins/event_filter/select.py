@@ -86,11 +86,11 @@ _KINDS = ("cluster", "day2", "vm")
 # As in the schemas of the events.
 _FACTS = tuple(
     (
-        "address_changed address_conflict address_conflict_resolved available crashed created deleted deletions_confirmed detached discovered "
-        "guest_changed host_failed host_missing host_succeeded host_unknown host_unreachable import_failed imported joined labels_changed "
-        "launch_refused loss_confirmed migrated migration_failed moved out_of_scope paused placement_changed reachable records_lost "
-        "restart_required restarted restore_failed restore_succeeded resynced root_disk_replaced run_finished run_started run_stuck "
-        "snapshot_failed snapshot_succeeded start_failed started stopped unavailable unpaused unreachable"
+        "address_changed address_conflict address_conflict_resolved available brake_released brake_set crashed created deleted deletions_confirmed "
+        "detached discovered guest_changed host_failed host_missing host_succeeded host_unknown host_unreachable import_failed imported joined "
+        "labels_changed launch_refused loss_confirmed migrated migration_failed moved out_of_scope paused placement_changed reachable records_lost "
+        "restart_required restarted restore_failed restore_succeeded resynced root_disk_replaced run_finished run_started run_stuck snapshot_failed "
+        "snapshot_succeeded start_failed started stopped unavailable unpaused unreachable"
     ).split()
 )
 _WORDS = ("adopted", "clusters", "facts", "kinds", "namespaces", "news", "os", "selector", "verbs")
