@@ -7,6 +7,9 @@ import { ENDED } from './update.ts'
 
 /** The variable by which a play runs without a run of virtbridge (playbooks/roles/guard). */
 const BREAK_GLASS = 'virtbridge_break_glass_reason'
+/** Rulebooks name the event that they launch for, where virtbridge names its run. */
+const RUN = 'virtbridge_run_id'
+const OF_EVENT = 'eda-'
 
 /** Enough to find a job again after a restart. */
 export interface JobRef {
@@ -42,6 +45,8 @@ export interface Job extends JobRef {
   readonly artifacts: Readonly<Record<string, unknown>>
   /** Why a person ran a play without virtbridge (`virtbridge_break_glass_reason`); left out when that was not said. */
   readonly breakGlass?: string
+  /** A rulebook launched it, by the run that it says it is of. A person who relaunches such a job is none. */
+  readonly rulebook?: true
   /** It only looks (job type Check). */
   readonly check?: true
 }
@@ -149,19 +154,28 @@ export function jobFrom(row: Answer, session: Session): Job {
     started: text('started'),
     finishedAt: text('finished'),
     artifacts: isRecord(artifacts) ? artifacts : {},
-    ...brokenGlass(row, session),
+    ...saidBy(row, session),
     ...(row.raw('job_type') === 'check' ? { check: true } : {}),
   }
 }
 
-/** The reason among the variables of a job, which the API has as a text of JSON. */
-function brokenGlass(row: Answer, session: Session): Pick<Job, 'breakGlass'> {
-  const text = row.raw('extra_vars')
-  if (typeof text !== 'string' || !text.includes(BREAK_GLASS)) return {}
+/** What the variables of a job say of who launched it and why. */
+function saidBy(row: Answer, session: Session): Pick<Job, 'breakGlass' | 'rulebook'> {
+  const variables = variablesOf(row.raw('extra_vars'))
+  const text = (name: string): string => (typeof variables[name] === 'string' ? variables[name].trim() : '')
+  const reason = text(BREAK_GLASS)
+  return {
+    ...(reason === '' ? {} : { breakGlass: session.clean(reason) }),
+    ...(text(RUN).startsWith(OF_EVENT) && row.string('launch_type') === 'manual' ? { rulebook: true } : {}),
+  }
+}
+
+/** The variables of a job, which the API has as a text of JSON. Only a text that has ours is read. */
+function variablesOf(text: unknown): Readonly<Record<string, unknown>> {
+  if (typeof text !== 'string' || !(text.includes(BREAK_GLASS) || text.includes(OF_EVENT))) return {}
   try {
     const variables = JSON.parse(text) as unknown
-    const reason = isRecord(variables) ? variables[BREAK_GLASS] : ''
-    return typeof reason === 'string' && reason.trim() !== '' ? { breakGlass: session.clean(reason.trim()) } : {}
+    return isRecord(variables) ? variables : {}
   } catch {
     return {}
   }

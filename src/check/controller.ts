@@ -1,4 +1,4 @@
-import { type Controller, EXPIRY_WARNING_MS } from '../aap/index.ts'
+import { type Controller, EXPIRY_WARNING_MS, type Job } from '../aap/index.ts'
 import type { Config, ControllerConfig } from '../config/index.ts'
 import { connectController } from '../service/dispatch/dispatch.ts'
 import { checkBeside, sourceFindings } from './beside.ts'
@@ -66,6 +66,24 @@ async function checkExpiry(controller: Controller, now: number): Promise<Finding
   }
 }
 
+/** Jobs of the controller that are looked back at, of any kind: a few requests. */
+const RECENT_JOBS = 1_000
+
+/** A verb has one driver: those of which a rulebook launched jobs, though virtbridge launches them too. Pure. */
+function* secondDrivers(jobs: readonly Job[], { verbs }: Config): Iterable<Finding> {
+  for (const [verb, { template, also, driver }] of Object.entries(verbs)) {
+    const theirs = jobs.filter(job => job.rulebook === true && [template, ...also].includes(job.name))
+    const last = theirs.at(-1)
+    if (driver === 'eda' || last === undefined) continue
+    yield {
+      what: `verb ${verb}`,
+      result: 'warn',
+      detail: `a rulebook launches it, and its driver is ${driver}: ${theirs.length} of the last jobs, job ${last.id} by ${last.launchedBy} the latest`,
+      hint: `switch its activation off (docs/eda.md), or set verbs.${verb}.driver: eda`,
+    }
+  }
+}
+
 async function* checkObjects(
   controller: Controller,
   settings: ControllerConfig,
@@ -73,13 +91,15 @@ async function* checkObjects(
 ): AsyncIterable<Finding> {
   const inventory = await controller.findInventory(settings.inventory, settings.organization)
   yield { what: `inventory "${inventory.name}"`, result: 'ok', detail: `id ${inventory.id}`, hint: '' }
-  const { jobs } = await controller.jobsOn([inventory], null)
+  const { jobs, newest } = await controller.jobsOn([inventory], null)
   yield {
     what: 'jobs of others',
     result: 'ok',
     detail: `${jobs.length} run there now that this account may read; of templates that it may not, none is seen`,
     hint: '',
   }
+  const recent = await controller.jobsOn([inventory], Math.max(0, newest - RECENT_JOBS))
+  yield* secondDrivers(recent.jobs, config)
   const source = await controller.findInventorySource(settings.inventory_source, inventory)
   yield* sourceFindings(source)
   const beside = yield* checkBeside(controller, settings, { config, usual: inventory })

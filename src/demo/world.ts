@@ -8,6 +8,7 @@ import {
   readObjectFiles,
   type SimulatedController,
   startSimulatedController,
+  withAllRoles,
 } from '../simulator/controller/index.ts'
 import { type Place, rememberedPort, secretFile } from './place.ts'
 
@@ -105,11 +106,11 @@ function kubeconfig(fleet: SimulatedFleet): string {
   })
 }
 
-/** As a site sets them up: what a rulebook launches runs on the inventory that is updated before each job. */
+/** As a site sets them up: rulebooks may launch, and what they launch runs on the inventory that is updated before each job. */
 function objects(eda: boolean): readonly unknown[] {
-  const files = readObjectFiles(OBJECTS) as readonly { controller_templates?: readonly { name: string }[] }[]
+  const files = readObjectFiles(OBJECTS)
   if (!eda) return files
-  return files.map(file => {
+  return (withAllRoles(files) as readonly { controller_templates?: readonly { name: string }[] }[]).map(file => {
     const { controller_templates: templates } = file
     if (templates === undefined) return file
     const set = templates.map(each => (each.name === ONBOARD ? { ...each, inventory: FOR_RULEBOOKS } : each))

@@ -243,6 +243,26 @@ describe('a job that a person launches from the controller', () => {
   })
 })
 
+test('what a rulebook launches of a verb that is not its own is an alarm, once; a person who does it again is none', async () => {
+  await using world = await watched()
+  const said = { virtbridge_run_id: 'eda-5b0a2f6e-0b1c-5e8e-9d39-6f2f0d8b8a10', virtbridge_expected_count: 1 }
+  const job = await launchByHand(world, PATCH, { limit: hostOf('web-1'), extra_vars: said })
+  await later(world)
+  await world.settle()
+  await relaunchByHand(world, job)
+  await launchByHand(world, 'Reboot', { limit: hostOf('web-1'), extra_vars: said })
+  await later(world)
+  await world.settle()
+  expect(world.said('alarm')).toEqual([
+    `job ${job} of alice: a rulebook launches patch, and its driver is not eda; switch the activation off, or set verbs.patch.driver: eda`,
+  ])
+  expect(world.runs().map(run => [run.template, run.reason])).toEqual([
+    [PATCH, 'a rulebook launched it, and its driver is not eda'],
+    [PATCH, 'launched from the controller'],
+    ['Reboot', 'launched from the controller'],
+  ])
+})
+
 test('with the driver eda the bridge launches nothing, and sees, holds and records what the rulebook launches', async () => {
   await using world = await watched({
     policy: { driver: 'eda' },

@@ -2,7 +2,12 @@ import { readdirSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import type { Finding } from '../../src/check/check.ts'
-import { loadObjects, readObjectFiles, startSimulatedController } from '../../src/simulator/controller/index.ts'
+import {
+  loadObjects,
+  readObjectFiles,
+  type SimulatedController,
+  startSimulatedController,
+} from '../../src/simulator/controller/index.ts'
 import { virtbridge } from '../cli/console.ts'
 import { startClusters } from '../service/clusters.ts'
 import { fileIn, temporaryFolder } from '../support/bridge.ts'
@@ -10,6 +15,7 @@ import { fileIn, temporaryFolder } from '../support/bridge.ts'
 const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
 const PLAYBOOKS = new URL('../../playbooks/', import.meta.url)
 const TOKEN = 'a-token-of-the-bridge'
+const RULEBOOKS = 'a-token-of-rulebooks'
 
 /** A configuration for the inventory of verbs that need the VM alone, as deploy/aap has it. */
 const BESIDE = {
@@ -24,6 +30,7 @@ const BESIDE = {
 async function checked(
   spoil: (objects: ReturnType<typeof loadObjects>) => void = () => {},
   more: { readonly controller?: object; readonly inventory?: object; readonly verbs?: object } = BESIDE,
+  before: (controller: SimulatedController) => Promise<void> = async () => {},
 ): Promise<readonly Finding[]> {
   await using folder = await temporaryFolder()
   await using clusters = await startClusters(folder.path, 'prod-1')
@@ -32,8 +39,12 @@ async function checked(
   const expires = Date.now() + 365 * 86_400_000
   await using controller = await startSimulatedController({
     objects,
-    tokens: { [TOKEN]: { user: 'virtbridge', scope: 'write', description: 'virtbridge', expires } },
+    tokens: {
+      [TOKEN]: { user: 'virtbridge', scope: 'write', description: 'virtbridge', expires },
+      [RULEBOOKS]: { user: 'virtbridge-rulebooks' },
+    },
   })
+  await before(controller)
   const plays = readdirSync(PLAYBOOKS).filter(name => name.endsWith('.yml'))
   const config = {
     log: { path: './check.db' },
@@ -108,6 +119,39 @@ describe('of verbs that a rulebook launches it tells', () => {
         if (source.name === 'virtbridge rulebooks') source.overwrite = false
     }, more)
     expect(wrong(findings)).toEqual([expect.stringMatching(/^inventory source "virtbridge rulebooks" .*keeps hosts/)])
+  })
+})
+
+describe('a rulebook that launches what virtbridge launches too', () => {
+  /** As the rulebook eda-patch does; the status of the answer. */
+  async function launch(controller: SimulatedController): Promise<number> {
+    const { id } = controller.store.templates.find(({ name }) => name === 'Day2 | Patch') ?? { id: 0 }
+    const answer = await fetch(`${controller.url}/api/v2/job_templates/${id}/launch/`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${RULEBOOKS}`, 'content-type': 'application/json' },
+      body: JSON.stringify({
+        limit: 'web-1.shop.prod-1',
+        extra_vars: { virtbridge_run_id: 'eda-1', virtbridge_expected_count: 1, virtbridge_verb: 'patch' },
+      }),
+    })
+    return answer.status
+  }
+  const may = (objects: ReturnType<typeof loadObjects>): void => {
+    const role = { user: 'virtbridge-rulebooks', on: 'job_template', name: 'Day2 | Patch', role: 'execute' } as const
+    objects.roles = [...(objects.roles ?? []), role]
+  }
+
+  test('may not, as long as nobody gives it the right', async () => {
+    const findings = await checked(() => {}, BESIDE, async controller => expect(await launch(controller)).toBe(403))
+    expect(wrong(findings)).toEqual([])
+  })
+
+  test('is told of, unless the driver of the verb is eda', async () => {
+    const did = async (controller: SimulatedController): Promise<void> => expect(await launch(controller)).toBe(201)
+    const message = /^verb patch: a rulebook launches it, and its driver is bridge: 1 of the last jobs, job \d+ by virtbridge-rulebooks the latest \| switch its activation off/
+    expect(wrong(await checked(may, BESIDE, did))).toEqual([expect.stringMatching(message)])
+    const eda = await checked(may, { ...BESIDE, verbs: { patch: { driver: 'eda' } } }, did)
+    expect(wrong(eda).filter(line => line.startsWith('verb patch'))).toEqual([])
   })
 })
 

@@ -9,6 +9,7 @@ import {
   readObjectFiles,
   type SimulatedController,
   startSimulatedController,
+  withAllRoles,
 } from '../../src/simulator/controller/index.ts'
 import { Activation } from '../eda/activation.ts'
 import { catalogueCases, hostileCases, troubleCases, verbCases } from '../eda/cases.ts'
@@ -51,7 +52,7 @@ afterAll(async () => {
 
 function startController(): Promise<SimulatedController> {
   return startSimulatedController({
-    objects: loadObjects(readObjectFiles(new URL('../../deploy/aap/', import.meta.url))),
+    objects: loadObjects(withAllRoles(readObjectFiles(new URL('../../deploy/aap/', import.meta.url)))),
     tokens: { [TOKEN]: { user: 'virtbridge-rulebooks' } },
     timing: { pendingMs: 5, waitingMs: 5, playMs: 20, eventsDelayMs: 5 },
   })

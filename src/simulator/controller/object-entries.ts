@@ -74,10 +74,10 @@ const ROLE_OWNERS = [
   ['job_template', 'job_templates', 'job_template'],
 ] as const
 
-/** An entry of `controller_roles`: each of its roles on each of its objects, for a user. Those of teams are left out. */
+/** An entry of `controller_roles`: each of its roles on each of its objects, for a user. Those of teams are left out, and those that nobody is to have. */
 export function roleObjects(entry: Entry): RoleObject[] {
   const user = entry['user']
-  if (typeof user !== 'string') return []
+  if (typeof user !== 'string' || entry['state'] === 'absent') return []
   const roles = texts(entry['roles'] ?? entry['role'])
   return ROLE_OWNERS.flatMap(([on, many, one]) =>
     texts(entry[many] ?? entry[one]).flatMap(name => roles.map(role => ({ user, on, name, role }))),
