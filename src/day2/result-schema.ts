@@ -42,7 +42,12 @@ export const RESULT_SCHEMA = {
         check: { type: 'boolean', description: 'It only looked' },
         message: { type: 'string', maxLength: 500, description: 'One sentence for a person' },
         changed: { type: 'boolean' },
-        packages: { type: 'array', maxItems: 500, items: change, description: 'patch: what was updated' },
+        packages: {
+          type: 'array',
+          maxItems: 500,
+          items: change,
+          description: 'patch: what was updated, or would be in check mode',
+        },
         packages_count: { ...COUNT, description: 'patch: how many, also when not all are listed' },
         reboot: { ...TEXT, description: 'patch, reboot, facts_report: not_needed, needed, done or unknown' },
         free_mb: { type: 'integer', description: 'precheck: on the fullest file system that matters' },

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { explainedBy } from '../../src/day2/returned.ts'
 import { bundle } from '../servers/bundle.ts'
 import type { Recipe } from '../servers/cache.ts'
 import { ansible, type PythonEnvironment } from '../servers/python-environment.ts'
@@ -103,7 +104,8 @@ export class Stage implements AsyncDisposable {
       ANSIBLE_COLLECTIONS_PATH: [asked.collections, this.#env['ANSIBLE_COLLECTIONS_PATH']].filter(Boolean).join(':'),
     }
     const ended = await this.#run(args, { cwd: this.#folder, env: { ...env, ...asked.env } }, asked.names)
-    return { ...ended, recap: recapOf(ended.stdout), result: resultOf(ended.stdout) }
+    const result = resultOf(ended.stdout, { id, check: asked.check ?? false })
+    return { ...ended, recap: recapOf(ended.stdout), result }
   }
 
   /** A play of a verb with this, in check mode or for real. */
@@ -195,8 +197,14 @@ export function recapOf(stdout: string): Played['recap'] {
   )
 }
 
-/** What a play left by `set_stats` under the key `virtbridge`, of what `ansible-playbook` printed. */
-export function resultOf(stdout: string): Played['result'] {
-  const told = /CUSTOM STATS: \*+\s+RUN: (\{[^]*\})\s*$/.exec(stdout)?.[1]
-  return told === undefined ? {} : (JSON.parse(told) as { virtbridge: Played['result'] }).virtbridge
+/** What a play left by `set_stats` under the key `virtbridge`, of what `ansible-playbook` printed; an Error where virtbridge itself would leave some of it out. */
+export function resultOf(stdout: string, { id, check }: { id: string; check: boolean }): Played['result'] {
+  const stats = /CUSTOM STATS: \*+\s+RUN: (\{[^]*\})\s*$/.exec(stdout)?.[1]
+  if (stats === undefined) return {}
+  const artifacts = JSON.parse(stats) as { virtbridge: Played['result'] }
+  const told = Object.keys(artifacts.virtbridge)
+  const outcomes = new Map(told.map(host => [host, { outcome: 'unknown' as const, detail: '' }]))
+  const { misfit } = explainedBy(outcomes, new Map(), artifacts, { id, ...(check && { check }) })
+  if (misfit !== '') throw new Error(misfit)
+  return artifacts.virtbridge
 }

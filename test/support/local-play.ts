@@ -51,7 +51,8 @@ export async function playLocally(verb: string, { hosts, run, vars, check, env }
       cwd: folder,
       env: { ...environment, ANSIBLE_SHOW_CUSTOM_STATS: '1', PYTHONDONTWRITEBYTECODE: '1', ...env },
     })
-    return { ...ended, recap: recapOf(ended.stdout), result: resultOf(ended.stdout) }
+    const result = resultOf(ended.stdout, { id: extra.virtbridge_run_id, check: check ?? false })
+    return { ...ended, recap: recapOf(ended.stdout), result }
   } finally {
     await rm(folder, { recursive: true })
   }
