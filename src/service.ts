@@ -71,6 +71,7 @@ export async function startService(config: Config, around: Surroundings, source?
   )
   if (source !== undefined) {
     const apply = async (next: Config): Promise<void> => {
+      watch.reconfigure(next)
       await serve.reconfigure(next)
       dispatch?.reconfigure(next)
     }

@@ -189,6 +189,11 @@ export class ClusterFold {
     this.#sight.behind(now)
   }
 
+  /** Nobody looks after a resource until it is listed anew: what waits has not lasted meanwhile. */
+  lookAway(of: 'vm' | 'vmi'): void {
+    this.#sight.lose(of)
+  }
+
   /** What was staged is durable: memory moves on. */
   commit({ key, before, record }: Staged): void {
     this.#guests.replace(before, record)

@@ -20,6 +20,7 @@ export { type Selection, type SelectionChange, type SelectionRule } from './sele
 export { ImportBoard } from './imports.ts'
 export type { ContestBoard } from './contest-board.ts'
 export { watchPlans } from './plans.ts'
-export { type Extras, type Of, USUAL } from './resources.ts'
+export { type Of, USUAL } from './resources.ts'
 export { leavingEntries } from './scope.ts'
 export { ClusterWatch, type WatchOptions } from './watch.ts'
+export type { Extras } from './extras.ts'

@@ -1,13 +1,9 @@
 import { type Observed, PATHS, type Resource } from '../kube/index.ts'
 import {
-  annotationsOf,
   type ClaimPart,
   type Deed,
   type DiskPart,
-  type Labels,
-  namedLabels,
   PackedMap,
-  portray,
   projectClaim,
   projectClone,
   projectDisk,
@@ -21,6 +17,7 @@ import {
   type VmiPart,
   type VmPart,
 } from '../vm/index.ts'
+import { type Extras, extrasReader } from './extras.ts'
 
 /** What the resources of a cluster become, by the word that each goes by. */
 export interface Parts {
@@ -82,38 +79,18 @@ export const REQUIRED: readonly Of[] = ALL.filter(of => RESOURCES[of].required)
 /** What is reflected unless the configuration asks for more. */
 export const USUAL: readonly Of[] = ALL.filter(of => RESOURCES[of].optIn !== true)
 
-/** How much of an object is kept beside its part: what stays until there is news, or every instant and resourceVersion too. */
-export type Portraits = 'stable' | 'volatile'
-
-/** What inventories show of objects beside their parts; left out: nothing. */
-export interface Extras {
-  /** Of each VM and VMI. */
-  readonly portraits?: Portraits
-  /** Keys of annotations of VMs. */
-  readonly annotations?: readonly string[]
-  /** Keys of labels of VMs, which are kept of one that has more labels than are kept. */
-  readonly labels?: readonly string[]
-}
-
-/** The resource, of VMs and VMIs with what inventories show of each object in its part. */
-export function watched<O extends Of>(of: O, extras: Extras): Watched<Parts[O]> {
+/** The resource, of VMs and VMIs with what inventories show of each object in its part: of each as it is wanted when it is read. */
+export function watched<O extends Of>(of: O, extras: () => Extras): Watched<Parts[O]> {
   const resource: Watched<Parts[O]> = RESOURCES[of]
   if (of !== 'vm' && of !== 'vmi') return resource
-  const { portraits } = extras
-  const [annotations, labels] = of === 'vm' ? [extras.annotations ?? [], extras.labels ?? []] : [[], []]
-  if (portraits === undefined && annotations.length + labels.length === 0) return resource
-  const named = new Set(labels)
-  const project = (object: unknown): Parts[O] => ({
-    ...resource.project(object),
-    ...labelled(namedLabels(object, named)),
-    ...(annotations.length === 0 ? {} : { annotations: annotationsOf(object, annotations) }),
-    ...(portraits === undefined ? {} : { portrait: portray(of, object, portraits === 'volatile') }),
-  })
+  let [wanted, more] = [extras(), extrasReader(of, extras())]
+  const project = (object: unknown): Parts[O] => {
+    const now = extras()
+    if (now !== wanted) [wanted, more] = [now, extrasReader(of, now)]
+    const part = resource.project(object)
+    return more === null ? part : { ...part, ...more(object) }
+  }
   return { ...resource, project }
-}
-
-function labelled(namedLabels: Labels | undefined): Pick<VmPart, 'namedLabels'> {
-  return namedLabels === undefined ? {} : { namedLabels }
 }
 
 /** What the reflector of one resource said. */

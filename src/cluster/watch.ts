@@ -1,7 +1,7 @@
 import type { EventLog } from '../log/index.ts'
 import { Asks, KubeError, reflect, type ReflectOptions, type Resource } from '../kube/index.ts'
-import type { GuestIndex, Holds, Keep, VmRecord } from '../vm/index.ts'
-import { pause } from '../waiting.ts'
+import { type GuestIndex, type Holds, isCrowded, type Keep, type VmPart, type VmRecord } from '../vm/index.ts'
+import { pause, until } from '../waiting.ts'
 import { ClusterBook } from './book.ts'
 import type { ContestBoard } from './contest-board.ts'
 import { Chronicle, type ChronicleOptions } from './chronicle.ts'
@@ -11,7 +11,8 @@ import type { ImportBoard } from './imports.ts'
 import { Inbox } from './inbox.ts'
 import { LiveChanges } from './live.ts'
 import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
-import { type Extras, type Inbound, type Of, RESOURCES, USUAL, watched } from './resources.ts'
+import { type Extras, toRelist } from './extras.ts'
+import { type Inbound, type Of, RESOURCES, USUAL, watched } from './resources.ts'
 
 /** What a cluster's watch works with. Time and waiting come in as arguments. */
 export interface WatchOptions extends ChronicleOptions {
@@ -41,6 +42,8 @@ export interface WatchOptions extends ChronicleOptions {
 /** Changes that wait between the sockets and the log: when full, the sockets are left unread. */
 const INBOX_LIMIT = 500
 const IDENTITY_RETRY_MS = 5_000
+/** How long a list is waited for that was asked for as more is to be kept; it comes all the same. */
+const RELIST_PATIENCE_MS = 60_000
 /** Who wakes so much later than he meant to, or is busy for so long, has not read what came meanwhile. */
 const LATE_MS = 1_000
 
@@ -54,14 +57,20 @@ export class ClusterWatch {
   readonly #book: ClusterBook
   readonly #identity: ClusterIdentity
   readonly #chronicle: Chronicle
-  /** What is asked of the reflector of VMs. */
-  readonly #vms = new Asks()
+  /** What is asked of the reflectors. */
+  readonly #asks = { vm: new Asks(), vmi: new Asks() }
+  #extras: Extras
+  /** It has had a VM with more labels than are kept. */
+  #crowded = false
+  /** Resolves when VMs were listed. */
+  #listed = Promise.withResolvers<void>()
   #fold: ClusterFold | null = null
   /** Whether a second list was asked for, because the last one lacks too much, and whether it came. */
   #second: 'no' | 'asked' | 'had' = 'no'
 
   constructor(options: WatchOptions) {
     this.#options = options
+    this.#extras = options.extras ?? {}
     // Another hub may have it by now, or none.
     const record = { ...(options.known.cluster ?? newCluster(options.name, options.hub)), hub: options.hub }
     this.#book = new ClusterBook(options, record)
@@ -75,6 +84,20 @@ export class ClusterWatch {
 
   get #resources(): readonly Of[] {
     return this.#options.resources ?? USUAL
+  }
+
+  /**
+   * From here on this is kept beside the records, other than before. What was read already is listed anew where it lacks something of
+   * that. Resolves when it was, when it takes too long, or when the signal aborts.
+   */
+  async keep(extras: Extras, signal: AbortSignal): Promise<void> {
+    const lacking = toRelist(this.#extras, extras, this.#crowded)
+    this.#extras = extras
+    // What was not listed yet will be, with these.
+    if (this.#fold === null || lacking.length === 0) return
+    this.#listed = Promise.withResolvers()
+    for (const of of lacking) this.#relist(of)
+    await until(this.#listed.promise, signal, RELIST_PATIENCE_MS)
   }
 
   async run(): Promise<void> {
@@ -145,11 +168,21 @@ export class ClusterWatch {
 
   async #reflect(of: Of, signal: AbortSignal): Promise<void> {
     const verify = async (inner: AbortSignal): Promise<void> => void (await this.#identity.verify(inner))
-    const asks = of === 'vm' ? { asks: this.#vms } : {}
-    const resource = watched(of, this.#options.extras ?? {}) as Resource<unknown>
+    const asks = of === 'vm' || of === 'vmi' ? { asks: this.#asks[of] } : {}
+    const resource = (of === 'vm' ? this.#vms() : watched(of, () => this.#extras)) as Resource<unknown>
     const options = { ...this.#options.reflect, ...asks, signal, verify }
     for await (const observed of reflect(this.#options.client, resource, options))
       await this.#inbox.put({ of, observed } as Inbound, signal)
+  }
+
+  #vms(): Resource<VmPart> {
+    const resource = watched('vm', () => this.#extras)
+    const project = (object: unknown): VmPart => {
+      const part = resource.project(object)
+      this.#crowded ||= isCrowded(part)
+      return part
+    }
+    return { ...resource, project }
   }
 
   async #work(signal: AbortSignal): Promise<void> {
@@ -208,7 +241,10 @@ export class ClusterWatch {
       await this.#chronicle.absent(fold.size)
     const changed = await this.#book.store(fold, fold.fold(inbound, this.#options.now()))
     if (observed.kind === 'audited') await this.#chronicle.audited(changed)
-    if (of === 'vm' && observed.kind === 'listed') this.#second = this.#second === 'asked' ? 'had' : 'no'
+    if (of === 'vm' && observed.kind === 'listed') {
+      this.#second = this.#second === 'asked' ? 'had' : 'no'
+      this.#listed.resolve()
+    }
     if (fold.held && this.#second === 'no') this.#askAgain()
     if (!RESOURCES[of].required || this.#second === 'asked') return
     if (observed.kind === 'listed' || observed.kind === 'watching')
@@ -218,7 +254,13 @@ export class ClusterWatch {
   /** So many VMs are not believed to be gone before a second list, the newest there is, says so too. In order: after all that came before. */
   #askAgain(): void {
     this.#second = 'asked'
-    this.#vms.relist()
+    this.#relist('vm')
+  }
+
+  /** Until the list is there nobody watches. */
+  #relist(of: 'vm' | 'vmi'): void {
+    this.#fold?.lookAway(of)
+    this.#asks[of].relist()
   }
 
   #need(): ClusterFold {

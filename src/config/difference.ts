@@ -1,5 +1,4 @@
-import { annotationsNamed } from './annotation.ts'
-import type { Config, ViewConfig } from './config.ts'
+import type { Config } from './config.ts'
 
 /** What differs between two configurations, by the paths of keys. */
 export interface ConfigDifference {
@@ -14,6 +13,8 @@ const RELOADED = [
   'inventory.views',
   'inventory.networks',
   'inventory.label_groups',
+  'inventory.annotations',
+  'inventory.formats',
   'http.tokens',
   'profiles',
   'secrets',
@@ -21,48 +22,24 @@ const RELOADED = [
 
 /**
  * What another configuration changes. Of a list of named things each is named (`inventory.views.prod-web`), other values by their key. No
- * value is told: it may be of a token. `started`: what the bridge started with, which decides what it watches. Pure.
+ * value is told: it may be of a token. Pure.
  */
-export function differenceOf(before: Config, after: Config, started: Config = before): ConfigDifference {
+export function differenceOf(before: Config, after: Config): ConfigDifference {
   const paths = changed(before, after, '')
   const isReloaded = (path: string): boolean => RELOADED.some(part => path === part || path.startsWith(`${part}.`))
-  const later = paths.filter(path => !isReloaded(path))
-  return { now: paths.filter(isReloaded), later: [...later, ...unwatched(started, after)] }
+  return { now: paths.filter(isReloaded), later: paths.filter(path => !isReloaded(path)) }
 }
 
 /** The configuration that runs after a reload: what counts at once is new, the rest as it was. */
 export function reloaded(running: Config, next: Config): Config {
-  const { views, networks, label_groups } = next.inventory
+  const { views, networks, label_groups, annotations, formats } = next.inventory
   return {
     ...running,
     profiles: next.profiles,
     secrets: next.secrets,
     http: { ...running.http, tokens: next.http.tokens },
-    inventory: { ...running.inventory, views, networks, label_groups },
+    inventory: { ...running.inventory, views, networks, label_groups, annotations, formats },
   }
-}
-
-/** Views that need more of a VM than is watched since the start: they are closed until the next one. */
-function unwatched(started: Config, after: Config): readonly string[] {
-  return [...unwatchedFormats(started, after), ...unwatchedAnnotations(started, after)]
-}
-
-function unwatchedAnnotations(started: Config, after: Config): readonly string[] {
-  const kept = new Set(annotationsNamed(started))
-  const lacks = ({ variables }: ViewConfig): boolean =>
-    variables.some(({ annotation }) => annotation !== undefined && !kept.has(annotation))
-  return after.inventory.views.filter(lacks).map(({ name }) => `inventory.views.${name}.variables`)
-}
-
-function unwatchedFormats(started: Config, after: Config): readonly string[] {
-  const asCore = ({ inventory }: Config): readonly ViewConfig[] =>
-    inventory.views.filter(({ format }) => format === 'kubevirt.core')
-  const timed = (config: Config): readonly ViewConfig[] =>
-    asCore(config).filter(({ kubevirt_core }) => kubevirt_core.timestamps)
-  const kept = asCore(started).length > 0 || started.inventory.formats.length > 0
-  if (!kept) return asCore(after).map(({ name }) => `inventory.views.${name}.format`)
-  if (timed(started).length > 0) return []
-  return timed(after).map(({ name }) => `inventory.views.${name}.kubevirt_core.timestamps`)
 }
 
 function changed(before: unknown, after: unknown, path: string): readonly string[] {

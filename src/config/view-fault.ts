@@ -6,6 +6,7 @@ import type { ConfigFault } from './fault.ts'
 import { formatFaults } from './format-fault.ts'
 import { groupFaults } from './group-fault.ts'
 import { kubevirtCoreFaults } from './kubevirt-core-fault.ts'
+import { labelFaults } from './label.ts'
 import { profileNameFaults } from './profile-fault.ts'
 import { selectorFaults } from './selector-fault.ts'
 
@@ -19,6 +20,7 @@ export function viewFaults(config: Config): readonly ConfigFault[] {
     ...views.flatMap((view, index) => faultsOf(view, `inventory.views.${index}`, config)),
     ...views.flatMap((view, index) => kubevirtCoreFaults(view, `inventory.views.${index}.kubevirt_core`, config)),
     ...annotationFaults(config),
+    ...labelFaults(config),
     ...networks.flatMap(({ cidrs }, index) => cidrFaults(cidrs, `inventory.networks.${index}.cidrs`)),
     ...config.http.tokens.flatMap((token, index) => tokenFaults(token, `http.tokens.${index}`, views)),
   ]

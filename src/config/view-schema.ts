@@ -56,7 +56,7 @@ export function view(): Schema {
     format: choice(
       ['virtbridge', 'kubevirt.core'],
       'virtbridge',
-      'In whose names, variables and groups its hosts are shown. kubevirt.core: in those of that inventory plugin, as kubevirt_core says; profile, host_name, addresses and connection say nothing then. The watch keeps more of each VM for it, from its next start on.',
+      'In whose names, variables and groups its hosts are shown. kubevirt.core: in those of that inventory plugin, as kubevirt_core says; profile, host_name, addresses and connection say nothing then. The watch keeps more of each VM for it.',
     ),
     kubevirt_core: kubevirtCore(),
     exclude: selector(
@@ -70,7 +70,7 @@ export function view(): Schema {
     addresses: addresses(),
     connection: connection(),
     variables: list(
-      'Variables of the connection that labels or annotations of VMs may give, the last that does. No other label, annotation or word of a guest becomes one. An annotation is kept by the watch from its next start on; until then the view is closed (503).',
+      'Variables of the connection that labels or annotations of VMs may give, the last that does. No other label, annotation or word of a guest becomes one. Until an annotation was read of all VMs the view is closed (503).',
       20,
       variable(),
     ),

@@ -95,5 +95,5 @@ function whyNothing(record: VmRecord, one: GivenVariable): string {
   if (said !== '') return `its ${nameOf(one)} is "${said}", and that can not be`
   return areKnown(record, [one])
     ? `it has no ${nameOf(one)}, or an empty one${one.label === undefined ? '' : unkept(record.seen, one.label)}`
-    : `it is not known whether it has the ${nameOf(one)}: the watch keeps what was named when it started`
+    : `it is not known whether it has the ${nameOf(one)}: the VM was not read yet since that one is named`
 }

@@ -1,4 +1,4 @@
-import { hostName, type VmRecord } from '../vm/index.ts'
+import { hostName, isCrowded, type VmRecord } from '../vm/index.ts'
 import type { Document } from './document.ts'
 import type { Standing } from './host.ts'
 import { partOf } from './narrowing.ts'
@@ -7,7 +7,7 @@ import { difference, type Difference, Past } from './past.ts'
 import type { Rendering } from './rendering.ts'
 import { Sheet } from './sheet.ts'
 import { ShrinkGuard, type Shrunk } from './shrink-guard.ts'
-import { notTakenBecause, type View } from './view.ts'
+import { notTakenBecause, unknownLabels, type View } from './view.ts'
 
 /** Compressed forms that nobody asked for in this time are forgotten, in ms. */
 const TIDY_MS = 600_000
@@ -25,7 +25,7 @@ export interface Exhibit {
   readonly view: View
   readonly page: Page
   readonly guard: ShrinkGuard
-  /** Those of its VMs that lack what the rendering shows, by canonical name. */
+  /** Those of its VMs that lack what the rendering shows, or what decides whether they are of it, by canonical name. */
   readonly lacking: Set<string>
   /** The same for the same view in the same rendering. */
   readonly key: string
@@ -94,10 +94,12 @@ export class Gallery {
   /** Shows a VM in every view that takes it, and in no other. */
   show(record: VmRecord, standing: Standing): void {
     const host = hostName(record)
+    const crowded = isCrowded(record.seen)
     const put = new Map([...this.#sheets.values()].map(sheet => [sheet, sheet.put(record, standing)] as const))
     for (const { view, page, guard, lacking } of this.#exhibits.values()) {
       const { shown = null, changed = false } = put.get(page.sheet) ?? {}
       lacking.delete(host)
+      if (crowded && unknownLabels(view, page.sheet.rendering, record, standing).length > 0) lacking.add(host)
       if (shown === null || notTakenBecause(view, record, standing).length > 0) page.drop(host)
       else {
         guard.returned(page.take(record, shown, changed))

@@ -31,6 +31,8 @@ export interface Standing extends Sight {
   readonly clusterSets?: readonly string[]
   /** Left out: none. */
   readonly profile?: GuestProfile
+  /** Keys of labels that decide which profile a VM has. */
+  readonly profileLabels?: readonly string[]
 }
 
 /**

@@ -41,7 +41,7 @@ export function unkept(seen: VmRecord['seen'], key: string): string {
   return mayHave(seen, key) ? `; ${UNKEPT}` : ''
 }
 
-const UNKEPT = 'it has more labels than are kept, and of the rest those alone that were named when the watch started'
+const UNKEPT = 'it has more labels than are kept, and was not read yet since that one is named'
 
 /** That a value is none of those that are wanted; nothing when it is, or when none is said. */
 export function notAmong(what: string, value: string, wanted: readonly string[]): string[] {

@@ -55,10 +55,13 @@ interface Fall {
 export class Profiles {
   readonly #roots: readonly Knot[]
   readonly #names: readonly string[]
+  /** Keys of labels that decide which profile a VM has. */
+  readonly labelKeys: readonly string[]
 
   /** `rules` in the order of the file; each parent is one of them, and none is below itself. */
   constructor(rules: readonly ProfileRule[]) {
     this.#names = rules.map(({ name }) => name)
+    this.labelKeys = [...new Set(rules.flatMap(({ labels }) => labels.map(({ key }) => key)))]
     const knotsBelow = (parent: string, above: GuestProfile): readonly Knot[] =>
       rules
         .filter(rule => rule.parent === parent)

@@ -32,6 +32,8 @@ export interface Rendering {
   readonly connectionWhy: (record: VmRecord, standing: Standing) => ConnectionWhy
   /** What may make groups by its values (`Membership.source`), such as keys of labels: an explanation tells of those that made none. */
   readonly sources: readonly string[]
+  /** Keys of labels that all of this may be read from; none when it is left out. A view is closed while it is not known who has one. */
+  readonly labelKeys?: readonly string[]
   /** Groups that one source may make in a view: the first by name. Hosts with its further values are without that group. */
   readonly maxPerSource: number
   /** False of a record without what this way shows beyond the others; a view is closed while it has one. True when it is left out. */
@@ -81,6 +83,12 @@ export function ownRendering(profile: Profile, groups: ViewGroups, way: OwnWay =
     approach,
     connectionWhy: (record, standing) => connectionWhy(record, standing, approach),
     sources: [...labels, ...rules.map(sourceOf)],
+    labelKeys: [
+      ...labels,
+      ...rules.flatMap(({ expression }) => expression.labels),
+      ...approach.excluded.map(({ key }) => key),
+      ...approach.variables.flatMap(({ label }) => label ?? []),
+    ],
     maxPerSource: maxPerLabel,
     // What can not be read any more will never be known.
     isWhole: record => (record.out_of_scope ?? '') !== '' || areKnown(record, approach.variables),

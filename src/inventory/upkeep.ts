@@ -118,6 +118,7 @@ export class Upkeep implements Disposable {
       lost,
       ...setsOf(this.#options.fleet.clusters.get(record.cluster)),
       profile: this.profileOf(record),
+      ...(this.#options.profiles === undefined ? {} : { profileLabels: this.#options.profiles.labelKeys }),
       verbs: this.#options.verbsOf(record.uid),
     }
   }

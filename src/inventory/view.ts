@@ -1,4 +1,4 @@
-import type { VmRecord } from '../vm/index.ts'
+import { isCrowded, mayHave, type VmRecord } from '../vm/index.ts'
 import { unreachableReason } from './approach.ts'
 import type { Profile, Standing } from './host.ts'
 import { type Match, notAmong, notSuch, notThere } from './match.ts'
@@ -72,5 +72,27 @@ export function notTakenBecause(view: View, record: VmRecord, standing: WhatElse
   return reasons
 }
 
+/**
+ * Labels of which it is not known yet whether the VM has them, although the view, shown in this way, goes by them: whether it takes the VM,
+ * in which groups, and who is enabled. Only a VM with very many labels has such (`mayHave`), and only until it was read since they are named.
+ * None of a VM that is nothing to the view, or that can not be read any more.
+ */
+export function unknownLabels(
+  view: View,
+  rendering: Rendering,
+  record: VmRecord,
+  standing: WhatElse,
+): readonly string[] {
+  if (!isCrowded(record.seen) || (record.out_of_scope ?? '') !== '') return []
+  const { clusters = [], namespaces = [] } = view.within ?? {}
+  const apart = [
+    ...notThere(view, record, standing.clusterSets),
+    ...notThere({ clusters, namespaces, clusterSets: [] }, record, []),
+  ]
+  if (apart.length > 0) return []
+  const keys = [...view.labels.map(({ key }) => key), ...(rendering.labelKeys ?? []), ...(standing.profileLabels ?? [])]
+  return [...new Set(keys)].filter(key => mayHave(record.seen, key))
+}
+
 /** What a view goes by, beside the record: nothing of it says how long ago the cluster was seen. */
-export type WhatElse = Pick<Standing, 'conflict' | 'lost' | 'clusterSets' | 'profile'>
+export type WhatElse = Pick<Standing, 'conflict' | 'lost' | 'clusterSets' | 'profile' | 'profileLabels'>

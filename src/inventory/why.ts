@@ -8,7 +8,7 @@ import { unkept } from './match.ts'
 import type { Standing } from './host.ts'
 import type { ProfileWhy } from './profile.ts'
 import type { Rendering } from './rendering.ts'
-import { notTakenBecause, type View } from './view.ts'
+import { notTakenBecause, unknownLabels, type View } from './view.ts'
 
 /** Why a host is in an inventory or not, from recorded data alone. */
 export interface Why {
@@ -68,6 +68,7 @@ export function why(evidence: Evidence): Why {
     ? notTakenBecause(view, record, standing)
     : ['its name is none that Ansible may be told']
   if (left.length > 0) return { ...base, because: left, ...NOWHERE }
+  const unsure = unknownLabels(view, rendering, record, standing)
   const { disabled } = reachOf(record, standing, rendering.approach)
   const detail =
     disabled === 'conflicting address'
@@ -92,6 +93,9 @@ export function why(evidence: Evidence): Why {
     because: [
       view.name === '' ? 'it is known' : 'it is known, and all that the view asks for holds',
       ...(misnamed === '' ? [] : [`it is shown by this name, as ${misnamed}`]),
+      ...(unsure.length === 0
+        ? []
+        : [`which of these labels it has is not known yet, and they count: ${unsure.join(', ')}`]),
     ],
     enabled: disabled === '',
     enabled_because: detail || (rendering.approach.enabled === 'known' ? KNOWN : reachableBecause(record)),

@@ -76,7 +76,7 @@ export class Reload {
     const { source, logger, apply } = this.#options
     try {
       const next = source.load()
-      const { now, later } = differenceOf(this.#running, next, this.#options.config)
+      const { now, later } = differenceOf(this.#running, next)
       const isNews = JSON.stringify(this.#later) !== JSON.stringify(later)
       const running = reloaded(this.#running, next)
       if (now.length > 0) await apply(running)

@@ -3,15 +3,18 @@ import { dict } from './raw.ts'
 
 /** Labels kept of a VM, the first by their keys; of the rest those that configuration names are kept, so that a record stays small. */
 const MAX_LABELS = 64
-/** Of those, the first by their keys. */
-const MAX_NAMED_LABELS = 64
+/** Of those, the first by their keys: as many as configuration may name. */
+const MAX_NAMED_LABELS = 256
 
 export type Labels = Readonly<Record<string, string>>
+
+/** What was looked for beyond the first labels of a VM; null where it has none of that key. */
+export type NamedLabels = Readonly<Record<string, string | null>>
 
 /** What is seen of the labels of a VM. */
 export interface SeenLabels {
   readonly labels: Labels
-  readonly named_labels?: Labels
+  readonly named_labels?: NamedLabels
 }
 
 /** The labels of an object that facts follow from: the first by their keys, whatever anybody reads of them. */
@@ -19,27 +22,37 @@ export function firstLabels(labels: unknown): Labels {
   return Object.fromEntries(sorted(labels).slice(0, MAX_LABELS))
 }
 
+/** True of a VM that may have more labels than the first. */
+export function isCrowded({ labels }: SeenLabels): boolean {
+  return Object.keys(labels).length >= MAX_LABELS
+}
+
 /**
- * A VirtualMachine as the API sends it → its labels of these keys that are not among the first; undefined when there is none, as of every
- * VM with no more than those. They are there for the inventory: no fact follows from them, as which are kept hangs on the configuration.
+ * A VirtualMachine as the API sends it → what it has of these keys beyond its first labels, and which it has not: so what was never looked
+ * for is told from what is not there. Undefined of a VM with fewer labels, whose first are all. It is there for the inventory: no fact
+ * follows from it, as what is looked for hangs on the configuration.
  */
-export function namedLabels(object: unknown, keys: ReadonlySet<string>): Labels | undefined {
+export function namedLabels(object: unknown, keys: ReadonlySet<string>): NamedLabels | undefined {
   const labels = dict(dict(dict(object)['metadata'])['labels'])
-  if (Object.keys(labels).length <= MAX_LABELS) return undefined
-  const named = sorted(labels)
-    .slice(MAX_LABELS)
-    .filter(([key]) => keys.has(key))
-  return named.length === 0 ? undefined : Object.fromEntries(named.slice(0, MAX_NAMED_LABELS))
+  if (keys.size === 0 || Object.keys(labels).length < MAX_LABELS) return undefined
+  const all = sorted(labels)
+  const first = new Set(all.slice(0, MAX_LABELS).map(([key]) => key))
+  const rest = new Map(all.slice(MAX_LABELS))
+  const looked = [...keys].filter(key => !first.has(key)).sort()
+  if (looked.length === 0) return undefined
+  return Object.fromEntries(looked.slice(0, MAX_NAMED_LABELS).map(key => [key, rest.get(key) ?? null]))
 }
 
 /** All labels that are kept of a VM, in the order of their keys. */
 export function labelsOf({ labels, named_labels }: SeenLabels): Labels {
-  return named_labels === undefined ? labels : { ...labels, ...named_labels }
+  if (named_labels === undefined) return labels
+  const had = Object.entries(named_labels).filter((one): one is [string, string] => one[1] !== null)
+  return { ...labels, ...Object.fromEntries(had) }
 }
 
-/** Whether the VM may have a label of this key that is not kept: it has more than are, and nobody named it when it was last read. */
+/** Whether the VM may have a label of this key that is not kept: it may have more than are, and nobody looked for that one yet. */
 export function mayHave(seen: SeenLabels, key: string): boolean {
-  return Object.keys(seen.labels).length >= MAX_LABELS && !Object.hasOwn(labelsOf(seen), key)
+  return isCrowded(seen) && !Object.hasOwn(seen.labels, key) && !Object.hasOwn(seen.named_labels ?? {}, key)
 }
 
 function sorted(labels: unknown): readonly (readonly [key: string, value: string])[] {

@@ -1,5 +1,5 @@
 import type { Annotations } from './annotations.ts'
-import type { Labels } from './labels.ts'
+import type { NamedLabels } from './labels.ts'
 
 /**
  * What is kept of the objects of a VM: the few fields that facts, inventory and day 2 need. The raw object (with its cloud-init
@@ -41,8 +41,8 @@ export interface VmPart {
   readonly vmLabel: string
   /** Where configuration names any. */
   readonly annotations?: Annotations
-  /** Those that configuration names, beyond `labels`; left out when there are none. */
-  readonly namedLabels?: Labels
+  /** Those that configuration names, beyond `labels`, null where it has none; left out of a VM with few. */
+  readonly namedLabels?: NamedLabels
   /** What `portray` makes of it, where an inventory shows more of it than all else here. */
   readonly portrait?: string
 }

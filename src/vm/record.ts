@@ -1,6 +1,6 @@
 import type { Origin, VmFact } from '../event/index.ts'
 import type { Annotations } from './annotations.ts'
-import type { Labels } from './labels.ts'
+import type { NamedLabels } from './labels.ts'
 import type { Rival } from './contest.ts'
 import type { DeedKind } from './deed.ts'
 import type { Address, Descent, GuestOs } from './part.ts'
@@ -106,8 +106,8 @@ export interface Seen {
   readonly claim?: string
   /** The Argo CD application that manages it. */
   readonly application?: string
-  /** Those beyond `labels` that configuration named when the VM was last read; left out when there are none. No fact follows from them. */
-  readonly named_labels?: Labels
+  /** Those beyond `labels` that configuration named when the VM was last read, null where it had none; left out of a VM with few. No fact follows from them. */
+  readonly named_labels?: NamedLabels
   /** Those that configuration named when the VM was last read. No fact follows from them. */
   readonly annotations?: Annotations
   /** What `portray` made of the VM and of its VMI (empty without one), where an inventory shows it. No fact follows from it. */

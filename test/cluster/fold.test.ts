@@ -47,6 +47,14 @@ describe('until both VMs and VMIs were listed', () => {
     )
     expect(folding.told).toEqual(['stopped vm-0'])
   })
+
+  test('what waits while VMs are listed anew is told when the list says so too, and not before', () => {
+    const folding = running().take(live('gone', 'vmi', aVmi('vm-0')))
+    folding.fold.lookAway('vm')
+    expect([folding.wait(2 * HOLDS.stopped).told, folding.fold.nextDue()]).toEqual([[], null])
+    folding.take(listed('vm', ...NAMES.map(name => aVm(name))))
+    expect(folding.told).toEqual(['stopped vm-0'])
+  })
 })
 
 describe('adoption', () => {

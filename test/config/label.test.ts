@@ -45,3 +45,14 @@ test.each([
   const view = { name: 'v', groups: { expressions: [{ name: 'g', expression }] } }
   expect(named({ inventory: { views: [view] } })).toEqual(expected)
 })
+
+test('256 different labels may be named, over all views and profiles', () => {
+  const views = [{ name: 'v', selector: Array.from({ length: 255 }, (_, n) => `k${n}`).join() }]
+  const profiles = [{ name: 'web', selector: 'app' }]
+  expect(named({ inventory: { views }, profiles })).toHaveLength(256)
+  expect(() => named({ inventory: { views, label_groups: ['tier'] }, profiles })).toThrow(
+    '257 different labels are named',
+  )
+  // What can not be read is told of by itself.
+  expect(() => named({ inventory: { views: [{ name: 'v', selector: 'a b' }] } })).toThrow('no condition')
+})

@@ -68,7 +68,7 @@ test('the plugin reads a real bridge, asks it whether what it kept still holds, 
     ['503 not_synced', 'not read yet: dev-10, dev-9;', 'asked again in 5 s', '/readyz'],
     ['503 stale', 'gone-1', 'asked again in 5 s'],
     ['0 hosts', 'min_hosts'],
-    ['503 not_synced', 'what this format shows is not kept yet of all VMs of: prod-1', '/readyz'],
+    ['503 not_synced', 'what this view shows, or goes by, is not known yet of all VMs of: prod-1', '/readyz'],
   ]
   expect(refused.map((outcome, index) => missingOf(outcome, told[index] ?? []))).toEqual(told.map(() => []))
   for (const token of Object.values(TOKENS)) expect(JSON.stringify(outcomes)).not.toContain(token)

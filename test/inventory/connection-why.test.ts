@@ -165,7 +165,7 @@ test('what is listed and gives nothing is told with the reason', () => {
     {
       variable: 'ansible_port',
       because:
-        'it is not known whether it has the annotation example.com/port: the watch keeps what was named when it started',
+        'it is not known whether it has the annotation example.com/port: the VM was not read yet since that one is named',
     },
   ])
 })

@@ -29,6 +29,8 @@ const CONFIG = parseConfig(
           variables: [{ label: 'z.example.com/login', variable: 'ansible_user' }],
         },
         { name: 'excluding', exclude: 'zone=a' },
+        { name: 'without', selector: '!zone' },
+        { name: 'elsewhere', selector: '!zone', namespaces: ['other'] },
       ],
     },
     profiles: [{ name: 'web', selector: 'z.example.com/tier=web' }],
@@ -58,6 +60,8 @@ function open(record: VmRecord) {
   })
   const host = hostName(record)
   return {
+    fleet,
+    read: (view: string) => cache.read(NOW, view),
     why: (view: string) => cache.why(host, NOW, { view }),
     vars: (view: string) => JSON.parse(cache.varsOf(host, view) ?? '{}') as Record<string, unknown>,
     [Symbol.dispose]: () => cache[Symbol.dispose](),
@@ -77,7 +81,7 @@ test('a label that is listed counts, however many others a VM has: in selectors,
 
 test('of a VM that was read by a watch to which nobody named it, the loss is told wherever it counts', () => {
   using world = open(stored([]))
-  const unkept = 'it has more labels than are kept, and of the rest those alone that were named when the watch started'
+  const unkept = 'it has more labels than are kept, and was not read yet since that one is named'
   expect(world.why('v').because).toEqual([`its labels do not meet zone in (a); ${unkept}`])
   const { not_in, profile } = world.why('')
   expect(not_in).toEqual([
@@ -87,4 +91,26 @@ test('of a VM that was read by a watch to which nobody named it, the loss is tol
     },
   ])
   expect(profile?.because).toEqual([`not web: its labels do not meet z.example.com/tier in (web); ${unkept}`])
+})
+
+test('a view that goes by a label is closed until it is known which VMs have it, and no other one is', () => {
+  const lacking = { kind: 'closed', because: 'lacking', clusters: ['prod-1'] }
+  using world = open(stored([]))
+  for (const view of ['v', 'excluding', 'without', '']) expect(world.read(view), view).toEqual(lacking)
+  expect(world.read('elsewhere').kind).not.toBe('closed')
+  expect(world.why('excluding').because.at(-1)).toBe(
+    'which of these labels it has is not known yet, and they count: zone, z.example.com/tier',
+  )
+  const known = stored(labelsNamed(CONFIG))
+  world.fleet.apply({ key: vmKey(known), value: known })
+  for (const view of ['v', 'excluding', 'without', '']) expect(world.read(view).kind, view).not.toBe('closed')
+  expect(world.why('without')).toMatchObject({ listed: false, because: ['its labels do not meet !zone'] })
+  // Nobody can ask any more.
+  world.fleet.apply({ key: vmKey(known), value: { ...stored([]), out_of_scope: 'event' } })
+  expect(world.read('excluding').kind).not.toBe('closed')
+})
+
+test('of a VM with few labels all are known, whatever is named', () => {
+  using world = open(guest('web-1', { seen: { labels: { zone: 'a' } } }))
+  expect(world.read('v').kind).not.toBe('closed')
 })

@@ -52,6 +52,7 @@ async function startOnFile(views: readonly Settings[]) {
   const owned = stack.move()
   return {
     write,
+    world: clusters.worlds['prod-1'],
     get,
     logged,
     status: async (path: string, token?: string) => (await get(path, token)).status,
@@ -137,4 +138,32 @@ test('tokens count at once, those that are gone too; what needs another start is
   await bridge.write({ views: [{ name: 'one' }] })
   await expect.poll(() => bridge.check(), SOON).toBeUndefined()
   expect(await bridge.status('/api/v1/inventory', TOKENS.TEAM)).toBe(401)
+})
+
+test('what a view needs to know of VMs beyond what was kept of them is read at once, and the view is closed until then', async () => {
+  await using bridge = await startOnFile([{ name: 'one' }])
+  const many = Object.fromEntries(Array.from({ length: 70 }, (_, n) => [`k${100 + n}`, 'v']))
+  bridge.world?.addVm('web-2', { ...many, zone: 'a' })
+  bridge.world?.boot('web-2', { address: '10.0.0.2' })
+  const host = '/api/v1/inventory/hosts/web-2.shop.prod-1'
+  await expect.poll(() => bridge.status(host), SOON).toBe(200)
+  const lists = (): number => bridge.world?.server.requests.get('list virtualmachines') ?? 0
+  const before = lists()
+  await bridge.write({ views: [{ name: 'one' }, { name: 'guarded', exclude: 'zone=a' }] })
+  // Never as if it had no such label.
+  await expect.poll(() => bridge.status(`${host}?view=guarded`), SOON).toBe(200)
+  expect(await bridge.json(`${host}?view=guarded`)).toMatchObject({
+    kubevirt_enabled: false,
+    kubevirt_reachable_reason: 'excluded by label',
+  })
+  expect(lists()).toBe(before + 1)
+  await bridge.write({
+    annotations: ['example.com/note'],
+    formats: ['kubevirt.core'],
+    views: [{ name: 'core', format: 'kubevirt.core', kubevirt_core: { use_service: false } }],
+  })
+  for (const path of ['/api/v1/inventory/core', '/api/v1/inventory?format=kubevirt.core'])
+    await expect.poll(() => bridge.status(path), SOON).toBe(200)
+  expect(await bridge.json(host)).toMatchObject({ kubevirt_annotations: { 'example.com/note': '' } })
+  expect(await bridge.check()).toBeUndefined()
 })

@@ -83,6 +83,28 @@ describe('who has whose address', () => {
     expect([...here.changed]).toEqual(['prod-1/shop/web-2'])
   })
 
+  test('goes by other networks as soon as the configuration has them, also of VMs that come and go meanwhile', async () => {
+    const { contests, put, fleet } = world()
+    using _ = contests
+    put(first, guest('far-1', { cluster: 'dev-1', address: '10.1.0.9' }))
+    using here = contests.read('prod-1', () => undefined)
+    using there = contests.read('dev-1', () => undefined)
+    expect([[...here.changed], [...there.changed]]).toEqual([['prod-1/shop/web-1'], []])
+    const apart = parseConfig('clusters: [{ name: prod-1, kubeconfig: k }, { name: dev-1, kubeconfig: k }]', 'v.yaml')
+    const changed = contests.reconfigure(apart)
+    put(second)
+    fleet.apply({ key: 'dev-1/shop/far-1', value: null })
+    put(guest('far-1', { cluster: 'dev-1', address: '10.1.0.9' }))
+    await changed
+    expect(contests.rivalOf('prod-1/shop/web-1')).toBeNull()
+    expect(contests.rivalOf('prod-1/shop/web-2')).toMatchObject({ host: 'web-1.shop.prod-1' })
+    for (const { changed } of [here, there]) changed.clear()
+    // The last one counts, however soon it comes.
+    await Promise.all([contests.reconfigure(CONFIG), contests.reconfigure(apart), contests.reconfigure(CONFIG)])
+    expect(contests.rivalOf('prod-1/shop/web-1')).toMatchObject({ host: 'far-1.shop.dev-1' })
+    expect([...here.changed].sort()).toEqual(['prod-1/shop/web-1', 'prod-1/shop/web-2'])
+  })
+
   test('what is so already when somebody begins to read is told at once', () => {
     const { contests, put } = world()
     using _ = contests

@@ -1,9 +1,14 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ContestBoard } from '../../cluster/index.ts'
 import type { FleetChange } from '../../fleet/index.ts'
-import { addressOf, claimsIn, Contention, stalenessOf, type StaleLimits } from '../../inventory/index.ts'
+import type { Config } from '../../config/index.ts'
+import { addressOf, type Claimed, claimsIn, Contention, stalenessOf, type StaleLimits } from '../../inventory/index.ts'
 import { type Rival, type VmRecord, vmKey } from '../../vm/index.ts'
 import type { RoleParts } from '../role.ts'
 import { inventoryParts } from '../views.ts'
+
+/** VMs that are looked at in one go when other networks or addresses count: some milliseconds. */
+const VMS_A_STEP = 200
 
 /**
  * Tells the watch role which VM has the better claim to an address that several VMs have, for the facts `address_conflict` and
@@ -13,28 +18,57 @@ import { inventoryParts } from '../views.ts'
 export class FleetContests implements ContestBoard, Disposable {
   readonly #parts: Pick<RoleParts, 'fleet' | 'now'>
   readonly #limits: StaleLimits
-  readonly #contention: Contention
+  #contention: Contention
+  /** What follows the one above when all of `left` were added to it. */
+  #next: { readonly contention: Contention; readonly left: Set<string> } | null = null
+  /** What decides who claims what. */
+  #claimed: string
   readonly #readers = new Map<Set<string>, { readonly cluster: string; readonly tell: () => void }>()
   /** Staleness of each cluster when its VMs were last judged. */
   readonly #staleness = new Map<string, string>()
   readonly #unsubscribe: () => void
 
   constructor(parts: Pick<RoleParts, 'fleet' | 'now' | 'config'>) {
-    const { fleet, config, now } = parts
+    const { fleet, config } = parts
     const { stale_after_seconds, disable_stale_after_seconds } = config.inventory
     this.#parts = parts
     this.#limits = { staleAfterMs: stale_after_seconds * 1000, disableAfterMs: disable_stale_after_seconds * 1000 }
-    this.#contention = new Contention({
-      claimsOf: claimsIn(inventoryParts(config, () => undefined)),
-      recordOf: host => fleet.byHost(host),
-      stalenessOf: record => stalenessOf(fleet.clusters.get(record.cluster), this.#limits, now()),
-    })
+    const claimed = inventoryParts(config, () => undefined)
+    this.#claimed = wordOf(claimed)
+    this.#contention = this.#contentionBy(claimed)
     for (const record of fleet.vms.values()) this.#contention.change(null, record)
     this.#unsubscribe = fleet.subscribe(change => this.#follow(change))
   }
 
   [Symbol.dispose](): void {
+    this.#next = null
     this.#unsubscribe()
+  }
+
+  /**
+   * Goes by the networks and addresses of another configuration. Resolves when they count, or when they do not any more; what they change is
+   * found then, some VMs at a time.
+   */
+  async reconfigure(config: Pick<Config, 'inventory' | 'profiles'>): Promise<void> {
+    const { fleet } = this.#parts
+    const claimed = inventoryParts(config, () => undefined)
+    const word = wordOf(claimed)
+    if (word === this.#claimed) return
+    this.#claimed = word
+    const next = { contention: this.#contentionBy(claimed), left: new Set(fleet.vms.keys()) }
+    this.#next = next
+    for await (const keys of inSteps(next.left)) {
+      if (next !== this.#next) return
+      for (const key of keys) {
+        // Who went meanwhile is not left, and who came is there already.
+        const record = next.left.delete(key) ? fleet.vms.get(key) : undefined
+        if (record !== undefined) next.contention.change(null, record)
+      }
+    }
+    if (next !== this.#next) return
+    this.#contention = next.contention
+    this.#next = null
+    for await (const keys of inSteps(fleet.vms.keys())) this.#tell(keys)
   }
 
   rivalOf(key: string): Rival | null {
@@ -53,6 +87,22 @@ export class FleetContests implements ContestBoard, Disposable {
     return { changed, [Symbol.dispose]: () => void this.#readers.delete(changed) }
   }
 
+  #contentionBy(claimed: Claimed): Contention {
+    const { fleet, now } = this.#parts
+    return new Contention({
+      claimsOf: claimsIn(claimed),
+      recordOf: host => fleet.byHost(host),
+      stalenessOf: record => stalenessOf(fleet.clusters.get(record.cluster), this.#limits, now()),
+    })
+  }
+
+  /** The same change of a VM for what is to follow. */
+  #changeNext(key: string, before: VmRecord | null, after: VmRecord | null): void {
+    if (this.#next === null) return
+    if (!this.#next.left.has(key)) this.#next.contention.change(before, after)
+    else if (after === null) this.#next.left.delete(key)
+  }
+
   /** True when the record of a VM of the cluster says something else of its conflict than is so now. */
   #isOpen(key: string, cluster: string): boolean {
     const record = this.#parts.fleet.vms.get(key)
@@ -66,6 +116,7 @@ export class FleetContests implements ContestBoard, Disposable {
     }
     const { before, after } = change
     const touched = this.#contention.change(before, after)
+    this.#changeNext(change.key, before, after)
     const keys = touched.flatMap(host => this.#parts.fleet.byHost(host) ?? []).map(vmKey)
     this.#tell(after === null ? keys : [...keys, change.key])
   }
@@ -80,6 +131,7 @@ export class FleetContests implements ContestBoard, Disposable {
       if (was === is || (was === undefined && name !== cluster)) continue
       const records = [...fleet.vms.values()].filter(vm => vm.cluster === name)
       const touched = records.flatMap(vm => this.#contention.change(vm, vm))
+      for (const vm of records) this.#changeNext(vmKey(vm), vm, vm)
       const others = touched.flatMap(host => fleet.byHost(host) ?? [])
       this.#tell([...records, ...others].map(vmKey))
     }
@@ -98,4 +150,23 @@ export class FleetContests implements ContestBoard, Disposable {
 function isTold({ told: { conflict }, waiting }: VmRecord, rival: Rival | null): boolean {
   const waits = waiting.some(({ fact }) => fact === 'address_conflict' || fact === 'address_conflict_resolved')
   return !waits && conflict?.uid === rival?.uid && conflict?.address === rival?.address
+}
+
+/** The same for the same claims. */
+function wordOf({ networks, views = [], formats }: Claimed): string {
+  const renderings = [...views.map(({ rendering }) => rendering), ...(formats?.values() ?? [])]
+  return JSON.stringify([networks, [...new Set(renderings.map(({ approach }) => approach.key))].sort()])
+}
+
+/** Between two steps others have their turn. */
+async function* inSteps(keys: Iterable<string>): AsyncIterable<readonly string[]> {
+  let step: string[] = []
+  for (const key of keys) {
+    step.push(key)
+    if (step.length < VMS_A_STEP) continue
+    yield step
+    step = []
+    await nextTurn()
+  }
+  yield step
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { type ClusterRecord, ClusterWatch, type Extras, type HubWord, ImportBoard, USUAL } from '../../cluster/index.ts'
 import { annotationsNamed, type Config, labelsNamed } from '../../config/index.ts'
 import { Budget, type Connection, KubeClient } from '../../kube/index.ts'
@@ -28,6 +29,9 @@ interface Running {
 /** How many audits may run at once over all clusters, and begin in a second: few, as they are in no hurry. */
 const AUDITS = { atOnce: 2, perSecond: 1 }
 
+/** Clusters that are listed anew at once, when more is to be kept of VMs: few, as nobody watches one until its list is there. */
+const RELISTS_AT_ONCE = 4
+
 /** The clusters that are being watched now, by name: starts and stops a ClusterWatch for each, and holds what they share (guests, imports, contests, the budget of lists). */
 export class RunningClusters {
   readonly #parts: RoleParts
@@ -43,9 +47,11 @@ export class RunningClusters {
   readonly #lost = Promise.withResolvers<never>()
   readonly #lists = new Budget()
   readonly #audits = new Budget(AUDITS)
+  #extras: Extras
 
   constructor(parts: RoleParts, stock: Stock, confirmations: Confirmations) {
     this.#parts = parts
+    this.#extras = extrasOf(parts.config)
     this.#stock = stock
     this.#confirmations = confirmations
     for (const [name, records] of stock.vms()) {
@@ -103,10 +109,27 @@ export class RunningClusters {
       guests: this.guests,
       imports: this.imports,
       contests: this.#contests,
-      extras: extrasOf(config),
+      extras: this.#extras,
       resources: config.watch.services ? [...USUAL, 'service'] : USUAL,
     })
     this.#running.set(name, { records: known.records, watch, stop, done: this.#finish(name, watch, client) })
+  }
+
+  /** Takes over what a changed inventory shows of VMs and by which addresses, cluster by cluster. What it can not show yet, it keeps closed. */
+  reconfigure(config: Config): void {
+    const fail = (error: unknown): void => this.#lost.reject(error)
+    this.#contests.reconfigure(config).catch(fail)
+    const extras = extrasOf(config)
+    if (isDeepStrictEqual(extras, this.#extras)) return
+    this.#extras = extras
+    const clusters = this.#running.values()
+    const relist = async (): Promise<void> => {
+      for (const { watch, stop } of clusters) {
+        if (this.#extras !== extras) return
+        await watch.keep(extras, AbortSignal.any([this.#parts.signal, stop.signal]))
+      }
+    }
+    for (let n = 0; n < RELISTS_AT_ONCE; n += 1) relist().catch(fail)
   }
 
   /** Stops to watch a cluster. Resolves when nothing more is written about it, with its record and VMs, or with null when it was not watched. */

@@ -14,7 +14,7 @@ import {
   watchHub,
   watchPlans,
 } from '../../cluster/index.ts'
-import type { ClusterConfig, HubConfig } from '../../config/index.ts'
+import type { ClusterConfig, Config, HubConfig } from '../../config/index.ts'
 import { Fault } from '../../errors.ts'
 import type { Check } from '../../http/index.ts'
 import { KubeClient } from '../../kube/index.ts'
@@ -34,12 +34,14 @@ export class WatchRole {
   readonly #confirmations = new Confirmations()
   readonly #faults = new Map<string, Fault>()
   readonly #names: ClusterNames
+  #config: Config
   #stock: Stock | null = null
   #clusters: RunningClusters | null = null
 
   constructor(parts: RoleParts) {
     const { clusters, hubs } = parts.config
     this.#parts = parts
+    this.#config = parts.config
     this.#names = new ClusterNames([...clusters, ...hubs].map(({ name }) => name))
   }
 
@@ -50,6 +52,12 @@ export class WatchRole {
     })
   }
 
+  /** Applies the keys of a changed configuration that need no restart: what views show of VMs is kept of them, and their addresses and networks count for events. */
+  reconfigure(config: Config): void {
+    this.#config = config
+    this.#clusters?.reconfigure(config)
+  }
+
   /** Watches until the signal aborts, and resolves when nothing is written any more. Rejects only when the log is lost. */
   async run(): Promise<void> {
     const { config, signal, log } = this.#parts
@@ -57,7 +65,11 @@ export class WatchRole {
     const inner = AbortSignal.any([signal, stop.signal])
     const ended = new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
     const stock = await Stock.read(log)
-    const clusters = new RunningClusters({ ...this.#parts, signal: inner }, stock, this.#confirmations)
+    const clusters = new RunningClusters(
+      { ...this.#parts, config: this.#config, signal: inner },
+      stock,
+      this.#confirmations,
+    )
     this.#stock = stock
     this.#clusters = clusters
     await this.#retire(stock.clusters())
