@@ -7,6 +7,7 @@ import { FORGET_AFTER_MS } from '../../src/http/consumer.ts'
 import { ConsumerRegister, MAX_CONSUMERS, MAX_CONSUMERS_EACH } from '../../src/http/consumer-register.ts'
 import { MAX_UNACKNOWLEDGED } from '../../src/http/delivery.ts'
 import type { Entry, Stored } from '../../src/log/index.ts'
+import { blocksOf, page } from '../docs/documents.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { bearer, type Desk, NOW, openDesk, TOKENS } from './desk.ts'
 import { startStreamProcess, STREAM_TOKEN } from './stream-process.ts'
@@ -107,6 +108,12 @@ async function begun(consumer: Connected): Promise<Connected> {
   return consumer
 }
 
+/** What a page shows, with whatever stands where it has an ellipsis, and any position. */
+function patternOf(shown: string): RegExp {
+  const text = shown.trim().replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(text.replaceAll(/…,?/g, '.*').replaceAll(/(?<=position":"|^id: )\d+/gm, '\\d+'))
+}
+
 describe('a consumer', () => {
   test('that is new begins after what there is, or with the oldest', async () => {
     await desk.events(2)
@@ -117,6 +124,36 @@ describe('a consumer', () => {
     await expect.poll(() => earliest.numbers, SOON).toEqual([1, 2, 3])
     expect(latest.told).toMatchObject([{ new: true, position: '2', gap: null }])
     expect(earliest.told).toMatchObject([{ new: true, position: '0', gap: null }])
+  })
+
+  test('is read, acknowledged and listed by a program as docs/eda.md shows', async () => {
+    const [block = ''] = blocksOf(page('docs/eda.md')).filter(each => each.startsWith('$ curl -sN'))
+    const [, stream = '', position = '', list = ''] = block.split(/^\$ curl .*\n/m)
+    expect([stream, position, list].map(shown => shown.split('…').length)).toEqual([3, 2, 2])
+    await desk.log.append([
+      {
+        stream: 'events.vm',
+        key: 'prod-1/shop/web',
+        value: { specversion: '1.0', type: 'io.virtbridge.vm.discovered.v1' },
+      },
+    ])
+    const headers = bearer(reader)
+    const sent = request(`${url}/api/v1/consumers/mine/events?from=earliest`, { headers })
+    open.push(sent)
+    sent.on('error', () => undefined).end()
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    let told = ''
+    answer.on('error', () => undefined)
+    answer.setEncoding('utf8').on('data', chunk => (told += String(chunk)))
+    await expect.poll(() => told, SOON).toMatch(patternOf(stream))
+    const [, id = ''] = /^id: (\d+)\nevent: io/m.exec(told) ?? []
+    const moved = await fetch(`${url}/api/v1/consumers/mine/position`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ position: id }),
+    })
+    expect(await moved.text()).toMatch(patternOf(position))
+    expect((await desk.get('/api/v1/consumers', headers)).body).toMatch(patternOf(list))
   })
 
   test('that comes back goes on after what it acknowledged, and gets the rest again', async () => {
