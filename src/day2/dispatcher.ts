@@ -4,6 +4,7 @@ import type { Way } from '../inventory/index.ts'
 import type { EventLog } from '../log/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import { pause, until } from '../waiting.ts'
+import { Ages } from './ages.ts'
 import { Bell } from './bell.ts'
 import { Book, type DispatchReport } from './book.ts'
 import { type Brake, braked, whyBraked } from './brake.ts'
@@ -67,6 +68,7 @@ const REST_MS = 50
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #book: Book
+  readonly #ages: Ages
   readonly #launcher: Launcher
   readonly #follower: Follower
   readonly #onlooker: Onlooker | null
@@ -84,6 +86,7 @@ export class Dispatcher {
   constructor(options: DispatcherOptions) {
     this.#options = options
     this.#book = new Book(options)
+    this.#ages = new Ages(options)
     const lookup = new Lookup(options.controller, options.place, options)
     this.#spectator = new Spectator({ ...options, book: this.#book })
     const parts = {
@@ -91,6 +94,7 @@ export class Dispatcher {
       vault: options.vault ?? new Vault(),
       lookup,
       book: this.#book,
+      ages: this.#ages,
       spectator: this.#spectator,
     }
     this.#launcher = new Launcher(parts)
@@ -99,7 +103,7 @@ export class Dispatcher {
       options.onlooking === undefined
         ? null
         : new Onlooker({ ...parts, quietMs: options.patience.quiet }, options.onlooking)
-    this.#follower = new Follower({ ...options, book: this.#book })
+    this.#follower = new Follower({ ...options, book: this.#book, ages: this.#ages })
   }
 
   /** Turns every `pollMs`, and sooner when a command comes or a guest becomes ready, until the signal aborts. Rejects only when the log is lost. */
@@ -137,6 +141,7 @@ export class Dispatcher {
     for (const run of due) this.#stepped.add(run.id)
     const followed = polls ? runs.filter(run => run.status === 'following') : []
     await Promise.all([this.#launcher.turn(due, signal), this.#book.onRecord(this.#follower.turn(followed))])
+    this.#ages.note(this.#options.ledger.active())
     if (!polls) return look && this.turn(signal)
     const following = this.#options.ledger.active().filter(run => run.status === 'following')
     await this.#book.onRecord(this.#spectator.turn(following))
@@ -147,12 +152,13 @@ export class Dispatcher {
 
   /** Gives the ids of planned runs for which the caps leave no room now, and writes into each what it waits for. One that waits for a whole day is refused. */
   async #makeRoom(): Promise<ReadonlySet<string>> {
-    const { fleet, ledger, caps, patience, now } = this.#options
+    const { fleet, ledger, caps, patience } = this.#options
     const waiting = waitingFor(ledger.active(), caps, nodesOf(fleet))
     for (const [run, why] of waiting) {
       const message = `${WAITS}${why}`
       this.#book.report('deferred', { run: run.id, message })
-      if (now() - run.created_at > patience.job) await this.#book.onRecord(this.#book.refuse(run, message), run.id)
+      if (this.#ages.of(run.created_at) > patience.job)
+        await this.#book.onRecord(this.#book.refuse(run, message), run.id)
       else if (run.message === '' || (run.message.startsWith(WAITS) && run.message !== message))
         await this.#book.onRecord(this.#book.save({ ...run, message }), run.id)
     }
@@ -161,9 +167,8 @@ export class Dispatcher {
 
   /** Appends `run_stuck` for each run that has not moved for half an hour, once. */
   async #tellStuck(): Promise<void> {
-    const { ledger, now } = this.#options
-    for (const run of ledger.active()) {
-      const message = standsStill(run, now())
+    for (const run of this.#options.ledger.active()) {
+      const message = standsStill(run, this.#ages.of(run.created_at))
       if (message !== '') await this.#book.onRecord(this.#book.stuck(run, message), run.id)
     }
   }

@@ -9,6 +9,7 @@ import {
 } from '../aap/index.ts'
 import { plainText } from '../event/index.ts'
 import type { FleetView } from '../fleet/index.ts'
+import type { Ages } from './ages.ts'
 import type { Book } from './book.ts'
 import { failed } from './controller-side.ts'
 import type { LedgerView } from './ledger.ts'
@@ -24,6 +25,7 @@ interface Parts {
   readonly book: Book
   readonly patience: Patience
   readonly now: () => number
+  readonly ages: Ages
 }
 
 type Answer = Followed | 'unanswered'
@@ -73,10 +75,10 @@ export class Follower {
   }
 
   async #followOne(run: Run, job: Answer): Promise<void> {
-    const { book, patience, now } = this.#parts
+    const { book, patience, now, ages } = this.#parts
     if (job === 'forbidden')
       book.report('trouble', { run: run.id, message: 'the controller does not let this account read its job' })
-    const polled = afterPoll(run, job, now(), patience)
+    const polled = afterPoll(run, job, now(), patience, ages.of)
     // What others launched is theirs to cancel.
     if (polled.kind === 'overdue' && run.external === undefined) return this.#cancelOverdue(polled.run)
     if (polled.kind === 'waits' && run.cancel !== undefined && run.stopped_at === 0 && polled.run.job_ended_at === 0)
@@ -113,12 +115,12 @@ export class Follower {
 
   /** Null while they can not be read: without them a host that the job ran on would be taken for one that it left out. */
   async #summaries(run: Run): Promise<readonly HostSummary[] | null> {
-    const { controller, book, now, patience } = this.#parts
+    const { controller, book, ages, patience } = this.#parts
     try {
       return await controller.hostSummaries({ url: run.job?.url ?? '' })
     } catch (error) {
       const message = `the results of its job can not be read: ${failed(error).reason}`
-      if (now() - run.since > patience.job) await book.go({ kind: 'ends', run, outcome: 'unknown', message })
+      if (ages.of(run.since) > patience.job) await book.go({ kind: 'ends', run, outcome: 'unknown', message })
       else book.report('trouble', { run: run.id, message })
       return null
     }

@@ -2,6 +2,7 @@ import type { Controller, StaleGuest } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { type Way, waysTo } from '../inventory/index.ts'
 import type { VmRecord } from '../vm/index.ts'
+import type { Ages } from './ages.ts'
 import type { Book } from './book.ts'
 import { failed, launchRequest, type Preflight, preflight } from './controller-side.ts'
 import type { Lookup, Place } from './lookup.ts'
@@ -27,6 +28,7 @@ interface Parts extends Clocks {
   readonly book: Book
   readonly vault: Vault
   readonly patience: Patience
+  readonly ages: Ages
   readonly waysTo?: (record: VmRecord) => readonly Way[]
 }
 
@@ -64,7 +66,7 @@ export class Launcher {
   }
 
   async #launch(run: Run, signal: AbortSignal): Promise<void> {
-    const { lookup, book, vault, patience, now } = this.#parts
+    const { lookup, book, vault, patience, ages } = this.#parts
     const shut = whyNotOurs(run.verb, this.#parts.verbs.get(run.verb)) || vault.whyShut(run.secrets ?? {})
     if (shut !== '') return book.refuse(run, shut)
     const fresh = leaveOut(unwaiting(run), this.#changed(run))
@@ -73,7 +75,7 @@ export class Launcher {
     if (found.kind === 'refused') return book.refuse(fresh, found.reason)
     if (found.kind === 'later') {
       book.report('trouble', { run: run.id, message: found.reason })
-      if (now() - run.since <= patience.preflight) return
+      if (ages.of(run.since) <= patience.preflight) return
       return book.refuse(fresh, found.reason)
     }
     if (found.stale.length > 0 && fresh.updates < MAX_UPDATES) return this.#updates.need(fresh, this.#needs(fresh))
@@ -91,7 +93,7 @@ export class Launcher {
    * should, and between the quiet period and this moment it may not have been asked for an hour.
    */
   async #cameLate(run: Run): Promise<boolean> {
-    const { controller, book, vault, now, patience } = this.#parts
+    const { controller, book, vault, now, ages, patience } = this.#parts
     const asked = now()
     try {
       const found = await controller.recover({ id: run.template_id }, launchRequest(run, vault))
@@ -100,7 +102,7 @@ export class Launcher {
     } catch (error) {
       const { reason } = failed(error)
       book.report('trouble', { run: run.id, message: `search for its job: ${reason}` })
-      if (asked - run.since > patience.preflight) await book.refuse(run, reason)
+      if (ages.of(run.since) > patience.preflight) await book.refuse(run, reason)
     }
     return true
   }
@@ -125,7 +127,7 @@ export class Launcher {
       return book.go(afterLaunch(intent, launched, now(), remembered))
     }
     const message = 'not sent: between its record in the log and its launch too much time passes'
-    if (now() - ready.since > patience.preflight) return book.refuse(ready, message)
+    if (this.#parts.ages.of(ready.since) > patience.preflight) return book.refuse(ready, message)
     book.report('deferred', { run: ready.id, message })
     return book.save({ ...ready, message })
   }
@@ -163,7 +165,7 @@ export class Launcher {
   }
 
   async #search(run: Run): Promise<void> {
-    const { controller, book, vault, now, steady, patience } = this.#parts
+    const { controller, book, vault, now, steady, ages, patience } = this.#parts
     const asked = now()
     const since = this.#searching.get(run.id) ?? steady()
     this.#searching.set(run.id, since)
@@ -174,7 +176,7 @@ export class Launcher {
       await book.go(afterSearch(run, found, asked, isQuiet))
     } catch (error) {
       book.report('trouble', { run: run.id, message: `search for its job: ${failed(error).reason}` })
-      if (now() - run.since <= patience.job) return
+      if (ages.of(run.since) <= patience.job) return
       this.#searching.delete(run.id)
       const message = 'whether it was launched could not be found out'
       await book.go({ kind: 'ends', run, outcome: 'unknown', message })

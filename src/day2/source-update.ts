@@ -1,5 +1,6 @@
 import type { Controller, InventorySource, Update, UpdateRef } from '../aap/index.ts'
 import { ControllerError } from '../aap/index.ts'
+import type { Ages } from './ages.ts'
 import type { Book } from './book.ts'
 import { failed } from './controller-side.ts'
 import { type Lookup, type Place, placeOf } from './lookup.ts'
@@ -14,6 +15,7 @@ interface Parts {
   readonly book: Book
   readonly patience: Patience
   readonly now: () => number
+  readonly ages: Ages
 }
 
 /** An update in this status reads its source later than now, so whoever needs what the source says now may wait for it. */
@@ -54,18 +56,18 @@ export class SourceUpdates {
 
   /** Looks how far the update is that a run waits for, and moves the run on when it has ended, or was waited for long enough. */
   async look(run: Run): Promise<void> {
-    const { lookup, book, now, patience } = this.#parts
+    const { lookup, book, now, ages, patience } = this.#parts
     if (run.update === null) return book.save({ ...run, status: 'planned', since: now() })
     try {
       const update = await this.#lookAt(run.update)
-      if (!update.finished && now() - run.since <= patience.update) return
+      if (!update.finished && ages.of(run.since) <= patience.update) return
       lookup.forget()
       const message = update.finished && !update.failed ? '' : `inventory update ${update.id} is ${update.status}`
       await book.save({ ...run, status: 'planned', since: now(), message })
     } catch (error) {
       const message = `inventory update: ${failed(error).reason}`
       book.report('trouble', { run: run.id, message })
-      if (now() - run.since > patience.update) await book.save({ ...run, status: 'planned', since: now(), message })
+      if (ages.of(run.since) > patience.update) await book.save({ ...run, status: 'planned', since: now(), message })
     }
   }
 
@@ -111,10 +113,10 @@ export class SourceUpdates {
 
   /** It is tried again for a while; then the run goes on with what the controller has. */
   async #unasked(run: Run, { kind, reason }: ReturnType<typeof failed>): Promise<void> {
-    const { book, patience, now } = this.#parts
+    const { book, patience, ages } = this.#parts
     const message = `inventory update: ${reason}`
     book.report('trouble', { run: run.id, message })
-    if (kind === 'later' && now() - run.since <= patience.preflight) return
+    if (kind === 'later' && ages.of(run.since) <= patience.preflight) return
     await book.save({ ...run, updates: run.updates + 1, message })
   }
 }

@@ -39,10 +39,10 @@ const STANDING: Readonly<Partial<Record<Run['status'], string>>> = {
   searching: 'whether it was launched is not known yet',
 }
 
-/** Why a run that has not moved for half an hour stands still, in one sentence; empty when it moves, or it was told. A job that runs moves. Pure. */
-export function standsStill(run: Run, now: number): string {
+/** Why a run that was created `age` ms ago stands still, in one sentence; empty when that is not half an hour, it moves, or it was told. A job that runs moves. Pure. */
+export function standsStill(run: Run, age: number): string {
   const where = run.job_pending === undefined ? STANDING[run.status] : `its job waits at the controller`
-  if (where === undefined || run.stuck_at !== undefined || now - run.created_at <= STUCK_MS) return ''
+  if (where === undefined || run.stuck_at !== undefined || age <= STUCK_MS) return ''
   return [where, run.message, run.job_pending ?? ''].filter(part => part !== '').join(': ')
 }
 
@@ -108,22 +108,26 @@ export interface Polled {
   readonly run: Run
 }
 
-/** How far the job of a run is, by what the controller said of it, if it said anything. `job_ended_at` starts the wait for its results. Pure. */
+/**
+ * How far the job of a run is, by what the controller said of it, if it said anything. `job_ended_at` starts the wait for its results.
+ * `age`: how long ago a time on record was. Pure.
+ */
 export function afterPoll(
   run: Run,
   job: Followed | 'unanswered',
   now: number,
   patience: Pick<Patience, 'job' | 'results' | 'cancel'>,
+  age: (at: number) => number = at => now - at,
 ): Polled {
   if (job === 'vanished') return { kind: 'done', run }
   if (typeof job === 'object' && job.ended) {
     const ended = run.job_ended_at === 0 ? { ...run, job_ended_at: now } : run
-    return { kind: job.finished || now - ended.job_ended_at > patience.results ? 'done' : 'waits', run: ended }
+    return { kind: job.finished || age(ended.job_ended_at) > patience.results ? 'done' : 'waits', run: ended }
   }
   // A job may go back from its end to a queue; one that can not be seen has not.
-  const going = typeof job === 'object' ? pendingOf(run, job, now) : run
-  if (run.stopped_at > 0) return { kind: now - run.stopped_at > patience.cancel ? 'lost' : 'waits', run: going }
-  return { kind: now - run.since > patience.job ? 'overdue' : 'waits', run: going }
+  const going = typeof job === 'object' ? pendingOf(run, job, age(run.since)) : run
+  if (run.stopped_at > 0) return { kind: age(run.stopped_at) > patience.cancel ? 'lost' : 'waits', run: going }
+  return { kind: age(run.since) > patience.job ? 'overdue' : 'waits', run: going }
 }
 
 const PENDING = new Set(['new', 'pending', 'waiting'])
@@ -132,9 +136,9 @@ const PENDING = new Set(['new', 'pending', 'waiting'])
 const WAITED_MS = 30_000
 
 /** The run of a job that has not ended, with what the controller says of why it waits; the very same when that is no news. */
-function pendingOf(run: Run, job: Job, now: number): Run {
+function pendingOf(run: Run, job: Job, age: number): Run {
   const { job_pending: before, ...rest } = run
-  const pending = PENDING.has(job.status) && now - run.since > WAITED_MS ? job.explanation : undefined
+  const pending = PENDING.has(job.status) && age > WAITED_MS ? job.explanation : undefined
   if (pending === before && run.job_ended_at === 0) return run
   return { ...rest, job_ended_at: 0, ...(pending === undefined ? {} : { job_pending: pending }) }
 }

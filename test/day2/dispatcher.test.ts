@@ -210,6 +210,37 @@ describe('a job', () => {
     expect(world.said('alarm')).toEqual(['it ran for more than 2 h and was cancelled'])
   })
 
+  test('is not overdue as somebody sets the clock forward, but after its time', async () => {
+    await using world = await known(['web-1'], {
+      outcome: () => 'hang',
+      patience: { job: 7_200_000 },
+      objects: noTimeouts,
+    })
+    await reach(world, 'following')
+    world.ahead = 86_400_000
+    for (let turn = 0; turn < 3; turn++) {
+      await world.turn()
+      await world.clock.advance(1_000)
+    }
+    expect(world.run()).toMatchObject({ status: 'following', stopped_at: 0 })
+    expect(world.said('alarm')).toEqual([])
+    await world.clock.advance(7_200_000)
+    await world.settle()
+    expect(world.said('alarm')).toEqual(['it ran for more than 2 h and was cancelled'])
+  })
+
+  test('that is being cancelled is not given up as somebody sets the clock forward', async () => {
+    await using world = await known(['web-1'], { outcome: () => 'hang', patience: { job: 1_000 }, objects: noTimeouts })
+    world.controller.faults.add({ method: 'POST', path: /\/cancel\/$/ }, { kind: 'drop-before-commit' }, 100)
+    await world.until(() => (world.runs()[0]?.stopped_at ?? 0) > 0, 500)
+    world.ahead = 86_400_000
+    await world.turn()
+    expect(world.run().status).toBe('following')
+    await world.clock.advance(600_001)
+    await world.turn()
+    expect(world.run()).toMatchObject({ status: 'finished', outcome: 'unknown' })
+  })
+
   test('holds its VM until it has ended, also while it is being cancelled', async () => {
     await using world = await known(['web-1'], { outcome: () => 'hang', patience: { job: 1_000 }, objects: noTimeouts })
     await world.until(() => (world.runs()[0]?.stopped_at ?? 0) > 0, 500)
@@ -410,6 +441,22 @@ describe('the right guest', () => {
     for (const update of world.controller.store.updates.all()) update.eligible_at = Number.MAX_SAFE_INTEGER
     await world.settle(10_000)
     expect(world.details()[hostOf('web-1')]).toMatch(/inventory update \d+ is pending/)
+  })
+
+  test('is waited for as long as ever, although somebody sets the clock forward: for room, for the controller, for an update', async () => {
+    await using world = await startWorld({ caps: { jobs: 1 } })
+    world.put(guest('web-1'), guest('web-2', { adopted: true }), guest('web-3', { adopted: true }))
+    await world.turn()
+    expect(world.run().status).toBe('updating')
+    world.controller.faults.add(SCRIPT, { kind: 'gateway-error', status: 503, commit: false }, 4)
+    for (const each of ['web-2', 'web-3']) await world.command({ hosts: names(each) })
+    for (let turn = 0; turn < 3; turn++) {
+      await world.turn()
+      world.ahead += 2 * 86_400_000
+    }
+    await world.settle()
+    expect(world.runs().map(({ outcome }) => outcome)).toEqual(['ok', 'ok', 'ok'])
+    expect(await world.events()).not.toContainEqual(expect.objectContaining({ fact: 'run_stuck' }))
   })
 
   test.each<[string, (world: World) => void, RegExp]>([

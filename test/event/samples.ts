@@ -156,7 +156,9 @@ function brakeEvents(): readonly Event[] {
   const reason = 'more than 50 hosts would start by themselves within 3600 s'
   const brake: Brake = { schema: 5, kind: 'brake', id, at: AT, reason, hosts: 7 }
   const release = { schema: 1, kind: 'release_brake', id: '', brake: id, asked_by: 'operator', at: AT } as const
-  const entries = [...braked(brake), ...released(release, brake, AT)] as readonly Entry[]
+  const after = released(release, brake, AT)
+  if (typeof after === 'string') throw new Error(after)
+  const entries: readonly Entry[] = [...braked(brake), ...after]
   return entries.flatMap(({ stream, value }) => (stream === 'events.day2' ? [value as unknown as Event] : []))
 }
 
