@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { blocksOf, page, shapeOf } from '../docs/documents.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -30,4 +31,20 @@ test('npm run demo -- --eda: the event of a new guest goes over a Kafka to a rul
   const places = told.map(line => text.indexOf(line))
   expect(places, text).toEqual(places.filter(place => place >= 0).sort((a, b) => a - b))
   expect(text).not.toContain('the API was asked')
+  const [block = ''] = blocksOf(page('docs/eda.md')).filter(each => each.startsWith('$ npm run demo'))
+  const [, ...shown] = storyOf(block)
+  const lines = new Set(storyOf(text))
+  expect(shown.length).toBeGreaterThan(10)
+  expect(
+    shown.filter(line => !lines.has(line)),
+    text,
+  ).toEqual([])
 })
+
+/** Its lines without what is another each time. */
+function storyOf(text: string): readonly string[] {
+  return shapeOf(text)
+    .replace(/\b\d\d:\d\d:\d\d\b/g, '<at>')
+    .replace(/\brun [0-9a-f]{8}\b/g, 'run <id>')
+    .split('\n')
+}

@@ -276,6 +276,51 @@ describe('an operator who has hosts patched', () => {
   })
 })
 
+describe('an operator who has anything else done', () => {
+  const RUN_A_VERB = 'Operators | Run a verb'
+
+  test('names a verb, with variables as YAML and a dry run where that is answered', async () => {
+    const answers = {
+      ask_verb: 'reboot',
+      ask_hosts: web2,
+      run_verb_variables: 'reboot_policy: if_required',
+      ask_dry_run: 'yes',
+    }
+    const played = await ask({ ...answers, ask_reason: 'after the update' }, { template: RUN_A_VERB })
+    expect(played.status, played.stdout).toBe(0)
+    expect(plain(played)).toContain('reboot came to ok (1 ok).')
+    const run = (await bridge.api.get(`/api/v1/runs/${String(played.artifacts['ask_run'])}`)) as Run
+    expect(run).toMatchObject({ verb: 'reboot', check: true, variables: { reboot_policy: 'if_required' } })
+    expect(run.reason).toBe('after the update (alice)')
+  })
+
+  test('is told which verbs there are when nobody knows the one that was named, and nothing starts', async () => {
+    const before = (await runs()).length
+    const answers = { ask_verb: 'nonsense', ask_hosts: web2, ask_reason: 'just looking' }
+    const played = await ask(answers, { template: RUN_A_VERB })
+    expect(played.status).toBe(2)
+    for (const word of ['knows no verb and no job template \\"nonsense\\"', 'snapshot', 'verify'])
+      expect(plain(played)).toContain(word)
+    expect((await runs()).length).toBe(before)
+  })
+
+  test('goes back to a snapshot by the id that its job shows at its end', async () => {
+    const whom = { ask_hosts: web2, ask_reason: 'before the update' }
+    const took = await ask({ ...whom, ask_verb: 'snapshot' }, { template: RUN_A_VERB })
+    const [, id = ''] = /"ask_run": "([^"]+)"/.exec(took.stdout) ?? []
+    const back = await ask({ ...whom, go_back_run: id }, { template: 'Operators | Go back' })
+    expect(back.status, back.stdout).toBe(0)
+    const run = (await bridge.api.get(`/api/v1/runs/${String(back.artifacts['ask_run'])}`)) as Run
+    expect(run).toMatchObject({ verb: 'restore', variables: { restore_run: id } })
+    expect(run.hosts.map(({ host }) => host)).toEqual([web2])
+    const listed = await virtbridge(['runs', 'of', web2], {
+      VIRTBRIDGE_URL: bridge.url,
+      VIRTBRIDGE_TOKEN: bridge.token,
+    })
+    expect(listed.out).toContain(id)
+  })
+})
+
 describe('what is told of a run while it goes on', () => {
   interface Followed {
     readonly times: readonly { readonly at: number; readonly lines: readonly string[] }[]
@@ -497,8 +542,20 @@ describe('a workflow that patches with a way back', () => {
     expect(messages).toMatchObject([
       { body: { silent: ['patch', 'reboot', 'verify'], unknown: [db1, web1], snapshot_run: took } },
     ])
+    expect(told['tell']).toContain('People were told.')
     for (const text of ['patch', db1, web1, took]) expect(told['tell']).toContain(text)
   })
+})
+
+test('the last step of a workflow says why people were not told', async () => {
+  const played = await ask(
+    { tell_steps: ['patch'], ask_reason: 'monthly' },
+    { template: 'Operators | Tell how it went' },
+  )
+  expect(played.status).toBe(2)
+  expect(plain(played)).toContain(
+    'it is not known how patch ended: monthly. Hosts: none is known. People were not told: the credential virtbridge trouble names no URL.',
+  )
 })
 
 test('what was done stands in the record of the host, with who asked for it', async () => {
