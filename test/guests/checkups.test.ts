@@ -73,6 +73,17 @@ describe('precheck', () => {
   })
 })
 
+test('a guest that is reached as a Linux and does not answer as one is told as that, and nothing is done', async () => {
+  // As a Windows is whose agent tells that it is a Linux: whoever logs in finds no Python.
+  const lies = { kubevirt_os: { family: 'linux' }, ansible_python_interpreter: '/nowhere/python' }
+  const ended = await stage.play('reboot', { limit: [host], hostvars: { [host]: lies } })
+  expect(ended.result[host]).toMatchObject({
+    outcome: 'failed',
+    message: expect.stringMatching(/no Linux, whatever its agent tells.*its connection in the inventory/) as string,
+  })
+  expect(ended.recap[host]).toMatchObject({ changed: 0 })
+})
+
 describe('reboot', () => {
   test('reboots the guest, and tells when it answers again', async () => {
     const before = await bootOf()

@@ -122,6 +122,14 @@ describe('who logs in', () => {
     expect(ended.stdout).toMatch(/failed to authenticate|credentials were rejected/)
     expect(ended.stdout).not.toContain('a wrong pass phrase')
   })
+
+  test('finds nobody on a Linux whose agent tells that it is a Windows, and the others go on', async () => {
+    const ended = await play(linux, {}, { env: LOGIN, limit: [linux, named], count: 2 })
+    expect(ended.recap[linux]).toMatchObject({ unreachable: 1, changed: 0 })
+    // To these plays it is a Linux, as its hostvars say nothing else.
+    expect(ended.result).toMatchObject({ [named]: { outcome: 'ok' } })
+    expect(ended.result).not.toHaveProperty([linux])
+  })
 })
 
 describe.each(['psrp', 'winrm'] as const)('by %s', type => {
