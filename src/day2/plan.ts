@@ -250,9 +250,13 @@ interface Surroundings {
   readonly needs?: Needs
 }
 
-/** Why not, when another VM has the better claim to the address: a job would reach the wrong guest. */
-function conflicted({ told: { conflict } }: VmRecord): string {
-  if (conflict === null || conflict === undefined) return ''
+/**
+ * Why not, when another VM has the better claim to the address: a job would reach the wrong guest. One that only a view would use is told
+ * of too, and there the VM has no address.
+ */
+function conflicted(record: VmRecord): string {
+  const { conflict } = record.told
+  if (conflict === null || conflict === undefined || conflict.address !== addressOf(record)) return ''
   return `conflicting address: another VM has the better claim to ${conflict.address}`
 }
 

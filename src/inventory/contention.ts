@@ -10,6 +10,12 @@ export interface Contest {
   readonly stalenessOf: (record: VmRecord) => Staleness
 }
 
+/** An address that another VM has the better claim to. */
+export interface Loss {
+  readonly address: string
+  readonly host: string
+}
+
 interface Winner {
   readonly host: string
   readonly platform: boolean
@@ -76,10 +82,15 @@ export class Contention {
     return mine === undefined ? '' : this.#betterAt(mine, record)
   }
 
-  /** The addresses of this one that another has a better claim to. */
-  lostBy(record: VmRecord): readonly string[] {
+  /** The addresses of this one that automation would use and another has a better claim to, and who; the one that is used where no view says otherwise first. */
+  lossesOf(record: VmRecord): readonly Loss[] {
     const used = this.#contest.claimsOf(record).filter(claim => claim.used)
-    return used.filter(claim => this.#betterAt(claim, record) !== '').map(claim => claim.address)
+    const losses = used.flatMap(claim => {
+      const host = this.#betterAt(claim, record)
+      return host === '' ? [] : [{ address: claim.address, host }]
+    })
+    const usual = losses.length > 1 ? addressOf(record) : ''
+    return losses.length > 1 ? losses.sort((a, b) => Number(b.address === usual) - Number(a.address === usual)) : losses
   }
 
   #betterAt(mine: Claim, record: VmRecord): string {

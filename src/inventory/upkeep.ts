@@ -109,7 +109,7 @@ export class Upkeep implements Disposable {
   /** What is known of a VM beside its record at `now`, in ms; of none what is known of nobody. */
   standingOf(record: VmRecord | undefined, now: number): Standing {
     if (record === undefined) return { staleness: 'fresh', verbs: { onboard: '', patch: '' } }
-    const lost = this.#contention.lostBy(record)
+    const lost = this.#contention.lossesOf(record).map(({ address }) => address)
     const { staleness, since: staleSince } = this.#staleness.of(record.cluster, now)
     return {
       staleness,

@@ -10,7 +10,7 @@ export interface Rival {
 
 /** Says which VM lost its address to which. */
 export interface Contests {
-  /** Who has the better claim to the address that automation would use for the VM of this key; null: nobody. */
+  /** Who has the better claim to the address that automation would use for the VM of this key, in any view, and where none says otherwise first; null: nobody. */
   rivalOf(key: string): Rival | null
 }
 

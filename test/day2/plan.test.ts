@@ -113,6 +113,14 @@ describe('a VM is onboarded by itself only when nothing speaks against it', () =
       'synced',
       'conflicting address: another VM has the better claim to 10.1.0.1',
     ],
+    [
+      'another VM has an address of it that only a view uses',
+      { told: { conflict: { host: 'web-9.shop.prod-1', uid: 'u', address: '10.20.0.1' } } },
+      {},
+      ledgerOf(),
+      'synced',
+      '',
+    ],
     ['it had, and has no more', { told: { conflict: null } }, {}, ledgerOf(), 'synced', ''],
     [
       'no agent',

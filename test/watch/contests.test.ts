@@ -105,6 +105,30 @@ describe('who has whose address', () => {
     expect([...here.changed].sort()).toEqual(['prod-1/shop/web-1', 'prod-1/shop/web-2'])
   })
 
+  test('counts of an address too that only a view uses, after the one that is used elsewhere', async () => {
+    const { contests, put } = world()
+    using _ = contests
+    const on = (name: string, pod: string, source: 'platform' | 'agent') => {
+      const eth0 = { address: pod, network: 'default', interface: 'eth0', source: 'platform', pod: true } as const
+      const eth1 = { address: '10.1.7.7', network: 'vlan-a', interface: 'eth1', source, pod: false } as const
+      return guest(name, { address: pod, seen: { addresses: [eth0, eth1] } })
+    }
+    const loser = on('web-2', '10.9.0.2', 'agent')
+    put(on('web-1', '10.9.0.1', 'platform'), loser)
+    expect(contests.rivalOf('prod-1/shop/web-2')).toBeNull()
+    const views = 'views: [{ name: v, addresses: { prefer: [{ network: vlan-a }] } }]'
+    await contests.reconfigure(
+      parseConfig(
+        `clusters: [{ name: prod-1, kubeconfig: k }]\ninventory: { networks: [{ name: office, cidrs: [10.1.0.0/16] }], ${views} }`,
+        'v.yaml',
+      ),
+    )
+    expect(contests.rivalOf('prod-1/shop/web-2')).toMatchObject({ host: 'web-1.shop.prod-1', address: '10.1.7.7' })
+    expect(contests.rivalOf('prod-1/shop/web-1')).toBeNull()
+    put(on('web-2', '10.9.0.1', 'agent'))
+    expect(contests.rivalOf('prod-1/shop/web-2')).toMatchObject({ host: 'web-1.shop.prod-1', address: '10.9.0.1' })
+  })
+
   test('what is so already when somebody begins to read is told at once', () => {
     const { contests, put } = world()
     using _ = contests

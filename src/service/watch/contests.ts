@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { ContestBoard } from '../../cluster/index.ts'
 import type { FleetChange } from '../../fleet/index.ts'
 import type { Config } from '../../config/index.ts'
-import { addressOf, type Claimed, claimsIn, Contention, stalenessOf, type StaleLimits } from '../../inventory/index.ts'
+import { type Claimed, claimsIn, Contention, stalenessOf, type StaleLimits } from '../../inventory/index.ts'
 import { type Rival, type VmRecord, vmKey } from '../../vm/index.ts'
 import type { RoleParts } from '../role.ts'
 import { inventoryParts } from '../views.ts'
@@ -13,7 +13,7 @@ const VMS_A_STEP = 200
 /**
  * Tells the watch role which VM has the better claim to an address that several VMs have, for the facts `address_conflict` and
  * `address_conflict_resolved`. It uses the rules of the inventory (`Contention`) on the same fleet, so the fact comes for exactly those VMs
- * that the inventory disables. A claim weakens as its cluster grows stale, so clusters are judged again at their heartbeats.
+ * that the inventory, or one of its views, disables for an address that it would use. Of several that one VM lost, the usual one is told. A claim weakens as its cluster grows stale, so clusters are judged again at their heartbeats.
  */
 export class FleetContests implements ContestBoard, Disposable {
   readonly #parts: Pick<RoleParts, 'fleet' | 'now'>
@@ -75,9 +75,9 @@ export class FleetContests implements ContestBoard, Disposable {
     const { fleet } = this.#parts
     const record = fleet.vms.get(key)
     if (record === undefined) return null
-    const host = this.#contention.betterThan(record)
-    const rival = fleet.byHost(host)
-    return rival === undefined ? null : { host, uid: rival.uid, address: addressOf(record) }
+    const [loss] = this.#contention.lossesOf(record)
+    const rival = loss === undefined ? undefined : fleet.byHost(loss.host)
+    return loss === undefined || rival === undefined ? null : { ...loss, uid: rival.uid }
   }
 
   read(cluster: string, onChange: () => void): { readonly changed: Set<string> } & Disposable {
