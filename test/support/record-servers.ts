@@ -32,7 +32,7 @@ const TABLES: Readonly<Record<string, readonly string[]>> = {
   '/api/virtualization/virtual-machines/': ['name', 'cluster', 'status', 'description', 'custom_fields'],
 }
 
-/** A NetBox, as its API answered when it was recorded: one page of results, statuses as value and label, refusals by field. */
+/** A NetBox by what its documentation says of its REST API, written by hand: one page of results, statuses as value and label, refusals by field. */
 export interface NetBox extends RecordServer {
   /** The rows of a table (`ip-addresses`, `virtual-machines`) as they are now. */
   rows(table: string): readonly Row[]
