@@ -67,7 +67,8 @@ describe('precheck', () => {
 describe('patch', () => {
   test('tells in check mode what it would do, and does not', async () => {
     const ended = await play('patch', { check: true, vars: { patch_reboot: 'if_required' } })
-    expect(ended.result[host]).toMatchObject({ outcome: 'ok', changed: true, packages: [], reboot: 'not_needed' })
+    const packages = [{ name: cumulative, from: '', to: '5040001' }]
+    expect(ended.result[host]).toMatchObject({ outcome: 'ok', changed: true, packages, reboot: 'unknown' })
     expect(await state()).toMatchObject({ installed: [] })
     expect(await calls()).not.toContainEqual({ reboot: true })
   })
