@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../servers/run.ts'
@@ -9,6 +10,7 @@ const web = 'web-1.shop.prod-1'
 const db = 'db-1.shop.prod-1'
 const gone = 'gone-1.shop.prod-1'
 const tool = 'virtbridge-tool'
+const PEM = '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----'
 /** The first time it is installed the guest ends in the middle of it. */
 const FATAL = '#!/bin/sh\n[ -e /root/once ] || { touch /root/once; kill -TERM 1; sleep 60; }\n'
 let stage: Stage
@@ -75,5 +77,30 @@ describe('patch', () => {
     expect(mended.result[web]).toMatchObject({ outcome: 'ok' })
     expect((await stage.inside(web, 'dpkg --audit')).stdout).toBe('')
     expect(await stage.versionOf(web, tool)).toBe('1.4')
+  })
+})
+
+describe('configure', () => {
+  test('finishes the next time what it had begun when the guest went: an installation, and the roles before it', async () => {
+    const name = 'virtbridge-agent'
+    await rm(join(stage.guest(web).root, 'root/once'), { force: true })
+    await stage.inside(web, `dpkg --purge ${name}`)
+    await publishPackage(stage.guest(web), name, '1.0', { postinst: FATAL })
+    const vars = { ca_certificates_trusted: [{ name: 'fleet', pem: PEM }], packages_present: [name] }
+    const cut = await stage.play('configure', { limit: [web], vars })
+    expect(cut.recap[web]).toMatchObject({ unreachable: 1 })
+
+    await expect.poll(async () => (await stage.inside(web, 'true')).status, { timeout: 60_000 }).toBe(0)
+    expect((await stage.inside(web, 'dpkg --audit')).stdout).toContain(name)
+    const tried = await stage.play('configure', { limit: [web], vars, check: true })
+    expect(tried.recap[web]?.['changed']).toBeGreaterThan(0)
+    expect((await stage.inside(web, 'dpkg --audit')).stdout).toContain(name)
+    const mended = await stage.play('configure', { limit: [web], vars })
+    expect(faultOf(mended)).toBe('')
+    expect((await stage.inside(web, 'dpkg --audit')).stdout).toBe('')
+    expect(await stage.versionOf(web, name)).toBe('1.0')
+    expect((await stage.inside(web, 'test -e /etc/ssl/certs/virtbridge-fleet.pem')).status).toBe(0)
+    const again = await stage.play('configure', { limit: [web], vars })
+    expect(again.recap[web]).toMatchObject({ changed: 0, failed: 0 })
   })
 })
