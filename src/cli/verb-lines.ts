@@ -24,6 +24,7 @@ export function chanceLines(
 export function holdingLine(held: Holding | null): readonly string[] {
   if (held === null) return []
   const { run, verb, template, status, asked_by, job, since } = held
+  if (run === '') return [`held by         another run, ${status} since ${since}`]
   const at = job === null ? status : `${status} (job ${job})`
   return [`held by         run ${run}: ${verb || template} by ${asked_by}, ${at} since ${since}`]
 }

@@ -3,7 +3,7 @@ import { type ProfileWhy, reachableBecause, type Staleness, unreachableReason } 
 import type { VmRecord } from '../vm/index.ts'
 import type { LedgerView } from './ledger.ts'
 import { type Needs, type Policy, type VerbPolicy, whyNotNow, whyNotOnboard, whyNotOurs } from './plan.ts'
-import type { RunStatus, Verb, VerbRecord } from './run.ts'
+import type { Run, RunStatus, Verb, VerbRecord } from './run.ts'
 
 /** What would come of one verb on a VM now, if somebody asked virtbridge for it. */
 export interface Chance {
@@ -16,6 +16,7 @@ export interface Chance {
 
 /** The run that has a VM now, so that no other may begin there. */
 export interface Holding {
+  /** Empty, as what else names it, when that run may not be told of to who asks. */
   readonly run: string
   /** Empty for a job of others whose template is not known to do one. */
   readonly verb: Verb
@@ -67,15 +68,17 @@ interface Around {
   /** The host with a better claim to its address; empty when there is none. */
   readonly rival?: string
   readonly profile?: ProfileWhy | null
+  /** Whether a run may be told of to who asks; left out: all may. */
+  readonly tells?: (run: Run) => boolean
 }
 
 /** Explains one VM at `now`. Pure. */
 export function explain(record: VmRecord, around: Around, now: number): Explanation {
-  const { fleet, ledger, policy, staleness, rival = '', profile = null } = around
+  const { fleet, policy, staleness, rival = '', profile = null } = around
   const cluster = fleet.clusters.get(record.cluster)
   const disabled = unreachableReason(record, staleness, rival !== '')
   const notLaunched = whyNotLaunched(record, around)
-  const notOnboarded = policy === null ? NO_CONTROLLER : whyNotOnboard(record, { fleet, ledger }, policy, now)
+  const notOnboarded = policy === null ? NO_CONTROLLER : whyNotOnboard(record, around, policy, now)
   return {
     host: around.host,
     uid: record.uid,
@@ -85,10 +88,10 @@ export function explain(record: VmRecord, around: Around, now: number): Explanat
     inventory: { enabled: disabled === '', because: disabled || reachableBecause(record) },
     launch: { possible: notLaunched === '', because: notLaunched || POSSIBLE.guest },
     can: chances(record, around),
-    held_by: holding(record, ledger),
+    held_by: holding(record, around),
     onboard: { due: notOnboarded === '', because: notOnboarded || 'it is news, and reachable' },
     profile,
-    verbs: ledger.verbsOf(record.uid),
+    verbs: verbsOf(record, around),
     waiting: record.waiting.map(waiting => ({ fact: waiting.fact, until: new Date(waiting.due).toISOString() })),
     last_event: record.last_event,
   }
@@ -109,18 +112,37 @@ function chances(record: VmRecord, around: Around): readonly Chance[] {
 /** Why nothing would be launched on a VM now by this verb, or by any that connects to the guest; empty when it would. */
 function whyNotLaunched(
   record: VmRecord,
-  { fleet, ledger, policy, rival = '' }: Around,
+  { fleet, ledger, policy, rival = '', tells = () => true }: Around,
   { os, needs = 'guest' }: Partial<Pick<VerbPolicy, 'os' | 'needs'>> = {},
 ): string {
-  const notNow = whyNotNow(record, { clusters: fleet.clusters, ledger, needs, ...(os === undefined ? {} : { os }) })
+  const notNow = whyNotNow(record, {
+    clusters: fleet.clusters,
+    ledger,
+    tells,
+    needs,
+    ...(os === undefined ? {} : { os }),
+  })
   if (notNow !== '') return notNow
   if (needs === 'guest' && rival !== '') return `${rival} has the better claim to its address`
   return policy === null ? NO_CONTROLLER : ''
 }
 
-function holding({ uid }: VmRecord, ledger: LedgerView): Holding | null {
+function holding({ uid }: VmRecord, { ledger, tells = () => true }: Around): Holding | null {
   const run = ledger.holder(uid)
   if (run === undefined) return null
-  const { id, verb, template, status, asked_by, job, since } = run
-  return { run: id, verb, template, status, asked_by, job: job?.id ?? null, since: new Date(since).toISOString() }
+  const { id, verb, template, status, asked_by, job } = run
+  const since = new Date(run.since).toISOString()
+  if (!tells(run)) return { run: '', verb: '', template: '', status, asked_by: '', job: null, since }
+  return { run: id, verb, template, status, asked_by, job: job?.id ?? null, since }
+}
+
+/** What verbs did to it; of a run that may not be told of, or that nobody knows any more, not whose it was. */
+function verbsOf({ uid }: VmRecord, { ledger, tells }: Around): readonly VerbRecord[] {
+  const shown = (record: VerbRecord): VerbRecord => {
+    const run = ledger.runs.get(record.run)
+    const named =
+      tells === undefined || (run !== undefined && tells(run)) ? record : { ...record, run: '', asked_by: '' }
+    return named.before === undefined ? named : { ...named, before: shown(named.before) }
+  }
+  return ledger.verbsOf(uid).map(shown)
 }

@@ -5,7 +5,7 @@ import { hostName, type VmRecord, vmKey } from '../vm/index.ts'
 import { whyBraked } from './brake.ts'
 import { type Caps, fitting, loadOf, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
-import { type RunHost, SELF, type Verb } from './run.ts'
+import { type Run, type RunHost, SELF, type Verb } from './run.ts'
 
 /** How a verb is done and on which guests, as the configuration says. */
 export interface VerbPolicy {
@@ -50,6 +50,8 @@ export interface World {
   readonly ledger: LedgerView
   /** By the uid of a VM: since when it has been due for onboarding, in ms since the epoch. */
   readonly waitingSince: ReadonlyMap<string, number>
+  /** Whether a run may be told of to who asks; left out: all may. */
+  readonly tells?: (run: Run) => boolean
 }
 
 /**
@@ -173,7 +175,7 @@ export function whyNotDue(record: VmRecord, world: Omit<World, 'waitingSince'>, 
   return (
     world.ledger.lost ||
     unsynced(record, world.fleet.clusters) ||
-    held(record, world.ledger) ||
+    held(record, world) ||
     conflicted(record) ||
     unready(record)
   )
@@ -189,11 +191,23 @@ function unsynced(record: VmRecord, clusters: FleetView['clusters']): string {
   return status === 'synced' ? '' : `its cluster is ${status}`
 }
 
-function held(record: VmRecord, ledger: LedgerView, own?: string): string {
+function held(record: VmRecord, { ledger, own, tells = () => true, kept = false }: Holding): string {
   const holder = ledger.holder(record.uid, own)
   if (holder === undefined) return ''
+  if (!tells(holder)) return 'another run holds it'
   if (holder.external === undefined) return `run ${holder.id} holds it`
+  if (kept) return `run ${holder.id}, launched from the controller, may run on it`
   return `job ${holder.job?.id ?? 0} (${holder.template}) of ${holder.external.by || 'somebody'} may run on it`
+}
+
+/** What decides whether a run holds a VM, and how much of that run is said. */
+interface Holding {
+  readonly ledger: LedgerView
+  readonly own?: string
+  /** Whether a run may be told of to who asks; left out: all may. */
+  readonly tells?: (run: Run) => boolean
+  /** The reason is kept, for whoever may read of the VM later: nothing of the run is said but its id. */
+  readonly kept?: boolean
 }
 
 function unready(record: VmRecord): string {
@@ -231,7 +245,7 @@ export function admit(
   const refused = new Map<string, string>()
   for (const host of new Set(hosts)) {
     const record = world.byHost(host)
-    const reason = record === undefined ? 'no VM has this host name' : whyNotNow(record, world)
+    const reason = record === undefined ? 'no VM has this host name' : whyNotNow(record, { ...world, kept: true })
     if (record !== undefined && reason === '') admitted.push(runHost(record))
     else refused.set(host, reason)
   }
@@ -242,10 +256,8 @@ export function admit(
  * What decides whether a launch on one VM is possible. `own`: the id of the run that asks, whose own lock does not count. `os`: the families
  * that the verb is for; left out: any. `needs`: left out, `guest`.
  */
-interface Surroundings {
+interface Surroundings extends Holding {
   readonly clusters: FleetView['clusters']
-  readonly ledger: LedgerView
-  readonly own?: string
   readonly os?: readonly string[]
   readonly needs?: Needs
 }
@@ -280,7 +292,7 @@ export function whyNotNow(record: VmRecord, world: Surroundings): string {
     unsynced(record, world.clusters) ||
     unfit(record, world.os, needs) ||
     (needs === 'vm' ? '' : conflicted(record) || unready(record)) ||
-    held(record, world.ledger, world.own)
+    held(record, world)
   )
 }
 

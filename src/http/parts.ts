@@ -1,5 +1,5 @@
 import type { FastifyRequest } from 'fastify'
-import type { Explanation, HistoryView, LedgerView, Vault, Verb, VerbPolicy } from '../day2/index.ts'
+import type { Explanation, HistoryView, LedgerView, Run, Vault, Verb, VerbPolicy } from '../day2/index.ts'
 import type { Requirement } from '../cluster/label.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { InventoryCache } from '../inventory/index.ts'
@@ -19,8 +19,13 @@ export interface AppParts {
   readonly fleet: FleetView
   readonly ledger: LedgerView
   readonly inventory: InventoryCache
-  /** `told`: whether a host may be named in it. */
-  readonly explain: (host: string, record: VmRecord, told: (host: string) => boolean) => Explanation
+  /** `told`: whether a host may be named in it; `tells`: whether a run may, undefined when all may. */
+  readonly explain: (
+    host: string,
+    record: VmRecord,
+    told: (host: string) => boolean,
+    tells?: (run: Run) => boolean,
+  ) => Explanation
   /** The names of hosts on which something is due to start by itself, held by the brake or not; left out: nothing starts by itself. */
   readonly dueBySelf?: () => readonly string[]
   /** What may be done to VMs, by verb. */

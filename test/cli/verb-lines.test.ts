@@ -28,6 +28,7 @@ test.each([
   ['a run of virtbridge', { verb: 'restore', job: 7 }, 'run r: restore by ops, following (job 7) since then'],
   ['one without a job yet', { verb: 'restore', job: null }, 'run r: restore by ops, following since then'],
   ['a job of others, by its template', { verb: '', job: 7 }, 'run r: T by ops, following (job 7) since then'],
+  ['one that may not be told of', { run: '', verb: '', job: null }, 'another run, following since then'],
 ])('who holds it is told: %s', (_, held, expected) => {
   const rest = { run: 'r', template: 'T', status: 'following', asked_by: 'ops', since: 'then' } as const
   expect(holdingLine({ ...rest, ...held })).toEqual([`held by         ${expected}`])

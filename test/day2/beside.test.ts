@@ -175,7 +175,9 @@ describe('what others launch in the inventory of work beside the guest', () => {
     await world.turn()
     await world.settle()
     expect(world.launches().map(job => job.name)).toEqual([RESTORE])
-    expect(world.details(world.run(1))[HOST]).toMatch(/^job \d+ \(Day2 \| Restore\) of alice may run on it$/)
+    expect(world.details(world.run(1))[HOST]).toMatch(
+      `run ${world.run(0).id}, launched from the controller, may run on it`,
+    )
     expect(world.ledger.verb('uid-web-1', 'restore')).toMatchObject({ status: 'ok' })
   })
 

@@ -15,7 +15,14 @@ const STOPPED: GuestWish = { seen: { boot: '', phase: '' } }
 
 function explained(
   wish: GuestWish,
-  more: { policy?: Policy | null; held?: boolean; known?: boolean; rival?: string; ledger?: Ledger } = {},
+  more: {
+    policy?: Policy | null
+    held?: boolean
+    known?: boolean
+    rival?: string
+    ledger?: Ledger
+    tells?: () => boolean
+  } = {},
 ) {
   const record = guest('web-1', wish)
   const fleet = new Fleet()
@@ -31,7 +38,7 @@ function explained(
   }
   const policy = more.policy === undefined ? POLICY : more.policy
   const around = { host: hostOf('web-1'), fleet, ledger, policy, verbs: VERBS, staleness: 'fresh', rival } as const
-  return explain(record, around, NOW)
+  return explain(record, { ...around, ...(more.tells === undefined ? {} : { tells: more.tells }) }, NOW)
 }
 
 describe('a VM is explained from what is recorded', () => {
@@ -215,6 +222,20 @@ describe('each verb is explained by what it needs', () => {
       'its driver is eda',
     ])
   })
+
+  test.each([false, true])(
+    'of a run that may not be told of nothing is told but that it is there; of others: %s',
+    external => {
+      const told = explained({}, { ledger: heldBy('restore', external), tells: () => false })
+      expect(JSON.stringify(told)).not.toMatch(new RegExp(`${uuid(2)}|ops|bob|Day2|"job":7`))
+      expect(told).toMatchObject({
+        launch: { possible: false, because: 'another run holds it' },
+        onboard: { due: false, because: 'another run holds it' },
+        held_by: { run: '', asked_by: '', job: null, status: 'following' },
+      })
+      expect(told.can.map(({ because }) => because)).toEqual(['another run holds it', 'another run holds it'])
+    },
+  )
 
   test('what runs on it now is told with its job, and what ran before stays told', () => {
     const { held_by, verbs } = explained(STOPPED, { ledger: heldBy('restore') })

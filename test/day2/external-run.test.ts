@@ -55,7 +55,7 @@ describe('a job that a person launches from the controller', () => {
       [expect.any(Number), 'patch', 'failed', undefined],
     ])
     expect(world.details(runs[2])).toMatchObject({
-      [hostOf('web-1')]: expect.stringMatching(/^job \d+ \(.*\) of alice may run on it$/) as string,
+      [hostOf('web-1')]: expect.stringMatching(/^run \S+, launched from the controller, may run on it$/) as string,
     })
     expect(world.outcomes(runs[2])).toEqual({ [hostOf('web-1')]: 'refused', [hostOf('web-2')]: 'ok' })
     expect(world.ledger.verb('uid-web-1', 'patch')).toMatchObject({ status: 'ok', run: runs[1]?.id })
@@ -154,7 +154,7 @@ describe('a job that a person launches from the controller', () => {
       await world.turn()
       expect(world.run().external).toMatchObject({ whole: true, limit })
       expect(world.details(world.run(1))).toEqual({
-        [hostOf('web-2')]: expect.stringContaining('of alice may run on it') as string,
+        [hostOf('web-2')]: expect.stringContaining('launched from the controller, may run on it') as string,
       })
       expect(world.launches()).toHaveLength(1)
       await world.until(() => world.run().status === 'finished', 5_000)

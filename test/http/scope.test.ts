@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { viewOfAll } from '../../src/inventory/view.ts'
+import type { AppParts } from '../../src/http/index.ts'
 import { seesKey } from '../../src/http/scope.ts'
 import { guest } from '../day2/guest.ts'
 import { bearer, type Desk, openDesk, TOKENS } from './desk.ts'
@@ -14,8 +15,10 @@ const HIDDEN = ['db-1.data.prod-1', 'web-1.shop.dev-1', 'nobody.shop.prod-1']
 
 let desk: Desk
 beforeAll(async () => {
-  const explain = (host: string, _record: unknown, told: (host: string) => boolean): never =>
-    ({ ...EXPLANATION, host, last_event: HIDDEN.filter(told).join() }) as never
+  const explain: AppParts['explain'] = (host, _record, told, tells = () => true) => {
+    const seen = [...desk.ledger.runs.values()].filter(tells).map(({ id }) => id)
+    return { ...EXPLANATION, host, uid: seen.join(), last_event: HIDDEN.filter(told).join() } as never
+  }
   desk = await openDesk({ explain })
   desk.cluster('prod-1', { status: 'held', missing: 3, missing_digest: 'd' })
   desk.cluster('dev-1', { status: 'held', missing: 3, missing_digest: 'd' })
@@ -67,6 +70,30 @@ describe('a token of a part of the fleet', () => {
   test('is not told the name of a VM outside of it in an explanation of one in it', async () => {
     expect(await body(`/api/v1/explain/${MINE}`)).toMatchObject({ last_event: '' })
     expect(await body(`/api/v1/explain/${MINE}`, PROD)).toMatchObject({ last_event: HIDDEN[0] })
+  })
+
+  test('is not told of a run with a VM outside of it, nor of one of others that may run anywhere: neither in an explanation nor in a preview', async () => {
+    expect(await body(`/api/v1/explain/${MINE}`)).toMatchObject({ uid: 'mine' })
+    expect(await body(`/api/v1/explain/${MINE}`, PROD)).toMatchObject({ uid: 'mine,mixed,left' })
+    const preview = async (headers: Record<string, string>): Promise<string> =>
+      (await desk.post('/api/v1/runs/preview', { verb: 'patch', hosts: [MINE] }, headers)).body
+    desk.cluster('prod-1')
+    const whole = { by: 'alice', launch_type: 'manual', limit: '', whole: true, copy_of: '' }
+    for (const [id, hosts, external] of [
+      ['over', [{ key: 'prod-1/data/db-1' }, { key: 'prod-1/shop/web-1', uid: 'uid-web-1' }], undefined],
+      ['alien', [], whole],
+    ] as const) {
+      const of = external === undefined ? {} : { external }
+      desk.run({ id, template: 'Rename | all', asked_by: 'alice', status: 'following', hosts: hosts as never, ...of })
+      const told = await preview(SHOP)
+      expect(told).toContain('another run holds it')
+      expect(told).not.toMatch(/over|alien|Rename|alice/)
+      desk.ledger.apply({ key: `run/${id}`, value: null })
+    }
+    desk.run({ id: 'own', status: 'following', hosts: [{ key: 'prod-1/shop/web-1', uid: 'uid-web-1' }] as never })
+    expect(await preview(SHOP)).toContain('run own holds it')
+    desk.ledger.apply({ key: 'run/own', value: null })
+    desk.cluster('prod-1', { status: 'held', missing: 3, missing_digest: 'd' })
   })
 
   test('is told of its clusters, when it may know of whole ones', async () => {

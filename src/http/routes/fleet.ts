@@ -7,6 +7,7 @@ import { type AppParts, requireClusters, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { type Scope, sees, seesCluster } from '../scope.ts'
 import { shape } from '../shapes.ts'
+import { runsSeen } from './runs.ts'
 
 const PAGE = 500
 const MAX_PAGE = 5_000
@@ -89,10 +90,11 @@ export function fleetRoutes(app: FastifyInstance, parts: AppParts): void {
     const { host } = request.params
     request.told = { host }
     const record = find(parts, host, scope)
-    return parts.explain(host, record, other => {
+    const told = (other: string): boolean => {
       const rival = parts.fleet.byHost(other)
       return rival !== undefined && sees(scope, rival)
-    })
+    }
+    return parts.explain(host, record, told, runsSeen(scope))
   })
   app.get('/api/v1/clusters', { schema, config: { api: CLUSTERS } }, request => {
     const { scope } = requireClusters(request, 'read', 'a cluster is told of as a whole')

@@ -4,7 +4,7 @@ import { closed, type Description, json, listOf, query } from '../description.ts
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { sees } from '../scope.ts'
-import { runFor } from './runs.ts'
+import { runFor, runsSeen } from './runs.ts'
 import { VERB, verbOf } from '../verb.ts'
 import { WHOM, WHOM_PROBLEMS, type Whom, whomOf } from '../whom.ts'
 
@@ -41,11 +41,13 @@ export function runWishRoutes(app: FastifyInstance, parts: AppParts): void {
       const { fleet, ledger } = parts
       const { verb, os, needs = 'guest' } = verbOf(parts, request.body.verb)
       const { hosts } = whomOf(parts, request.body, scope)
+      const tells = runsSeen(scope)
+      const around = { clusters: fleet.clusters, ledger, os, needs, ...(tells === undefined ? {} : { tells }) }
       const shown = hosts.map(host => {
         const record = fleet.byHost(host)
         if (record === undefined || !sees(scope, record))
           return { host, launch: false, because: 'no VM has this host name' }
-        const because = whyNotNow(record, { clusters: fleet.clusters, ledger, os, needs })
+        const because = whyNotNow(record, around)
         return { host, launch: because === '', because }
       })
       return { verb, hosts: shown }

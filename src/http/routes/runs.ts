@@ -57,6 +57,11 @@ function progressOf(ledger: Pick<LedgerView, 'progress'>, run: string): object |
   return { at, task, hosts }
 }
 
+/** Which runs may be told of to this scope; undefined when all may. */
+export function runsSeen(scope: Scope): ((run: Run) => boolean) | undefined {
+  return isNarrow(scope) ? run => seesRun(scope, run) : undefined
+}
+
 /** A run is told of to who may know of every VM of it. */
 function seesRun(scope: Scope, { hosts, left_out }: Run): boolean {
   if (!isNarrow(scope)) return true

@@ -69,12 +69,13 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
     get inventory() {
       return current.cache
     },
-    explain: (host, record, told) => {
+    explain: (host, record, told, tells) => {
       const rival = current.cache.rivalOf(record)
       const named = rival === '' || told(rival) ? rival : 'another VM'
       const staleness = stalenessOf(fleet.clusters.get(record.cluster), limits, now())
       const profile = current.cache.profileWhy(record)
-      return explain(record, { host, fleet, ledger, policy, verbs, staleness, rival: named, profile }, now())
+      const about = { host, fleet, ledger, policy, verbs, staleness, rival: named, profile }
+      return explain(record, { ...about, ...(tells === undefined ? {} : { tells }) }, now())
     },
     dueBySelf: () => (policy === null ? [] : dueBySelf({ fleet, ledger }, policy, now())),
     verbs,
