@@ -2,7 +2,9 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { playTruly } from '../guests/play-truly.ts'
 import { faultOf } from '../guests/stage.ts'
+import type { KubeObject } from '../servers/kube-client.ts'
 import { startForeman, startNetBox, type NetBox } from '../support/record-servers.ts'
 import { ClusterPlays, NAMESPACE, hostOf, vms, type VmOfCluster } from './cluster-plays.ts'
 
@@ -57,9 +59,12 @@ describe('repave', () => {
     })
     expect((await plays.vm(name)).metadata['generation']).toBe(before.metadata['generation'])
 
-    const ended = await plays.play('repave', { on: [name], vars: confirmed })
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result[hostOf(name)]).toMatchObject({
+    const asking = plays.asking({ on: [name], vars: confirmed })
+    const { tried, done, after: left } = await playTruly('repave', asking, objects)
+    const place = { volume: 'rootdisk', disk: `${name}-run-1` }
+    expect(tried.result[hostOf(name)]).toMatchObject({ check: true, ...place, replaced: `${name}-root` })
+    expect(left.result[hostOf(name)]).toMatchObject({ check: true, ...place, running: true })
+    expect(done.result[hostOf(name)]).toMatchObject({
       outcome: 'ok',
       volume: 'rootdisk',
       disk: `${name}-run-1`,
@@ -71,7 +76,7 @@ describe('repave', () => {
     expect(after.spec).toMatchObject({ runStrategy: 'Always', dataVolumeTemplates: [] })
     expect(disksOf(after)).toEqual([`${name}-run-1`])
     expect(after.spec.template.spec.volumes.map(({ name: volume }) => volume).sort()).toEqual(['cloudinit', 'rootdisk'])
-    expect(ended.stdout).not.toContain('never-to-be-seen')
+    expect(done.stdout).not.toContain('never-to-be-seen')
 
     const again = await plays.play('repave', { on: [name], vars: confirmed })
     expect(again.recap[hostOf(name)]).toMatchObject({ changed: 0, failed: 0 })
@@ -84,10 +89,9 @@ describe('repave', () => {
     const confirmed = { ...vars, repave_confirm: hostOf(name) }
     await using others = writeAllTheTime(name)
     const back = { ...confirmed, repave_state: 'rolled_back' }
-    const ended = await plays.play('repave', { on: [name], run: 'run-2', vars: back })
+    const { done } = await playTruly('repave', plays.asking({ on: [name], run: 'run-2', vars: back }), objects)
     expect(await others.stop()).toBeGreaterThan(5)
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result[hostOf(name)]).toMatchObject({
+    expect(done.result[hostOf(name)]).toMatchObject({
       outcome: 'ok',
       disk: `${name}-root`,
       replaced: `${name}-run-1`,
@@ -105,9 +109,10 @@ describe('export_disk', () => {
     await writeFile(builder, script, { mode: 0o755 })
     const image = 'registry.example.com/disks/web-1:golden'
     const vars = { export_disk_image: image, export_disk_builder: [builder], export_disk_interval: 1 }
-    const ended = await plays.play('export_disk', { on: ['web-1'], vars: { ...vars, export_disk_snapshot: 'snap-1' } })
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result[web]).toMatchObject({
+    const asking = plays.asking({ on: ['web-1'], vars: { ...vars, export_disk_snapshot: 'snap-1' } })
+    // What is in the disk may be another each time.
+    const { done } = await playTruly('export_disk', asking, objects, 'as before')
+    expect(done.result[web]).toMatchObject({
       outcome: 'ok',
       image,
       volume: 'rootdisk',
@@ -118,7 +123,7 @@ describe('export_disk', () => {
     expect(heard).toContain('EXPORT_DISK_URL=https://192.0.2.1/virtbridge-web-1-run-1/disk.gzip')
     const token = /x-kubevirt-export-token: (\w{40})authority of exports/.exec(heard)?.[1] ?? 'none'
     expect(token).not.toBe('none')
-    expect(ended.stdout + ended.stderr).not.toContain(token)
+    expect(done.stdout + done.stderr).not.toContain(token)
     const path = /EXPORT_DISK_HEADER_FILE=(.*)/.exec(heard)?.[1] ?? ''
     await expect(readFile(path)).rejects.toThrow('ENOENT')
     const left = await plays.api.client.get<{ items: unknown[] }>(EXPORTS_OF_SHOP)
@@ -197,9 +202,10 @@ describe('offboard', () => {
     }
     const both = { offboard_from: ['ipam', 'foreman_unregister'] }
     const asked = { on: [old, 'gone-1'], vars: both, env: env(), hostvars, per }
-    const ended = await plays.play('offboard', asked)
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result).toMatchObject({
+    const kept = async (): Promise<unknown> => [await objects(), structuredClone(netbox.rows('ip-addresses'))]
+    const { tried, done } = await playTruly('offboard', plays.asking(asked), kept)
+    expect(tried.result[hostOf(old)]).toMatchObject({ vm: 'stopped', marked: false, deleted: false })
+    expect(done.result).toMatchObject({
       [hostOf(old)]: {
         outcome: 'ok',
         removed_from: ['foreman_unregister', 'ipam'],
@@ -272,6 +278,9 @@ describe('offboard', () => {
       message: `To delete the VM of ${host}, give that name as offboard_confirm too, one host a run.`,
     })
     const confirmed = { offboard_delete_vm: true, offboard_confirm: host }
+    const tried = await plays.play('offboard', { on: [name], vars: confirmed, hostvars, check: true })
+    expect(tried.result[host]).toMatchObject({ outcome: 'ok', vm: 'stopped', deleted: false })
+    expect(tried.recap[host]).toMatchObject({ changed: 1 })
     const ended = await plays.play('offboard', { on: [name], vars: confirmed, hostvars })
     expect(ended.result[host]).toMatchObject({ outcome: 'ok', deleted: true })
     const gone = async (): Promise<boolean> => (await plays.api.client.request('GET', vms(name))).status === 404
@@ -280,6 +289,19 @@ describe('offboard', () => {
 })
 
 const EXPORTS_OF_SHOP = `/apis/export.kubevirt.io/v1beta1/namespaces/${NAMESPACE}/virtualmachineexports`
+
+/** All that these verbs could write, by its name, and how often it was written; a VM with its marks. */
+async function objects(): Promise<unknown> {
+  const datavolumes = `/apis/cdi.kubevirt.io/v1beta1/namespaces/${NAMESPACE}/datavolumes`
+  const kinds = [vms(), EXPORTS_OF_SHOP, datavolumes].map(async path => {
+    const { items } = await plays.api.client.get<{ items: KubeObject[] }>(path)
+    return items.map(({ metadata: { name, uid, generation, annotations } }) => {
+      const marks = (annotations ?? {}) as Record<string, string>
+      return [name, uid, generation, marks['virtbridge.io/offboarded'], marks['virtbridge.io/repave']]
+    })
+  })
+  return Promise.all(kinds)
+}
 
 function disksOf(vm: VmOfCluster): readonly string[] {
   return vm.spec.template.spec.volumes.flatMap(({ dataVolume }) => (dataVolume === undefined ? [] : [dataVolume.name]))
