@@ -2,6 +2,7 @@ import { chmod, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Recipe } from '../servers/cache.ts'
+import { familyRecipe, redhat, suse } from '../servers/family-root.ts'
 import { run } from '../servers/run.ts'
 import { publishRpms, type Rpm } from './rpm-package.ts'
 import { Stage } from './stage.ts'
@@ -21,6 +22,32 @@ export interface Distribution {
   readonly rsyslog: { readonly tls: string; readonly spool: string }
   /** What the line of an account that is asked for its password begins with, in its own file of sudo. */
   readonly sudoers: string
+}
+
+/** RHEL 9: where its own packages have things. */
+export const REDHAT: Distribution = {
+  recipe: familyRecipe(redhat),
+  install: ['dnf', '--quiet', '--assumeyes', 'install'],
+  trust: {
+    program: 'usr/bin/update-ca-trust',
+    folder: 'etc/pki/ca-trust/source/anchors',
+    bundle: '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  },
+  rsyslog: { tls: 'rsyslog-gnutls', spool: '/var/lib/rsyslog' },
+  sudoers: '',
+}
+
+/** SLES 15, likewise. */
+export const SUSE: Distribution = {
+  recipe: familyRecipe(suse),
+  install: ['zypper', '--non-interactive', '--quiet', 'install'],
+  trust: {
+    program: 'usr/sbin/update-ca-certificates',
+    folder: 'etc/pki/trust/anchors',
+    bundle: '/var/lib/ca-certificates/ca-bundle.pem',
+  },
+  rsyslog: { tls: 'rsyslog-module-gtls', spool: '/var/spool/rsyslog' },
+  sudoers: 'Defaults:bob !targetpw\n',
 }
 
 /** A guest of a family with its own package manager, and with stand-ins for systemd and for what packages bring; a Vault and a monitoring beside it. */

@@ -1,20 +1,23 @@
 import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { familyRecipe, redhat } from '../servers/family-root.ts'
 import { run } from '../servers/run.ts'
+import { FamilyStage, host, REDHAT, SITE, TOKEN } from './family.ts'
 import { publishRpms } from './rpm-package.ts'
-import { faultOf, Stage } from './stage.ts'
+import { faultOf, type Played, type Stage } from './stage.ts'
 
-const host = 'edge-1.shop.prod-1'
 const name = 'registry.example.com/rhel9:latest'
+const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHQ0bYQ0yH2p0Jx0sKJm1yXy9QzY1x1n8b3c5d7e9f0a ada@example.com'
+/** By these alone whoever asks knows that systemd runs. */
+const SYSTEMD = 'mkdir -p /run/systemd/system && echo systemd > /run/comm && mount --bind /run/comm /proc/1/comm'
+let family: FamilyStage
 let stage: Stage
 let root: string
 
 /** Not real are bootc and rpm-ostree, nor the file system that they keep: which of their commands run when, and what is made of their answers, is. */
 beforeAll(async () => {
-  stage = await Stage.set({ [host]: '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b' }, familyRecipe(redhat))
-  root = stage.guest(host).root
+  family = await FamilyStage.set(REDHAT)
+  ;({ stage, root } = family)
   for (const tool of ['bootc', 'rpm-ostree']) {
     await cp(join(import.meta.dirname, 'stand-ins/image.py'), join(root, 'usr/bin', tool))
     await chmod(join(root, 'usr/bin', tool), 0o755)
@@ -26,7 +29,7 @@ beforeAll(async () => {
   await cp(join(root, 'usr/bin/df'), join(root, 'usr/bin/df.real'))
   await writeFile(join(root, 'usr/bin/df'), df)
 })
-afterAll(() => stage[Symbol.asyncDispose]())
+afterAll(() => family[Symbol.asyncDispose]())
 
 describe.each(['bootc', 'rpm-ostree'])('a guest in image mode by %s', tool => {
   beforeAll(async () => {
@@ -91,12 +94,7 @@ describe('verify, of a guest in image mode', () => {
     await image({ tools: ['bootc'], name, booted: 'sha256:old', registry: 'sha256:old' })
     await publishRpms(stage.guest(host), [{ name: 'virtbridge-tool', version: '1.0' }])
     await run('chroot', [root, 'rpm', '--install', '/srv/rpms/virtbridge-tool-1.0.rpm'])
-    await cp(join(import.meta.dirname, 'stand-ins/systemctl.py'), join(root, 'usr/bin/systemctl'))
-    await chmod(join(root, 'usr/bin/systemctl'), 0o755)
-    // By these alone whoever asks knows that systemd runs.
-    const running = 'mkdir -p /run/systemd/system && echo systemd > /run/comm && mount --bind /run/comm /proc/1/comm'
-    const { status, stderr } = await stage.inside(host, running)
-    if (status !== 0) throw new Error(stderr)
+    await inside(SYSTEMD)
   })
 
   test('is content with one that is well, and changes nothing', async () => {
@@ -131,6 +129,90 @@ describe('verify, of a guest in image mode', () => {
     })
   })
 })
+
+describe('a guest with an image that has in it what it needs', () => {
+  const asked = {
+    // Those that install or write; the others do it in the same way.
+    configure_roles: ['hostname', 'packages', 'ssh_keys', 'chrony', 'rsyslog', 'services'],
+    hostname_name: 'edge-1.example.com',
+    packages_present: ['virtbridge-agent'],
+    ssh_keys_accounts: [{ name: 'root', keys: [KEY] }],
+    chrony_servers: ['127.0.0.1'],
+    rsyslog_servers: [{ host: 'logs.example.com', port: 6514, protocol: 'tls' }],
+    services_enabled: ['chronyd'],
+  }
+  const play = (verb: string, vars: Record<string, unknown> = asked, check = false): Promise<Played> =>
+    stage.play(verb, { limit: [host], vars, check })
+
+  beforeAll(async () => {
+    const built = ['chrony', 'rsyslog', 'rsyslog-gnutls', 'virtbridge-agent', 'puppet-agent']
+    await run('chroot', [root, ...REDHAT.install, ...built])
+    await writeFile(join(root, 'run/ostree-booted'), '')
+    await image({ tools: ['bootc'], name, booted: 'sha256:old', registry: 'sha256:new' })
+    await rm(join(root, 'var/lib/units.json'), { force: true })
+    await inside(SYSTEMD)
+    // As it is where an image is booted.
+    await inside('mount --bind /usr /usr && mount -o remount,bind,ro /usr')
+  })
+
+  test('is brought to the baseline, and the second time nothing is changed', async () => {
+    const first = await play('onboard')
+    expect(faultOf(first)).toBe('')
+    expect(await family.text('etc/chrony.conf')).toContain('server 127.0.0.1 iburst')
+    expect(await family.text('var/lib/units.json')).toMatch(/"chronyd", "rsyslog", "sshd"/)
+    const again = await play('configure')
+    expect(faultOf(again)).toBe('')
+    expect(again.recap[host]).toMatchObject({ changed: 0 })
+  })
+
+  test.each<[string, Record<string, unknown>, string]>([
+    ['lacks', { packages_present: ['chrony', 'htop', 'tmux'] }, 'htop, tmux'],
+    ['has, and can not be rid of', { packages_present: [], packages_absent: ['chrony', 'htop'] }, 'chrony'],
+  ])('is told what its image %s, and keeps to it', async (_, vars, named) => {
+    const ended = await play('packages', vars)
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringMatching(new RegExp(`in image mode.* image.*: ${named}[.] Build`)) as string,
+    })
+    expect(ended.recap[host]).toMatchObject({ changed: 0 })
+  })
+
+  test.each(['packages', 'services', 'hostname', 'ssh_keys'])('%s finds its thing done', async verb => {
+    const ended = await play(verb)
+    expect(faultOf(ended)).toBe('')
+    expect(ended.recap[host]).toMatchObject({ changed: 0 })
+  })
+
+  test('gets a password of root that is kept', async () => {
+    const ended = await play('root_password', { root_password_vault_url: SITE, root_password_vault_token: TOKEN })
+    expect(faultOf(ended)).toBe('')
+    expect(await family.text('etc/shadow')).toMatch(/^root:\$6\$/m)
+  })
+
+  test('comes under Puppet, by the agent of its image', async () => {
+    const ended = await play('puppet_agent', { puppet_agent_server: 'puppet.example.com' })
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[host]).toMatchObject({ puppet: 'changed' })
+  })
+
+  test('facts_report knows the image that waits', async () => {
+    const ended = await play('facts_report', {})
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[host]).toMatchObject({ updates_known: true, updates: [name], reboot: 'not_needed' })
+  })
+
+  test('preclean takes its identity away, once that is confirmed', async () => {
+    await writeFile(join(root, 'etc/machine-id'), 'a trace\n')
+    const ended = await play('preclean', { preclean_confirm: true, preclean_items: ['machine_id', 'logs', 'caches'] })
+    expect(faultOf(ended)).toBe('')
+    expect(await family.text('etc/machine-id')).toBe('')
+  })
+})
+
+async function inside(script: string): Promise<void> {
+  const { status, stderr } = await stage.inside(host, script)
+  if (status !== 0) throw new Error(stderr)
+}
 
 function image(is: object): Promise<void> {
   return writeFile(join(root, 'var/lib/image.json'), JSON.stringify(is))
