@@ -16,6 +16,8 @@ const TIDY_MS = 600_000
 export interface Warnings {
   /** A source makes more groups in it than it may: told once for each. */
   readonly ofGroups?: ((view: string, source: string, most: number) => void) | undefined
+  /** Different values make one group of it, and which: told once for each group. */
+  readonly ofMerged?: ((view: string, group: string, because: readonly string[]) => void) | undefined
   /** A host is shown by its canonical name, and why. */
   readonly ofName?: ((view: string, host: string, because: string) => void) | undefined
 }
@@ -83,6 +85,7 @@ export class Gallery {
     this.#sheets.set(rendering.key, sheet)
     const page = new Page(sheet, {
       ofGroups: source => this.#warnings.ofGroups?.(view.name, source, rendering.maxPerSource),
+      ofMerged: (group, because) => this.#warnings.ofMerged?.(view.name, group, because),
       ofName: (host, because) => this.#warnings.ofName?.(view.name, host, because),
     })
     const key = keyOf(view, rendering)

@@ -1,4 +1,5 @@
 import { GroupCap } from './group-cap.ts'
+import { GroupOrigins } from './group-origin.ts'
 import { BY_GROUP, CHILD, GroupRange, type Place } from './group-list.ts'
 import type { GroupSet, Tag } from './group-set.ts'
 import { byText, Ranges } from './ranges.ts'
@@ -23,6 +24,9 @@ export class GroupBook {
   /** In how many groups each group is. */
   readonly #known = new Map<string, number>()
   readonly #caps = new Map<string, GroupCap>()
+  readonly #origins = new GroupOrigins()
+  /** Groups that came to have hosts for different reasons, since somebody took them. */
+  readonly #merged = new Set<string>()
   /** The last host that was moved to what is admitted now; null when all were. */
   #moved: string | null = null
   /** Groups that came or went since somebody took them. */
@@ -40,6 +44,18 @@ export class GroupBook {
   /** Sources that would make more groups than they may. */
   get capped(): readonly string[] {
     return [...this.#caps].filter(([, cap]) => cap.reached).map(([source]) => source)
+  }
+
+  /** Why hosts are in a group that different values make; nothing of any other. */
+  originsOf(group: string): readonly string[] {
+    return this.#origins.of(group)
+  }
+
+  /** Groups that different values came to make since this was asked last. */
+  takeMerged(): readonly string[] {
+    const merged = [...this.#merged].filter(group => this.#known.has(group) && this.#origins.of(group).length > 0)
+    this.#merged.clear()
+    return merged
   }
 
   /** True when sources that make too many groups came to have others of them: `settle` then moves hosts, some at a time. */
@@ -65,8 +81,16 @@ export class GroupBook {
 
   /** A host that was added with some groups is in others now. */
   change(name: string, from: GroupSet, to: GroupSet): void {
-    for (const { group, source } of to) if (source !== undefined) this.#capOf(source).add(group)
-    for (const { group, source } of from) if (source !== undefined) this.#capOf(source).remove(group)
+    for (const { group, source, because = '' } of to) {
+      if (source === undefined) continue
+      this.#capOf(source).add(group)
+      if (this.#origins.add(group, because)) this.#merged.add(group)
+    }
+    for (const { group, source, because = '' } of from) {
+      if (source === undefined) continue
+      this.#capOf(source).remove(group)
+      this.#origins.remove(group, because)
+    }
     const moved = this.#isMoved(name)
     this.#move(name, this.#admitted(from, moved), this.#admitted(to, moved))
   }

@@ -16,8 +16,8 @@ export function isReserved(name: string): boolean {
   return RESERVED.has(name)
 }
 
-/** What of a membership a document tells: why a host is in a group is worked out when somebody asks. */
-export type Tag = Pick<Membership, 'group' | 'source' | 'parent'>
+/** What of a membership a document tells, and where values make the groups, which one does: why a host is in any other is worked out when somebody asks. */
+export type Tag = Pick<Membership, 'group' | 'source' | 'parent'> & Partial<Pick<Membership, 'because'>>
 
 /** The groups of a host. */
 export type GroupSet = readonly Tag[]
@@ -39,12 +39,14 @@ export class SharedGroups {
     const named = memberships.filter(
       ({ group, parent }) => isGroupName(group) && (parent === undefined || isGroupName(parent)),
     )
-    const keys = named.map(({ group, source = '', parent = '' }) => `${group} ${source} ${parent}`)
+    const keys = named.map(({ group, source, parent = '', because }) =>
+      source === undefined ? `${group}  ${parent}` : `${group} ${source} ${parent} ${because}`,
+    )
     return shared(this.#sets, keys.join(), () =>
-      named.map(({ group, source, parent }, index) =>
+      named.map(({ group, source, parent, because }, index) =>
         shared(this.#tags, keys[index] ?? '', () => ({
           group,
-          ...(source === undefined ? {} : { source }),
+          ...(source === undefined ? {} : { source, because }),
           ...(parent === undefined ? {} : { parent }),
         })),
       ),
@@ -59,7 +61,8 @@ export function isSameSet(one: GroupSet, other: GroupSet): boolean {
 
 function isSameTag(one: Tag, other: Tag | undefined): boolean {
   if (one === other) return true
-  return one.group === other?.group && one.source === other.source && one.parent === other.parent
+  if (one.group !== other?.group || one.source !== other.source) return false
+  return one.parent === other.parent && one.because === other.because
 }
 
 function shared<T>(known: Map<string, T>, key: string, make: () => T): T {

@@ -28,6 +28,8 @@ export interface InventoryOptions {
   readonly now: () => number
   /** Told once for each label key that makes more groups in a view than it may. */
   readonly warnOfGroups?: (view: string, label: string, most: number) => void
+  /** Told once for each group of a view that different values make, as their names come out the same, with these. */
+  readonly warnOfMerged?: (view: string, group: string, because: readonly string[]) => void
   /** Told of a host that a view shows by its canonical name, although it asks for others, and why. */
   readonly warnOfName?: (view: string, host: string, because: string) => void
 }

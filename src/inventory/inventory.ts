@@ -39,7 +39,10 @@ export class InventoryCache implements Disposable {
     const whole = viewOfAll('', { builtin: true, labels: labelGroups, maxPerLabel: MAX_LABEL_GROUPS })
     const all = [whole, ...views]
     this.#views = new Map(all.map(view => [view.name, view]))
-    this.#gallery = new Gallery({ ofGroups: options.warnOfGroups, ofName: options.warnOfName }, options.now())
+    this.#gallery = new Gallery(
+      { ofGroups: options.warnOfGroups, ofMerged: options.warnOfMerged, ofName: options.warnOfName },
+      options.now(),
+    )
     for (const view of this.#views.values()) this.#gallery.open(view, view.rendering)
     this.#upkeep = new Upkeep(this.#gallery, options)
   }
@@ -151,6 +154,7 @@ export class InventoryCache implements Disposable {
       profile: record === undefined ? null : this.profileWhy(record),
       closed,
       hasGroup: group => closed !== null || page.hasGroup(group),
+      originsOf: group => page.originsOf(group),
     })
   }
 

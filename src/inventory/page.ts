@@ -16,6 +16,8 @@ import { Signs } from './signs.ts'
 export interface PageWarnings {
   /** A source makes more groups than it may; told once for each. */
   readonly ofGroups: (source: string) => void
+  /** Different values make one group, and which; told once for each. */
+  readonly ofMerged: (group: string, because: readonly string[]) => void
   /** A host is shown by its canonical name, and why. */
   readonly ofName: (host: string, because: string) => void
 }
@@ -34,6 +36,7 @@ export class Page {
   readonly #groups: GroupBook
   readonly #signs: Signs
   readonly #warned = new Set<string>()
+  readonly #merged = new Set<string>()
   #document: Document | null = null
 
   constructor(sheet: Sheet, warnings: PageWarnings) {
@@ -68,6 +71,11 @@ export class Page {
   hasGroup(name: string): boolean {
     this.#settle()
     return this.#groups.has(name)
+  }
+
+  /** Why hosts are in a group that different values make; nothing of any other. */
+  originsOf(group: string): readonly string[] {
+    return this.#groups.originsOf(group)
   }
 
   /** Takes a host as the sheet shows it; gives the name that it is shown by. `changed`: the sheet shows it otherwise than before. */
@@ -188,6 +196,11 @@ export class Page {
     for (const source of this.#groups.capped) {
       if (!this.#warned.has(source)) this.#warnings.ofGroups(source)
       this.#warned.add(source)
+    }
+    for (const group of this.#groups.takeMerged()) {
+      if (this.#merged.has(group)) continue
+      this.#merged.add(group)
+      this.#warnings.ofMerged(group, this.#groups.originsOf(group))
     }
   }
 

@@ -53,6 +53,8 @@ export interface Evidence {
   readonly closed: Closed | null
   /** The view has this group; of all while it is closed. */
   readonly hasGroup: (group: string) => boolean
+  /** Why hosts are in a group that different values make; nothing of any other. */
+  readonly originsOf: (group: string) => readonly string[]
 }
 
 const HIDDEN = 'it is not in this view; of others nothing is told to this token'
@@ -99,10 +101,22 @@ export function why(evidence: Evidence): Why {
     ],
     enabled: disabled === '',
     enabled_because: detail || (rendering.approach.enabled === 'known' ? KNOWN : reachableBecause(record)),
-    groups: memberships.filter(isThere).map(({ group, because }) => ({ group, because })),
+    groups: memberships.filter(isThere).map(({ group, because }) => ({
+      group,
+      because: because + merged(evidence.originsOf(group).filter(other => other !== because)),
+    })),
     not_in: notIn,
     ...rendering.connectionWhy(record, standing),
   }
+}
+
+/** Others that one group tells of, in words. */
+const MAX_OTHERS = 3
+
+function merged(others: readonly string[]): string {
+  if (others.length === 0) return ''
+  const more = others.length > MAX_OTHERS ? `, and ${others.length - MAX_OTHERS} more` : ''
+  return `; the group has hosts of the same name for another reason too: ${others.slice(0, MAX_OTHERS).join(', ')}${more}`
 }
 
 const KNOWN = 'the view enables every VM whose cluster can be seen, for work that never connects to it'

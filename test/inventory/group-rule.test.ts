@@ -41,6 +41,7 @@ function grouped(groups: Partial<ViewGroups>, ...records: readonly VmRecord[]) {
     verbsOf: () => ({ onboard: '', patch: '' }),
     now: () => NOW,
     warnOfGroups: (_view, source) => void warned.push(source),
+    warnOfMerged: (_view, group, because) => void warned.push(`${group}: ${because.join(', ')}`),
   })
   const body = (): Body => {
     const inventory = cache.read(NOW, 'v')
@@ -141,4 +142,38 @@ test('a text that a guest wrote becomes the name of a group in letters that Ansi
   const { children } = one.body().all
   expect(children.every(name => /^[a-z0-9_]{1,400}$/.test(name))).toBe(true)
   expect(children).toHaveLength(2)
+})
+
+test('a group that different values come to make is told of, once, and ?why names what else makes it, as long as it does', () => {
+  const of = (name: string, labels: Record<string, string>): VmRecord => guest(name, { seen: { labels } })
+  const last = of('web-3', { 'tier.a': 'b' })
+  const groups = { labels: ['tier', 'tier.a'], rules: [ruleOf('label_tier', 'kubevirt_labels[?"part"].orValue("")')] }
+  using one = grouped(
+    groups,
+    of('web-1', { tier: 'a.b' }),
+    of('web-2', { tier: 'A-b' }),
+    last,
+    of('web-9', { tier: 'x' }),
+  )
+  const reasons = ['its label tier is A-b', 'its label tier is a.b', 'its label tier.a is b']
+  expect(one.body()['label_tier_a_b']).toMatchObject({ hosts: { length: 3 } })
+  expect(one.warned).toEqual([`label_tier_a_b: ${reasons.join(', ')}`])
+  const why = (): readonly unknown[] =>
+    one.cache.why('web-1.shop.prod-1', NOW, { view: 'v' }).groups.map(({ because }) => because)
+  const also = 'its label tier is a.b; the group has hosts of the same name for another reason too'
+  expect(why()).toEqual([`${also}: its label tier is A-b, its label tier.a is b`])
+  // An expression may come to the same name, and of many others three others are named.
+  for (const [at, value] of ['a_b', 'a=b', 'a b'].entries()) {
+    const record = of(`db-${at}`, { part: value })
+    one.fleet.apply({ key: vmKey(record), value: record })
+  }
+  expect(why()).toEqual([
+    `${also}: its label tier is A-b, its label tier.a is b, the expression label_tier gives a b, and 2 more`,
+  ])
+  for (const host of ['db-0', 'db-1', 'db-2', 'web-2', 'web-3'])
+    one.fleet.apply({ key: `prod-1/shop/${host}`, value: null })
+  expect(why()).toEqual(['its label tier is a.b'])
+  one.fleet.apply({ key: vmKey(last), value: last })
+  one.body()
+  expect(one.warned).toHaveLength(1)
 })

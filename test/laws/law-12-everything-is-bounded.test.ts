@@ -109,6 +109,8 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['expression/cost', 'MAX_STEPS', 100_000, 'expression/expression', 'as it may cost too much for one VM'],
   ['expression/cost', 'MAX_MADE', 100_000, 'expression/expression', 'as it may cost too much for one VM'],
   ['service/serve/view-warning', 'MAX_NAMED_HOSTS', 20, 'service/view-warning', 'twenty hosts of a view'],
+  ['service/serve/view-warning', 'MAX_NAMED_GROUPS', 20, 'service/view-warning', 'twenty groups of a view'],
+  ['inventory/why', 'MAX_OTHERS', 3, 'inventory/group-rule', 'three others are named'],
   ['inventory/group', 'MAX_GROUP_NAME', 400, 'inventory/group-rule', 'and of bounded length'],
   ['config/file-changes', 'MAX_WAITS', 20, 'config/file-changes', 'that never comes to rest'],
   ['config/verb-schema', 'MAX_VERBS', 100, 'config/verb', 'more than a hundred verbs'],

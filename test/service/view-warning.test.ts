@@ -29,3 +29,12 @@ test('too many groups are a line in the log, failures of expressions a number', 
     'virtbridge_inventory_expression_failures_total{expression="tier"} 3',
   )
 })
+
+test('twenty groups of a view that different values make are named, then it is said that there are more, once', () => {
+  const { warnOfMerged, logged } = warnings()
+  for (let at = 0; at < 50; at += 1)
+    warnOfMerged('v', `label_tier_${at}`, ['its label tier is a.b', 'its label tier is A-b'])
+  expect(logged).toHaveLength(21)
+  expect(logged[0]).toMatchObject({ level: 40, group: 'label_tier_0', because: { length: 2 } })
+  expect(logged[20]).toMatchObject({ msg: expect.stringContaining('more groups of this view') })
+})
