@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { familyRecipe, redhat, suse } from '../servers/family-root.ts'
 import { publishPackage } from './debian-package.ts'
+import { playTruly } from './play-truly.ts'
 import { publishRpms } from './rpm-package.ts'
 import { faultOf, type Played, Stage } from './stage.ts'
 
@@ -67,14 +68,6 @@ describe('subscribe', () => {
     subscribe_system_uuid: '5a9fc181-957e-5c32-9e5a-2de5e9673531',
   }
 
-  test('in check mode tells that it would register, and changes nothing', async () => {
-    const ended = await stage.play('subscribe', { limit: [host], vars, check: true })
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result[host]).toMatchObject({ outcome: 'ok', changed: true, registered: false })
-    expect(ended.recap[host]?.['changed']).toBeGreaterThan(0)
-    expect((await callsOf('rhsm')).map(({ command }) => command)).toEqual(['identity'])
-  })
-
   test.each([
     [
       'a key of nobody',
@@ -93,18 +86,16 @@ describe('subscribe', () => {
   })
 
   test('registers by the UUID that was asked for, shows nobody the key, and the second time changes nothing', async () => {
-    const first = await stage.play('subscribe', { limit: [host], vars })
-    expect(faultOf(first)).toBe('')
+    await rm(join(root, 'var/lib/rhsm-state.json'), { force: true })
+    const asking = stage.asking({ limit: [host], vars })
+    const { tried, done: first } = await playTruly('subscribe', asking, () => stage.stateOf(host))
+    expect(tried.result[host]).toMatchObject({ outcome: 'ok', changed: true, registered: false })
     expect(first.result[host]).toMatchObject({ changed: true, registered: true, organization: 'acme' })
-    const calls = await callsOf('rhsm')
-    expect(calls.map(({ command }) => command).filter(command => !/identity/.test(command ?? ''))).toEqual([
-      'register',
-      'repos',
-      'repos',
-      'release',
-      'release',
-    ])
-    expect(calls[1]).toMatchObject({ options: ['activationkey', 'org'] })
+    // In check mode it is asked who it is, and at the end what it has.
+    const calls = (await callsOf('rhsm')).filter(({ command }) => command !== 'identity')
+    const commands = calls.map(({ command }) => command)
+    expect(commands).toEqual(['register', 'repos', 'repos', 'release', 'release', 'repos', 'release'])
+    expect(calls[0]).toMatchObject({ options: ['activationkey', 'org'] })
     expect(JSON.stringify(calls)).not.toContain('key-of-acme')
     expect(JSON.parse(await readFile(join(root, 'var/lib/rhsm-state.json'), 'utf8'))).toMatchObject({
       org: 'acme',
@@ -118,6 +109,10 @@ describe('subscribe', () => {
     const again = await stage.play('subscribe', { limit: [host], vars })
     expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
     expect(again.result[host]).toMatchObject({ changed: false, registered: true })
+    const more = { ...vars, subscribe_repositories: ['rhel-9-baseos', 'rhel-9-appstream'] }
+    const other = await stage.play('subscribe', { limit: [host], vars: more })
+    expect(faultOf(other)).toBe('')
+    expect(other.result[host]).toMatchObject({ changed: true, registered: true })
   })
 
   test('refuses to change the organization unasked', async () => {
@@ -135,12 +130,10 @@ describe('subscribe', () => {
 
 describe('unsubscribe', () => {
   test('tells in check mode what it would do, then does it, then has nothing left to do', async () => {
-    const tried = await stage.play('unsubscribe', { limit: [host], check: true })
-    expect(tried.result[host]).toMatchObject({ outcome: 'ok', changed: true })
-    expect((await callsOf('rhsm')).map(({ command }) => command)).toEqual(['identity'])
-    const first = await stage.play('unsubscribe', { limit: [host] })
-    expect(faultOf(first)).toBe('')
-    expect((await callsOf('rhsm')).map(({ command }) => command).slice(1)).toEqual(['identity', 'unregister', 'clean'])
+    const { done } = await playTruly('unsubscribe', stage.asking({ limit: [host] }), () => stage.stateOf(host))
+    expect(done.result[host]).toMatchObject({ outcome: 'ok', changed: true })
+    const commands = (await callsOf('rhsm')).map(({ command }) => command)
+    expect(commands).toEqual(['identity', 'identity', 'unregister', 'clean', 'identity'])
     const again = await stage.play('unsubscribe', { limit: [host] })
     expect(again.result[host]).toMatchObject({ outcome: 'ok', changed: false })
     expect(again.recap[host]).toMatchObject({ changed: 0 })
@@ -170,15 +163,8 @@ describe('identity', () => {
 
   test('join makes a member of each family, shows nobody the password, and the second time changes nothing', async () => {
     await serve({ otp: 'otp-of-db-1' })
-    const before = await Promise.all(every.map(name => stage.stateOf(name)))
-    const tried = await stage.play('identity_join', { ...all, vars, check: true })
-    for (const name of every) {
-      expect(tried.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
-      expect(await callsOf('ipa', name), name).toEqual([])
-    }
-    expect(await Promise.all(every.map(name => stage.stateOf(name)))).toEqual(before)
-    const first = await stage.play('identity_join', { ...all, vars })
-    expect(faultOf(first)).toBe('')
+    const { tried, done: first } = await playTruly('identity_join', stage.asking({ ...all, vars }), states)
+    for (const name of every) expect(tried.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
     expect(first.stdout).not.toContain('otp-of-db-1')
     for (const name of every) {
       const calls = await callsOf('ipa', name)
@@ -214,13 +200,7 @@ describe('identity', () => {
   })
 
   test('leave tells in check mode what it would do, takes each out, and the second time changes nothing', async () => {
-    const tried = await stage.play('identity_leave', { ...all, check: true })
-    for (const name of every) {
-      expect(tried.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
-      expect(await callsOf('ipa', name), name).toEqual([])
-    }
-    const first = await stage.play('identity_leave', all)
-    expect(faultOf(first)).toBe('')
+    const { done: first } = await playTruly('identity_leave', stage.asking(all), states)
     for (const name of every) {
       expect(first.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
       expect(await callsOf('ipa', name), name).toMatchObject([{ flags: ['--unattended', '--uninstall'] }])
@@ -284,7 +264,7 @@ describe('where its collection is there', () => {
 })
 
 describe('foreman', () => {
-  const asked = (more: object = {}): object => ({
+  const asked = (more: Record<string, unknown> = {}): Record<string, unknown> => ({
     foreman_register_url: 'http://127.0.0.1:8080',
     foreman_register_username: 'virtbridge',
     foreman_register_password: 'token-of-virtbridge',
@@ -294,8 +274,8 @@ describe('foreman', () => {
     foreman_unregister_password: 'token-of-virtbridge',
     ...more,
   })
-  const play = (verb: string, more?: object, how: object = {}): Promise<Played> =>
-    stage.play(`foreman_${verb}`, { limit: [host], vars: asked(more) as Record<string, unknown>, ...how })
+  const play = (verb: string, more?: Record<string, unknown>, how: object = {}): Promise<Played> =>
+    stage.play(`foreman_${verb}`, { limit: [host], vars: asked(more), ...how })
   const all = { limit: every, count: every.length, hostvars: uids }
 
   test.each([
@@ -309,12 +289,13 @@ describe('foreman', () => {
   })
 
   test('register asks for a command, runs its script, and marks each host as that guest’s; the second time changes nothing', async () => {
-    const tried = await play('register', {}, { ...all, check: true })
+    const asking = stage.asking({ ...all, vars: asked() })
+    const { tried, done: first } = await playTruly('foreman_register', asking, states)
     for (const name of every) expect(tried.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
-    expect(orderOf(await callsOf('foreman'))).toEqual(['GET /api/hosts/…'])
-    const first = await play('register', {}, all)
-    expect(faultOf(first)).toBe('')
-    const calls = (await callsOf('foreman')).slice(every.length)
+    // In check mode each host is asked for, and nothing else.
+    const heard = await callsOf('foreman')
+    expect(orderOf(heard.slice(0, every.length))).toEqual(['GET /api/hosts/…'])
+    const calls = heard.slice(every.length, -every.length)
     expect(calls).toHaveLength(6 * every.length)
     expect(orderOf(calls)).toEqual([
       'GET /api/hosts/…',
@@ -346,12 +327,12 @@ describe('foreman', () => {
   })
 
   test('unregister tells in check mode what it would do, cuts each record off from any VM, deletes it, and the second time changes nothing', async () => {
-    const tried = await play('unregister', {}, { ...all, check: true })
+    const asking = stage.asking({ ...all, vars: asked() })
+    const { tried } = await playTruly('foreman_unregister', asking, states)
     for (const name of every) expect(tried.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
-    expect(orderOf(await callsOf('foreman'))).toEqual(['GET /api/hosts/…'])
-    const first = await play('unregister', {}, all)
-    expect(faultOf(first)).toBe('')
-    const calls = (await callsOf('foreman')).slice(every.length)
+    const heard = await callsOf('foreman')
+    expect(orderOf(heard.slice(0, every.length))).toEqual(['GET /api/hosts/…'])
+    const calls = heard.slice(every.length, -every.length)
     expect(calls).toHaveLength(3 * every.length)
     expect(orderOf(calls)).toEqual(['GET /api/hosts/…', 'PUT /api/hosts/…/disassociate', 'DELETE /api/hosts/…'])
     const again = await play('unregister', {}, all)
@@ -399,6 +380,12 @@ async function callsOf(name: string, on = host): Promise<readonly Call[]> {
     .split('\n')
     .filter(Boolean)
     .map(line => JSON.parse(line) as Call)
+}
+
+/** What there is on each guest, with how often its programs were called to do something. */
+async function states(): Promise<unknown> {
+  const of = async (name: string): Promise<unknown> => [await stage.stateOf(name), await callsOf('ipa', name)]
+  return Promise.all(every.map(of))
 }
 
 /** What was asked, in order; hosts are asked for side by side, step by step. */
