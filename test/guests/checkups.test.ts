@@ -49,11 +49,17 @@ describe('precheck', () => {
   test('fails a guest whose package database somebody keeps, once it was waited for', async () => {
     const holder = stage.inside(
       host,
-      `python3 -c "import fcntl,time; f=open('/var/lib/apt/lists/lock','w'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(45)"`,
+      `python3 -c "import fcntl,time; f=open('/var/lib/apt/lists/lock','w'); fcntl.lockf(f, fcntl.LOCK_EX); print('held', flush=True); time.sleep(600)"`,
     )
     const ended = await stage.play('precheck', { limit: [host], vars: { precheck_lock_timeout: 1 } })
+    const vars = { packages_present: ['virtbridge-tool'], packages_lock_timeout: 1 }
+    const installing = await stage.play('packages', { limit: [host], vars })
     await stage.inside(host, "pkill -f 'fcntl' || true")
     await holder
+    expect(installing.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringMatching(/lock/i) as string,
+    })
     expect(ended.result[host]).toMatchObject({ outcome: 'failed', message: expect.stringMatching(/lock/i) as string })
   })
 
