@@ -32,6 +32,10 @@ export type Step =
   | { readonly do: 'cancel' | 'watch'; readonly run: number }
   | { readonly do: 'operator'; readonly vms: readonly number[] | 'all'; readonly template: keyof typeof BY_HAND }
   | { readonly do: 'crash'; readonly awaits: number }
+  | { readonly do: 'pause'; readonly awaits: number; readonly ms: number }
+  | { readonly do: 'template'; readonly how: 'rename' | 'recreate' }
+  | { readonly do: 'job'; readonly how: 'requeue' | 'reap' }
+  | { readonly do: 'clock'; readonly of: 'bridge' | 'controller'; readonly aheadMs: number }
   | { readonly do: 'source'; readonly broken: boolean }
   | { readonly do: 'cleanup' }
   | { readonly do: 'advance'; readonly ms: number }
@@ -52,6 +56,7 @@ const passing = constantFrom<RequestFault>(
   { kind: 'gateway-error', status: 503, commit: false },
   { kind: 'unauthorized' },
   { kind: 'server-error' },
+  { kind: 'too-many-requests', retryAfterS: 2 },
 )
 /** What makes a launch ambiguous: the commit comes sooner than the quiet period ends, as it must at a real controller. */
 const ambiguous = oneof(
@@ -124,6 +129,27 @@ export const steps: Arbitrary<Step[]> = array(
       }),
     },
     { weight: 3, arbitrary: record({ do: constant('crash' as const), awaits: integer({ min: 1, max: 30 }) }) },
+    {
+      weight: 2,
+      arbitrary: record({
+        do: constant('pause' as const),
+        awaits: integer({ min: 1, max: 8 }),
+        ms: constantFrom(1_000, 10_000, 60_000),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: record({ do: constant('template' as const), how: constantFrom('rename', 'recreate') }),
+    },
+    { weight: 1, arbitrary: record({ do: constant('job' as const), how: constantFrom('requeue', 'reap') }) },
+    {
+      weight: 1,
+      arbitrary: record({
+        do: constant('clock' as const),
+        of: constantFrom('bridge', 'controller'),
+        aheadMs: constantFrom(-3_600_000, 0, 3_600_000),
+      }),
+    },
     { weight: 1, arbitrary: record({ do: constant('source' as const), broken: boolean() }) },
     { weight: 1, arbitrary: record({ do: constant('cleanup' as const) }) },
     {
@@ -146,11 +172,11 @@ export class Witness {
   /** Asked hosts of every run, from its first sight. */
   readonly #asked = new Map<string, readonly RunHost[]>()
   #world: World | null = null
-  /** Until when all jobs of others are known to the bridge, by a look that it finished. */
-  #looked = -Infinity
+  /** Up to which id all jobs of others are known to the bridge, by a look that it finished. */
+  #looked = 0
 
   looked(): void {
-    this.#looked = this.#world?.clock.now() ?? -Infinity
+    this.#looked = Math.max(0, ...(this.#world?.jobs().map(({ id }) => id) ?? []))
   }
 
   see(world: World): void {
@@ -168,7 +194,7 @@ export class Witness {
     if (world === null) return
     const run = world.runs().find(each => marker(each.id) === mark)
     if (run === undefined) return this.#violated(`a launch of ${mark}, of which the ledger knows nothing`)
-    const running = world.jobs().filter(job => isUnfinished(job) && isOthers(job) && job.created < this.#looked)
+    const running = world.jobs().filter(job => isUnfinished(job) && isOthers(job) && job.id <= this.#looked)
     // What is beside the guest needs it neither to run nor to be anywhere.
     const isBeside = run.verb === 'restore'
     const inventory = world.controller.store.inventories.find(({ name }) => name === (isBeside ? BESIDE : FLEET))
@@ -300,6 +326,8 @@ export interface Tally {
   again: number
   searched: number
   deaths: number
+  /** By a bridge beside one that slept. */
+  takeovers: number
   leftOut: number
   dry: number
   /** On VMs that did not run. */
@@ -317,6 +345,7 @@ export function newTally(): Tally {
     again: 0,
     searched: 0,
     deaths: 0,
+    takeovers: 0,
     leftOut: 0,
     others: 0,
     cancelled: 0,
@@ -335,6 +364,7 @@ export async function play(
   const witness = new Witness()
   let url = ''
   let operating = false
+  let asleepMs = 0
   const outside = {
     atPost: (hosts: readonly string[], mark: string) => witness.atPost(hosts, mark),
     url: () => url,
@@ -369,9 +399,28 @@ export async function play(
     process = begin()
     await world.restart({ logOf: log => process.logOf(log), controllerOf: client => process.controllerOf(client) })
   }
+  const takeOver = async (turning: Promise<void>): Promise<void> => {
+    tally.takeovers += 1
+    const sleeper = process
+    process = begin()
+    await world.restart({ logOf: log => process.logOf(log), controllerOf: client => process.controllerOf(client) })
+    for (const ms of [asleepMs, 1_000, 1_000]) {
+      await world.turn()
+      await world.clock.advance(ms)
+      witness.see(world)
+    }
+    sleeper.wake()
+    await turning.catch(() => undefined)
+  }
   const turn = async (): Promise<void> => {
     try {
-      await world.turn()
+      const turning = world.turn()
+      const ends = turning.then(
+        () => false,
+        () => false,
+      )
+      if (await Promise.race([ends, process.asleep.then(() => true)])) await takeOver(turning)
+      else await turning
     } catch (error) {
       if (process.left > 0) throw error
       await restart()
@@ -381,7 +430,10 @@ export async function play(
   }
   for (const step of schedule) {
     if (step.do === 'crash') process.left = step.awaits
-    else {
+    else if (step.do === 'pause') {
+      process.untilSleep = step.awaits
+      asleepMs = step.ms
+    } else {
       operating = step.do === 'operator'
       await act(step, world, vms)
       operating = false
@@ -391,11 +443,13 @@ export async function play(
   }
   if (process.left <= 0) await restart()
   process.left = Infinity
+  process.untilSleep = Infinity
   faults.clear()
   for (let turns = 0; turns < 60; turns++) {
     await turn()
     if (world.ledger.active().length === 0 && turns > 2) break
-    await world.clock.advance(turns < 5 ? 2_000 : 20_000)
+    // A job that may no longer be read is given up after a day.
+    await world.clock.advance(turns < 5 ? 2_000 : turns < 50 ? 20_000 : 43_200_000)
     witness.see(world)
   }
   if (world.ledger.active().length > 0) return [`a run does not end: ${JSON.stringify(world.ledger.active())}`]
@@ -413,7 +467,7 @@ export async function play(
   return witness.violations
 }
 
-async function act(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms): Promise<void> {
+async function act(step: Exclude<Step, { do: 'crash' | 'pause' }>, world: World, vms: Vms): Promise<void> {
   switch (step.do) {
     case 'command':
       return world.command({
@@ -448,6 +502,10 @@ async function act(step: Exclude<Step, { do: 'crash' }>, world: World, vms: Vms)
       if (ended !== undefined) world.controller.deleteJob(ended.id)
       return
     }
+    case 'template':
+    case 'job':
+    case 'clock':
+      return meddle(step, world)
     case 'advance':
       return world.clock.advance(step.ms)
     default:
@@ -463,15 +521,47 @@ function wishOf({ verb, hosts, variables = {}, check }: RunCommand): string {
 /** One id, asked for again and again. */
 const AGAIN = '99999999-0000-4000-8000-000000000000'
 
+/** What people and the machines do behind the back of the bridge. */
+function meddle(step: Extract<Step, { do: 'template' | 'job' | 'clock' }>, world: World): void {
+  const { controller } = world
+  if (step.do === 'template') return change(world, step.how)
+  if (step.do === 'job') {
+    const running = world.jobs().find(({ status }) => status === 'running')
+    if (running === undefined) return
+    return step.how === 'requeue' ? controller.requeueJob(running.id) : controller.reapJob(running.id)
+  }
+  if (step.of === 'controller') return controller.setClock(step.aheadMs)
+  world.ahead = step.aheadMs
+}
+
+/** Somebody makes a template anew, with the rights that the old one had, or gives it another name until it has been looked for. */
+function change({ controller }: World, how: 'rename' | 'recreate'): void {
+  const row = controller.store.templates.find(({ name }) => name === PATCH)
+  if (row === undefined) return
+  if (how === 'recreate') {
+    controller.recreateTemplate(PATCH)
+    const anew = controller.store.templates.find(({ name }) => name === PATCH)?.id ?? 0
+    for (const { roles } of controller.store.users.all())
+      for (const role of roles) if (role.on === 'job_template' && role.id === row.id) role.id = anew
+    return
+  }
+  controller.renameTemplate(PATCH, 'Renamed')
+  controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/$/ }, () => void (row.name = PATCH))
+}
+
 /** Somebody switches a prompt off right after a preflight, and on again when the launch was answered. */
 function flip(world: World, prompt: 'limit' | 'variables' | 'skip_tags' | 'job_type'): void {
   const { controller } = world
-  controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => {
-    for (const name of [ONBOARD, PATCH, REBOOT, RESTORE]) controller.setPrompt(name, prompt, false)
-  })
-  controller.faults.afterwards(LAUNCH, () => {
-    for (const name of [ONBOARD, PATCH, REBOOT, RESTORE]) controller.setPrompt(name, prompt, true)
-  })
+  const set = (value: boolean): void => {
+    for (const template of ours(world)) template.prompts[prompt] = value
+  }
+  controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => set(false))
+  controller.faults.afterwards(LAUNCH, () => set(true))
+}
+
+/** The templates of the bridge, but one that is called otherwise just now. */
+function ours({ controller }: World) {
+  return controller.store.templates.filter(({ name }) => [ONBOARD, PATCH, REBOOT, RESTORE].includes(name))
 }
 
 /** Somebody empties the templates' own limit as well, right after a preflight: a limit that is dropped then means everybody. */
@@ -479,8 +569,7 @@ function widen(world: World): void {
   const { controller } = world
   flip(world, 'limit')
   const own = (limit: string): void => {
-    for (const template of controller.store.templates.all())
-      if ([ONBOARD, PATCH, REBOOT, RESTORE].includes(template.name)) template.limit = limit
+    for (const template of ours(world)) template.limit = limit
   }
   controller.faults.afterwards({ method: 'GET', path: /\/job_templates\/\d+\/launch\/$/ }, () => own(''))
   controller.faults.afterwards(LAUNCH, () => own('virtbridge-no-default-limit'))

@@ -1,6 +1,6 @@
 import type { Controller, Launched } from '../../src/aap/index.ts'
 import { type LaunchRequest, launchBody } from '../../src/aap/launch-request.ts'
-import type { EventLog } from '../../src/log/index.ts'
+import { type EventLog, LogError } from '../../src/log/index.ts'
 import { appending } from '../support/appending.ts'
 import { TOKEN } from './world.ts'
 
@@ -23,16 +23,41 @@ export interface Outside {
 /**
  * A bridge that can be killed at any await that leads out of it: before an append, after one that became durable, before a request to
  * the controller; what is under way then is done, and nobody hears of it. `left` counts them.
+ *
+ * It can fall asleep at any append or launch too, as a process that is paused does, and wake when somebody else has long taken over.
  */
 export class MortalProcess {
   readonly #outside: Outside
   readonly #spoiled: Spoiled
   readonly #calls = new Set<Promise<unknown>>()
   left = Infinity
+  /** How many appends and launches are left before it falls asleep. */
+  untilSleep = Infinity
+  readonly #sleep = Promise.withResolvers<void>()
+  readonly #waking = Promise.withResolvers<void>()
+  #isFenced = false
 
   constructor(outside: Outside, spoiled: Spoiled) {
     this.#outside = outside
     this.#spoiled = spoiled
+  }
+
+  /** Resolves when it has fallen asleep. */
+  get asleep(): Promise<void> {
+    return this.#sleep.promise
+  }
+
+  /** It goes on where it was; what it writes from now on is refused, as somebody took over meanwhile. */
+  wake(): void {
+    this.#isFenced = true
+    this.#waking.resolve()
+  }
+
+  async #mayFallAsleep(): Promise<void> {
+    this.untilSleep -= 1
+    if (this.untilSleep !== 0) return
+    this.#sleep.resolve()
+    await this.#waking.promise
   }
 
   /** One await less. False when it is dead by then. */
@@ -44,8 +69,11 @@ export class MortalProcess {
   readonly logOf = (log: EventLog): EventLog =>
     appending(log, async entries => {
       if (!this.asks()) throw new Error('the process is dead')
+      await this.#mayFallAsleep()
+      if (this.#isFenced) throw new LogError('fenced', 'somebody took over')
       const position = await this.#track(log.append(entries))
       if (!this.asks()) throw new Error('the process is dead')
+      await this.#mayFallAsleep()
       return position
     })
 
@@ -53,14 +81,15 @@ export class MortalProcess {
     ...this.#tracked(client),
     launch: async (template, request, still) => {
       if (this.left <= 0) throw new Error('the process is dead')
-      this.#outside.atPost(request.hosts, request.marker)
+      await this.#mayFallAsleep()
+      if (!this.#isFenced || still?.() !== false) this.#outside.atPost(request.hosts, request.marker)
       const launched =
         this.#spoiled.bypassEcho === true ? blindly(this.#outside.url(), client, template, request) : null
       return this.#track(launched ?? client.launch(template, request, still))
     },
     jobsOn: async (inventories, after) => {
       const found = await this.#track(client.jobsOn(inventories, after))
-      this.#outside.looked()
+      if (!this.#isFenced) this.#outside.looked()
       return found
     },
     recover: async (template, request) => {

@@ -1,0 +1,13 @@
+import { expect, test } from 'vitest'
+import { found } from '../day2/schedules.ts'
+import { newTally } from '../day2/model.ts'
+
+const RUNS = Number(process.env['FC_RUNS'] ?? 2_000)
+const SEED = Number(process.env['FC_SEED'] ?? Date.now() % 0x7fffffff)
+
+test(`the model of the dispatcher over ${RUNS} schedules (FC_SEED=${SEED})`, async () => {
+  const tally = newTally()
+  expect(await found(RUNS, SEED, {}, tally)).toBe('')
+  console.log(`FC_SEED=${SEED} FC_RUNS=${RUNS} reached ${JSON.stringify(tally)}`)
+  expect(Object.entries(tally).filter(([, times]) => times === 0)).toEqual([])
+})
