@@ -29,6 +29,10 @@ export interface Hazard {
  * password_question   | stop     | what is to be secret was given in clear, and the controller masks what it got: no echo to compare
  * passwords           | stop     | a credential asks for its password at launch: 400
  * not_permitted       | stop     | 403
+ * no_project          | stop     | 400: it has none, or the last update of it failed
+ * other_host          | stop     | a variable of the template's own sends the tasks of all hosts to one machine
+ * no_playbooks        | warn     | nothing of its project is there yet: jobs fail
+ * own_variables       | warn     | variables of the template's own count before what the inventory says of each host
  * check_mode          | stop     | in earnest: jobs only look and report success, so it would count as done
  * only_tags           | warn     | jobs run some tasks only, and report success: the guard may not be among them
  * waits_for_itself    | warn     | jobs of this template run one after the other, 20 s apart
@@ -47,6 +51,7 @@ export function launchHazards(
     ...secretHazards(template, variables, secrets),
     ...(check ? [] : lookingHazards(template)),
     ...habitHazards(template),
+    ...ownHazards(template),
   ]
   if (check && !template.asks.jobType && template.jobType !== 'check')
     found.push(
@@ -163,6 +168,46 @@ function lookingHazards({ jobType }: Template): Hazard[] {
   return [
     stop('check_mode', `its job type is "${jobType}": jobs change nothing and report success`, 'set Job type to Run'),
   ]
+}
+
+/** Variables that say which machine the tasks of a host are run on. */
+const ADDRESSES = new Set(['ansible_host', 'ansible_ssh_host'])
+/** How hosts are reached, and how a play knows that it is ours. The interpreter is a matter of the image that jobs run in. */
+const GUARDED = /^(?!ansible_python_interpreter$)(ansible|virtbridge)_/
+
+function ownHazards({ project, variables }: Template): Hazard[] {
+  const found: Hazard[] = []
+  if (project === '')
+    found.push(stop('no_project', 'it has no project', 'give it a project, and the playbook of deploy/aap'))
+  if (project === 'failed' || project === 'error')
+    found.push(
+      stop(
+        'no_project',
+        'the last update of its project failed',
+        'look at the output of that update, and sync the project',
+      ),
+    )
+  if (['missing', 'never updated', 'canceled'].includes(project))
+    found.push(warn('no_playbooks', `its project is "${project}"`, 'sync the project'))
+  const addresses = variables.filter(name => ADDRESSES.has(name))
+  if (addresses.length > 0)
+    found.push(
+      stop(
+        'other_host',
+        `its own variables say ${addresses.join(', ')}: all its hosts are that one`,
+        'clear it in its Variables',
+      ),
+    )
+  const guarded = variables.filter(name => GUARDED.test(name) && !ADDRESSES.has(name))
+  if (guarded.length > 0)
+    found.push(
+      warn(
+        'own_variables',
+        `its own variables say ${guarded.join(', ')}, for every host, before what the inventory says`,
+        'clear it in its Variables: the inventory says how each guest is reached',
+      ),
+    )
+  return found
 }
 
 function habitHazards(template: Template): Hazard[] {

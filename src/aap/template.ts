@@ -1,4 +1,5 @@
-import type { Answer } from './answer.ts'
+import { parse } from 'yaml'
+import { type Answer, isRecord } from './answer.ts'
 import { only, query, rows } from './page.ts'
 import type { Session } from './session.ts'
 
@@ -35,6 +36,10 @@ export interface Template {
   readonly timeoutSeconds: number
   /** False when the controller says that this account may not launch it. */
   readonly mayStart: boolean
+  /** How its project is: `successful`, `ok`, `failed`, …, or `unknown`; empty when it has none. */
+  readonly project: string
+  /** Names of the variables that it gives each of its jobs by itself. */
+  readonly variables: readonly string[]
 }
 
 /**
@@ -91,6 +96,27 @@ function templateFrom(row: Answer, launch: Answer, organization: string): Omit<T
     allowSimultaneous: row.boolean('allow_simultaneous'),
     timeoutSeconds: row.integer('timeout'),
     // Not said is not forbidden: the launch itself then answers 403, and nothing runs.
+    project: projectOf(row),
+    variables: namesIn(row.raw('extra_vars')),
     mayStart: !capabilities.has('user_capabilities') || capabilities.answer('user_capabilities').raw('start') !== false,
+  }
+}
+
+/** What is not told is not missing: the launch itself then answers 400, and nothing runs. */
+function projectOf(row: Answer): string {
+  const fields = row.answer('summary_fields')
+  const status = fields.has('project') ? fields.answer('project').raw('status') : undefined
+  if (typeof status === 'string') return status
+  return row.raw('project') === null ? '' : 'unknown'
+}
+
+/** The names at the top of variables as they were typed in: JSON or YAML. None when they are neither. */
+function namesIn(variables: unknown): string[] {
+  if (typeof variables !== 'string' || variables.trim() === '') return []
+  try {
+    const read: unknown = parse(variables)
+    return isRecord(read) ? Object.keys(read) : []
+  } catch {
+    return []
   }
 }

@@ -3,7 +3,7 @@ import type { Config, ControllerConfig } from '../config/index.ts'
 import { connectController } from '../service/dispatch/dispatch.ts'
 import { checkBeside, sourceFindings } from './beside.ts'
 import { failure, type Finding } from './finding.ts'
-import { checkTemplate } from './template.ts'
+import { checkOthers, checkTemplate } from './template.ts'
 
 interface Options {
   readonly config: Config
@@ -109,8 +109,10 @@ async function* checkObjects(
     else {
       // What a rulebook launches runs on whatever inventory its template has.
       const its = how.needs === 'vm' && how.driver === 'bridge' ? beside : inventory
-      if (its !== null)
-        yield* checkTemplate(controller, verb, how, { inventory: its, organization: settings.organization })
+      if (its === null) continue
+      const where = { inventory: its, organization: settings.organization }
+      yield* checkTemplate(controller, verb, how, where)
+      yield* checkOthers(controller, verb, how, where)
     }
   }
 }

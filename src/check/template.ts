@@ -1,5 +1,6 @@
 import {
   type Controller,
+  ControllerError,
   eventHazards,
   type Inventory,
   launchHazards,
@@ -7,6 +8,7 @@ import {
   type Template,
 } from '../aap/index.ts'
 import type { VerbConfig } from '../config/index.ts'
+import { templateOf } from '../config/verb-schema.ts'
 import { failure, type Finding, hazardFindings } from './finding.ts'
 
 /** What every launch carries. */
@@ -15,6 +17,16 @@ const VARIABLES = ['virtbridge_run_id', 'virtbridge_expected_count', 'virtbridge
 const BRIDGE_ALONE = new Set(['no_ask_skip_tags', 'not_permitted'])
 /** What is wrong with a source that the bridge updates, and right with one whose jobs wait for an update each. */
 const ON_LAUNCH = new Set(['update_on_launch', 'no_update_right'])
+
+/** How a launch by hand could reach more hosts, or others, than whoever launched it meant. */
+const FOR_PEOPLE = new Set([
+  'no_ask_limit',
+  'default_limit',
+  'sliced',
+  'other_inventory',
+  'other_host',
+  'own_variables',
+])
 
 interface Where {
   readonly inventory: Inventory
@@ -59,5 +71,32 @@ async function* ofRulebook(
   for (const source of sources?.filter(({ updateOnLaunch }) => updateOnLaunch) ?? []) {
     const wrong = sourceHazards(source).filter(({ code }) => !ON_LAUNCH.has(code))
     yield* hazardFindings(`inventory source "${source.name}" (${verb})`, wrong, `last update: ${source.status}`)
+  }
+}
+
+/**
+ * The templates that do the same for people: `also`, and the one for breaking the glass, where there is one. Nothing of the bridge stands
+ * between them and the fleet, so what is wrong with them is told; it stops no launch of ours.
+ */
+export async function* checkOthers(
+  controller: Controller,
+  verb: string,
+  { also, organization }: Pick<VerbConfig, 'also' | 'organization'>,
+  where: Where,
+): AsyncIterable<Finding> {
+  const glass = templateOf(verb).replace(/^Day2 /, 'Break glass ')
+  for (const name of [...also, glass]) {
+    const what = `job template "${name}" (${verb}, for people)`
+    try {
+      const template = await controller.findTemplate(name, organization || where.organization)
+      const hazards = launchHazards(template, where.inventory, [])
+        .filter(({ code }) => FOR_PEOPLE.has(code))
+        .map(hazard => ({ ...hazard, severity: 'warn' as const }))
+      yield* hazardFindings(what, hazards, 'prompts for a limit, and runs nowhere without one')
+    } catch (error) {
+      const isMissing = error instanceof ControllerError && error.kind === 'not_found'
+      if (isMissing && name === glass) continue
+      yield { ...failure(what, error), result: isMissing ? 'warn' : 'fail' }
+    }
   }
 }

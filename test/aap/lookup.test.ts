@@ -94,6 +94,8 @@ describe('a job template', () => {
       jobSliceCount: 1,
       allowSimultaneous: false,
       mayStart: true,
+      project: 'successful',
+      variables: [],
     })
     const codes = launchHazards(found, { id: 1, name: 'Demo Inventory' }, ['env']).map(each => each.code)
     expect(codes).toEqual(['no_ask_variables', 'default_limit', 'survey', 'waits_for_itself', 'no_timeout'])
@@ -149,6 +151,26 @@ describe('a job template', () => {
     })
   })
 
+  test.each([
+    ['a project that failed', { summary_fields: { project: { id: 6, status: 'failed' } } }, { project: 'failed' }],
+    ['no project', { project: null, summary_fields: {} }, { project: '' }],
+    ['a project of which nothing is told', { summary_fields: {} }, { project: 'unknown' }],
+    ['variables in JSON', { extra_vars: '{"ansible_host": "10.0.0.9"}' }, { variables: ['ansible_host'] }],
+    [
+      'variables in YAML',
+      { extra_vars: '---\nansible_user: x # who\nsite: y\n' },
+      { variables: ['ansible_user', 'site'] },
+    ],
+    ['variables that are neither', { extra_vars: 'a: [' }, { variables: [] }],
+  ])('says that it has %s', async (_, changed, expected) => {
+    replayDiscovery()
+    const row = (bodyOf('015-lookup-by-name-org')['results'] as object[])[0]
+    answer('/api/v2/job_templates/', listOf({ ...row, ...changed }))
+    replay('233-read-scope-get')
+    await using controller = controllerFor()
+    expect(await controller.findTemplate('Demo Job Template', 'Default')).toMatchObject(expected)
+  })
+
   test('without a key that a launch depends on is a fault that names the key', async () => {
     replayDiscovery()
     replay('015-lookup-by-name-org')
@@ -200,6 +222,11 @@ describe('a template with one fault has that one hazard, with its mend', () => {
     ['survey', 'stop', { requiredVariables: ['env'] }],
     ['passwords', 'stop', { requiredPasswords: ['ssh_password'] }],
     ['not_permitted', 'stop', { mayStart: false }],
+    ['no_project', 'stop', { project: '' }],
+    ['no_project', 'stop', { project: 'failed' }],
+    ['no_playbooks', 'warn', { project: 'never updated' }],
+    ['other_host', 'stop', { variables: ['site', 'ansible_host'] }],
+    ['own_variables', 'warn', { variables: ['ansible_connection', 'virtbridge_verb', 'ansible_python_interpreter'] }],
     ['check_mode', 'stop', { jobType: 'check' }],
     ['only_tags', 'warn', { jobTags: 'facts' }],
     ['waits_for_itself', 'warn', { allowSimultaneous: false }],

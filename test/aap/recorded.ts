@@ -90,6 +90,8 @@ export function template(changes: Partial<Template> = {}): Template {
     allowSimultaneous: true,
     timeoutSeconds: 3600,
     mayStart: true,
+    project: 'successful',
+    variables: [],
     ...changes,
   }
 }

@@ -105,6 +105,45 @@ test('the template of each configured verb is looked at, whoever launches it: wh
   expect(outcome.out).not.toContain(token)
 })
 
+test('templates that people launch, and what a template brings with it, are looked at too', async () => {
+  const token = 'a-token-of-the-controller'
+  const objects = loadObjects(readObjectFiles(new URL('../../deploy/aap/', import.meta.url)))
+  const patch = objects.templates.find(({ name }) => name === 'Day2 | Patch')
+  if (patch === undefined) throw new Error('there is no template to patch')
+  objects.templates.push({ ...patch, name: 'Monthly', limit: '', job_slice_count: 3 })
+  for (const template of objects.templates) {
+    if (template.name === 'Day2 | Reboot') template.extra_vars = '---\nansible_host: 10.0.0.9\nansible_user: x\n'
+    if (template.name === 'Break glass | Patch') template.limit = ''
+  }
+  await using controller = await startSimulatedController({
+    objects,
+    tokens: { [token]: { user: 'virtbridge', scope: 'write', description: 'virtbridge' } },
+    users: { virtbridge: { superuser: true } },
+  })
+  const outcome = await check({
+    controller: { url: controller.url, token: { file: await fileIn(folder, 'aap-token', token) } },
+    verbs: { reboot: {}, patch: { also: ['Monthly', 'Nowhere'] } },
+  })
+  const of = (template: string): readonly string[] =>
+    outcome.out.split('\n').filter(line => line.includes(`"${template}"`))
+  expect(of('Monthly')).toEqual([
+    expect.stringMatching(/^warn .*\(patch, for people\): its own limit is empty, which is every host/),
+    expect.stringMatching(/^warn .*it is cut into 3 slices/),
+  ])
+  expect(of('Nowhere')).toEqual([expect.stringMatching(/^warn .*knows no job template/)])
+  expect(of('Break glass | Patch')).toEqual([expect.stringMatching(/^warn .*its own limit is empty/)])
+  expect(of('Day2 | Reboot')).toEqual([
+    expect.stringMatching(/^FAIL .*its own variables say ansible_host: all its hosts are that one/),
+    expect.stringMatching(/^warn .*its own variables say ansible_user, for every host/),
+  ])
+  expect(outcome.code).toBe(3)
+  for (const project of controller.store.projects.all()) project.status = 'failed'
+  const broken = await check({
+    controller: { url: controller.url, token: { file: await fileIn(folder, 'aap-token', token) } },
+  })
+  expect(broken.out).toMatch(/^FAIL .*"Day2 \| Patch" \(patch\): the last update of its project failed/m)
+})
+
 test('for programs it is one JSON array, with the same exit code', async () => {
   const good = await check({}, '--json')
   const findings = JSON.parse(good.out) as Finding[]
