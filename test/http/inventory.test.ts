@@ -191,6 +191,7 @@ const BODIES: Readonly<Record<string, object>> = {
   '/api/v1/runs/preview': { verb: 'patch', hosts: [WEB] },
   '/api/v1/clusters/:name/confirm-deletions': { digest: 'x' },
   '/api/v1/consumers/:name/position': { position: '1' },
+  '/api/v1/brake/release': { brake: '00000000-0000-4000-8000-000000000001' },
 }
 
 describe('why', () => {
