@@ -25,7 +25,7 @@ beforeAll(async () => {
   await mkdir(join(root, 'sysroot'))
   // /usr of an image has no room, and needs none.
   const df =
-    '#!/bin/sh\n/usr/bin/df.real "$@" | case "$*" in *" /usr"*) sed "s/^\\([^ ]* *[0-9]* *[0-9]*\\) *[0-9]*/\\1 0/" ;; *) cat ;; esac\n'
+    '#!/bin/sh\n/usr/bin/df.real "$@" | case "$* $(ls /run/full 2>&-)" in *" /usr"* | *full*) sed "s/^\\([^ ]* *[0-9]* *[0-9]*\\) *[0-9]*/\\1 0/" ;; *) cat ;; esac\n'
   await cp(join(root, 'usr/bin/df'), join(root, 'usr/bin/df.real'))
   await writeFile(join(root, 'usr/bin/df'), df)
 })
@@ -84,6 +84,41 @@ test('a choice of packages is refused before anything is fetched', async () => {
     message: expect.stringContaining('in image mode') as string,
   })
   expect(await callsOf('bootc')).not.toContainEqual(['bootc', 'upgrade'])
+})
+
+test.each<[string, Record<string, string>, RegExp]>([
+  [
+    'registry does not answer',
+    { 'upgrade --check': 'error: Upgrading: connection refused' },
+    /can not tell what is new: `bootc upgrade --check` ended with 1[.]\s+error: Upgrading: connection refused/,
+  ],
+  [
+    'tool is at work for somebody else',
+    { upgrade: 'error: Transaction in progress' },
+    /`bootc upgrade` ended with 1[.] error: Transaction in progress The guest boots next what it would have booted/,
+  ],
+])('a guest whose %s is told as that, and boots what it would have booted', async (_, fault, said) => {
+  await writeFile(join(root, 'run/ostree-booted'), '')
+  await image({ tools: ['bootc'], name, booted: 'sha256:old', registry: 'sha256:new', fault })
+  const ended = await stage.play('patch', { limit: [host] })
+  expect(ended.result[host]).toMatchObject({
+    outcome: 'failed',
+    message: expect.stringMatching(said) as string,
+  })
+  expect(ended.recap[host]).toMatchObject({ changed: 0 })
+  expect(await readFile(join(root, 'var/lib/image.json'), 'utf8')).not.toContain('staged')
+})
+
+test('a guest without room where images are kept is told as that', async () => {
+  await writeFile(join(root, 'run/ostree-booted'), '')
+  await image({ tools: ['bootc'], name, booted: 'sha256:old', registry: 'sha256:new' })
+  await writeFile(join(root, 'run/full'), '')
+  const ended = await stage.play('precheck', { limit: [host] })
+  await rm(join(root, 'run/full'))
+  expect(ended.result[host]).toMatchObject({
+    outcome: 'failed',
+    message: expect.stringContaining('There are 0 MB free where packages are kept') as string,
+  })
 })
 
 describe('verify, of a guest in image mode', () => {

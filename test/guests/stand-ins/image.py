@@ -26,6 +26,10 @@ def image(digest):
 if tool not in state["tools"]:
     print("System is not booted via it", file=sys.stderr)
     sys.exit(1)
+fault = state.get("fault", {}).get(" ".join(sys.argv[1:]))
+if fault:
+    print(fault, file=sys.stderr)
+    sys.exit(1)
 if sys.argv[1:] == ["status", "--json"]:
     if tool == "bootc":
         end(json.dumps({"kind": "BootcHost", "status": {"staged": image(staged), "booted": image(state["booted"]), "rollback": None}}))
