@@ -1,4 +1,4 @@
-import type { HostResult, Run } from '../day2/index.ts'
+import { type HostResult, type Run, splitHosts } from '../day2/index.ts'
 import { Fault } from '../errors.ts'
 import { pause } from '../waiting.ts'
 import type { Api } from './api.ts'
@@ -35,8 +35,6 @@ const LOOK_EVERY_MS = 500
 /** How long a command may wait to be taken in by the dispatcher, in looks. */
 const TAKE_IN_LOOKS = 120
 
-/** Hosts of one run; more are asked for in several, one after the other. */
-const HOSTS_OF_RUN = 500
 /** Hosts that are shown before a run, of each kind; of more their number is told. */
 const SHOWN_HOSTS = 50
 
@@ -48,7 +46,7 @@ export async function startRun(
   terminal: Terminal,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const groups = chunks(await hostsOf(api, options), HOSTS_OF_RUN)
+  const groups = splitHosts(await hostsOf(api, options))
   if (options.preview || !options.yes) {
     const foreseen = await Promise.all(groups.map(hosts => foresee(api, verb, hosts)))
     const shown = foreseen.flat()
@@ -93,10 +91,6 @@ function renderForeseen(verb: string, foreseen: readonly Foreseen[]): string {
   }
   const left = not.length === 0 ? [] : [`not now, and left out: ${not.length}`, ...listed(not)]
   return [`${verb} on ${on.length} host${on.length === 1 ? '' : 's'}:`, ...listed(on), ...left].join('\n')
-}
-
-function chunks<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
-  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) => all.slice(index * size, (index + 1) * size))
 }
 
 async function startOne(

@@ -128,7 +128,12 @@ export const CONFIG_SCHEMA = {
     verbs: verbs(),
     dispatch: object('How much is launched at once.', {
       coalesce_seconds: amount(5, 'VMs that become ready within this time share one job.'),
-      max_hosts_per_job: whole(500, 1, 500, 'Hosts of one job.'),
+      max_hosts_per_job: whole(
+        500,
+        1,
+        500,
+        'Hosts of one job that starts by itself; who asks for a run says for whom, of 500 hosts at most.',
+      ),
       max_jobs: whole(20, 1, 1000, 'Jobs under way at once, whoever asked for them.'),
       max_jobs_per_template: whole(20, 1, 1000, 'Jobs of one template under way at once.'),
       max_hosts_per_cluster: whole(2000, 1, 100_000, 'VMs of one cluster that jobs run on at once.'),

@@ -1,3 +1,4 @@
+export { MAX_LIMIT_BYTES, splitHosts } from '../aap/index.ts'
 export { baselineEntry, lostLedger } from './baseline.ts'
 export { type Brake, whyBraked } from './brake.ts'
 export type { DispatchReport } from './book.ts'

@@ -1,5 +1,5 @@
 import { meets, type Requirement } from '../cluster/label.ts'
-import type { Selection } from '../day2/index.ts'
+import { MAX_LIMIT_BYTES, type Selection, splitHosts } from '../day2/index.ts'
 import { hostName, labelsOf, type VmRecord } from '../vm/index.ts'
 import { text } from './description.ts'
 import type { AppParts } from './parts.ts'
@@ -43,8 +43,8 @@ type Parts = Pick<AppParts, 'fleet' | 'inventory' | 'parseSelector' | 'now'>
 
 /**
  * The names of the hosts that a request is for, and the selection when it did not name them. A selection yields only hosts in `scope`;
- * hosts by name are returned as they are, for the caller to check. Throws a Problem when the body is ambiguous, selects nobody, or
- * selects more than MAX_HOSTS.
+ * hosts by name are returned as they are, for the caller to check. Throws a Problem when the body is ambiguous, selects nobody, or is for
+ * more hosts than one run may have.
  */
 export function whomOf(
   parts: Parts,
@@ -56,18 +56,24 @@ export function whomOf(
     throw new Problem(400, 'bad_request', 'a wish is for hosts by name, or for those whom a view, a profile, … says', {
       hint: `give hosts, or some of ${WAYS.join(', ')}, and not both`,
     })
-  if (whom.hosts !== undefined) return { hosts: whom.hosts }
+  if (whom.hosts !== undefined) return { hosts: forOneRun(whom.hosts) }
   const selection: Selection = Object.fromEntries(said.map(way => [way, whom[way]]))
   const isMeant = meaning(parts, selection)
   const hosts = [...parts.fleet.vms.values()].filter(record => sees(scope, record) && isMeant(record)).map(hostName)
   if (hosts.length === 0)
     throw new Problem(422, 'nobody', 'no VM is as asked for', { hint: 'GET /api/v1/vms lists them all' })
-  if (hosts.length > MAX_HOSTS)
-    throw new Problem(422, 'too_many_hosts', `${hosts.length} VMs are as asked for, ${MAX_HOSTS} are the most`, {
-      hint: 'narrow it by a namespace or a label; virtbridge run makes several runs of it',
-      more: { hosts: hosts.length },
-    })
-  return { hosts: hosts.sort(), selection }
+  return { hosts: forOneRun(hosts.sort()), selection }
+}
+
+/** A run is one job, whose limit has room for so many hosts, and for so many bytes of their names. It is refused at once, and never cut. */
+function forOneRun(hosts: readonly string[]): readonly string[] {
+  const runs = splitHosts(hosts).length
+  if (runs <= 1) return hosts
+  const most = `${MAX_HOSTS} hosts and ${MAX_LIMIT_BYTES} bytes of their names`
+  throw new Problem(422, 'too_many_hosts', `${hosts.length} VMs are ${runs} runs, as one has ${most} at most`, {
+    hint: 'narrow it by a namespace or a label, or ask for several; virtbridge run makes several runs of it',
+    more: { hosts: hosts.length, runs },
+  })
 }
 
 function meaning({ inventory, parseSelector, now }: Parts, said: Selection): (record: VmRecord) => boolean {

@@ -143,6 +143,21 @@ describe('what was done', () => {
   })
 })
 
+test('hosts whose names are too long for one limit become several runs, each with a key of its own', async () => {
+  desk.cluster('far-1')
+  const far = Array.from({ length: 400 }, (_, index) => guest(`${'long-'.repeat(40)}${index}`, { cluster: 'far-1' }))
+  desk.put(...far)
+  const before = await commands()
+  const { code, out } = await ask('run', 'patch', '--cluster', 'far-1', '--yes', '--no-wait', '--key', 'far')
+  expect(code).toBe(0)
+  expect(out.trim().split('\n')).toHaveLength(2)
+  expect(await commands()).toBe(before + 2)
+  const asked = (await desk.log.page('commands', '0', 200))
+    .slice(-2)
+    .flatMap(({ value }) => (value as { hosts: string[] }).hosts)
+  expect(new Set(asked)).toEqual(new Set(far.map(({ name }) => `${name}.shop.far-1`)))
+})
+
 test.each(['runs', 'run'])('a run is cancelled by its id: %s cancel', async command => {
   desk.run({ id: uuid(7), status: 'following' })
   const { code, err } = await ask(command, 'cancel', uuid(7))

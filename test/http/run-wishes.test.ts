@@ -123,6 +123,19 @@ describe('who watches a run', () => {
   })
 })
 
+test('a wish for hosts whose names are too long for one limit is refused at once, with how many runs it would be', async () => {
+  await using desk = await openDesk()
+  desk.cluster('prod-1')
+  const records = Array.from({ length: 400 }, (_, index) => guest(`${'long-'.repeat(40)}${index}`))
+  desk.put(...records)
+  const hosts = records.map(({ name }) => hostOf(name))
+  for (const whom of [{ hosts }, { cluster: 'prod-1' }]) {
+    const answer = await desk.post('/api/v1/runs', { verb: 'patch', ...whom }, RUNNER)
+    expect([answer.statusCode, answer.json()]).toMatchObject([422, { code: 'too_many_hosts', hosts: 400, runs: 2 }])
+  }
+  expect(await commands(desk)).toEqual([])
+})
+
 describe('the brake', () => {
   const brake = { schema: 5, kind: 'brake', id: uuid(5), at: NOW, reason: 'too many', hosts: 2 } as const
 
