@@ -52,10 +52,15 @@ export class Activation implements AsyncDisposable {
       `--source-dir=${join(import.meta.dirname, 'sources')}`,
       `--controller-url=${controller}`,
       `--controller-token=${token}`,
-      ...(version === '1.1.7' ? [] : ['--id=1', '--persistence-id=virtbridge']),
+      ...(this.#persists ? ['--id=1', '--persistence-id=virtbridge'] : []),
       '--verbose',
     ]
-    const own = { EDA_JOB_TEMPLATE_REFRESH_DELAY: '0.2', DROOLS_JPY_JVM_MAXMEM: '256m', PYTHONDONTWRITEBYTECODE: '1' }
+    const own = {
+      EDA_JOB_TEMPLATE_REFRESH_DELAY: '0.2',
+      DROOLS_JPY_JVM_MAXMEM: '256m',
+      PYTHONDONTWRITEBYTECODE: '1',
+      PYTHONUNBUFFERED: '1',
+    }
     this.#starts += 1
     const wanted = this.#starts * texts.length
     const process = new ServerProcess({
@@ -81,11 +86,15 @@ export class Activation implements AsyncDisposable {
     await this.stop('SIGKILL')
   }
 
+  /** As the rulebooks of `ha` want it, and no others. */
+  get #persists(): boolean {
+    return this.#options.rulebooks.some(name => name.startsWith('ha/'))
+  }
+
   #variables(): string {
-    const { broker, rulebooks, folder } = this.#options
+    const { broker, folder } = this.#options
     const [host = '', port = ''] = broker.split(':')
-    const persistent = rulebooks.some(name => name.startsWith('ha/'))
-    const kept = persistent ? `drools_db_file_path: ${join(folder, 'state')}\n` : ''
+    const kept = this.#persists ? `drools_db_file_path: ${join(folder, 'state')}\n` : ''
     return `kafka_host: ${host}\nkafka_port: ${port}\n${kept}`
   }
 }

@@ -13,6 +13,8 @@ export interface Case {
   readonly told?: number
   /** Names of the templates that are launched for it. */
   readonly launches: readonly string[]
+  /** What the logs of the rulebooks say of its guest, up to who it is; nothing where this is left out. */
+  readonly says?: readonly string[]
 }
 
 type VmEvent = Event<VmEventData>
@@ -63,9 +65,11 @@ export class Guest {
 /** The same about another VM, as if it had been told of that one, with these changes of its data. */
 export function another(event: VmEvent, data: Partial<VmEventData> = {}, vm: Partial<VmEventData['vm']> = {}): VmEvent {
   const uid = randomUUID()
-  const host = `vm-${uid.slice(0, 8)}.shop.prod-1`
+  const name = `vm-${uid.slice(0, 8)}`
+  const host = `${name}.shop.prod-1`
   return {
     ...event,
+    subject: `prod-1/shop/${name}`,
     id: factId('', uid, event.data.fact, []),
     data: { ...event.data, host, ...data, vm: { ...event.data.vm, uid, ...vm } },
   }

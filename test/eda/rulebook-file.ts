@@ -43,7 +43,8 @@ export function launchOf(rule: Rule): Keys | null {
 
 /** Who may be launched on by each family: the host that the event is about, or nobody but the controller's own. */
 const LIMITS = { eda: '{{ event.body.data.host }}', bridge: 'localhost' } as const
-const HOST = 'event.body.data.host is match("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?[.][a-z0-9-]+[.][a-z0-9-]+(?!.|[^.])")'
+const PATTERN = 'match("^[a-z0-9]([a-z0-9.-]*[a-z0-9])?[.][a-z0-9-]+[.][a-z0-9-]+(?!.|[^.])")'
+const HOST = `event.body.data.host is ${PATTERN}`
 
 /** What is wrong with a rule that launches, as the laws of this project have it; empty when all is well. */
 export function faultsOf(file: string, rule: Rule): readonly string[] {
@@ -65,4 +66,30 @@ export function faultsOf(file: string, rule: Rule): readonly string[] {
       [variables?.['virtbridge_run_id'] !== 'eda-{{ event.body.id }}', 'nobody can tell for what it was launched'],
     )
   return faults.filter(([wrong]) => wrong).map(([, fault]) => fault)
+}
+
+/** What a rule about guests goes by, and what another says before it of a guest that does not meet that. */
+function refusalsFor({ condition }: Rule): readonly (readonly [string, string])[] {
+  const [, families] = /os\.family in (\[[^\]]*\])/.exec(condition) ?? []
+  return [
+    ['whose host name could be a pattern', `event.body.data.host is not ${PATTERN}`],
+    ['whose labels were left out', 'event.body.data.trimmed contains "vm.labels"'],
+    ...(families === undefined ? [] : ([['of another system', `os.family not in ${families}`]] as const)),
+  ]
+}
+
+/** Guests that a rule of this file passes over without a word: no rule before it tells of them, at each event that it launches at. */
+export function silencesOf(file: string, rules: readonly Rule[], rule: Rule): readonly string[] {
+  if (launchOf(rule) === null || !file.startsWith('eda-')) return []
+  const facts = rule.condition.match(/"io\.virtbridge\.vm\.[a-z_]+\.v1"/g) ?? []
+  const tellers = rules.slice(0, rules.indexOf(rule)).filter(({ action }) => {
+    const { msg } = (action['debug'] ?? {}) as { msg?: string }
+    return msg?.includes('{{ event.body.subject }}')
+  })
+  return refusalsFor(rule)
+    .filter(
+      ([, words]) =>
+        !facts.every(fact => tellers.some(({ condition }) => condition.includes(words) && condition.includes(fact))),
+    )
+    .map(([whom]) => `nobody is told of a guest ${whom}`)
 }

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { publishedRulebooks } from '../../build/rulebooks.ts'
 import { readObjectFiles } from '../../src/simulator/controller/index.ts'
-import { faultsOf, FOLDERS, launchOf, type Rule, ruleSets } from './rulebook-file.ts'
+import { faultsOf, FOLDERS, launchOf, type Rule, ruleSets, silencesOf } from './rulebook-file.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const documents = readObjectFiles(new URL('../../deploy/aap/', import.meta.url)) as Readonly<Record<string, unknown>>[]
@@ -21,7 +21,9 @@ const NEW_KEYS = {
 const OLD_KEYS = ['name', 'organization', 'job_args', 'include_events', 'retries', 'delay']
 
 const all = FOLDERS.flatMap(folder =>
-  [...ruleSets(folder)].flatMap(([file, set]) => set.rules.map(rule => ({ folder, file, rule, name: rule.name }))),
+  [...ruleSets(folder)].flatMap(([file, { rules }]) =>
+    rules.map(rule => ({ folder, file, rules, rule, name: rule.name })),
+  ),
 )
 const launching = all.filter(({ rule }) => launchOf(rule) !== null)
 
@@ -29,9 +31,13 @@ test('the rulebooks for older versions are those for the newest, without what th
   for (const [file, content] of publishedRulebooks(ROOT)) expect(readFileSync(file, 'utf8'), file).toBe(content)
 })
 
-describe.each(launching)('$folder/$file: $name', ({ folder, file, rule }) => {
+describe.each(launching)('$folder/$file: $name', ({ folder, file, rules, rule }) => {
   test('launches on the one host that its event is about, or on none; once; and for news alone', () => {
     expect(faultsOf(file, rule)).toEqual([])
+  })
+
+  test('passes over no guest that it could not name, read or run on without a word', () => {
+    expect(silencesOf(file, rules, rule)).toEqual([])
   })
 
   test('has no key that its version does not know', () => {
@@ -46,12 +52,37 @@ describe.each(launching)('$folder/$file: $name', ({ folder, file, rule }) => {
     const limit = file.startsWith('eda-') ? { ask_limit_on_launch: true } : { inventory: 'virtbridge localhost' }
     expect(template).toMatchObject({ ...prompts, ...limit })
   })
+})
 
-  test('has no path that would be read as a sum or a quotient, and no and beside an or without parentheses', () => {
-    const bare = rule.condition.replaceAll(/"[^"]*"/g, '""')
+test.each(all)(
+  '$folder/$file: $name: no path of it is read as a sum or a quotient, and no and stands beside an or',
+  ({ rule }) => {
+    let bare = rule.condition.replaceAll(/"[^"]*"/g, '""')
     expect(bare).not.toMatch(/[-/]/)
-    expect(bare.replaceAll(/\([^()]*\)/g, '')).not.toMatch(/\bor\b.*\band\b|\band\b.*\bor\b/)
-  })
+    // From the inmost parentheses on.
+    for (let left = ''; left !== bare;) {
+      left = bare
+      for (const [part] of bare.matchAll(/\([^()]*\)|^[^()]*$/g))
+        expect(part).not.toMatch(/\bor\b.*\band\b|\band\b.*\bor\b/)
+      bare = bare.replaceAll(/\([^()]*\)/g, '')
+    }
+  },
+)
+
+test('a rule without the refusals before it is found out', () => {
+  const found = launching.find(({ folder, file }) => folder === 'ha' && file === 'eda-onboard.yml')
+  if (found === undefined) throw new Error('no rule onboards')
+  const { file, rules, rule } = found
+  const without = (words: string): readonly string[] =>
+    silencesOf(
+      file,
+      rules.filter(({ condition }) => !condition.includes(words)),
+      rule,
+    )
+  expect(without('host is not match')).toEqual(['nobody is told of a guest whose host name could be a pattern'])
+  expect(without('trimmed contains')).toEqual(['nobody is told of a guest whose labels were left out'])
+  expect(without('os.family not in')).toEqual(['nobody is told of a guest of another system'])
+  expect(silencesOf(file, [...rules].toReversed(), rule)).toHaveLength(3)
 })
 
 test('a rule whose limit is left out, is everybody, or is what a guest says, is found out', () => {
