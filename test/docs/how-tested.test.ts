@@ -19,6 +19,8 @@ const rows = new Map(
 const COLUMNS = { debian: 4, redhat: 5, suse: 6, image: 7, windows: 8 } as const
 /** Cells of a row that has a column for each family. */
 const WIDTH = 10
+/** In check mode before the run alone. */
+const TRIED = ['reboot', 'puppet_agent']
 type Column = keyof typeof COLUMNS
 /** Those of Linux that need nothing but the guest and what a stand-in can play: nowhere may they be left out. */
 const PLAYED = ['onboard', 'configure', 'precheck', 'patch', 'reboot', 'verify', 'facts_report', 'preclean', 'packages']
@@ -53,6 +55,24 @@ function isElsewhere(verb: string): boolean {
 
 test('every play stands in a table', () => {
   expect(verbs.filter(verb => !rows.has(verb))).toEqual([])
+})
+
+test('every play that changes something is in a test that holds check mode to the truth', () => {
+  const changing = verbs.filter(verb => rows.get(verb)?.[2]?.includes('Changes nothing') !== true)
+  expect(changing.length).toBeGreaterThan(20)
+  const files = ['test/guests', 'test/integration'].flatMap(folder =>
+    readdirSync(join(root, folder))
+      .filter(name => name.endsWith('.test.ts'))
+      .map(name => readFileSync(join(root, folder, name), 'utf8')),
+  )
+  const blocks = files.flatMap(text => text.split(/^(?= *test(?:\.each)?\b)/m))
+  const held = blocks.flatMap(block => {
+    const [, named] = /await playTruly\(\s*(?:'([a-z_]+)'|verb),/.exec(block) ?? [null]
+    if (named === null) return []
+    return named === undefined ? verbs.filter(verb => block.includes(`'${verb}'`)) : [named]
+  })
+  const tried = TRIED.filter(verb => files.some(text => text.includes(`'${verb}'`) && text.includes('check: true')))
+  expect(changing.filter(verb => ![...held, ...tried].includes(verb))).toEqual([])
 })
 
 describe.each(Object.keys(COLUMNS) as Column[])('of %s', column => {

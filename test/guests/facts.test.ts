@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../servers/run.ts'
 import { publishPackage } from './debian-package.ts'
+import { playTruly } from './play-truly.ts'
 import { faultOf, Stage } from './stage.ts'
 
 const host = 'web-1.shop.prod-1'
@@ -80,11 +81,10 @@ describe('a play for one thing', () => {
       () => text('root/.ssh/authorized_keys'),
       /ada@/,
     ],
-  ])('%s does it', async (verb, vars, look, wanted) => {
-    const ended = await stage.play(verb, { limit: [host], vars })
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result[host]).toMatchObject({ verb, outcome: 'ok' })
-    expect(ended.recap[host]?.['changed']).toBeGreaterThan(0)
+  ])('%s tells in check mode that it would do it, and does it', async (verb, vars, look, wanted) => {
+    const { done } = await playTruly(verb, stage.asking({ limit: [host], vars }), look)
+    expect(done.result[host]).toMatchObject({ verb, outcome: 'ok' })
+    expect(done.recap[host]?.['changed']).toBeGreaterThan(0)
     expect(await look()).toMatch(wanted)
   })
 })
@@ -117,18 +117,12 @@ describe('preclean', () => {
     }
     for (const [path, content] of Object.entries(left)) await writeFile(join(root, path), content)
     const vars = { ...confirmed, preclean_items: ['machine_id', 'cloud_init', 'logs', 'history', 'mark', 'caches'] }
-    const before = await traces()
-    const tried = await stage.play('preclean', { limit: [host], vars, check: true })
-    expect(faultOf(tried)).toBe('')
+    const { tried, done: first } = await playTruly('preclean', stage.asking({ limit: [host], vars }), traces)
     expect(tried.result[host]).toMatchObject({
       check: true,
       changed: true,
       removed: { history: { files: 1, bytes: 3 } },
     })
-    expect(await traces()).toBe(before)
-
-    const first = await stage.play('preclean', { limit: [host], vars })
-    expect(faultOf(first)).toBe('')
     expect(first.result[host]).toMatchObject({
       outcome: 'ok',
       changed: true,
