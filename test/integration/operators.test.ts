@@ -305,15 +305,15 @@ describe('an operator who has anything else done', () => {
   })
 
   test('goes back to a snapshot by the id that its job shows at its end', async () => {
-    const whom = { ask_hosts: web2, ask_reason: 'before the update' }
+    const whom = { ask_hosts: web1, ask_reason: 'before the update' }
     const took = await ask({ ...whom, ask_verb: 'snapshot' }, { template: RUN_A_VERB })
     const [, id = ''] = /"ask_run": "([^"]+)"/.exec(took.stdout) ?? []
     const back = await ask({ ...whom, go_back_run: id }, { template: 'Operators | Go back' })
     expect(back.status, back.stdout).toBe(0)
     const run = (await bridge.api.get(`/api/v1/runs/${String(back.artifacts['ask_run'])}`)) as Run
     expect(run).toMatchObject({ verb: 'restore', variables: { restore_run: id } })
-    expect(run.hosts.map(({ host }) => host)).toEqual([web2])
-    const listed = await virtbridge(['runs', 'of', web2], {
+    expect(run.hosts.map(({ host }) => host)).toEqual([web1])
+    const listed = await virtbridge(['runs', 'of', web1], {
       VIRTBRIDGE_URL: bridge.url,
       VIRTBRIDGE_TOKEN: bridge.token,
     })
