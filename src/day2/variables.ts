@@ -24,6 +24,9 @@ const RESERVED = /^(ansible|virtbridge|kubevirt|day2|guard|result|verb|inventory
 /** What Ansible itself fills in. */
 const MAGIC = new Set(['hostvars', 'groups', 'group_names', 'vars', 'omit', 'play_hosts', 'role_name', 'role_path'])
 
+/** What runs as a program beside the controller: the template says it. */
+const PROGRAMS = new Set(['export_disk_builder'])
+
 /** Names of what is a secret, wherever it stands. */
 const SECRET_NAME =
   /(^|_)(pass|passwd|passwords?|passphrases?|secrets?|tokens?|credentials?|api_?keys?|private_?keys?|pwd)(_|$)/i
@@ -54,6 +57,8 @@ export function variablesFault(variables: Variables): string {
 /** Why a run may not say a variable of this name, whatever its value; empty when it may. Pure. */
 export function nameFault(name: string): string {
   if (!NAME.test(name)) return `${shown(name)} is no name of a variable`
+  if (PROGRAMS.has(name))
+    return `${name} is not for a run to say: it names a program that runs beside the controller; say it in the template`
   return RESERVED.test(name) || MAGIC.has(name)
     ? `${name} is not for a run to say: it decides who is reached and how`
     : ''

@@ -43,6 +43,7 @@ describe('variables of a run', () => {
     ['which roles run', { verb_roles: ['x'] }, /^verb_roles is not/],
     ['what Ansible fills in', { inventory_hostname: 'x' }, /^inventory_hostname is not/],
     ['all hosts', { hostvars: {} }, /^hostvars is not/],
+    ['a program beside the controller', { export_disk_builder: ['sh'] }, /^export_disk_builder is not.*template/],
     ['a name that is none', { 'a-b': 1 }, /^"a-b" is no name of a variable$/],
     ['a name that is very long', { ['x'.repeat(500)]: 1 }, /^"x{63}…" is no name/],
     ['a password', { admin_password: VALUE }, /^admin_password is, or holds, what looks like a secret/],
