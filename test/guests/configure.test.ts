@@ -170,7 +170,7 @@ describe('configure, with all that a fleet may ask of a guest', () => {
     expect((await stage.inside(host, 'true')).stderr).toContain(name)
     const again = await stage.play('configure', { limit: [host], vars: all })
     expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
-  }, 900_000)
+  }, 1_800_000)
 
   test('what is taken back goes: an authority, an account', async () => {
     const vars = {
