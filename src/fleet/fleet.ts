@@ -18,9 +18,14 @@ export interface FleetView {
   readonly news: Iterable<VmRecord>
   /** The VM with this host name in Ansible, `<name>.<namespace>.<cluster>`. */
   byHost(host: string): VmRecord | undefined
+  /** The uid of the VM with this host name that was deleted last, as this process saw it, and none has that name since; empty when none did, or too many did after it. */
+  gone(host: string): string
   /** Calls `listener` after each change, in the order of the log; it must not throw. Returns a function that ends the subscription. */
   subscribe(listener: (change: FleetChange) => void): () => void
 }
+
+/** Deleted VMs that are remembered by their host names. */
+const MAX_GONE = 10_000
 
 /** The view of `state.fleet` in memory. `loadFleet()` fills it once, `followFleet()` keeps it up to date. */
 export class Fleet implements FleetView {
@@ -28,6 +33,8 @@ export class Fleet implements FleetView {
   readonly #clusters = new Map<string, ClusterRecord>()
   /** Host name → key, of VMs whose key can not be read from the host name alone: a name with dots. */
   readonly #odd = new Map<string, string>()
+  /** Host name → uid, of VMs that were deleted; the oldest first. */
+  readonly #gone = new Map<string, string>()
   readonly #listeners = new Set<(change: FleetChange) => void>()
 
   get vms(): ReadonlyMap<string, VmRecord> {
@@ -46,6 +53,10 @@ export class Fleet implements FleetView {
     return this.#vms.get(this.#odd.get(host) ?? keyIn(host))
   }
 
+  gone(host: string): string {
+    return this.#gone.get(host) ?? ''
+  }
+
   subscribe(listener: (change: FleetChange) => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -62,12 +73,22 @@ export class Fleet implements FleetView {
     const after = value as VmRecord | null
     if (after === null) {
       this.#vms.delete(key)
-      if (before !== null) this.#odd.delete(hostName(before))
+      if (before !== null) this.#leave(before)
     } else {
       this.#vms.set(key, after)
+      if (before === null) this.#gone.delete(hostName(after))
       if (keyIn(hostName(after)) !== key) this.#odd.set(hostName(after), key)
     }
     return { kind: 'vm', key, before, after }
+  }
+
+  #leave(record: VmRecord): void {
+    const host = hostName(record)
+    this.#odd.delete(host)
+    this.#gone.delete(host)
+    this.#gone.set(host, record.uid)
+    const [oldest = ''] = this.#gone.keys()
+    if (this.#gone.size > MAX_GONE) this.#gone.delete(oldest)
   }
 
   #applyCluster({ key, value }: Pick<Stored, 'key' | 'value'>): FleetChange {

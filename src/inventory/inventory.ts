@@ -146,6 +146,7 @@ export class InventoryCache implements Disposable {
       view,
       rendering,
       record: record ?? null,
+      gone: this.#options.fleet.gone(host),
       listed: page.has(host),
       misnamed: page.misnamedBecause(host),
       rival: record === undefined ? '' : this.#upkeep.betterThan(record, rendering.approach.choose(record).address),

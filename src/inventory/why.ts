@@ -40,6 +40,8 @@ export interface Evidence {
   readonly rendering: Rendering
   /** Null when no VM of this name is known. */
   readonly record: VmRecord | null
+  /** The uid of the VM of this name that was deleted; empty when none is remembered. */
+  readonly gone: string
   readonly listed: boolean
   /** Why it has not the name that the view asks for; empty when it has. */
   readonly misnamed: string
@@ -60,12 +62,30 @@ export interface Evidence {
 const HIDDEN = 'it is not in this view; of others nothing is told to this token'
 const UNKNOWN = 'no VM of this name is known: there was none, it was deleted, or its cluster was never read'
 
+function unknownBecause(gone: string, ofOthers: boolean): string {
+  if (!ofOthers) return HIDDEN
+  return gone === '' ? UNKNOWN : `its VM was deleted (uid ${gone}); its event deleted says when: virtbridge events`
+}
+
 /** Explains one host in one view. Pure. */
 export function why(evidence: Evidence): Why {
-  const { host, view, rendering, record, listed, misnamed, rival, ofOthers, standing, profile, closed, hasGroup } =
-    evidence
+  const {
+    host,
+    view,
+    rendering,
+    record,
+    gone,
+    listed,
+    misnamed,
+    rival,
+    ofOthers,
+    standing,
+    profile,
+    closed,
+    hasGroup,
+  } = evidence
   const base = { host, view: view.name, listed, profile, closed: closed?.clusters ?? [] }
-  if (record === null) return { ...base, because: [ofOthers ? UNKNOWN : HIDDEN], ...NOWHERE }
+  if (record === null) return { ...base, because: [unknownBecause(gone, ofOthers)], ...NOWHERE }
   const left = isHostName(host)
     ? notTakenBecause(view, record, standing)
     : ['its name is none that Ansible may be told']

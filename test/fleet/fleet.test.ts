@@ -30,6 +30,21 @@ describe('the view of the fleet', () => {
     expect([fleet.vms.size, fleet.byHost('web-1.shop.prod-1')]).toEqual([0, undefined])
   })
 
+  test('remembers ten thousand that were deleted, each until its name is taken again', () => {
+    const fleet = new Fleet()
+    const [first, ...others] = Array.from({ length: 10_001 }, (_, n) => guest(`web-${n}`, { uid: `uid-${n}` }))
+    const leave = (record: VmRecord): void => {
+      fleet.apply(entry(record))
+      fleet.apply({ key: vmKey(record), value: null })
+    }
+    if (first !== undefined) leave(first)
+    expect([fleet.gone('web-0.shop.prod-1'), fleet.gone('web-1.shop.prod-1')]).toEqual(['uid-0', ''])
+    for (const record of others) leave(record)
+    expect([fleet.gone('web-0.shop.prod-1'), fleet.gone('web-1.shop.prod-1')]).toEqual(['', 'uid-1'])
+    fleet.apply(entry(guest('web-1', { uid: 'anew' })))
+    expect(fleet.gone('web-1.shop.prod-1')).toBe('')
+  })
+
   test('a VM made anew under its name is the one of that name', () => {
     const fleet = new Fleet()
     const [old, made] = [guest('web-1'), guest('web-1', { uid: 'anew' })]

@@ -245,6 +245,19 @@ describe('why', () => {
     })
   })
 
+  test('its VM was deleted, which a token that may not see it is not told', async () => {
+    await using own = await openDesk({}, VIEWS)
+    own.cluster('prod-1')
+    own.put(guest('web-1', { uid: 'uid-of-it' }), guest('web-2'))
+    own.fleet.apply({ key: 'prod-1/shop/web-1', value: null })
+    const asked = ['/api/v1/inventory', '/api/v1/inventory/web'].map((path, n) =>
+      own.get(`${path}?why=${WEB}`, n === 0 ? undefined : SCOPED),
+    )
+    const [known, hidden] = (await Promise.all(asked)).map(answer => answer.json<{ because: readonly string[] }>())
+    expect(known?.because).toEqual([expect.stringContaining('its VM was deleted (uid uid-of-it)')])
+    expect(hidden?.because).toEqual([expect.stringContaining('not in this view')])
+  })
+
   test('it is listed and disabled', async () => {
     await using own = await openDesk()
     own.cluster('prod-1')

@@ -83,6 +83,8 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['cluster/hub', 'HUB_INBOX_LIMIT', 500, 'cluster/inbox', 'holds no more than its limit'],
   ['cluster/missing', 'MAX_NAMED', 100, 'cluster/standing', 'are named up to a hundred'],
   ['cluster/event', 'MAX_NAMED_CLUSTERS', 100, 'cluster/event', 'names a hundred clusters at most'],
+  ['service/watch/running', 'RELISTS_AT_ONCE', 4, '', ''],
+  ['fleet/fleet', 'MAX_GONE', 10_000, 'fleet/fleet', 'ten thousand that were deleted'],
   [
     'service/watch/confirmations',
     'MAX_CONFIRMATIONS',
@@ -233,6 +235,7 @@ describe('Everything is bounded.', () => {
     expect(missing).toEqual([])
     const unproven = BOUNDS.filter(([, , , proof]) => proof === '').map(([file, name]) => `${file} ${name}`)
     expect(unproven).toEqual([
+      'service/watch/running RELISTS_AT_ONCE',
       'log/kafka/reader PARTITION_BYTES',
       'log/kafka/reader RESPONSE_BYTES',
       'aap/wire MAX_ANSWER_BYTES',
