@@ -100,29 +100,26 @@ function lists(app: FastifyInstance, all: AppParts): void {
 
 /** No view can be called `diff`: see the faults of views. */
 function differences(app: FastifyInstance, all: AppParts): void {
-  const compare = async (request: FastifyRequest<AskSince>): Promise<unknown> => {
-    const parts = asNow(all)
-    const { view = '' } = request.params
-    const { within } = authorize(parts, request, view)
-    const { since, format = '' } = request.query
-    const sight = { view, format: formatOf(parts, format), within }
-    request.told = { view, host: '' }
-    await parts.inventory.prepare(sight)
-    const { etag, hosts } = openOf(parts, sight)
-    request.told = { view, hosts }
-    return differenceOf(parts, sight, since, etag)
-  }
   const schema = { querystring: closed({ since: text(64, 'An ETag'), ...FORMAT }, ['since']) }
-  app.get<AskSince>(
-    '/api/v1/inventory/diff',
-    { schema, config: { api: { id: 'readChanges', ...DIFFERENCE } } },
-    compare,
-  )
+  const compare = (request: FastifyRequest<AskSince>): Promise<unknown> => compared(asNow(all), request)
+  app.get<AskSince>('/api/v1/inventory/diff', { schema, config: { api: { id: 'readChanges', ...DIFFERENCE } } }, compare)
   app.get<AskSince>(
     '/api/v1/inventory/:view/diff',
     { schema, config: { api: { id: 'readChangesOfView', ...DIFFERENCE } } },
     compare,
   )
+}
+
+async function compared(parts: AppParts, request: FastifyRequest<AskSince>): Promise<unknown> {
+  const { view = '' } = request.params
+  const { within } = authorize(parts, request, view)
+  const { since, format = '' } = request.query
+  const sight = { view, format: formatOf(parts, format), within }
+  request.told = { view, host: '' }
+  await parts.inventory.prepare(sight)
+  const { etag, hosts } = openOf(parts, sight)
+  request.told = { view, hosts }
+  return differenceOf(parts, sight, since, etag)
 }
 
 /** The parts of one answer: another configuration may bring another inventory while it is made. */
