@@ -102,7 +102,11 @@ function lists(app: FastifyInstance, all: AppParts): void {
 function differences(app: FastifyInstance, all: AppParts): void {
   const schema = { querystring: closed({ since: text(64, 'An ETag'), ...FORMAT }, ['since']) }
   const compare = (request: FastifyRequest<AskSince>): Promise<unknown> => compared(asNow(all), request)
-  app.get<AskSince>('/api/v1/inventory/diff', { schema, config: { api: { id: 'readChanges', ...DIFFERENCE } } }, compare)
+  app.get<AskSince>(
+    '/api/v1/inventory/diff',
+    { schema, config: { api: { id: 'readChanges', ...DIFFERENCE } } },
+    compare,
+  )
   app.get<AskSince>(
     '/api/v1/inventory/:view/diff',
     { schema, config: { api: { id: 'readChangesOfView', ...DIFFERENCE } } },
