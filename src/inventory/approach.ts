@@ -2,16 +2,10 @@ import ipaddr from 'ipaddr.js'
 import { meets, type Requirement } from '../cluster/label.ts'
 import { answers, isAgentless, isRunning, labelsOf, looksReachable, type VmRecord } from '../vm/index.ts'
 import { ANY_ADDRESS, type AddressChoice, addressOf, type ChooseAddress, chooserOf } from './address.ts'
-import {
-  type Connection,
-  connectionOf,
-  connectionVariables,
-  type Endpoint,
-  endpointOf,
-  USUAL_CONNECTION,
-} from './connection.ts'
-import type { ConnectionVariable } from './connection-variable.ts'
-import { type GivenVariable, givenVariables } from './given-variable.ts'
+import { type Connection, connectionOf, connectionVariables, endpointOf, USUAL_CONNECTION } from './connection.ts'
+import type { ConnectionVariable, GivenVariable } from './connection-variable.ts'
+import type { Endpoint } from './endpoint.ts'
+import { givenVariables } from './given-variable.ts'
 import type { Staleness } from './stale.ts'
 
 /** How a view reaches its hosts. */

@@ -1,5 +1,3 @@
-import type { GivenVariable } from './given-variable.ts'
-
 /** A variable that says how Ansible connects to a guest, and what gave it. */
 export interface ConnectionVariable {
   readonly name: string
@@ -9,6 +7,13 @@ export interface ConnectionVariable {
 
 /** An entry of `connection` of a view, or one of its `variables`, whose label or annotation the VM has. */
 export type Giver = ConnectionEntry | GivenVariable
+
+/** A variable of the connection that an administrator lets a label, or an annotation, give. */
+export interface GivenVariable {
+  readonly label?: string
+  readonly annotation?: string
+  readonly variable: string
+}
 
 /** By its name in the configuration. `via` stands for what it leads to: an address, a Service, or the API server. */
 export type ConnectionEntry =

@@ -1,10 +1,11 @@
 import type { VmRecord } from '../vm/index.ts'
 import { addressesOf } from './address.ts'
 import { type Approach, reachOf, type Sight, variablesTo } from './approach.ts'
-import { type Connection, connectionOf, type Endpoint, USUAL_CONNECTION } from './connection.ts'
-import type { ConnectionEntry, ConnectionVariable } from './connection-variable.ts'
+import { type Connection, connectionOf, USUAL_CONNECTION } from './connection.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { ConnectionEntry, ConnectionVariable, GivenVariable } from './connection-variable.ts'
 import { unkept } from './match.ts'
-import { areKnown, type GivenVariable, givenVariables, saidBy } from './given-variable.ts'
+import { areKnown, givenVariables, saidBy } from './given-variable.ts'
 
 /** Where the variables of a connection come from. */
 export interface ConnectionWhy {

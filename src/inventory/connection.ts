@@ -1,5 +1,6 @@
 import { hostName, isRunning, type VmRecord } from '../vm/index.ts'
 import type { ConnectionEntry, ConnectionVariable } from './connection-variable.ts'
+import type { Endpoint } from './endpoint.ts'
 import { type HostNamePart, hostNamer } from './host-name.ts'
 import { proxyArguments, type Virtctl } from './proxy-command.ts'
 import { findService } from './service-port.ts'
@@ -57,17 +58,6 @@ export const USUAL_CONNECTION: Connection = {
     certificate: 'validate',
     kerberosName: null,
   },
-}
-
-/** Where Ansible connects to. */
-export interface Endpoint {
-  /** Empty: nowhere, because of `because`. */
-  readonly host: string
-  /** 0: the usual one. */
-  readonly port: number
-  /** `address`, `service NAME` or `port_forward`. */
-  readonly via: string
-  readonly because: string
 }
 
 const NOWHERE: Endpoint = { host: '', port: 0, via: '', because: '' }

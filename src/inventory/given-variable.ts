@@ -1,12 +1,5 @@
 import { labelsOf, type VmRecord } from '../vm/index.ts'
-import type { ConnectionVariable } from './connection-variable.ts'
-
-/** A variable of the connection that an administrator lets a label, or an annotation, give. */
-export interface GivenVariable {
-  readonly label?: string
-  readonly annotation?: string
-  readonly variable: string
-}
+import type { ConnectionVariable, GivenVariable } from './connection-variable.ts'
 
 type Read = (value: string) => string | number | null
 

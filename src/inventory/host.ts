@@ -1,7 +1,7 @@
 import { labelsOf, type VmRecord } from '../vm/index.ts'
 import { addressesOf } from './address.ts'
 import { type Approach, reachOf, type Sight, USUAL_APPROACH, variablesTo } from './approach.ts'
-import type { Endpoint } from './connection.ts'
+import type { Endpoint } from './endpoint.ts'
 import { ansibleVars } from './connection-variable.ts'
 import { type GuestProfile, NO_PROFILE } from './profile.ts'
 import { isInert, safe } from './safe.ts'

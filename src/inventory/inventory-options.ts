@@ -2,13 +2,12 @@ import type { FleetView } from '../fleet/index.ts'
 import type { Closed } from './closed.ts'
 import type { Document } from './document.ts'
 import type { VerbStatus } from './host.ts'
-import type { Narrowing } from './narrowing.ts'
 import type { Network } from './network.ts'
 import type { Profiles } from './profile.ts'
 import type { Rendering } from './rendering.ts'
 import type { Shrunk } from './shrink-guard.ts'
 import type { StaleLimits } from './stale.ts'
-import type { View } from './view.ts'
+import type { Narrowing, View } from './view.ts'
 
 /** What an inventory is made from. */
 export interface InventoryOptions {

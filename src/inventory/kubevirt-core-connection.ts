@@ -3,7 +3,7 @@ import { isRunning, type Portrait, readPortrait, type VmRecord, type VmService }
 import { addressOf } from './address.ts'
 import { type Approach, isLost, type Sight, USUAL_APPROACH } from './approach.ts'
 import type { VariableWhy } from './connection-why.ts'
-import type { KubevirtCoreOptions } from './kubevirt-core.ts'
+import type { KubevirtCoreOptions } from './kubevirt-core-options.ts'
 
 interface Subject {
   readonly record: VmRecord

@@ -1,10 +1,4 @@
-import type { View } from './view.ts'
-
-/** A part of the fleet that somebody may see. An empty list does not narrow it; both must hold. */
-export interface Narrowing {
-  readonly clusters: readonly string[]
-  readonly namespaces: readonly string[]
-}
+import type { Narrowing, View } from './view.ts'
 
 /**
  * The part of a view that lies within a narrowing: never more than the view takes. It is another one than the whole view, with

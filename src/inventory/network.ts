@@ -2,7 +2,8 @@ import ipaddr from 'ipaddr.js'
 import type { Address, VmRecord } from '../vm/index.ts'
 import { addressesOf, addressOf } from './address.ts'
 import type { Approach } from './approach.ts'
-import type { InventoryOptions } from './inventory-options.ts'
+import type { Rendering } from './rendering.ts'
+import type { View } from './view.ts'
 
 /** A network that configuration declares: an address is unique in it. Empty lists do not narrow it. */
 export interface Network {
@@ -26,7 +27,12 @@ export interface Claim {
 }
 
 /** What decides who claims what. */
-export type Claimed = Pick<InventoryOptions, 'networks' | 'views' | 'formats'>
+export interface Claimed {
+  readonly networks?: readonly Network[] | undefined
+  readonly views?: readonly Pick<View, 'rendering'>[] | undefined
+  /** Renderings that any view may be asked for in, by name. */
+  readonly formats?: ReadonlyMap<string, Pick<Rendering, 'approach'>> | undefined
+}
 
 /** What a VM claims, as long as it runs. */
 export type ClaimsOf = (record: VmRecord) => readonly Claim[]

@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import type { VmRecord } from '../vm/index.ts'
-import type { Endpoint } from './connection.ts'
+import type { Endpoint } from './endpoint.ts'
 
 type Service = NonNullable<VmRecord['services']>[number]
 type Port = Service['ports'][number]

@@ -2,9 +2,14 @@ import { isCrowded, mayHave, type VmRecord } from '../vm/index.ts'
 import { unreachableReason } from './approach.ts'
 import type { Profile, Standing } from './host.ts'
 import { type Match, notAmong, notSuch, notThere } from './match.ts'
-import type { Narrowing } from './narrowing.ts'
 import { NO_PROFILE } from './profile.ts'
 import { ownRendering, type Rendering, type ViewGroups } from './rendering.ts'
+
+/** A part of the fleet that somebody may see. An empty list does not narrow it; both must hold. */
+export interface Narrowing {
+  readonly clusters: readonly string[]
+  readonly namespaces: readonly string[]
+}
 
 /** A named part of the inventory. An empty list does not narrow it; all that is said must hold. */
 export interface View extends Match {

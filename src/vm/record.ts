@@ -1,7 +1,7 @@
 import type { Origin, VmFact } from '../event/index.ts'
 import type { Annotations } from './annotations.ts'
 import type { NamedLabels } from './labels.ts'
-import type { Rival } from './contest.ts'
+import type { Rival } from './rival.ts'
 import type { DeedKind } from './deed.ts'
 import type { Address, Descent, GuestOs } from './part.ts'
 import type { VmService } from './service.ts'

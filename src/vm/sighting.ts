@@ -1,5 +1,5 @@
 import type { Origin } from '../event/index.ts'
-import type { Contests } from './contest.ts'
+import type { Contests } from './rival.ts'
 import type { Deeds } from './deed.ts'
 import type { Guests } from './guests.ts'
 import type { VmPart } from './part.ts'

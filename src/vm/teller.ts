@@ -1,5 +1,5 @@
 import { factId, type Origin, type VmFact } from '../event/index.ts'
-import type { Contests } from './contest.ts'
+import type { Contests } from './rival.ts'
 import { type Guests, NO_GUESTS } from './guests.ts'
 import type { Change, Circumstance } from './sighting.ts'
 import type { Fact, Told, VmRecord, Waiting } from './record.ts'

@@ -124,6 +124,36 @@ function namesIn(cell: string): readonly string[] {
   return [...cell.matchAll(/`([^`]+)`/g)].map(([, name = '']) => name)
 }
 
+/** The first circle of imports, file by file; none when there is none. */
+function circleIn(tree: Tree): readonly string[] {
+  const done = new Set<string>()
+  const walk = (file: string, path: readonly string[]): readonly string[] => {
+    if (path.includes(file)) return [...path.slice(path.indexOf(file)), file]
+    if (done.has(file) || tree[file] === undefined) return []
+    for (const next of importsOf(file, tree[file])) {
+      const found = walk(next, [...path, file])
+      if (found.length > 0) return found
+    }
+    done.add(file)
+    return []
+  }
+  for (const file of Object.keys(tree)) {
+    const found = walk(file, [])
+    if (found.length > 0) return found
+  }
+  return []
+}
+
+test('no files import one another in a circle, not even for a type', () => {
+  expect(circleIn(source())).toEqual([])
+  const circle = {
+    'vm/a.ts': "import type { B } from './b.ts'",
+    'vm/b.ts': "import { c } from './c.ts'",
+    'vm/c.ts': "import type { A } from './a.ts'",
+  }
+  expect(circleIn(circle)).toEqual(['vm/a.ts', 'vm/b.ts', 'vm/c.ts', 'vm/a.ts'])
+})
+
 test('the arrows make no circle', () => {
   const below = (part: string, path: readonly string[]): readonly string[] => {
     expect(path).not.toContain(part)

@@ -10,7 +10,7 @@ import {
 import { type AddressChoice, ANY_ADDRESS } from '../../src/inventory/address.ts'
 import { USUAL_CONNECTION } from '../../src/inventory/connection.ts'
 import { connectionWhy, type ConnectionWhy } from '../../src/inventory/connection-why.ts'
-import type { GivenVariable } from '../../src/inventory/given-variable.ts'
+import type { GivenVariable } from '../../src/inventory/connection-variable.ts'
 import { portray, type VmRecord, type VmService } from '../../src/vm/index.ts'
 import { guest, type GuestWish } from '../day2/guest.ts'
 

@@ -1,0 +1,48 @@
+import type { Requirement } from '../cluster/label.ts'
+import type { HostNamePart } from './host-name.ts'
+
+/** The options of kubevirt.core.kubevirt that say how hosts are shown, by the names that it gives them. */
+export interface KubevirtCoreOptions {
+  /** Of the name, the namespace, the uid and, which it does not have, the cluster. */
+  readonly host_format: readonly HostNamePart[]
+  /** What it calls `name`: the group of the cluster; empty for the name of the cluster. */
+  readonly cluster_group: string
+  /** What it calls `label_selector`: taken of the labels of the VM and of those of its VMI, each for itself. */
+  readonly labels: readonly Requirement[]
+  /**
+   * Its hosts are of one cluster, whose group has those of the namespaces below it, as there. Otherwise they stand beside each other: a
+   * namespace may be on several clusters, and would bring the hosts of all of them into each.
+   */
+  readonly one_cluster: boolean
+  /** Empty for the first interface. */
+  readonly network_name: string
+  readonly kube_secondary_dns: boolean
+  readonly use_service: boolean
+  readonly unset_ansible_port: boolean
+  readonly create_groups: boolean
+  /** Groups that one label key makes at most: every VM has a `kubevirt.io/domain` of its own. */
+  readonly max_per_label: number
+  readonly base_domain: string
+  readonly append_base_domain: boolean
+  readonly default_win_ansible_connection: string
+  /** Which it always shows: resourceVersions, and every instant of a status. */
+  readonly timestamps: boolean
+}
+
+/** Its defaults, but for what changes without any news. */
+export const KUBEVIRT_CORE_DEFAULTS: KubevirtCoreOptions = {
+  host_format: [{ field: 'namespace' }, '-', { field: 'name' }],
+  cluster_group: '',
+  one_cluster: false,
+  labels: [],
+  network_name: '',
+  kube_secondary_dns: false,
+  use_service: true,
+  unset_ansible_port: true,
+  create_groups: false,
+  max_per_label: 2_000,
+  base_domain: '',
+  append_base_domain: false,
+  default_win_ansible_connection: 'winrm',
+  timestamps: false,
+}
