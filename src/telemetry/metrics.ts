@@ -18,6 +18,7 @@ export interface Metrics extends ReadMetrics {
   readonly logReadable: Gauge
   readonly logLosses: Gauge
   readonly brakeHeld: Gauge
+  readonly alarms: Counter
   readonly deadLetters: Counter<'stream' | 'cause'>
   readonly consumerGaps: Counter<'token' | 'stream'>
 }
@@ -78,6 +79,11 @@ export function createMetrics(): Metrics {
     brakeHeld: new Gauge({
       name: 'virtbridge_brake_held',
       help: '1 while what starts by itself is held until a person releases the brake',
+      registers,
+    }),
+    alarms: new Counter({
+      name: 'virtbridge_alarms_total',
+      help: 'Times since the start that dispatch met what a person must look at: the log says each',
       registers,
     }),
     deadLetters: new Counter({

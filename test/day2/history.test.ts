@@ -166,4 +166,29 @@ describe('it follows the stream', () => {
       await following
     }
   })
+
+  test('and says how far it is while it is made anew of very many', async () => {
+    await using folder = await temporaryFolder()
+    await using log = await openSqliteLog({
+      file: join(folder.path, 'log.db'),
+      retentionMs: DAY,
+      auditRetentionMs: DAY,
+    })
+    const [entry] = told(1, ['web-1'])
+    for (let n = 0; n < 51 && entry !== undefined; n += 1) await log.append(Array.from({ length: 1_000 }, () => entry))
+    using history = new History(null)
+    const stopping = new AbortController()
+    const progress: number[] = []
+    const following = followHistory(history, {
+      log,
+      now: () => NOW,
+      keepMs: DAY,
+      signal: stopping.signal,
+      tell: results => progress.push(results),
+    })
+    await expect.poll(() => history.position, { timeout: 60_000 }).toBe(log.end('events.day2'))
+    expect(progress).toEqual([50_000])
+    stopping.abort()
+    await following
+  })
 })

@@ -38,6 +38,7 @@ test('a brake that was set before a restart is told until a person releases it, 
     .toEqual({ name: 'brake', ok: false, reason: BECAUSE, hint: 'virtbridge brake shows which hosts wait' })
   const metrics = async (): Promise<string> => (await fetch(`${bridge.url}/metrics`)).text()
   expect(await metrics()).toContain('\nvirtbridge_brake_held 1\n')
+  await expect.poll(metrics, SOON).toContain('\nvirtbridge_alarms_total 1\n')
   expect(await bridge.api.get('/api/v1/brake')).toEqual({
     held: { id: ID, at: AT, because: BECAUSE },
     due: 0,

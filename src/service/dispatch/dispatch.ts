@@ -104,6 +104,7 @@ export class DispatchRole {
   #report(...[what, details]: Parameters<DispatchReport>): void {
     if (what === 'trouble') this.#trouble = details.message
     else if (what !== 'deferred') this.#trouble = ''
+    if (what === 'alarm') this.#parts.metrics.alarms.inc()
     this.#parts.logger[LEVELS[what]]({ run: details.run, what }, details.message)
   }
 }
