@@ -174,8 +174,8 @@ describe('it follows the stream', () => {
       retentionMs: DAY,
       auditRetentionMs: DAY,
     })
-    const [entry] = told(1, ['web-1'])
-    for (let n = 0; n < 51 && entry !== undefined; n += 1) await log.append(Array.from({ length: 1_000 }, () => entry))
+    const [entry] = told(1, ['web-1']) as [Entry]
+    for (let n = 0; n < 51; n += 1) await log.append(Array.from({ length: 1_000 }, () => entry))
     using history = new History(null)
     const stopping = new AbortController()
     const progress: number[] = []
