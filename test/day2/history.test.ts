@@ -5,7 +5,8 @@ import { followHistory, History, newRun } from '../../src/day2/index.ts'
 import { LOOKED_ROWS } from '../../src/day2/history.ts'
 import { finished } from '../../src/day2/record.ts'
 import { Ledger } from '../../src/day2/ledger.ts'
-import { type Entry, type EventLog, openSqliteLog, type Stored } from '../../src/log/index.ts'
+import type { Entry, Stored } from '../../src/log/index.ts'
+import { openLog } from '../cluster/bridge.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { guest, hostOf, meant, uuid } from './guest.ts'
 
@@ -136,14 +137,10 @@ describe('the index of what was done', () => {
   })
 })
 
-function logIn(folder: string): Promise<EventLog> {
-  return openSqliteLog({ file: join(folder, 'log.db'), retentionMs: DAY, auditRetentionMs: DAY })
-}
-
 describe('it follows the stream', () => {
   test('and is made anew from the stream when it is not there, or when the log is another one', async () => {
     await using folder = await temporaryFolder()
-    await using log = await logIn(folder.path)
+    await using log = await openLog(folder.path)
     await log.append(told(1, ['web-1', 'web-2']))
     for (const position of ['0', 'k5.6', '999999']) {
       using history = new History(null)
@@ -169,7 +166,7 @@ describe('it follows the stream', () => {
 
   test('and says how far it is while it is made anew of very many', async () => {
     await using folder = await temporaryFolder()
-    await using log = await logIn(folder.path)
+    await using log = await openLog(folder.path)
     const [entry] = told(1, ['web-1']) as [Entry]
     for (let n = 0; n < 51; n += 1) await log.append(Array.from({ length: 1_000 }, () => entry))
     using history = new History(null)
