@@ -95,9 +95,9 @@ function templateFrom(row: Answer, launch: Answer, organization: string): Omit<T
     jobSliceCount: row.integer('job_slice_count'),
     allowSimultaneous: row.boolean('allow_simultaneous'),
     timeoutSeconds: row.integer('timeout'),
-    // Not said is not forbidden: the launch itself then answers 403, and nothing runs.
     project: projectOf(row),
     variables: namesIn(row.raw('extra_vars')),
+    // Not said is not forbidden: the launch itself then answers 403, and nothing runs.
     mayStart: !capabilities.has('user_capabilities') || capabilities.answer('user_capabilities').raw('start') !== false,
   }
 }

@@ -90,7 +90,7 @@ const MAX_REFUSALS = 6
  *    deferred, with the first thing that held it as the reason.
  */
 export function plan(world: World, policy: Policy, now: number): readonly Decision[] {
-  const due = [...world.fleet.news].filter(record => whyNotDue(record, world, policy, now) === '')
+  const due = dueNow(world, policy, now)
   if (due.length === 0) return []
   const hosts = due.map(runHost)
   const { brake } = world.ledger
@@ -124,10 +124,11 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
 
 /** The host names of all that are due to start by themselves, sorted: whether they may, caps and the brake decide. Pure. */
 export function dueBySelf(world: Omit<World, 'waitingSince'>, policy: Policy, now: number): readonly string[] {
-  return [...world.fleet.news]
-    .filter(record => whyNotDue(record, world, policy, now) === '')
-    .map(hostName)
-    .sort()
+  return dueNow(world, policy, now).map(hostName).sort()
+}
+
+function dueNow(world: Omit<World, 'waitingSince'>, policy: Policy, now: number): readonly VmRecord[] {
+  return [...world.fleet.news].filter(record => whyNotDue(record, world, policy, now) === '')
 }
 
 function tooMany({ brake }: Policy): string {

@@ -27,6 +27,15 @@ function kept(name: string, { cluster = 'prod-1', namespace = 'shop', labels = {
   return { ...record, seen: { ...record.seen, portraits } }
 }
 
+const USUAL = {
+  formats: new Map([['kubevirt.core', kubevirtCoreRendering(KUBEVIRT_CORE_DEFAULTS)]]),
+  expected: ['prod-1'],
+  limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
+  labelGroups: [],
+  verbsOf: () => ({ onboard: '', patch: '' }),
+  now: () => NOW,
+}
+
 interface Listed {
   readonly _meta: { readonly hostvars: Readonly<Record<string, object>> }
   readonly [group: string]: { readonly hosts?: readonly string[]; readonly children?: readonly string[] } | object
@@ -43,12 +52,7 @@ function open(options: Partial<KubevirtCoreOptions>, records: readonly VmRecord[
   const cache = new InventoryCache({
     fleet,
     views: [{ ...viewOfAll('old', { builtin: true, labels: [], maxPerLabel: 9 }), rendering }],
-    formats: new Map([['kubevirt.core', kubevirtCoreRendering(KUBEVIRT_CORE_DEFAULTS)]]),
-    expected: ['prod-1'],
-    limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
-    labelGroups: [],
-    verbsOf: () => ({ onboard: '', patch: '' }),
-    now: () => NOW,
+    ...USUAL,
     warnOfName: (_view, host, because) => warned.push(`${host}: ${because}`),
     warnOfGroups: (_view, label, most) => warned.push(`${label}: ${most}`),
   })
@@ -161,12 +165,7 @@ test('in a format that is asked for, no address is told that another VM has the 
   for (const record of [thief, victim]) fleet.apply({ key: vmKey(record), value: record })
   using cache = new InventoryCache({
     fleet,
-    formats: new Map([['kubevirt.core', kubevirtCoreRendering(KUBEVIRT_CORE_DEFAULTS)]]),
-    expected: ['prod-1'],
-    limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
-    labelGroups: [],
-    verbsOf: () => ({ onboard: '', patch: '' }),
-    now: () => NOW,
+    ...USUAL,
   })
   const varsOf = (name: string): unknown => JSON.parse(cache.varsOf(name, { format: 'kubevirt.core' }) ?? '{}')
   expect(varsOf('shop-victim')).toMatchObject({ ansible_host: '10.1.0.1' })
