@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { Kafka, logLevel } from 'kafkajs'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { stringify } from 'yaml'
 import { showTopics } from '../../src/cli/topics.ts'
 import { type LogConfig, parseConfig } from '../../src/config/index.ts'
@@ -97,9 +97,24 @@ function rightsFor(principal: string, prefix: string): readonly Given[] {
   return rightsOf(prefix).map(right => ({ ...right, principal }))
 }
 
+/** Resolves when the broker knows of them: the controller says that they are there before that. */
 async function allow(...rights: readonly (readonly Given[])[]): Promise<void> {
-  await asAdmin(admin => admin.createAcls({ acl: rights.flat().map(aclOf) }))
+  const acl = rights.flat().map(aclOf)
+  await asAdmin(async admin => {
+    await admin.createAcls({ acl })
+    const unknown = async (): Promise<readonly AclEntry[]> => {
+      const { resources } = await admin.describeAcls(ANY)
+      const known = resources.flatMap(({ resourceName, acls }) =>
+        acls.map(({ principal, operation }) => `${resourceName} ${principal} ${operation}`),
+      )
+      return acl.filter(one => !known.includes(`${one.resourceName} ${one.principal} ${one.operation}`))
+    }
+    await vi.waitFor(async () => expect(await unknown()).toEqual([]), SOON)
+  })
 }
+
+/** A filter that lets every rule through. */
+const ANY = { resourceType: 1, resourcePatternType: 1, operation: 1, permissionType: 1 }
 
 type Admin = ReturnType<Kafka['admin']>
 
@@ -370,7 +385,7 @@ test('a password and a certificate, authority and all, are changed under open lo
   await node?.signal('SIGKILL')
   await expect.poll(() => logs.every(log => !log.health().writable), SOON).toBe(true)
   node?.start()
-  await expect.poll(() => logs.every(log => log.health().writable), SOON).toBe(true)
+  await expect.poll(() => logs.every(log => log.health().writable), { ...SOON, timeout: 240_000 }).toBe(true)
 
   for (const [n, log] of logs.entries()) {
     const acknowledged = (await work[n]?.stop()) ?? 0

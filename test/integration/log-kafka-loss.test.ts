@@ -73,7 +73,7 @@ test('a log that is new has lost nothing, nor has one that is opened again after
     })
   kafka.nodes[0]?.start()
   // A broker that is just starting is waited for.
-  const patient = { ...connectionTo(kafka.brokers), connectTimeoutMs: 10_000 }
+  const patient = { ...connectionTo(kafka.brokers), connectTimeoutMs: 30_000 }
   await inspectTopics(patient, planOf(basename(folder.path), 1))
   await expect.poll(() => first.health(), SOON).toMatchObject({ writable: true, readable: true, reason: '' })
   await using second = await open(folder.path)

@@ -94,8 +94,14 @@ export function createTopics(connection: Connection, plan: TopicPlan): Promise<r
       configEntries: settings.map(({ name, value }) => ({ name, value })),
     }))
     if (topics.length > 0) await admin.createTopics({ topics, waitForLeaders: true })
+    await listed(admin, made, performance.now() + connection.connectTimeoutMs * PATIENCE)
     return [...made]
   })
+}
+
+/** Waits until a broker lists them: the controller says that they are there before that. */
+async function listed(admin: Admin, topics: ReadonlySet<string>, deadline: number): Promise<void> {
+  while (performance.now() < deadline && !topics.isSubsetOf(new Set(await admin.listTopics()))) await sleep(AGAIN_MS)
 }
 
 async function findTopics(

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import { addZstd, Cluster, quiet, type SocketFactory, socketFactory } from './driver.ts'
+import { Cluster, quiet, type SocketFactory, socketFactory } from './driver.ts'
 import { named, teach } from './missing-right.ts'
 import { mendTimers } from './timers.ts'
 
@@ -31,7 +31,6 @@ export interface Client {
 /** A client that is not connected yet. */
 export function createClient(connection: Connection): Client {
   mendTimers()
-  addZstd()
   const sockets = new Set<Socket>()
   const connect = socketFactory()
   let closed = false

@@ -1,52 +1,14 @@
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
-import { promisify } from 'node:util'
-import zlib from 'node:zlib'
 
 /**
- * What is used of kafkajs 2.2.4: its protocol layer (connections, authentication, metadata, request encoders), not its producer and
- * consumer. Those lose acknowledged records in ways that a caller can avoid only in part (docs/decisions/0010-kafka-writer.md), so
+ * What is used of kafkajs 2.2.4: its protocol layer (connections, authentication, metadata, encoders of what is asked seldom), not its
+ * producer and consumer. Those lose acknowledged records in ways that a caller can avoid only in part (docs/decisions/0010-kafka-writer.md), so
  * the transactions of `session.ts` and the reads of `reader.ts` are made of single requests, each of which succeeds or throws.
  *
  * The version is pinned exactly: these are files of the package, not its public interface.
  */
 const require = createRequire(import.meta.url)
-
-interface ProducedPartition {
-  readonly partition: number
-  readonly errorCode: number
-  readonly baseOffset: string
-}
-
-export interface RecordToSend {
-  readonly key: Buffer
-  readonly value: Buffer | null
-  readonly headers: Readonly<Record<string, string>>
-  readonly timestamp: number
-}
-
-interface ProduceRequest {
-  readonly transactionalId: string
-  readonly producerId: string
-  readonly producerEpoch: number
-  readonly acks: -1
-  readonly timeout: number
-  readonly compression: number
-  readonly topicData: readonly {
-    readonly topic: string
-    readonly partitions: readonly {
-      readonly partition: number
-      readonly firstSequence: number
-      readonly messages: readonly RecordToSend[]
-    }[]
-  }[]
-}
-
-interface Transaction {
-  readonly transactionalId: string
-  readonly producerId: string
-  readonly producerEpoch: number
-}
 
 interface ListOffsetsRequest {
   readonly replicaId?: number
@@ -60,17 +22,10 @@ interface ListOffsetsRequest {
 export interface Broker {
   readonly nodeId: number
   readonly connectionPool: { send(request: unknown): Promise<unknown> }
-  produce(request: ProduceRequest): Promise<{
-    readonly topics: readonly { readonly topicName: string; readonly partitions: readonly ProducedPartition[] }[]
-  }>
   initProducerId(request: {
     transactionalId: string
     transactionTimeout: number
   }): Promise<{ readonly producerId: string; readonly producerEpoch: number }>
-  addPartitionsToTxn(
-    request: Transaction & { topics: readonly { topic: string; partitions: readonly number[] }[] },
-  ): Promise<unknown>
-  endTxn(request: Transaction & { transactionResult: boolean }): Promise<unknown>
   listOffsets(request: ListOffsetsRequest): Promise<{
     readonly responses: readonly {
       readonly topic: string
@@ -112,7 +67,7 @@ interface Quiet {
 export const Cluster = require('kafkajs/src/cluster') as new (options: object) => Cluster
 /** Makes the sockets that kafkajs would make. */
 export const socketFactory = require('kafkajs/src/network/socketFactory') as () => SocketFactory
-const compression = require('kafkajs/src/protocol/message/compression') as { readonly Codecs: Record<number, unknown> }
+const checksum = require('kafkajs/src/protocol/recordBatch/crc32C') as (bytes: Buffer) => number
 const fetches = require('kafkajs/src/protocol/requests/fetch') as {
   protocol(version: {
     version: 11
@@ -153,11 +108,29 @@ export const quiet: Quiet = {
 /** Sends one Fetch and gives the response as it came, for `fetch-response.ts`. */
 export async function fetchRaw(broker: Broker, request: FetchRequest): Promise<Buffer> {
   const { request: encoded, requestTimeout } = fetches.protocol({ version: 11 })(request)
-  const response = {
-    decode: (raw: Buffer) => Promise.resolve(raw),
-    parse: (raw: Buffer) => Promise.resolve(raw),
-  }
-  return (await broker.connectionPool.send({ request: encoded, response, requestTimeout })) as Buffer
+  return (await broker.connectionPool.send({ request: encoded, response: asItCame, requestTimeout })) as Buffer
+}
+
+/** Sends a request that is encoded already, but for its header, and gives the response as it came. */
+export async function sendRaw(
+  broker: Broker,
+  what: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string },
+  body: Buffer,
+): Promise<Buffer> {
+  // What kafkajs takes from its own encoder.
+  const encoded = { buf: body, buffer: body }
+  const request = { ...what, encode: () => Promise.resolve(encoded) }
+  return (await broker.connectionPool.send({ request, response: asItCame })) as Buffer
+}
+
+const asItCame = {
+  decode: (raw: Buffer) => Promise.resolve(raw),
+  parse: (raw: Buffer) => Promise.resolve(raw),
+}
+
+/** CRC-32C (Castagnoli) of bytes, as record batches have it. */
+export function crc32c(bytes: Buffer): number {
+  return checksum(bytes)
 }
 
 /** The error that Kafka means by a code, as kafkajs throws it: with `type` and `code`. */
@@ -166,14 +139,3 @@ export function errorOf(code: number): Error {
 }
 
 export const COMPRESSION = { none: 0, gzip: 1, zstd: 4 } as const
-
-/** kafkajs has no zstd; Node has, since 22.15. */
-export function addZstd(): void {
-  if (typeof zlib.zstdCompress !== 'function') return
-  const compress = promisify(zlib.zstdCompress)
-  const decompress = promisify(zlib.zstdDecompress)
-  compression.Codecs[COMPRESSION.zstd] = () => ({
-    compress: (encoder: { buffer: Buffer }) => compress(encoder.buffer),
-    decompress: (buffer: Buffer) => decompress(buffer),
-  })
-}

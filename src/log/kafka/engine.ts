@@ -201,7 +201,10 @@ export class KafkaLog implements EventLog {
   /** Records may be gone under a log that is open: what is in memory then no longer has its like there. The next start tells what to do. */
   #note(placed: readonly Placed[]): void {
     const shrunk = this.#reach.place(placed)
-    if (shrunk === null) return
+    if (shrunk === null) {
+      this.#tail?.place(placed)
+      return
+    }
     const { stream, partition, reached, first } = shrunk
     const topic = topicOf(this.#options.topics.prefix, stream)
     const what = `in partition ${partition} it reached ${reached}, and what is written now is put at ${first}`

@@ -10,9 +10,6 @@ const ABOUT = new Map([
 
 /** The operation (as ACLs call it) whose right each request takes. */
 const NEEDS = {
-  produce: 'Write',
-  addPartitionsToTxn: 'Write',
-  endTxn: 'Write',
   initProducerId: 'Write',
   findGroupCoordinator: 'Write',
   listOffsets: 'Read',

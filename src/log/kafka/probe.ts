@@ -3,12 +3,13 @@ import { fetchRaw } from './driver.ts'
 import { readFetchResponse } from './fetch-response.ts'
 import { lacks } from './missing-right.ts'
 import { describeRight, type Right, rightsOf } from './rights.ts'
+import { addPartitions } from './transaction.ts'
 
 const TOPIC_AUTHORIZATION_FAILED = 29
 /** No partition has it, so nothing is sent. */
 const FAR = Number.MAX_SAFE_INTEGER
 /** No producer has this id: its transaction is refused, but for want of rights first. */
-const NOBODY = { producerId: '-1', producerEpoch: 0 }
+const NOBODY = { producerId: -1n, producerEpoch: 0 }
 
 /**
  * The rights to read and write that the bridge lacks on topics that are there, each in words. Leaves no trace and disturbs no
@@ -34,7 +35,7 @@ export async function missingRights(
     const found = readFetchResponse(await fetchRaw(broker, { ...read, topics: [{ topic, partitions }] }), () => FAR)
     if (found.some(({ errorCode }) => errorCode === TOPIC_AUTHORIZATION_FAILED)) miss('Read', 'topic')
     try {
-      await broker.addPartitionsToTxn({ transactionalId, ...NOBODY, topics: [{ topic, partitions: [0] }] })
+      await addPartitions(broker, { transactionalId, ...NOBODY }, [{ topic, partitions: [0] }])
     } catch (error) {
       if (lacks(error, 'topics')) miss('Write', 'topic')
       else if (lacks(error, 'transactional id')) miss('Write', 'transactional-id')

@@ -45,7 +45,7 @@ function headersOf({ value }: Entry): Readonly<Record<string, string>> {
 }
 
 /** True for a record of the engine itself. */
-export function isOwn({ key }: FetchedRecord): boolean {
+export function isOwn({ key }: Pick<FetchedRecord, 'key'>): boolean {
   return key !== null && key[0] === 0x5f && key[1] === 0x5f
 }
 

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Stream } from '../log.ts'
-import { type Client, type Connection, createClient } from './client.ts'
+import { type Client, type Connection, createClient, userOf } from './client.ts'
 import { type Broker, TRANSACTION_COORDINATOR } from './driver.ts'
 import { byPartition, type Chunk, partitionsOf, takeChunks, type Topics } from './chunk.ts'
+import { named } from './missing-right.ts'
+import { produce } from './produce.ts'
 import type { OutgoingRecord } from './record.ts'
 import { STREAMS, topicOf } from './topics.ts'
+import { addPartitions, commitTransaction, type Producer } from './transaction.ts'
 
 export interface SessionOptions {
   readonly connection: Connection
@@ -17,10 +20,11 @@ export interface SessionOptions {
   readonly transactionTimeoutMs: number
 }
 
-/** Where records of one partition were put: the offsets of the first and after the last. */
+/** Where records of one partition were put: the offsets of the first and after the last, and their time, in ms since the epoch. */
 export interface Placed {
   readonly stream: Stream
   readonly partition: number
+  readonly at: number
   readonly first: number
   readonly next: number
   readonly records: readonly OutgoingRecord[]
@@ -56,8 +60,7 @@ export class Session implements AsyncDisposable {
   readonly #leaders = new Map<string, readonly number[]>()
   readonly #brokers = new Map<number, Broker>()
   readonly #sequences = new Map<string, number>()
-  #producerId = ''
-  #producerEpoch = 0
+  #producer: Producer
   #worn = false
   /** Connections that had ended when it had begun: each new one may be to a broker that knows nothing of what was under way. */
   #cuts = 0
@@ -81,6 +84,7 @@ export class Session implements AsyncDisposable {
 
   private constructor(options: SessionOptions) {
     this.#options = options
+    this.#producer = { transactionalId: options.transactionalId, producerId: -1n, producerEpoch: -1 }
     this.#client = createClient(options.connection)
   }
 
@@ -111,8 +115,7 @@ export class Session implements AsyncDisposable {
     )
     this.#cuts = this.#client.cuts
     this.#coordinator = coordinator
-    this.#producerId = producerId
-    this.#producerEpoch = producerEpoch
+    this.#producer = { transactionalId, producerId: BigInt(producerId), producerEpoch }
   }
 
   /** Writes the records in one transaction and resolves when it is decided. Throws a CommitError; the session is over then. */
@@ -137,12 +140,12 @@ export class Session implements AsyncDisposable {
     const placed: Placed[] = []
     try {
       const coordinator = this.#need()
-      await undisturbed(() => coordinator.addPartitionsToTxn({ ...this.#identity(), topics }))
+      await undisturbed(() => addPartitions(coordinator, this.#producer, topics))
       while (rest.size > 0) await this.#produce(takeChunks(rest), timestamp, placed)
-      await coordinator.endTxn({ ...this.#identity(), transactionResult: true })
+      await commitTransaction(coordinator, this.#producer)
       return placed
     } catch (error) {
-      throw new CommitError(error, placed)
+      throw new CommitError(named(error, 'Write', userOf(this.#options.connection)), placed)
     }
   }
 
@@ -163,32 +166,18 @@ export class Session implements AsyncDisposable {
   async #produceTo(leader: number, chunks: readonly Chunk[], timestamp: number, placed: Placed[]): Promise<void> {
     const broker = this.#brokers.get(leader)
     if (broker === undefined) throw new Error(`broker ${leader} is not known`)
-    const topics = new Map<string, Chunk[]>()
-    for (const chunk of chunks) topics.set(chunk.topic, [...(topics.get(chunk.topic) ?? []), chunk])
-    const { topics: answered } = await broker.produce({
-      ...this.#identity(),
-      acks: -1,
-      timeout: this.#options.connection.requestTimeoutMs,
-      compression: this.#options.compression,
-      topicData: [...topics].map(([topic, chunks]) => ({
-        topic,
-        partitions: chunks.map(chunk => ({
-          partition: chunk.partition,
-          firstSequence: this.#take(chunk),
-          messages: chunk.records.map(({ key, value, headers }) => ({ key, value, headers, timestamp })),
-        })),
-      })),
+    const { connection, compression: codec } = this.#options
+    const placings = chunks.map(chunk => {
+      const { topic, partition, records } = chunk
+      return { topic, partition, records, timestamp, codec, firstSequence: this.#take(chunk) }
     })
-    const offsets = new Map<string, number>()
-    for (const { topicName, partitions } of answered) {
-      for (const { partition, errorCode, baseOffset } of partitions) {
-        if (errorCode === 0) offsets.set(`${topicName}/${partition}`, Number(baseOffset))
-      }
-    }
+    const topics = Map.groupBy(placings, ({ topic }) => topic)
+    const request = { producer: this.#producer, timeoutMs: connection.requestTimeoutMs, topics }
+    const offsets = await produce(broker, request)
     for (const { id, stream, partition, records } of chunks) {
       const first = offsets.get(id)
       if (first === undefined) throw new Error(`broker ${leader} did not say that it has the records of ${id}`)
-      placed.push({ stream, partition, first, next: first + records.length, records })
+      placed.push({ stream, partition, at: timestamp, first, next: first + records.length, records })
     }
   }
 
@@ -198,14 +187,6 @@ export class Session implements AsyncDisposable {
     this.#sequences.set(id, first + records.length)
     if (first > MAX_SEQUENCE) this.#worn = true
     return first
-  }
-
-  #identity(): { transactionalId: string; producerId: string; producerEpoch: number } {
-    return {
-      transactionalId: this.#options.transactionalId,
-      producerId: this.#producerId,
-      producerEpoch: this.#producerEpoch,
-    }
   }
 
   #need(): Broker {

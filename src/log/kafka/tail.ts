@@ -1,34 +1,44 @@
-import { LogError, type Stream } from '../log.ts'
+import { LogError, type Stream, type Value } from '../log.ts'
 import { messageOf } from '../../errors.ts'
-import { pause } from '../../waiting.ts'
+import { pause, until } from '../../waiting.ts'
 import { typeOf } from './errors.ts'
+import type { FetchedRecord } from './fetch-response.ts'
+import { Hearsay } from './hearsay.ts'
 import { byTime, type Ordered, ordered } from './order.ts'
 import { type Found, Reader, type Wanted } from './reader.ts'
-import { isOwn, valueOf } from './record.ts'
-import { Ring } from './ring.ts'
+import { isOwn, type OutgoingRecord, valueOf } from './record.ts'
+import { Ring, type TailRecord } from './ring.ts'
+import type { Placed } from './session.ts'
 import type { Reading } from './strangers.ts'
 import { STREAMS } from './topics.ts'
 
-/** How long the broker may keep a fetch that finds nothing, in ms: what an idle log costs, and never what a record waits. */
-const WAIT_MS = 500
+/**
+ * How often the ends are looked at, in ms, and how long the broker may keep a fetch that is to find something: what an idle log costs,
+ * and never what a record of ours waits.
+ */
+const LOOK_MS = 500
 const RETRY_MS = 200
 /** A broker that has just started may not know a topic for a moment. One that is not there for longer was deleted. */
 const GONE_MS = 10_000
 const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
 
 /**
- * The one reader of this process that keeps up with the end of every stream, for all who follow any: each record is fetched and
- * parsed once. It goes on for ever, over every failure; `onTrouble` is told what keeps it, and with an empty text that it goes on.
+ * The newest records of every stream, for all who follow any: each is read and parsed once. This process is the only one that writes,
+ * so it tells what it wrote without reading it (`place`), and looks now and then at the ends of the streams for what it does not know of.
+ * It goes on for ever, over every failure; `onTrouble` is told what keeps it, and with an empty text that it goes on.
  */
 export class Tail {
   readonly #options: Reading
   readonly #rings = new Map<Stream, Ring>()
+  readonly #hearsay = new Map<Stream, Hearsay>()
   readonly #at = new Map<Stream, number[]>()
   readonly #onTrouble: (trouble: string) => void
   #ended: LogError | null = null
   /** Since when a topic is not there. */
   #missing: number | null = null
   #came = Promise.withResolvers<void>()
+  /** Resolves when something was written that has to be read. */
+  #owed = Promise.withResolvers<void>()
 
   constructor(options: Reading, ends: ReadonlyMap<Stream, readonly number[]>, onTrouble: (trouble: string) => void) {
     this.#options = options
@@ -36,6 +46,7 @@ export class Tail {
     for (const stream of STREAMS) {
       const offsets = ends.get(stream) ?? []
       this.#rings.set(stream, new Ring(offsets))
+      this.#hearsay.set(stream, new Hearsay(offsets))
       this.#at.set(stream, [...offsets])
     }
   }
@@ -61,6 +72,29 @@ export class Tail {
     this.#ended ??= error
     this.#onTrouble(error.message)
     this.#came.resolve()
+  }
+
+  /** Tells what became durable to who follows, as one commit put it; what can not be told so is read at once. */
+  place(placed: readonly Placed[]): void {
+    for (const [stream, places] of Map.groupBy(placed, ({ stream }) => stream)) {
+      if (this.#hearsay.get(stream)?.place(places) !== true) continue
+      const ring = this.ring(stream)
+      for (const { partition, first, at, records } of places) {
+        for (const [n, record] of records.entries()) {
+          if (!isOwn(record)) ring.push(written(record, { partition, offset: first + n, at }))
+        }
+        this.#passed(stream, partition, first + records.length)
+      }
+    }
+    if (this.#owes) {
+      this.#owed.resolve()
+      this.#owed = Promise.withResolvers()
+    }
+    this.#tell()
+  }
+
+  get #owes(): boolean {
+    return [...this.#hearsay.values()].some(({ owes }) => owes)
   }
 
   /** Works until the signal aborts, or the log turns out to have lost records. */
@@ -89,9 +123,10 @@ export class Tail {
     const loops = reader.leaders.map(async leader => {
       try {
         while (!stop.aborted && this.#ended === null) {
-          this.#take(await reader.follow(leader, this.#wanted(reader, leader), WAIT_MS))
+          this.#take(await reader.follow(leader, this.#wanted(reader, leader), this.#owes ? LOOK_MS : 0))
           this.#missing = null
           this.#onTrouble('')
+          if (!this.#owes) await until(this.#owed.promise, stop, LOOK_MS)
         }
       } finally {
         failed.abort()
@@ -120,28 +155,56 @@ export class Tail {
     let any = false
     for (const one of records) any = this.#push(one) || any
     for (const { stream, partition, nextOffset } of found) {
-      const offsets = this.#at.get(stream)
-      if (offsets !== undefined) offsets[partition] = Math.max(nextOffset, offsets[partition] ?? 0)
+      this.#passed(stream, partition, nextOffset)
+      this.#hearsay.get(stream)?.read(partition, nextOffset)
     }
-    if (!any) return
+    if (any) this.#tell()
+  }
+
+  /** It goes on after that. */
+  #passed(stream: Stream, partition: number, next: number): void {
+    const offsets = this.#at.get(stream)
+    if (offsets !== undefined) offsets[partition] = Math.max(next, offsets[partition] ?? 0)
+  }
+
+  #tell(): void {
     const came = this.#came
     this.#came = Promise.withResolvers<void>()
     came.resolve()
   }
 
-  /** True when it is an entry. */
+  /** True when it is an entry that was not told yet. */
   #push({ stream, partition, record }: Ordered): boolean {
-    if (isOwn(record)) return false
+    if (isOwn(record) || record.offset < (this.ring(stream).next[partition] ?? 0)) return false
     const { offset, key, timestamp: at } = record
     const value = valueOf(stream, record)
     if (value === undefined) {
       this.#options.strangers.pass(stream, partition, offset)
       return false
     }
-    const bytes = (key?.length ?? 0) + (record.value?.length ?? 0) * 2 + 128
-    this.ring(stream).push({ stream, partition, offset, key: key?.toString() ?? '', value, at, bytes })
+    this.ring(stream).push({ stream, partition, offset, key: key?.toString() ?? '', value, at, bytes: bytesOf(record) })
     return true
   }
+}
+
+/** A record of ours as a follower sees it: parsed when the first one looks at it, as nobody may. */
+function written(record: OutgoingRecord, place: { partition: number; offset: number; at: number }): TailRecord {
+  const { stream, key, value: json } = record
+  let value: Value | null | undefined = json === null ? null : undefined
+  return {
+    ...place,
+    stream,
+    key: key.toString(),
+    bytes: bytesOf(record),
+    get value() {
+      return (value ??= json === null ? null : (JSON.parse(json.toString()) as Value))
+    },
+  }
+}
+
+/** What it takes in the ring, about. */
+function bytesOf({ key, value }: Pick<FetchedRecord, 'key' | 'value'>): number {
+  return (key?.length ?? 0) + (value?.length ?? 0) * 2 + 128
 }
 
 function gone(error: unknown): LogError {

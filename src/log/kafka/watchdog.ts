@@ -13,17 +13,21 @@ export async function watched<T>(
   ms: number,
   closing: AbortSignal,
 ): Promise<T> {
+  // No `AbortSignal.any`: it costs more than all else here, and every commit is watched.
   const bite = new AbortController()
-  const signal = AbortSignal.any([closing, bite.signal])
   const given = Promise.withResolvers<never>()
-  const giveUp = (): void => given.reject(signal.reason)
   given.promise.catch(() => undefined)
-  using _dog = after(ms, () => bite.abort(new Error(`no answer within ${ms / 1000} s`)))
-  signal.addEventListener('abort', giveUp, { once: true })
-  if (signal.aborted) giveUp()
+  const giveUp = (reason: unknown): void => {
+    bite.abort(reason)
+    given.reject(reason)
+  }
+  const close = (): void => giveUp(closing.reason)
+  using _dog = after(ms, () => giveUp(new Error(`no answer within ${ms / 1000} s`)))
+  closing.addEventListener('abort', close, { once: true })
+  if (closing.aborted) close()
   try {
-    return await Promise.race([work(signal), given.promise])
+    return await Promise.race([work(bite.signal), given.promise])
   } finally {
-    signal.removeEventListener('abort', giveUp)
+    closing.removeEventListener('abort', close)
   }
 }
