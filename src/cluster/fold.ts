@@ -171,10 +171,10 @@ export class ClusterFold {
 
   /** Tells what has waited long enough. */
   *mature(now: number): Iterable<Staged> {
-    if (!this.#watched || now < this.#sight.caughtUpAt) return
+    if (this.#isBehind(now)) return
     for (const key of this.#waits.until(now)) {
       const record = this.#records.get(key)
-      if (record !== undefined) yield* stage(key, record, mature(record, this.#standpoint.at(now, 'live', false)))
+      if (record !== undefined) yield* stage(key, record, mature(record, this.#standpoint.at(now, 'live')))
     }
   }
 
@@ -266,6 +266,11 @@ export class ClusterFold {
     const before = this.#records.get(key) ?? null
     const sighting = this.#scene.sighting(key, before)
     if (before === null && sighting === null) return
-    yield* stage(key, before, change(before, sighting, this.#standpoint.at(now, origin, burst)))
+    yield* stage(key, before, change(before, sighting, this.#standpoint.at(now, origin, burst, this.#isBehind(now))))
+  }
+
+  /** What waits may have ended already, and that is not known yet. */
+  #isBehind(now: number): boolean {
+    return !this.#watched || now < this.#sight.caughtUpAt
   }
 }

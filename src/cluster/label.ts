@@ -1,7 +1,10 @@
-/** One condition on the labels of an object, as Kubernetes knows them. `notin` holds for an object without the label too. */
+/**
+ * One condition on the labels of an object, as Kubernetes knows them. `notin` holds for an object without the label too; `gt` and `lt`, with
+ * one whole number, for no object without it, and for none whose value is no whole number of 64 bits.
+ */
 export interface Requirement {
   readonly key: string
-  readonly operator: 'in' | 'notin' | 'exists' | 'absent'
+  readonly operator: 'in' | 'notin' | 'exists' | 'absent' | 'gt' | 'lt'
   readonly values: readonly string[]
 }
 
@@ -11,7 +14,21 @@ export function meets(labels: Readonly<Record<string, string>>, requirements: re
     const value = Object.hasOwn(labels, key) ? labels[key] : undefined
     if (operator === 'exists') return value !== undefined
     if (operator === 'absent') return value === undefined
+    if (operator === 'gt' || operator === 'lt') return compares(operator, value, values[0])
     const among = value !== undefined && values.includes(value)
     return operator === 'in' ? among : !among
   })
+}
+
+/** The largest whole number of 64 bits: Kubernetes takes a larger one for none. */
+const MOST = 2n ** 63n - 1n
+
+/** True for a whole number as the value of a label can be one, so without a sign. */
+function isWhole(value: string): boolean {
+  return /^\d{1,63}$/.test(value) && BigInt(value) <= MOST
+}
+
+function compares(operator: 'gt' | 'lt', value = '', bound = ''): boolean {
+  if (!isWhole(value) || !isWhole(bound)) return false
+  return operator === 'gt' ? BigInt(value) > BigInt(bound) : BigInt(value) < BigInt(bound)
 }

@@ -4,6 +4,8 @@ import type { Staged } from './staged.ts'
 
 /** VMs whose changes are stored together. Few enough that what is made for them is gone before it is old. */
 const LIVE_LIMIT = 100
+/** How often in a row it is gone on with what came meanwhile, before all that is on its way is waited for: all else has its turn then. */
+const MAX_RUSH = 10
 
 interface Flight {
   readonly keys: ReadonlySet<string>
@@ -20,6 +22,7 @@ export class LiveChanges {
   #keys = new Set<string>()
   #staged: (Staged | null)[] = []
   #flight: Flight | null = null
+  #rush = 0
 
   /** `store` makes durable what it is given, and commits it to the fold. */
   constructor(fold: ClusterFold, store: (staged: readonly (Staged | null)[]) => Promise<void>) {
@@ -37,6 +40,14 @@ export class LiveChanges {
     }
     this.#staged.push(...this.#fold.fold(inbound, now))
     if (this.#keys.size >= LIVE_LIMIT) await this.#send()
+  }
+
+  /** True when all are durable; false when there is more to take before they are, which comes first, but not for ever. */
+  async rest(more: boolean): Promise<boolean> {
+    this.#rush = more ? (this.#rush + 1) % MAX_RUSH : 0
+    if (this.#rush > 0) return false
+    await this.end()
+    return true
   }
 
   /** Resolves when all are durable. */

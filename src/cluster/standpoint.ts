@@ -42,8 +42,8 @@ export class Standpoint {
     this.#disksKnown = true
   }
 
-  /** The circumstance of one look. */
-  at(now: number, origin: Origin, burst: boolean): Circumstance {
+  /** The circumstance of one look. `behind`: something that happened already may be on its way. */
+  at(now: number, origin: Origin, burst = false, behind = false): Circumstance {
     const { cluster, holds, lost, contests } = this.#options
     // What was there before its cluster was adopted was not missed: there is no gap before the beginning; but there is when the log forgot it.
     return {
@@ -53,6 +53,7 @@ export class Standpoint {
       guests: this.#guests,
       origin,
       burst,
+      behind,
       gap: (origin === 'sync' || origin === 'audit') && (this.#adopted || lost === true),
       adopting: !this.#adopted,
       disksAreNew: !this.#disksKnown,

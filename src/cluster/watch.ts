@@ -191,6 +191,7 @@ export class ClusterWatch {
     // Not at the next heartbeat: what a plan says is news of a VM as what its own cluster says.
     using imports = this.#options.imports?.read(() => this.#inbox.wake())
     using contests = this.#options.contests?.read(this.#options.name, () => this.#inbox.wake())
+    const changes = this.#live(fold)
     let beat = 0
     while (!signal.aborted) {
       const due = Math.min(fold.nextDue() ?? Infinity, this.#chronicle.due() ?? Infinity, beat + heartbeatMs)
@@ -198,8 +199,9 @@ export class ClusterWatch {
       const taken = await this.#inbox.take(wake - now(), signal)
       const began = now()
       if (began - wake > LATE_MS || taken.length >= INBOX_LIMIT) fold.behind(began)
-      await this.#takeAll(taken)
+      await this.#takeAll(taken, changes)
       if (now() - began > LATE_MS) fold.behind(now())
+      if (!(await changes.rest(this.#inbox.size > 0))) continue
       await this.#book.store(fold, fold.mature(now()))
       await this.#book.store(fold, fold.lookAtServices(now()))
       if (imports !== undefined) await this.#book.store(fold, fold.lookAtImports(imports.changed, now()))
@@ -209,15 +211,18 @@ export class ClusterWatch {
       beat = now()
       await this.#chronicle.beat(fold)
     }
+    await changes.end()
   }
 
-  /** In order: what is no change is taken when all changes before it are durable. */
-  async #takeAll(inbox: readonly Inbound[]): Promise<void> {
-    const fold = this.#need()
-    const changes = new LiveChanges(fold, async staged => {
+  #live(fold: ClusterFold): LiveChanges {
+    return new LiveChanges(fold, async staged => {
       await this.#chronicle.noteBurst(fold)
       await this.#book.store(fold, staged)
     })
+  }
+
+  /** In order: what is no change is taken when all changes before it are durable. The last changes may be on their way. */
+  async #takeAll(inbox: readonly Inbound[], changes: LiveChanges): Promise<void> {
     for (const inbound of inbox) {
       const { kind } = inbound.observed
       if (kind === 'changed' || kind === 'gone') await changes.take(inbound, this.#options.now())
@@ -226,7 +231,6 @@ export class ClusterWatch {
         await this.#take(inbound)
       }
     }
-    await changes.end()
   }
 
   /** Anything but a change: a list, an audit, or what became of the watch. */

@@ -108,7 +108,7 @@ export class KubeClient implements AsyncDisposable {
   async #json(request: Request): Promise<unknown> {
     const body = await this.#request(request)
     try {
-      return parseTrimmed(await text(body, MAX_BODY, this.#timeoutMs))
+      return parseTrimmed(await bytesOf(body, MAX_BODY, this.#timeoutMs))
     } catch (error) {
       if (error instanceof SyntaxError)
         throw new KubeError('invalid', `${request.path}: the answer is not JSON`, { cause: error })
@@ -185,7 +185,7 @@ export class KubeClient implements AsyncDisposable {
       )
       if (answer.statusCode < 300) return quiet(answer.body)
       const retryAfter = answer.headers['retry-after']
-      const body = await text(answer.body, 65_536, this.#timeoutMs).catch(() => '')
+      const body = await bytesOf(answer.body, 65_536, this.#timeoutMs).then(String, () => '')
       throw fromStatus(answer.statusCode, body, Array.isArray(retryAfter) ? retryAfter[0] : retryAfter)
     } catch (error) {
       throw fromFailure(error)
@@ -213,7 +213,7 @@ function quiet(body: Readable): Readable {
 }
 
 /** All of a body. Rejects when it is larger than `limit` bytes, or not there within `ms`. */
-async function text(body: Readable, limit: number, ms: number): Promise<string> {
+async function bytesOf(body: Readable, limit: number, ms: number): Promise<Buffer> {
   const late = setTimeout(() => body.destroy(new KubeError('unreachable', 'the answer stopped in the middle')), ms)
   try {
     const chunks: Uint8Array[] = []
@@ -223,7 +223,7 @@ async function text(body: Readable, limit: number, ms: number): Promise<string> 
       if (size > limit) throw new TooLarge(limit)
       chunks.push(chunk)
     }
-    return Buffer.concat(chunks).toString('utf8')
+    return Buffer.concat(chunks)
   } finally {
     clearTimeout(late)
   }

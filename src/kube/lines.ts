@@ -1,8 +1,11 @@
 import { KubeError } from './error.ts'
+import { Scratch } from './scratch.ts'
 import { parseTrimmed } from './trim.ts'
 
 /** The longest line of a watch: an object in etcd is at most 1.5 MB, an event around it a little more. */
 const MAX_LINE = 4 * 1024 * 1024
+
+const scratch = new Scratch()
 
 /**
  * The JSON lines of a watch, one by one, pulled: while the caller works on one, the socket is left unread.
@@ -18,7 +21,7 @@ export async function* jsonLines(body: AsyncIterable<Uint8Array>): AsyncGenerato
     let begin = 0
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, begin)) {
       const rest = chunk.subarray(begin, end)
-      const line = parts.length === 0 ? rest : Buffer.concat([...parts, rest])
+      const line = parts.length === 0 ? rest : scratch.join([...parts, rest])
       begin = end + 1
       parts = []
       size = 0
@@ -34,7 +37,7 @@ export async function* jsonLines(body: AsyncIterable<Uint8Array>): AsyncGenerato
 
 function parse(line: Uint8Array): unknown {
   try {
-    return parseTrimmed(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8'))
+    return parseTrimmed(Buffer.from(line.buffer, line.byteOffset, line.byteLength))
   } catch (error) {
     throw new KubeError('invalid', 'a watch line is not JSON', { cause: error })
   }

@@ -1,4 +1,3 @@
-import ipaddr from 'ipaddr.js'
 import { type Address, type GuestOs, NO_OS, type VmiPart, type VmPart } from './part.ts'
 import { CRASH_LOOP, DISK_ERROR, HINDRANCES } from './power.ts'
 import type { Seen } from './record.ts'
@@ -163,7 +162,7 @@ export function chooseAddress(addresses: readonly Address[]): string {
 }
 
 function rankOf(entry: Address): number {
-  return (entry.pod ? 2 : 0) + (ipaddr.parse(entry.address).kind() === 'ipv4' ? 0 : 1)
+  return (entry.pod ? 2 : 0) + (entry.address.includes(':') ? 1 : 0)
 }
 
 /** What template or preference declare, as long as the guest itself has not told: `windows2k22` → windows, `rhel9` → linux. */

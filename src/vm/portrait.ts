@@ -173,12 +173,13 @@ function statusPieces(keys: readonly string[], status: Json, volatile: boolean, 
   })
 }
 
-/** The pieces without the largest of them, as many as it takes. */
+/** The pieces without the largest of them, as many as it takes; labels last, as they say who is listed. */
 function fitting(pieces: readonly Piece[], left: string[]): readonly Piece[] {
   let total = pieces.reduce((sum, { json }) => sum + json.length, 0)
   if (total <= MAX_PORTRAIT) return pieces
   const gone = new Set<Piece>()
-  for (const piece of pieces.toSorted((a, b) => b.json.length - a.json.length)) {
+  const size = ({ of, json }: Piece): number => (of === 'labels' ? 0 : json.length)
+  for (const piece of pieces.toSorted((a, b) => size(b) - size(a))) {
     if (total <= MAX_PORTRAIT) break
     total -= piece.json.length
     gone.add(piece)

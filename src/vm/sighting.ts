@@ -36,6 +36,8 @@ export interface Circumstance {
   /** One of very many deletions at once. */
   readonly burst: boolean
   readonly holds: Holds
+  /** Not all is looked after now, or what was missed is still on its way: what waits has not lasted, as it may have ended. Not so when left out. */
+  readonly behind?: boolean
   /** What is wrong with disks is seen for the first time. */
   readonly disksAreNew?: boolean
   /** The guests of other clusters; nobody knows of any when it is left out. */

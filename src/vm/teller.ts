@@ -23,6 +23,7 @@ const HELD = {
   address_changed: 'address',
   address_conflict: 'address',
   address_conflict_resolved: 'address',
+  root_disk_replaced: 'stopped',
 } as const
 
 /** Collects the facts of one look, and the record as it becomes with each. */
@@ -71,10 +72,10 @@ export class Teller {
 
   /** How `value` came to be known when it has waited long enough; else null, and it goes on (or begins) to wait. */
   lasted(fact: keyof typeof HELD, value: string, before: VmRecord): Pick<Fact, 'origin' | 'gap'> | null {
-    const { now, holds, origin, gap } = this.#circumstance
+    const { now, holds, origin, gap, behind } = this.#circumstance
     const known = before.waiting.find(waiting => waiting.fact === fact && waiting.value === value)
     const waiting: Waiting = known ?? { fact, value, since: now, due: now + holds[HELD[fact]], gap }
-    if (waiting.due > now) {
+    if (waiting.due > now || behind === true) {
       this.record = { ...this.record, waiting: [...this.record.waiting, waiting] }
       return null
     }

@@ -9,8 +9,10 @@ import type { Teller } from './teller.ts'
  * |-------------|-----------------------------------------------------------|--------------------|
  * | labels      | others                                                    | labels_changed     |
  * | a root disk | its claim is another, in another boot or while it is down | root_disk_replaced |
- * | a root disk | another in the same boot: it was copied while it ran      | -                  |
+ * | a root disk | another in the same boot, for `holds.stopped`: it was copied while it ran | -   |
  * | a root disk | another, and the VM never ran: it is still being made     | -                  |
+ *
+ * Claims and boots come by watches of their own: that a disk was replaced may be seen before that its boot has ended.
  */
 export function followTraits(teller: Teller, before: VmRecord): void {
   followLabels(teller, before)
@@ -35,8 +37,9 @@ function followDisk(teller: Teller, before: VmRecord): void {
   const claim = seen.claim ?? ''
   if (claim === '' || claim === told.claim) return
   const known = told.claim ?? ''
-  teller.told({ claim })
   const copied = isRunning(seen) && isRunning(before.seen) && seen.boot === before.seen.boot
+  if (known !== '' && copied && teller.lasted('root_disk_replaced', claim, before) === null) return
+  teller.told({ claim })
   const young = !adopted && last_of.started === undefined && last_of.moved === undefined
   if (known === '' || copied || young) return
   const thing = [digestOf(known, claim), last_of.root_disk_replaced ?? '']

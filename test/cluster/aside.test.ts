@@ -3,7 +3,7 @@ import type { Inbound, Of, Parts } from '../../src/cluster/resources.ts'
 import { KubeError } from '../../src/kube/index.ts'
 import { type Deed, MAX_DEEDS, MAX_ENDED } from '../../src/vm/index.ts'
 import { deed, HOLDS } from '../vm/story.ts'
-import { aVm, aVmi, Folding, listed, live, watching } from './folding.ts'
+import { aVm, aVmi, Folding, listed, live, unavailable, watching } from './folding.ts'
 
 const snapshot = (uid: string, values: Partial<Deed> = {}): Deed => deed({ uid, vm: 'shop/a', ...values })
 const claim = (uid: string): Parts['claim'] => ({ key: 'shop/web-1-root', uid })
@@ -105,6 +105,25 @@ describe('what is not required', () => {
     expect(folding.told).toEqual(['stopped a'])
     folding.take(said('changed', 'claim', claim('claim-2')))
     expect(folding.told).toEqual(['stopped a', 'root_disk_replaced a'])
+  })
+
+  test('a disk that is replaced while nobody looks is told, also when its claim is seen before the end of the boot', () => {
+    const folding = running().take(whole('claim', claim('claim-1')))
+    folding.take(unavailable('vm', 'unreachable'), unavailable('vmi', 'unreachable'))
+    folding.now += HOLDS.unreachable
+    folding.take(watching('claim'), said('gone', 'claim', claim('claim-1')), said('changed', 'claim', claim('claim-2')))
+    folding.take(watching('vm'), watching('vmi'), live('gone', 'vmi', aVmi('a'))).wait(HOLDS.stopped)
+    expect(folding.told).toEqual(['root_disk_replaced a', 'stopped a'])
+  })
+
+  test('while VMIs can not be read nobody knows which disk the boot has: none is told as replaced', () => {
+    const folding = running().take(whole('claim', claim('claim-1')), live('gone', 'vmi', aVmi('a')))
+    folding.wait(HOLDS.stopped).take(unavailable('vmi', 'forbidden'))
+    // It boots, and gets another disk for its next boot.
+    folding.take(said('changed', 'claim', { key: 'shop/restored', uid: 'claim-2' }))
+    folding.take(live('changed', 'vm', aVm('a', { rootClaim: 'restored' })))
+    folding.take(listed('vmi', aVmi('a', { uid: 'boot-2', agentConnected: false })))
+    expect(folding.told).toEqual(['stopped a', 'started a'])
   })
 
   test('an audit of claims finds a disk whose identity a watch has lost, and tells it as that', () => {

@@ -48,6 +48,17 @@ describe('until both VMs and VMIs were listed', () => {
     expect(folding.told).toEqual(['stopped vm-0'])
   })
 
+  test('what waits over a restart goes on to wait when the lists are there before its time, and is told in its time', () => {
+    const folding = running().take(live('gone', 'vmi', aVmi('vm-0')))
+    const due = folding.now + HOLDS.stopped
+    folding
+      .restart()
+      .take(listed('vm', ...NAMES.map(name => aVm(name))), listed('vmi', ...NAMES.slice(1).map(name => aVmi(name))))
+    expect([folding.fold.nextDue(), folding.told]).toEqual([due, []])
+    expect(folding.wait(HOLDS.stopped - 1).told).toEqual([])
+    expect(folding.wait(1).told).toEqual(['stopped vm-0'])
+  })
+
   test('what waits while VMs are listed anew is told when the list says so too, and not before', () => {
     const folding = running().take(live('gone', 'vmi', aVmi('vm-0')))
     folding.fold.lookAway('vm')
@@ -185,6 +196,32 @@ describe('while a cluster can not be reached', () => {
     // A watch that is open again begins with what it missed, which may say otherwise.
     expect(folding.take(watching(of)).wait(999).told).toEqual([])
     expect(folding.wait(1).told).toEqual(['stopped vm-0'])
+  })
+
+  test.each(['forbidden', 'unreachable', 'server'] as const)(
+    'nor is it when something else of the VM is seen meanwhile (VMIs %s)',
+    kind => {
+      const folding = running().take(live('gone', 'vmi', aVmi('vm-0')), unavailable('vmi', kind))
+      folding.now += HOLDS.stopped
+      folding.take(live('changed', 'vm', aVm('vm-0', { labels: { x: 'y' } })))
+      expect(folding.told).toEqual(['labels_changed vm-0'])
+      folding.take(watching('vmi'), live('changed', 'vmi', aVmi('vm-0', { uid: 'boot-2', agentConnected: false })))
+      expect(folding.wait(HOLDS.stopped).told).toEqual(['labels_changed vm-0', 'restarted vm-0'])
+    },
+  )
+
+  test('nor when it is looked at again and what it missed comes: one watch is before the other', () => {
+    const away = [unavailable('vm', 'unreachable'), unavailable('vmi', 'unreachable')]
+    const folding = running()
+    folding.take(live('gone', 'vmi', aVmi('vm-0')), live('changed', 'vmi', aVmi('vm-1', { agentConnected: false })))
+    folding.take(...away)
+    folding.now += HOLDS.unreachable
+    const labels = { x: 'y' }
+    folding.take(watching('vm'), watching('vmi'))
+    folding.take(live('changed', 'vm', aVm('vm-0', { labels })), live('changed', 'vm', aVm('vm-1', { labels })))
+    folding.take(live('changed', 'vmi', aVmi('vm-0', { uid: 'boot-2', agentConnected: false })))
+    folding.take(live('changed', 'vmi', aVmi('vm-1'))).wait(1_000)
+    expect(folding.told).toEqual(['labels_changed vm-0', 'labels_changed vm-1', 'restarted vm-0'])
   })
 })
 

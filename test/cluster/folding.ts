@@ -26,7 +26,7 @@ export function live(kind: 'changed' | 'gone', of: 'vm' | 'vmi', object: VmPart 
   return { of, observed: { kind, object } } as Inbound
 }
 
-export function watching(of: 'vm' | 'vmi'): Inbound {
+export function watching(of: 'vm' | 'vmi' | 'claim'): Inbound {
   return { of, observed: { kind: 'watching' } }
 }
 

@@ -74,6 +74,21 @@ describe('live changes', () => {
     expect(previous).toBe(first)
   })
 
+  test('go on while more comes, ten times in a row; then all are waited for, as they are when no more comes', async () => {
+    const { changes, stored, label } = open(1)
+    await label('vm-0', 1)
+    for (let turn = 1; turn < 10; turn += 1) expect(await changes.rest(true)).toBe(false)
+    expect(stored).toEqual([])
+    for (const more of [true, false]) {
+      const rest = changes.rest(more)
+      expect(await settled(rest)).toBe(false)
+      stored.at(-1)?.done.resolve()
+      expect(await rest).toBe(true)
+      await label('vm-0', more ? 2 : 3)
+    }
+    expect(stored).toHaveLength(2)
+  })
+
   test('that can not be stored end it: nothing after them is stored', async () => {
     const { changes, stored, label } = open(3)
     await label('vm-0', 1)

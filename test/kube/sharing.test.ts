@@ -23,7 +23,7 @@ function pem(name: 'key' | 'certificate'): string {
 /** An API server over HTTP/2 that answers each stream as it is told; and a client of it. */
 async function overHttp2(
   answer: (stream: ServerHttp2Stream, path: string) => void,
-  options: { readonly pingMs?: number } = {},
+  options: { readonly pingMs?: number; readonly requestTimeoutMs?: number } = {},
 ): Promise<{ client: KubeClient; sessions: Set<ServerHttp2Session>; proxy: TcpProxy }> {
   const sessions = new Set<ServerHttp2Session>()
   const server: Http2Server = createSecureServer({ key: pem('key'), cert: pem('certificate') })
@@ -39,7 +39,7 @@ async function overHttp2(
   const url = `https://127.0.0.1:${proxy.port}`
   const connection = withToken({ url, ca: pem('certificate'), token: () => Promise.resolve('token') })
   return {
-    client: stack.use(new KubeClient({ connection, userAgent: 'test', requestTimeoutMs: 1_000, ...options })),
+    client: stack.use(new KubeClient({ connection, userAgent: 'test', ...options })),
     sessions,
     proxy,
   }
@@ -113,7 +113,7 @@ describe('one cluster over HTTP/2', () => {
         if (path === '/get') stream.end('{}')
         else stream.write('x')
       },
-      { pingMs: 60 },
+      { pingMs: 240 },
     )
     let over = ''
     void end(await client.stream('/watch', never)).then(how => (over = how))
@@ -122,7 +122,7 @@ describe('one cluster over HTTP/2', () => {
     const [session] = sessions
     let pings = 0
     session?.on('ping', () => (pings += 1))
-    await expect.poll(() => pings, { timeout: 60_000 }).toBeGreaterThan(10)
+    await expect.poll(() => pings, { timeout: 60_000 }).toBeGreaterThan(8)
     expect(over).toBe('')
     proxy.freeze()
     await expect.poll(() => over, { timeout: 60_000, interval: 5 }).toBe('broken')
@@ -132,11 +132,14 @@ describe('one cluster over HTTP/2', () => {
   })
 
   test('a connection that is dead is found out by one request, and takes its watches with it', async () => {
-    const { client, proxy } = await overHttp2((stream, path) => {
-      stream.respond({ ':status': 200 })
-      if (path === '/get') stream.end('{}')
-      else stream.write('x')
-    })
+    const { client, proxy } = await overHttp2(
+      (stream, path) => {
+        stream.respond({ ':status': 200 })
+        if (path === '/get') stream.end('{}')
+        else stream.write('x')
+      },
+      { requestTimeoutMs: 3_000 },
+    )
     const watch = end(await client.stream('/watch', never))
     // As when a firewall forgot it: it is open on both sides, and nothing comes through.
     proxy.freeze()
@@ -148,7 +151,7 @@ describe('one cluster over HTTP/2', () => {
 
 test('one cluster over HTTP/1.1 has so many connections and no more: what comes then waits', async () => {
   const server = stack.use(await startScripted((_path, response) => response.flushHeaders()))
-  const client = stack.use(clientOf(server.url, undefined, 2_000))
+  const client = stack.use(clientOf(server.url, undefined, 5_000))
   const bodies = await Promise.all(Array.from({ length: 32 }, () => client.stream('/watch', never)))
   expect(bodies).toHaveLength(32)
   await expect(client.get('/get', never)).rejects.toMatchObject({ kind: 'unreachable' })
@@ -160,21 +163,29 @@ test('one cluster over HTTP/1.1 has so many connections and no more: what comes 
 })
 
 test('an answer that comes when nobody waits for it any more, or breaks when nobody reads it, takes nothing with it', async () => {
-  const open: ServerResponse[] = []
+  const open: Record<string, ServerResponse[]> = { '/late': [], '/watch': [] }
   const server = stack.use(
     await startScripted((path, response) => {
-      open.push(response)
+      open[path]?.push(response)
       if (path === '/watch') response.write('x')
     }),
   )
   const client = stack.use(clientOf(server.url, undefined, 50))
+  // On a busy machine a watch too may take longer than that to be open.
+  const watch = async (signal: AbortSignal): Promise<AsyncIterable<Uint8Array>> => {
+    for (;;) {
+      const body = await client.stream('/watch', signal).catch(() => null)
+      if (body !== null) return body
+    }
+  }
   await expect(client.get('/late', never)).rejects.toMatchObject({ kind: 'unreachable' })
-  open[0]?.end('{}')
+  await expect.poll(() => open['/late']?.length, SOON).toBe(1)
+  open['/late']?.[0]?.end('{}')
   const stop = new AbortController()
-  const unread = await client.stream('/watch', stop.signal)
+  const unread = await watch(stop.signal)
   stop.abort()
-  const broken = await client.stream('/watch', never)
-  open.at(-1)?.destroy()
+  const broken = await watch(never)
+  for (const response of open['/watch'] ?? []) response.destroy()
   await expect.poll(() => end(broken), SOON).toBe('broken')
   expect(await end(unread)).toBe('broken')
 })

@@ -1,8 +1,13 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { lineOf, listOf } from '../../bench/watch/objects.ts'
-import { parseTrimmed, trimmed } from '../../src/kube/trim.ts'
+import { Scratch, SCRATCH_BYTES } from '../../src/kube/scratch.ts'
+import * as trim from '../../src/kube/trim.ts'
 import { cpuMs } from '../support/cpu-time.ts'
+
+/** Of text, as of the bytes that are sent. */
+const parseTrimmed = (json: string): unknown => trim.parseTrimmed(Buffer.from(json))
+const trimmed = (json: string): string => trim.trimmed(Buffer.from(json)).toString('utf8')
 
 /** Keys and texts that look like the marks by which managedFields are found. */
 const HOSTILE = [
@@ -91,10 +96,19 @@ describe('What is parsed without managedFields', () => {
 
   test('takes time in proportion to its length, however often the marks come', () => {
     const json = `{"a":{}${',"managedFields":[{}'.repeat(200_000)}`
-    const trim = (): void => {
+    const cut = (): void => {
       expect(trimmed(json)).toBe(json)
       expect(trimmed(`${json}]`)).toBe(`${json}]`)
     }
-    expect(cpuMs(trim)).toBeLessThan(2_000)
+    expect(cpuMs(cut)).toBeLessThan(2_000)
   })
+})
+
+test('Bytes are put together in the same room up to its size, and beyond it as well', () => {
+  const scratch = new Scratch()
+  const pieces = [1, SCRATCH_BYTES - 1, 1].map((size, n) => new Uint8Array(size).fill(n + 1))
+  const [one, two, three] = [pieces.slice(0, 1), pieces.slice(0, 2), pieces].map(some => scratch.join(some))
+  expect(two?.equals(Buffer.concat(pieces.slice(0, 2)))).toBe(true)
+  expect(three?.equals(Buffer.concat(pieces))).toBe(true)
+  expect([one?.buffer === two?.buffer, two?.buffer === three?.buffer]).toEqual([true, false])
 })

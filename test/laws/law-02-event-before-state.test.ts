@@ -1,8 +1,15 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { ClusterBook } from '../../src/cluster/book.ts'
+import { ClusterFold } from '../../src/cluster/fold.ts'
+import { newCluster } from '../../src/cluster/index.ts'
+import type { Inbound } from '../../src/cluster/resources.ts'
 import type { EventLog } from '../../src/log/index.ts'
+import type { VmRecord } from '../../src/vm/index.ts'
 import { type Bridge, dying, openLog, startBridge, watched } from '../cluster/bridge.ts'
+import { aVm, listed, live } from '../cluster/folding.ts'
 import { SOON, startWorld, type World } from '../kube/world.ts'
 import { temporaryFolder } from '../support/bridge.ts'
+import { CLUSTER, HOLDS } from '../vm/story.ts'
 
 let stack: AsyncDisposableStack
 let at: World
@@ -94,5 +101,26 @@ describe('Event before state, both before memory. A crash between repeats the sa
     await at.server.up()
     await expect.poll(() => watch.record.status, SOON).toBe('synced')
     expect(ahead).toEqual([])
+  })
+
+  test('nor does that of a VM', async () => {
+    const records = new Map<string, VmRecord>()
+    const known: (readonly string[])[] = []
+    const looking: EventLog = {
+      ...dying(log, { when: () => false, durable: true }),
+      append: async entries => {
+        const position = await log.append(entries)
+        known.push([...records.keys()])
+        return position
+      },
+    }
+    const fold = new ClusterFold({ cluster: CLUSTER, holds: HOLDS, adopted: true, records })
+    const book = new ClusterBook({ log: looking, now: () => 0 }, newCluster(CLUSTER.name, ''))
+    const store = async (...inbound: readonly Inbound[]): Promise<void> => {
+      for (const one of inbound) await book.store(fold, fold.fold(one, 0))
+    }
+    await store(listed('vm', aVm('a')), listed('vmi'), live('changed', 'vm', aVm('b')), live('gone', 'vm', aVm('a')))
+    expect(known).toEqual([[], ['shop/a'], ['shop/a', 'shop/b']])
+    expect([...records.keys()]).toEqual(['shop/b'])
   })
 })

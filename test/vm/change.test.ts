@@ -327,6 +327,11 @@ describe('what a fact says', () => {
     expect(story.facts.map(fact => fact.previous)).toEqual(['', ...story.facts.slice(0, -1).map(fact => fact.id)])
   })
 
+  test('a start says what was before it, and never that it ran: printableStatus may run ahead of the VMI', () => {
+    const starts = (status: string): string => new Story().look(vm({ status })).look(vm(), vmi()).last.transition.from
+    expect(['Starting', 'Stopped', 'Running'].map(starts)).toEqual(['Starting', 'Stopped', 'Starting'])
+  })
+
   test('unreachable says what is missing', () => {
     const why = (values: Parameters<typeof vmi>[0]): string =>
       reachable().look(vm(), vmi(values)).wait(HOLDS.unreachable).last.reason

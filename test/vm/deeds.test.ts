@@ -184,4 +184,13 @@ describe('where a VM comes from', () => {
     expect(story.told).toEqual(['created', 'started', 'reachable'])
     expect(story.record?.descent).toEqual(IMPORT)
   })
+
+  test('so does that of a VM that does not come up: it failed before anybody knew of failing', () => {
+    const story = new Story().look(vm({ status: 'Provisioning' }))
+    const { told, ...old } = JSON.parse(JSON.stringify(story.record)) as Record<string, Record<string, unknown>>
+    delete told?.['failing']
+    story.record = { ...old, told } as unknown as Story['record']
+    story.look(vm({ status: 'ErrorUnschedulable' }), null, sync).wait(HOLDS.stopped)
+    expect(story.look(vm({ failedBoots: 3, failedBoot: 'boot-3' })).told).toEqual(['created'])
+  })
 })

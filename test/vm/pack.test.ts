@@ -4,6 +4,7 @@ import { lineOf } from '../../bench/watch/objects.ts'
 import { pack, searchFor, unpack } from '../../src/vm/pack.ts'
 import { PackedMap } from '../../src/vm/packed-map.ts'
 import { projectVm, projectVmi } from '../../src/vm/index.ts'
+import { MAX_WARM } from '../../src/vm/warm.ts'
 import { vm, vmi } from './story.ts'
 
 /** Few words that come again, long texts, keys that are no good keys. */
@@ -162,7 +163,51 @@ describe('A packed map', () => {
     copy.delete('b')
     expect(map.get('a')).toEqual({ x: 1 })
   })
+
+  test('holds what changes as it is, of all maps together 32,768 values, and packs the one that began to change first', () => {
+    const [one, other] = [changed('a', 'b'), changed()]
+    expect(isHeld(one, 'a')).toBe(true)
+    one.set('a', { now: 'again' })
+    change(other, MAX_WARM - 2)
+    expect(isHeld(one, 'a')).toBe(true)
+    change(other, 1)
+    expect([isHeld(one, 'a'), isHeld(one, 'b')]).toEqual([false, true])
+    expect(one.get('a')).toEqual({ now: 'again' })
+  })
+
+  test('holds as it is no value that is there for the first time, and gives a copy what changed', () => {
+    const map = changed('a')
+    map.set('b', { from: 'a list' })
+    expect([isHeld(map, 'a'), isHeld(map, 'b'), isHeld(PackedMap.of(map), 'a')]).toEqual([true, false, false])
+    expect([...PackedMap.of(map)]).toEqual([...map])
+  })
+
+  test('does not bring back what was taken out of it, or came again, when it was about to be packed', () => {
+    const map = changed('gone', 'back')
+    for (const key of ['gone', 'back']) map.delete(key)
+    map.set('back', { now: 'another' })
+    change(changed(), MAX_WARM)
+    expect([...map]).toEqual([['back', { now: 'another' }]])
+  })
 })
+
+/** A map of which these values changed. */
+function changed(...keys: readonly string[]): PackedMap<object> {
+  const map = new PackedMap<object>()
+  for (const key of keys) map.set(key, { now: 'old' }).set(key, { now: 'new' })
+  return map
+}
+
+/** So many more values of a map change. */
+function change(map: PackedMap<object>, count: number): void {
+  const from = map.size
+  for (let n = from; n < from + count; n += 1) map.set(String(n), {}).set(String(n), { n })
+}
+
+/** What is packed is made anew whenever it is read. */
+function isHeld(map: PackedMap<object>, key: string): boolean {
+  return map.get(key) === map.get(key)
+}
 
 function realVm(n: number): ReturnType<typeof projectVm> {
   return projectVm((JSON.parse(lineOf('ADDED', 'virtualmachines', n, n, 'x')) as { object: object }).object)

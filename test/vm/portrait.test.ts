@@ -84,6 +84,16 @@ describe('the portrait of an object', () => {
     expect(portrait.left).toEqual(['annotations.long', 'status.conditions', 'status.volumeStatus'])
   })
 
+  test('leaves labels out last, and only where they alone are too many', () => {
+    const many = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`example.com/label-${at}`, 'x'.repeat(63)]))
+    const status = { printableStatus: 'Running', conditions: [{ message: 'm'.repeat(3_000) }] }
+    const fits = stable('vm', { metadata: { labels: many(250) }, status })
+    expect([Object.keys(fits.labels).length, fits.left]).toEqual([250, ['status.conditions']])
+    const none = stable('vm', { metadata: { labels: many(400) }, status })
+    expect([none.labels, none.left]).toEqual([{}, ['status.conditions', 'status.printableStatus', 'labels']])
+  })
+
   test('keeps the lines of a text, and no other control character', () => {
     const { annotations } = stable('vm', { metadata: { annotations: { note: 'a\nb\tc\u001b[31m\u202e\u0000d' } } })
     expect(annotations).toEqual({ note: 'a\nb\tc [31m  d' })

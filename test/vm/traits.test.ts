@@ -72,9 +72,15 @@ const rows: readonly (readonly [string, () => Story, string])[] = [
       disked()
         .with({ claims: { 'web-1-root': 'claim-1', copy: 'claim-2' } })
         .look(vm({ rootClaim: 'copy' }), vmi({ rootClaim: 'copy' }))
+        .wait(HOLDS.stopped)
         .look(vm({ rootClaim: 'copy' }))
         .wait(HOLDS.stopped),
     `${up} stopped`,
+  ],
+  [
+    'one that was replaced is told also when the end of the boot before it is seen later',
+    () => disked().with(claim('claim-2')).look(vm(), vmi()).look(vm()).wait(HOLDS.stopped),
+    `${up} root_disk_replaced stopped`,
   ],
   [
     'a claim that goes and comes back as it was is no other',
