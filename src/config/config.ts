@@ -180,7 +180,7 @@ export interface ViewConfig {
   readonly connection: ConnectionConfig
   readonly variables: readonly { readonly label?: string; readonly annotation?: string; readonly variable: string }[]
   readonly on_stale: 'disable' | 'fail'
-  readonly max_shrink: number
+  readonly max_shrink?: number
 }
 
 /** A host group of day 2. What is left out does not narrow it. */

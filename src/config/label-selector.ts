@@ -1,19 +1,21 @@
 /** One condition of a label selector, in the words of Kubernetes. */
 export interface LabelRequirement {
   readonly key: string
-  readonly operator: 'in' | 'notin' | 'exists' | 'absent'
+  readonly operator: 'in' | 'notin' | 'exists' | 'absent' | 'gt' | 'lt'
   readonly values: readonly string[]
 }
 
 const KEY = /^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?$/
 const VALUE = /^([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?$/
 
+const SIGNS: Readonly<Record<string, LabelRequirement['operator']>> = { '!=': 'notin', '>': 'gt', '<': 'lt' }
+
 /** How a selector is written, for who wrote one that can not be read. */
 export const SELECTOR_HINT = 'as kubectl --selector takes it: env=prod, tier in (a, b), !legacy'
 
 /**
  * A label selector as `kubectl --selector` takes it: `env=prod`, `env!=dev`, `env in (prod, stage)`, `env notin (dev)`, `env`, `!env`,
- * separated by commas. Empty takes everything. Throws an Error that says which parts it can not read, all of them.
+ * `generation>3`, `generation<9`, separated by commas. Empty takes everything. Throws an Error that says which parts it can not read, all of them.
  */
 export function parseSelector(selector: string): readonly LabelRequirement[] {
   // A comma between parentheses separates values, any other one requirements.
@@ -26,11 +28,10 @@ export function parseSelector(selector: string): readonly LabelRequirement[] {
 }
 
 function requirement(part: string): LabelRequirement | null {
-  const [, absent, bare] = /^(!?)\s*([^\s=!()]+)$/.exec(part) ?? []
+  const [, absent, bare] = /^(!?)\s*([^\s=!()<>]+)$/.exec(part) ?? []
   if (bare !== undefined) return checked({ key: bare, operator: absent === '!' ? 'absent' : 'exists', values: [] })
-  const [, equalKey, sign, value] = /^([^\s=!()]+)\s*(==|=|!=)\s*([^\s=!()]*)$/.exec(part) ?? []
-  if (equalKey !== undefined && value !== undefined)
-    return checked({ key: equalKey, operator: sign === '!=' ? 'notin' : 'in', values: [value] })
+  const [, equalKey, sign, value] = /^([^\s=!()<>]+)\s*(==|=|!=|>|<)\s*([^\s=!()<>]*)$/.exec(part) ?? []
+  if (equalKey !== undefined && value !== undefined) return compared(equalKey, SIGNS[sign ?? ''] ?? 'in', value)
   const [, setKey, operator, inner] = /^([^\s=!()]+)\s+(in|notin)\s*\(([^()]*)\)$/.exec(part) ?? []
   if (setKey !== undefined && inner !== undefined)
     return checked({
@@ -39,6 +40,17 @@ function requirement(part: string): LabelRequirement | null {
       values: inner.split(',').map(one => one.trim()),
     })
   return null
+}
+
+/** A whole number of 64 bits. */
+function isWhole(value: string): boolean {
+  return /^\d{1,63}$/.test(value) && BigInt(value) < 2n ** 63n
+}
+
+function compared(key: string, operator: LabelRequirement['operator'], value: string): LabelRequirement | null {
+  // As in Kubernetes, where a sign is no part of a label: whole numbers of 64 bits without one.
+  if ((operator === 'gt' || operator === 'lt') && !isWhole(value)) return null
+  return checked({ key, operator, values: [value] })
 }
 
 function checked(requirement: LabelRequirement): LabelRequirement | null {

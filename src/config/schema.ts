@@ -127,7 +127,10 @@ export const CONFIG_SCHEMA = {
     controller: controller(),
     verbs: verbs(),
     dispatch: object('How much is launched at once.', {
-      coalesce_seconds: amount(5, 'VMs that become ready within this time share one job.'),
+      coalesce_seconds: amount(
+        5,
+        'VMs that become ready within this time share one job, and so do those of wishes that say that they may (share).',
+      ),
       max_hosts_per_job: whole(
         500,
         1,
@@ -212,7 +215,7 @@ function token(): Schema {
   const can = {
     type: 'array',
     description:
-      'What it may do: read, run (start runs), admin (confirm deletions and losses, release the brake), notify (say that the controller is worth a look, and nothing else).',
+      'What it may do. read: inventory, VMs, events, runs. run: start runs of any verb; some run commands, packages and accounts as root, so it is as much as root on every guest in its scope. admin: confirm deletions and losses, release the brake, let go of jobs that can not be read. notify: say that the controller is worth a look, and nothing else.',
     minItems: 1,
     uniqueItems: true,
     default: ['read'],
@@ -274,7 +277,7 @@ function controller(): Schema {
     request_timeout_seconds: amount(30, 'The longest a request may take.', 0.1),
     quiet_period_seconds: amount(
       45,
-      'How long a launch without an answer is searched for before it is believed not to have happened.',
+      'How long a launch without an answer is searched for before it is believed not to have happened: longer than the controller works on a request (its client_request_timeout, 30 s where nobody set it).',
       0.1,
     ),
     poll_seconds: amount(2, 'How often jobs under way are looked at.', 0.05),

@@ -79,12 +79,13 @@ export function view(): Schema {
       'disable',
       'When one of its clusters can not be seen. disable: its hosts stay as last known, marked, and later disabled. fail: no answer (503) until it can, so that a controller keeps what it has.',
     ),
-    max_shrink: whole(
-      100,
-      0,
-      100,
-      'The largest share of its hosts, in percent, that may be missing since the last answer without their deletion being known; beyond that there is no answer (503). 100 is any.',
-    ),
+    max_shrink: {
+      type: 'integer',
+      minimum: 0,
+      maximum: 100,
+      description:
+        'The largest share of its hosts, in percent, that may be missing since the last answer without their deletion being known; beyond that there is no answer (503). 100 is any. Left out: half of them, or 10 hosts; and any in a view by status or reachable.',
+    },
   }
   return part('One view.', properties, ['name'])
 }

@@ -7,7 +7,7 @@ import { difference, type Difference, Past } from './past.ts'
 import type { Rendering } from './rendering.ts'
 import { Sheet } from './sheet.ts'
 import { ShrinkGuard, type Shrunk } from './shrink-guard.ts'
-import { notTakenBecause, unknownLabels, type View } from './view.ts'
+import { isGuarded, notTakenBecause, unknownLabels, type View } from './view.ts'
 
 /** Compressed forms that nobody asked for in this time are forgotten, in ms. */
 const TIDY_MS = 600_000
@@ -41,11 +41,13 @@ export class Gallery {
   /** What was found for a view and a rendering: to write their key takes longer than the rest of an answer. */
   readonly #found = new WeakMap<View, Map<Rendering, Exhibit>>()
   readonly #past = new Past()
+  readonly #begun: number
   #tidied: number
 
   /** `now`: in ms. */
   constructor(warnings: Warnings, now: number) {
     this.#warnings = warnings
+    this.#begun = now
     this.#tidied = now
   }
 
@@ -63,6 +65,16 @@ export class Gallery {
       const known = isOwn(exhibit) ? served.get(partOf(exhibit.view)) : undefined
       if (known !== undefined) exhibit.guard.succeed(known.guard)
     }
+  }
+
+  /** Of each view that may not get much shorter, by its name: how many hosts its next document is held against. */
+  believed(): ReadonlyMap<string, number> {
+    const own = [...this.#exhibits.values()].filter(each => isOwn(each) && each.view.within === undefined)
+    return new Map(
+      own.flatMap(({ view, guard: { believed } }) =>
+        believed === null || !isGuarded(view) ? [] : [[view.name, believed]],
+      ),
+    )
   }
 
   find(view: View, rendering: Rendering): Exhibit | undefined {
@@ -89,7 +101,7 @@ export class Gallery {
       ofName: (host, because) => this.#warnings.ofName?.(view.name, host, because),
     })
     const key = keyOf(view, rendering)
-    const exhibit = { view, page, guard: new ShrinkGuard(view.maxShrink), lacking: new Set<string>(), key }
+    const exhibit = { view, page, guard: new ShrinkGuard(view.shrink), lacking: new Set<string>(), key }
     this.#exhibits.set(key, exhibit)
     return exhibit
   }
@@ -105,9 +117,27 @@ export class Gallery {
       if (crowded && unknownLabels(view, page.sheet.rendering, record, standing).length > 0) lacking.add(host)
       if (shown === null || notTakenBecause(view, record, standing).length > 0) page.drop(host)
       else {
-        guard.returned(page.take(record, shown, changed))
+        const name = page.take(record, shown, changed)
+        guard.returned(name)
+        if (guard.isBeginning && this.#wasThere(record)) guard.began(name)
         if (page.sheet.rendering.isWhole?.(record) === false) lacking.add(host)
       }
+    }
+  }
+
+  /** True for a VM that was on record when this was made. */
+  #wasThere({ known_since }: VmRecord): boolean {
+    return known_since < this.#begun
+  }
+
+  /** A VM that was not shown yet is another now, or deleted (`after` null). */
+  begin(before: VmRecord, after: VmRecord | null, standing: Standing): void {
+    if (!this.#wasThere(before)) return
+    for (const { view, page, guard } of this.#exhibits.values()) {
+      if (!guard.isBeginning) continue
+      const name = page.sheet.rendering.hostOf(before)
+      if (notTakenBecause(view, before, standing).length === 0) guard.began(name)
+      if (after === null) guard.deleted(name)
     }
   }
 

@@ -1,4 +1,5 @@
 import { labelsOf, type VmRecord } from '../vm/index.ts'
+import { KNOWN_OS } from './known-os.ts'
 import { type GuestProfile, NO_PROFILE } from './profile.ts'
 
 /** A group, and what of a VM puts it there. */
@@ -12,6 +13,9 @@ export interface Membership {
   readonly parent?: string
 }
 
+/** What groups are told of by that an id makes which nobody knows but its guest. */
+const GUEST_OS = 'operating systems that only guests tell'
+
 /** Characters of a group's name; those of Kubernetes have at most 253, and a controller takes 512. */
 export const MAX_GROUP_NAME = 400
 
@@ -22,14 +26,20 @@ export function builtinGroups(
   { chain }: GuestProfile = NO_PROFILE,
 ): readonly Membership[] {
   const { seen } = record
-  const groups = [
+  const groups: Membership[] = [
     { group: groupName('cluster', record.cluster), because: `its cluster is ${record.cluster}` },
     ...clusterSets.map(set => ({ group: groupName('clusterset', set), because: `its cluster is in the set ${set}` })),
     { group: groupName('namespace', record.namespace), because: `its namespace is ${record.namespace}` },
     { group: groupName('status', seen.status), because: `its status is ${seen.status}` },
   ]
   for (const os of new Set([seen.os.family, seen.os.id])) {
-    if (os !== '') groups.push({ group: groupName('os', os), because: `its operating system is ${os}` })
+    const because = `its operating system is ${os}`
+    if (os !== '')
+      groups.push({
+        group: groupName('os', os),
+        because,
+        ...(KNOWN_OS.has(os.toLowerCase()) ? {} : { source: GUEST_OS }),
+      })
   }
   for (const name of chain)
     groups.push({ group: groupName('profile', name), because: `its profile is ${chain.join(', below it ')}` })

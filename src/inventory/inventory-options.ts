@@ -23,6 +23,8 @@ export interface InventoryOptions {
   readonly profiles?: Profiles
   /** Renderings that any view may be asked for in, by name. Each costs memory only once somebody has asked. */
   readonly formats?: ReadonlyMap<string, Rendering>
+  /** How many hosts of a view were believed in before the start (`InventoryCache.believed`); 0, or left out: it is not known. */
+  readonly believedBefore?: (view: string) => number
   readonly verbsOf: (uid: string) => VerbStatus
   readonly now: () => number
   /** Told once for each label key that makes more groups in a view than it may. */

@@ -10,7 +10,7 @@ import type { Staleness } from './stale.ts'
 import type { GuestProfile, ProfileWhy } from './profile.ts'
 import { Turns } from './turns.ts'
 import { Upkeep } from './upkeep.ts'
-import { notTakenBecause, type View, viewOfAll } from './view.ts'
+import { isGuarded, notTakenBecause, type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
 
 /** The most groups that one label key may make in the inventory of the whole fleet. */
@@ -43,13 +43,24 @@ export class InventoryCache implements Disposable {
       { ofGroups: options.warnOfGroups, ofMerged: options.warnOfMerged, ofName: options.warnOfName },
       options.now(),
     )
-    for (const view of this.#views.values()) this.#gallery.open(view, view.rendering)
+    for (const view of this.#views.values())
+      this.#gallery.open(view, view.rendering).guard.expect(options.believedBefore?.(view.name) ?? 0)
     this.#upkeep = new Upkeep(this.#gallery, options)
   }
 
   /** Takes over the past documents of the inventory that this one replaces, so that `differenceOf()` and the shrink guard go on. */
   succeed(before: InventoryCache): void {
     this.#gallery.succeed(before.#gallery)
+  }
+
+  /** The names of the views that may not get much shorter. */
+  get guarded(): ReadonlySet<string> {
+    return new Set([...this.#views.values()].filter(isGuarded).map(({ name }) => name))
+  }
+
+  /** Of each view that may not get much shorter, and was served: how many hosts its next document is held against. */
+  believed(): ReadonlyMap<string, number> {
+    return this.#gallery.believed()
   }
 
   [Symbol.dispose](): void {

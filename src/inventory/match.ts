@@ -70,5 +70,6 @@ function setsOf(known: readonly string[] | undefined): string {
 
 function worded({ key, operator, values }: Requirement): string {
   if (operator === 'exists') return key
+  if (operator === 'gt' || operator === 'lt') return `${key}${operator === 'gt' ? '>' : '<'}${values.join()}`
   return operator === 'absent' ? `!${key}` : `${key} ${operator} (${values.join(', ')})`
 }

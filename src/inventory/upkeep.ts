@@ -126,6 +126,7 @@ export class Upkeep implements Disposable {
   #change(key: string, before: VmRecord | null, after: VmRecord | null): void {
     if (this.#backlog.isFresh(key)) {
       if (after === null) this.#backlog.remove(key)
+      if (before !== null) this.#gallery.begin(before, after, this.standingOf(before, this.#options.now()))
       return
     }
     const touched = this.#contention.change(before, after)

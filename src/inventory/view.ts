@@ -4,6 +4,7 @@ import type { Profile, Standing } from './host.ts'
 import { type Match, notAmong, notSuch, notThere } from './match.ts'
 import { NO_PROFILE } from './profile.ts'
 import { ownRendering, type Rendering, type ViewGroups } from './rendering.ts'
+import type { ShrinkRule } from './shrink-guard.ts'
 
 /** A part of the fleet that somebody may see. An empty list does not narrow it; both must hold. */
 export interface Narrowing {
@@ -27,11 +28,13 @@ export interface View extends Match {
   readonly onStale: 'disable' | 'fail'
   /** The part of it that is shown; all of it when it is left out. */
   readonly within?: Narrowing | undefined
-  /**
-   * The largest share of its hosts, in percent, that a document may lack since the last one that was served without their deletion being
-   * known; 100 is any. What lacks more is not served.
-   */
-  readonly maxShrink: number
+  /** How many of its hosts a document may lack since the last one that was served, without their deletion being known. What lacks more is not served. */
+  readonly shrink: ShrinkRule
+}
+
+/** True for a view that is held back when it gets much shorter. */
+export function isGuarded({ shrink }: View): boolean {
+  return shrink.most < 100
 }
 
 /** The view of this name that takes every VM, shown in the bridge's own way. */
@@ -49,7 +52,7 @@ export function viewOfAll(name: string, groups: ViewGroups, profile: Profile = '
     reachable: null,
     rendering: ownRendering(profile, groups),
     onStale: 'disable',
-    maxShrink: 100,
+    shrink: { most: 100, few: 0 },
   }
 }
 

@@ -100,6 +100,13 @@ export function why(evidence: Evidence): Why {
   const memberships = rendering.groupsOf(record, standing)
   const isThere = ({ group }: Membership): boolean => hasGroup(group)
   const chosen = sources.map(label => ({ label, membership: memberships.find(({ source }) => source === label) }))
+  const tooMany = (source: string, { group }: Membership): string =>
+    `${source} more than ${maxPerSource} groups, and ${group} would be one more`
+  const built = memberships.flatMap(one =>
+    one.source === undefined || sources.includes(one.source) || isThere(one)
+      ? []
+      : [{ label: one.source, because: tooMany(`${one.source} make`, one) }],
+  )
   const notIn = chosen
     .filter(({ membership }) => membership === undefined || !isThere(membership))
     .map(({ label, membership }) => ({
@@ -108,7 +115,7 @@ export function why(evidence: Evidence): Why {
         membership === undefined
           ? rendering.whyNot?.(record, standing, label) ||
             `it has no label ${label}, or an empty one${unkept(record.seen, label)}`
-          : `${label.startsWith('expression ') ? label : 'the label'} makes more than ${maxPerSource} groups, and ${membership.group} would be one more`,
+          : tooMany(`${label.startsWith('expression ') ? label : 'the label'} makes`, membership),
     }))
   return {
     ...base,
@@ -125,7 +132,7 @@ export function why(evidence: Evidence): Why {
       group,
       because: because + merged(evidence.originsOf(group).filter(other => other !== because)),
     })),
-    not_in: notIn,
+    not_in: [...notIn, ...built],
     ...rendering.connectionWhy(record, standing),
   }
 }

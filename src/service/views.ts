@@ -14,6 +14,9 @@ import {
   type View,
 } from '../inventory/index.ts'
 
+/** Hosts that a view may lack, whatever share of it they are, where it says nothing of that. */
+const FEW_HOSTS = 10
+
 /** Called when an expression of a view fails for a VM, with the expression and why. */
 export type OnFailure = (expression: string, reason: string) => void
 
@@ -80,8 +83,18 @@ function viewOf(view: ViewConfig, onFailure: OnFailure): Omit<View, 'profilesByS
             onFailure,
           }),
     onStale: view.on_stale,
-    maxShrink: view.max_shrink,
+    shrink: shrinkIn(view),
   }
+}
+
+/**
+ * How much shorter a view may get at once. One that says nothing of it may lack half of its hosts, or some: whoever joins and leaves it by
+ * what people write down does so in smaller numbers, or means it. Who is running or reachable changes by itself, as when all are stopped
+ * over night.
+ */
+function shrinkIn({ max_shrink, status = [], reachable }: ViewConfig): View['shrink'] {
+  if (max_shrink !== undefined) return { most: max_shrink, few: 0 }
+  return { most: status.length > 0 || reachable !== undefined ? 100 : 50, few: FEW_HOSTS }
 }
 
 /** How any view of ours reaches its hosts, and who asks for the whole: an inventory of the controller may be of each of them. */

@@ -27,6 +27,18 @@ test.each([
   ['open-cluster.io/tier=1,env in (prod),!legacy', PROD, true],
   ['open-cluster.io/tier=1,env in (prod, dev),legacy', PROD, false],
   ['constructor', PROD, false],
+  ['open-cluster.io/tier>0', PROD, true],
+  ['open-cluster.io/tier > 1', PROD, false],
+  ['open-cluster.io/tier<2', PROD, true],
+  ['open-cluster.io/tier < 1', PROD, false],
+  ['age>9', { age: '10' }, true],
+  ['age<10', { age: '009' }, true],
+  ['age>0', PROD, false],
+  ['age<9', PROD, false],
+  ['env>0', PROD, false],
+  ['age>9223372036854775806', { age: '9223372036854775807' }, true],
+  ['age>0', { age: '9223372036854775808' }, false],
+  ['age>1,age<3,env', { age: '2', env: '' }, true],
 ])('the selector "%s" on %j: %s', (selector, labels, taken) => {
   expect(meets(labels as Record<string, string>, parseSelector(selector))).toBe(taken)
 })
@@ -44,6 +56,16 @@ test.each([
   'env=-',
   'a//b',
   '!',
+  'age>',
+  'age>x',
+  'age>-1',
+  'age>1.5',
+  'age<9223372036854775808',
+  '>1',
+  'age>1 2',
+  'age>=1',
+  'age<>1',
+  'a>b in (c)',
 ])('the selector "%s" can not be read', selector => {
   expect(() => parseSelector(selector)).toThrow(/no condition on labels|a part of it is empty/)
 })
@@ -71,6 +93,11 @@ const requirement = fc.oneof(
     operator: fc.constantFrom('exists' as const, 'absent' as const),
     values: fc.constant<string[]>([]),
   }),
+  fc.record({
+    key,
+    operator: fc.constantFrom('gt' as const, 'lt' as const),
+    values: fc.nat().map(bound => [String(bound)]),
+  }),
 )
 const space = fc.constantFrom('', ' ', '  ')
 
@@ -80,6 +107,8 @@ test('what is written as Kubernetes has it is read as it was meant, however it i
       const written = requirements.map(({ key, operator, values }) => {
         if (operator === 'exists') return key
         if (operator === 'absent') return `!${gap}${key}`
+        if (operator === 'gt') return `${key}${gap}>${gap}${values.join()}`
+        if (operator === 'lt') return `${key}${gap}<${gap}${values.join()}`
         return `${key} ${operator}${gap}(${values.join(`${gap},${gap}`)})`
       })
       expect(parseSelector(written.join(`${gap},${gap}`))).toEqual(requirements)
@@ -90,9 +119,32 @@ test('what is written as Kubernetes has it is read as it was meant, however it i
 const hostile = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 200 }),
   fc
-    .array(fc.constantFrom('a', '=', '!', '(', ')', ',', ' ', 'in', 'notin', '/', '.', '-', '{{', '\u0000', '"', 'é'), {
-      maxLength: 60,
-    })
+    .array(
+      fc.constantFrom(
+        'a',
+        '=',
+        '!',
+        '>',
+        '<',
+        '7',
+        '(',
+        ')',
+        ',',
+        ' ',
+        'in',
+        'notin',
+        '/',
+        '.',
+        '-',
+        '{{',
+        '\u0000',
+        '"',
+        'é',
+      ),
+      {
+        maxLength: 60,
+      },
+    )
     .map(parts => parts.join('')),
 )
 

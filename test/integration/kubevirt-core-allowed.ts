@@ -61,7 +61,7 @@ export const ALLOWED: readonly Allowed[] = [
         : vars,
   },
   {
-    what: 'An annotation of more than 4,096 characters is left out, a longer text of a status is cut, and of an object with more than 24,576 the largest parts are left out; all named in `kubevirt_left_out`',
+    what: 'An annotation of more than 4,096 characters is left out, a longer text of a status is cut, and of an object with more than 24,576 the largest parts are left out, labels last (a VM without them is listed, whatever `label_selector` says); all named in `kubevirt_left_out`',
     why: 'what a record holds is bounded',
     apply: (vars, host) => {
       if (host === 'odd-long-note') return leftOut(vars, ['vm_annotations', 'long'])

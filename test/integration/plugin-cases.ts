@@ -44,6 +44,8 @@ export const DOCUMENT = {
   cluster_prod_1: { hosts: [DB, OFF, WEB] },
   os_linux: { hosts: [DB, WEB] },
 }
+/** So many that the bridge may have left some out. */
+const LABELS = Object.fromEntries(Array.from({ length: 64 }, (_, at) => [`label-${at}`, 'x']))
 const SMALL = { _meta: { hostvars: { [WEB]: HOSTS[WEB] } }, all: {} }
 const WHOLE = JSON.stringify(DOCUMENT)
 
@@ -121,6 +123,7 @@ const VIEWS: Readonly<Record<string, Play>> = {
   },
   unkept: json(404, { code: 'no_format', detail: 'there is no format "kubevirt.core"; none is configured' }),
   slim: json(200, { _meta: { hostvars: { [WEB]: {} } }, all: {} }),
+  crowded: json(200, { _meta: { hostvars: { [WEB]: { ...HOSTS[WEB], kubevirt_labels: LABELS } } }, all: {} }),
 }
 
 /** An answer for `InventoryServer.answer` that plays all the views; `request` is what is asked just now. */

@@ -100,13 +100,21 @@ export function pluginSuite(version: string, environmentOf: () => Promise<Python
       expect(stdout).toContain(`<kept ${DB}|${HOSTILE}|42>`)
     })
 
-    test('max_shrink that nothing is remembered for is warned of, and the inventory is given', async () => {
-      await writeFile(join(folder, 'void.virtbridge.yml'), 'plugin: virtbridge.fleet.vms\nmax_shrink: 20\n')
-      const { status, stderr } = await start('ansible-inventory', '-i', join(folder, 'void.virtbridge.yml'), '--list')
-      expect([status, stderr.replaceAll(/\s+/g, ' ')]).toEqual([
-        0,
-        expect.stringContaining('max_shrink has nothing to compare with, as cache_plugin is memory'),
-      ])
+    test('max_shrink that nothing is remembered for, and a filter on labels that may not have been kept, are warned of, and the inventory is given', async () => {
+      const options = { max_shrink: 20, view: 'crowded', filters: { selector: '!zone, label-1' } }
+      await writeFile(join(folder, 'void.virtbridge.yml'), stringify({ plugin: 'virtbridge.fleet.vms', ...options }))
+      const { status, stdout, stderr } = await start(
+        'ansible-inventory',
+        '-i',
+        join(folder, 'void.virtbridge.yml'),
+        '--list',
+      )
+      expect([status, Object.keys((JSON.parse(stdout) as typeof DOCUMENT)._meta.hostvars)]).toEqual([0, [WEB]])
+      const said = stderr.replaceAll(/\s+/g, ' ')
+      expect(said).toContain('max_shrink has nothing to compare with, as cache_plugin is memory')
+      expect(said).toContain(
+        `of 1 hosts with 64 labels or more (${WEB}, …) the bridge may have kept none called zone, and`,
+      )
     })
 
     test('ansible-inventory lists the same through the plugin, the script, and a file of what the bridge says', async () => {

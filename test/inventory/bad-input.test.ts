@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Fleet } from '../../src/fleet/index.ts'
 import { InventoryCache, ownRendering, type View } from '../../src/inventory/index.ts'
+import type { Why } from '../../src/inventory/why.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
 import { hostName, projectVm, type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'
@@ -14,7 +15,7 @@ interface Body {
   readonly all: { readonly children: readonly string[] }
 }
 
-function read(records: readonly VmRecord[], view: Partial<View> = {}): Body {
+function read(records: readonly VmRecord[], view: Partial<View> = {}): Body & { why: (host: string) => Why } {
   const fleet = new Fleet()
   for (const cluster of new Set(['prod-1', ...records.map(record => record.cluster)]))
     fleet.apply({ key: cluster, value: synced(cluster, NOW) })
@@ -30,7 +31,8 @@ function read(records: readonly VmRecord[], view: Partial<View> = {}): Body {
   })
   const inventory = cache.read(NOW, 'v')
   if (inventory.kind === 'closed') throw new Error('closed')
-  return JSON.parse(inventory.body) as Body
+  const body = JSON.parse(inventory.body) as Body
+  return { ...body, why: (host: string) => cache.why(host, NOW, { view: 'v' }) }
 }
 
 test(
@@ -61,7 +63,12 @@ describe('names as long as Kubernetes lets them be', () => {
 
   test('that are longer than Ansible may be told are not listed, and it is told why', () => {
     const longer = { ...record, name: 'n'.repeat(500) }
-    expect(Object.keys(read([longer, guest('web-1')])._meta.hostvars)).toEqual(['web-1.shop.prod-1'])
+    const { _meta, why } = read([longer, guest('web-1')])
+    expect(Object.keys(_meta.hostvars)).toEqual(['web-1.shop.prod-1'])
+    expect(why(hostName(longer))).toMatchObject({
+      listed: false,
+      because: ['its name is none that Ansible may be told'],
+    })
   })
 })
 

@@ -114,6 +114,42 @@ test('one expression makes so many groups and no more, with a warning, as a labe
   ])
 })
 
+describe('ids of operating systems that only guests tell', () => {
+  const said = (at: number, id: string): VmRecord => {
+    const { seen } = guest(`web-${at}`)
+    return guest(`web-${at}`, { seen: { os: { ...seen.os, id } } })
+  }
+
+  test('make so many groups and no more, with a warning, and push out none that is known', () => {
+    const vms = ['aaa', 'aab', 'aac', 'rhel', 'sles'].map((id, at) => said(at, id))
+    using one = grouped({ builtin: true, maxPerLabel: 2 }, ...vms)
+    const groups = one.body().all.children.filter(group => group.startsWith('os_'))
+    expect(groups).toEqual(['os_aaa', 'os_aab', 'os_linux', 'os_rhel', 'os_sles'])
+    expect(one.warned).toEqual(['operating systems that only guests tell'])
+    expect(one.cache.why('web-2.shop.prod-1', NOW, { view: 'v' }).not_in).toEqual([
+      {
+        label: 'operating systems that only guests tell',
+        because: 'operating systems that only guests tell make more than 2 groups, and os_aac would be one more',
+      },
+    ])
+    expect(one.cache.why('web-1.shop.prod-1', NOW, { view: 'v' }).groups).toContainEqual({
+      group: 'os_aab',
+      because: 'its operating system is aab',
+    })
+  })
+
+  test('in whatever letters a known one is written, it counts as known', () => {
+    using one = grouped(
+      { builtin: true, maxPerLabel: 1 },
+      said(0, 'RHEL'),
+      said(1, 'rhel'),
+      said(2, 'aaa'),
+      said(3, 'bbb'),
+    )
+    expect(one.body().os_rhel).toEqual({ hosts: ['web-0.shop.prod-1', 'web-1.shop.prod-1'] })
+  })
+})
+
 describe('groups of groups', () => {
   const parents = new Map([
     ['label_tier_front', 'web'],

@@ -218,6 +218,12 @@ describe('variables', () => {
   test('are of the objects whose own labels a selector takes', () => {
     const labels = (selector: string) => ({ labels: parseSelector(selector) })
     const record = shown({ vmi: running({}, { labels: { tier: 'front' } }) })
+    const many = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [`example.com/l-${at}`, 'x'.repeat(63)]))
+    // Its labels are more than are kept: it is listed, as nothing that is not known makes the list shorter.
+    const crowded = shown({ vm: { metadata: { labels: many } } })
+    expect(varsOf(crowded, labels('app=web'))).toMatchObject({
+      kubevirt_left_out: expect.arrayContaining(['vm_labels']),
+    })
     expect(Object.keys(varsOf(record, labels('app=web')) ?? {})).not.toContain('vmi_uid')
     expect(Object.keys(varsOf(record, labels('tier=front')) ?? {})).not.toContain('vm_uid')
     expect(varsOf(record, labels('tier=front'))).toMatchObject({ ansible_host: '10.9.0.1' })

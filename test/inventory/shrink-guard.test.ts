@@ -9,18 +9,18 @@ import { synced } from './clusters.ts'
 const NOW = Date.UTC(2026, 10, 21)
 const GROUPS = { builtin: true, labels: [], maxPerLabel: 5 }
 const VIEWS: readonly View[] = [
-  { ...viewOfAll('running', GROUPS), status: ['Running'], maxShrink: 20 },
+  { ...viewOfAll('running', GROUPS), status: ['Running'], shrink: { most: 20, few: 0 } },
   { ...viewOfAll('any', GROUPS), status: ['Running'] },
-  { ...viewOfAll('none', GROUPS), status: ['Running'], maxShrink: 0 },
+  { ...viewOfAll('none', GROUPS), status: ['Running'], shrink: { most: 0, few: 0 } },
 ]
 const TEN = Array.from({ length: 10 }, (_, n) => `web-${n}`)
 
-function world() {
+function world({ now = NOW, views = VIEWS, before = 0 } = {}) {
   const fleet = new Fleet()
   fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW) })
   const put = (record: VmRecord): void => fleet.apply({ key: vmKey(record), value: record })
   for (const name of TEN) put(guest(name))
-  const cache = open(fleet, VIEWS)
+  const cache = open(fleet, views, { now, before })
   return {
     cache,
     fleet,
@@ -33,11 +33,11 @@ function world() {
     delete: (...names: readonly string[]) => {
       for (const name of names) fleet.apply({ key: vmKey(guest(name)), value: null })
     },
-    hosts: (view: string): number | string => told(cache.read(NOW, view)),
+    hosts: (view: string): number | string => told(cache.read(now, view)),
   }
 }
 
-function open(fleet: Fleet, views: readonly View[]): InventoryCache {
+function open(fleet: Fleet, views: readonly View[], { now = NOW, before = 0 } = {}): InventoryCache {
   return new InventoryCache({
     fleet,
     expected: ['prod-1'],
@@ -45,7 +45,8 @@ function open(fleet: Fleet, views: readonly View[]): InventoryCache {
     labelGroups: [],
     views,
     verbsOf: () => ({ onboard: '', patch: '' }),
-    now: () => NOW,
+    believedBefore: view => (view === 'running' ? before : 0),
+    now: () => now,
   })
 }
 
@@ -94,7 +95,7 @@ describe('a view that may lack 20 percent', () => {
     expect(hosts('running')).toBe('3 of 10')
   })
 
-  test('is served whatever it has when nothing was served before', () => {
+  test('is served whatever it has when nothing was served before, and none of it was on record when it began', () => {
     const { stop, hosts } = world()
     stop(...TEN)
     expect(hosts('none')).toBe(0)
@@ -112,9 +113,88 @@ describe('a view that may lack 20 percent', () => {
     expect(told(next.read(NOW, 'any'))).toBe(0)
     using last = open(
       fleet,
-      VIEWS.map(view => ({ ...view, namespaces: ['elsewhere'], maxShrink: 100 })),
+      VIEWS.map(view => ({ ...view, namespaces: ['elsewhere'], shrink: { most: 100, few: 0 } })),
     )
     last.succeed(next)
     expect(told(last.read(NOW, 'running'))).toBe(0)
   })
+})
+
+describe('after a start', () => {
+  const LATER = { now: NOW + 60_000 }
+
+  test.each([
+    ['before anybody was shown', () => undefined],
+    ['after all were shown', (cache: InventoryCache) => cache.prepareHosts('none')],
+  ])(
+    'the first document is held against what was of the view by what was on record: who leaves %s is missed',
+    async (_, show) => {
+      const { cache, stop, start, delete: remove, hosts } = world(LATER)
+      await show(cache)
+      remove('web-0', 'web-1')
+      stop('web-2', 'web-3')
+      expect([hosts('running'), hosts('none'), hosts('any')]).toEqual(['2 of 8', '2 of 8', 6])
+      start('web-2')
+      expect([hosts('running'), hosts('none')]).toEqual([7, '1 of 8'])
+      stop('web-2')
+      expect(hosts('running')).toBe(6)
+    },
+  )
+
+  test('who came since then, and left again, is not missed', () => {
+    const { fleet, hosts } = world(LATER)
+    const late = { ...guest('late'), known_since: LATER.now }
+    fleet.apply({ key: vmKey(late), value: late })
+    fleet.apply({ key: vmKey(late), value: { ...late, seen: { ...late.seen, status: 'Stopped' } } })
+    expect(hosts('none')).toBe(10)
+  })
+
+  test('what was held back stays so, by how many hosts were believed in before', () => {
+    const { start, delete: remove, hosts } = world({ ...LATER, before: 14 })
+    remove('web-1')
+    expect([hosts('running'), hosts('none')]).toEqual(['4 of 13', 9])
+    start('back-1')
+    expect(hosts('running')).toBe('3 of 13')
+    start('back-2')
+    expect(hosts('running')).toBe(11)
+  })
+
+  test('what comes with another configuration before the first document is held against the same', async () => {
+    const { cache, fleet } = world(LATER)
+    await cache.prepareHosts('running')
+    using next = open(
+      fleet,
+      VIEWS.map(view => ({ ...view, namespaces: ['elsewhere'] })),
+      LATER,
+    )
+    next.succeed(cache)
+    expect([told(next.read(LATER.now, 'running')), told(next.read(LATER.now, 'any'))]).toEqual(['10 of 10', 0])
+  })
+
+  test('how many are believed in is told of views that are guarded and were served, without those deleted since', () => {
+    const { cache, delete: remove, hosts } = world(LATER)
+    expect([...cache.believed()]).toEqual([])
+    expect([hosts('running'), hosts('any')]).toEqual([10, 10])
+    remove('web-1', 'web-2')
+    expect([...cache.believed()]).toEqual([['running', 8]])
+    expect([...cache.guarded]).toEqual(['running', 'none'])
+  })
+})
+
+test('some may always be missing, where it says so, and beyond them the share counts', () => {
+  const few = (n: number): View => ({
+    ...viewOfAll('running', GROUPS),
+    status: ['Running'],
+    shrink: { most: 50, few: n },
+  })
+  const three = world({ views: [few(3)] })
+  expect(three.hosts('running')).toBe(10)
+  three.stop(...TEN.slice(0, 5))
+  expect(three.hosts('running')).toBe(5)
+  three.stop('web-5', 'web-6', 'web-7')
+  expect(three.hosts('running')).toBe(2)
+  const two = world({ views: [few(2)] })
+  expect(two.hosts('running')).toBe(10)
+  two.stop(...TEN.slice(0, 6))
+  expect(two.hosts('running')).toBe('6 of 10')
 })

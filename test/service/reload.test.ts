@@ -5,6 +5,8 @@ import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { fileChanges, loadConfig } from '../../src/config/index.ts'
 import { startService } from '../../src/service.ts'
+import { isList, type Match } from '../../src/simulator/kube/faults.ts'
+import type { World } from '../kube/world.ts'
 import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 import { startClusters } from './clusters.ts'
 
@@ -13,11 +15,11 @@ const TOKENS = { ADMIN: 'admin-token-of-sixteen', TEAM: 'team-token-of-sixteen-x
 
 type Settings = Record<string, unknown>
 
-/** A bridge on a file that `write` changes, with a cluster of one VM. */
-async function startOnFile(views: readonly Settings[]) {
+/** A bridge on a file that `write` changes, with clusters of one VM each. */
+async function startOnFile(views: readonly Settings[], names: readonly string[] = ['prod-1']) {
   await using stack = new AsyncDisposableStack()
   const folder = stack.use(await temporaryFolder())
-  const clusters = stack.use(await startClusters(folder.path, 'prod-1'))
+  const clusters = stack.use(await startClusters(folder.path, ...names))
   const file = join(folder.path, 'virtbridge.yaml')
   const settings = (inventory: Settings, more: Settings = {}): Settings => ({
     log: { path: 'virtbridge.db' },
@@ -52,6 +54,7 @@ async function startOnFile(views: readonly Settings[]) {
   const owned = stack.move()
   return {
     write,
+    worlds: Object.values(clusters.worlds),
     world: clusters.worlds['prod-1'],
     get,
     logged,
@@ -166,4 +169,36 @@ test('what a view needs to know of VMs beyond what was kept of them is read at o
     await expect.poll(() => bridge.status(path), SOON).toBe(200)
   expect(await bridge.json(host)).toMatchObject({ kubevirt_annotations: { 'example.com/note': '' } })
   expect(await bridge.check()).toBeUndefined()
+})
+
+test('when more is to be kept of VMs, four clusters are listed anew at once: nobody watches one until its list is there', async () => {
+  await using bridge = await startOnFile([{ name: 'one' }], ['a', 'b', 'c', 'd', 'e', 'f'])
+  await expect.poll(() => bridge.status('/api/v1/inventory/one'), SOON).toBe(200)
+  // Whoever waits too long asks again: so clusters are counted, not requests.
+  const waiting = new Map<World, PromiseWithResolvers<void>>()
+  let [most, answered] = [0, 0]
+  for (const world of bridge.worlds) {
+    const turn = Promise.withResolvers<void>()
+    const until = async (): Promise<void> => {
+      waiting.set(world, turn)
+      most = Math.max(most, waiting.size)
+      await turn.promise
+    }
+    const isRelist: Match = request => isList(request) && request?.plural === 'virtualmachines'
+    world.server.faults.plant({ kind: 'wait', until }, isRelist)
+  }
+  await bridge.write({ annotations: ['example.com/note'], views: [{ name: 'one' }] })
+  await expect.poll(() => waiting.size, SOON).toBe(4)
+  // One is answered at a time, so that whoever may come has come.
+  const all = (): number => {
+    for (const [world, turn] of [...waiting].slice(0, 1)) {
+      world.server.faults.clear()
+      waiting.delete(world)
+      answered += 1
+      turn.resolve()
+    }
+    return answered
+  }
+  await expect.poll(all, SOON).toBe(6)
+  expect(most).toBe(4)
 })

@@ -110,6 +110,25 @@ test('every key of a view counts: with another value the view is another one', (
   expect(new Set(all).size).toBe(others.length)
 })
 
+test('how much shorter a view may get is what it says; else half and ten hosts, and anything where hosts come and go by themselves', () => {
+  const views = [
+    '{name: said, max_shrink: 7, status: [Running]}',
+    '{name: silent, selector: app}',
+    '{name: running, status: [Running]}',
+    '{name: reachable, reachable: true}',
+    '{name: not, reachable: false}',
+  ]
+  const source = `clusters: [{name: a, in_cluster: true}]\ninventory: {views: [${views.join()}]}`
+  const made = inventoryParts(parseConfig(source, '/v'), () => undefined).views ?? []
+  expect(made.map(({ shrink: { most, few } }) => [most, few])).toEqual([
+    [7, 0],
+    [50, 10],
+    [100, 10],
+    [100, 10],
+    [100, 10],
+  ])
+})
+
 test('whatever is written as a format of host names, it is refused or made of what a host name may have', () => {
   const text = fc.oneof(
     fc.string({ maxLength: 30 }),

@@ -16,10 +16,12 @@ import { buildApp, type Check, ConsumerRegister, createAuthenticator, limitsFrom
 import { stalenessOf, type StaleLimits, type VerbStatus } from '../../inventory/index.ts'
 import type { EventStream, Stored } from '../../log/index.ts'
 import { VERSION } from '../../version.ts'
+import { pause } from '../../waiting.ts'
 import { DAY_MS } from '../log/open-log.ts'
 import { onboardPolicy, verbPolicies } from '../policy.ts'
 import type { RoleParts } from '../role.ts'
 import { vaultOf } from '../sealing-keys.ts'
+import { BelievedHosts } from './believed-hosts.ts'
 import { CurrentInventory } from './current-inventory.ts'
 import { openHistory } from './past-results.ts'
 import { viewWarnings } from './view-warning.ts'
@@ -44,18 +46,17 @@ export interface ServeRole extends AsyncDisposable {
 export async function startServe(parts: RoleParts, checks: () => readonly Check[]): Promise<ServeRole> {
   const { config, log, fleet, metrics, now, newId, logger, signal } = parts
   await using stack = new AsyncDisposableStack()
-  const consumers = new ConsumerRegister({
-    log,
-    now,
-    logger,
-    onGap: ({ token, stream }) => metrics.consumerGaps.inc({ token, stream }),
-  })
-  const { ledger, position } = await loadLedger(log, entry => consumers.restore(entry))
+  const onGap = ({ token, stream }: { token: string; stream: string }): void =>
+    metrics.consumerGaps.inc({ token, stream })
+  const consumers = new ConsumerRegister({ log, now, logger, onGap })
+  const believed = new BelievedHosts(log)
+  const { ledger, position } = await loadLedger(log, entry => [consumers, believed].forEach(one => one.restore(entry)))
   await refuseNewerCommands(log, ledger.commands)
   const limits = limitsOf(config)
   const expected = [...config.clusters, ...config.hubs].map(cluster => cluster.name)
   const verbsOf = verbReader(ledger)
-  const around = { fleet, expected, limits, verbsOf, now, ...viewWarnings(logger, metrics) }
+  const believedBefore = (view: string): number => believed.of(view)
+  const around = { fleet, expected, limits, verbsOf, now, believedBefore, ...viewWarnings(logger, metrics) }
   const current = stack.use(new CurrentInventory(config, around))
   const history = stack.use(openHistory(config, logger))
   let authenticate = authenticatorOf(config, parts)
@@ -79,6 +80,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
     },
     dueBySelf: () => (policy === null ? [] : dueBySelf({ fleet, ledger }, policy, now())),
     verbs,
+    sharing: () => pause(config.dispatch.coalesce_seconds * 1000, signal),
     vault: vaultOf(() => sealingKeys),
     parseSelector,
     history,
@@ -109,6 +111,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const tasks = [
     followLedger(ledger, { log, from: position, signal, onVerb }),
     consumers.watch(signal),
+    believed.watch(() => [current.cache.believed(), current.cache.guarded], signal),
     followHistory(history, { log, now, keepMs, signal, tell }),
     ...countEvents(parts),
   ]

@@ -21,7 +21,7 @@ export function viewWarnings(
     warnOfGroups: (view, source, most) =>
       logger.warn(
         { view, label: source, most },
-        'a label or an expression makes more groups than it may: hosts with further values are without',
+        'a label, an expression or what guests tell makes more groups than it may: hosts with further values are without',
       ),
     warnOfMerged: (view, group, because) => {
       const count = (merged.get(view) ?? 0) + 1

@@ -51,6 +51,7 @@ options:
       - All of them are applied here, after the whole answer was read. A view of the bridge says the same and costs less.
       - They look at variables named C(kubevirt_*), so they need a view that has those, and not O(format=kubevirt.core).
       - Hosts of a cluster that can not be seen stay, whatever C(reachable) says.
+      - Of a host with 64 labels or more the bridge keeps those that its configuration names; a C(selector) that asks for others warns.
       - In the environment it is written as YAML or JSON.
     type: raw
     default: {}
@@ -271,8 +272,17 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
             ignored = ", ".join(dropped[:_MOST_TOLD])
             self.display.warning(f"virtbridge: ignored what may not come from an inventory: {ignored}{more}")
 
+    def _tell_unsure(self, hosts, selector):
+        keys, names = filters.unsure(hosts, selector) if selector else ([], [])
+        if names:
+            self.display.warning(
+                f"virtbridge: of {len(names)} hosts with {filters.KEPT_LABELS} labels or more ({names[0]}, …) the bridge may have kept none called "
+                f"{', '.join(keys[:_MOST_TOLD])}, and they count as without: name these in a view of the bridge, and use that"
+            )
+
     def _plan(self, path, address, document, wanted):
         chosen = filters.chosen(document.hosts, wanted["filters"]) if wanted["filters"] else list(document.hosts)
+        self._tell_unsure(document.hosts, wanted["filters"].get("selector"))
         key = f"{self.get_cache_key(path)}_{fingerprint(address)}_count"
         remember = self._guard(key, wanted["filters"], len(chosen))
         hosts = {name: document.hosts[name] for name in chosen}

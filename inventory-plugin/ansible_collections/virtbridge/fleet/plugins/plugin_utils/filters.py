@@ -14,11 +14,17 @@ from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import Inve
 
 MAX_CHOICES = 1000
 MAX_SELECTOR = 4096
+# So many labels of a virtual machine a bridge keeps, and of the rest those that its configuration names.
+KEPT_LABELS = 64
 
 _KEY = r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 _VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?\Z")
 _PRESENCE = re.compile(rf"(!?)\s*({_KEY})\Z")
-_EQUAL = re.compile(rf"({_KEY})\s*(==|=|!=)\s*([^\s=!(),]*)\Z")
+_EQUAL = re.compile(rf"({_KEY})\s*(==|=|!=|>|<)\s*([^\s=!(),<>]*)\Z")
+# Whole numbers of 64 bits, as Kubernetes has them; a label's value has no sign.
+_WHOLE = re.compile(r"[0-9]{1,63}\Z")
+_MOST = 2**63 - 1
+_SIGNS = {"=": "in", "==": "in", "!=": "notin", ">": "gt", "<": "lt"}
 _SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(([^()]*)\)\Z")
 _WORDS = ("clusters", "namespaces", "os", "reachable", "selector", "status")
 
@@ -34,8 +40,21 @@ def chosen(hosts, filters):
     return [name for name, variables in hosts.items() if all(test(name, variables) for test in tests)]
 
 
+def unsure(hosts, selector):
+    """The labels that a selector names and that hosts may have all the same, although they are not among their variables: (keys, hosts)."""
+    named = {key for key, _operator, _values in requirements(selector)}
+    missing = set()
+    names = []
+    for name, variables in hosts.items():
+        labels = variables["kubevirt_labels"]
+        if len(labels) >= KEPT_LABELS and not named.issubset(labels):
+            missing.update(named.difference(labels))
+            names.append(name)
+    return sorted(missing), names
+
+
 def requirements(selector):
-    """The conditions of a label selector as kubectl takes it: (key, operator, values) with in, notin, exists, absent."""
+    """The conditions of a label selector as kubectl takes it: (key, operator, values) with in, notin, exists, absent, gt, lt."""
     if not isinstance(selector, str) or len(selector) > MAX_SELECTOR:
         raise InventoryFault(f"filters: selector is not a text of at most {MAX_SELECTOR} characters")
     # A comma between parentheses separates values, any other one conditions.
@@ -52,8 +71,10 @@ def _requirement(part):
             return found.group(2), "absent" if found.group(1) else "exists", ()
         key, operator, value = found.groups()
         values = tuple(one.strip() for one in value.split(",")) if pattern is _SET else (value,)
+        if operator in "<>" and _whole(value) is None:
+            break
         if all(_VALUE.match(one) for one in values):
-            return key, {"=": "in", "==": "in", "!=": "notin"}.get(operator, operator), values
+            return key, _SIGNS.get(operator, operator), values
     raise InventoryFault(f"filters: selector: {part[:80]!r} is no condition on labels; write env=prod, tier in (a, b), !legacy")
 
 
@@ -100,6 +121,15 @@ def _meets(labels, conditions):
         if operator == "exists" or operator == "absent":
             if (key in labels) is (operator == "absent"):
                 return False
+        elif operator == "gt" or operator == "lt":
+            value, bound = _whole(labels.get(key)), _whole(values[0])
+            if value is None or not (value > bound if operator == "gt" else value < bound):
+                return False
         elif (key in labels and labels[key] in values) is (operator == "notin"):
             return False
     return True
+
+
+def _whole(value):
+    number = int(value) if isinstance(value, str) and _WHOLE.match(value) else None
+    return number if number is not None and number <= _MOST else None

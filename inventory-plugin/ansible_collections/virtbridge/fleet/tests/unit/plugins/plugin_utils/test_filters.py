@@ -31,6 +31,9 @@ HOSTS = {
 }
 
 
+AGES = {"two": {"age": "02"}, "ten": {"age": "10"}, "word": {"age": "old"}, "huge": {"age": "9223372036854775808"}, "none": {}}
+
+
 class FiltersTest(unittest.TestCase):
     def test_all_that_is_said_must_hold(self):
         for given, names in (
@@ -48,6 +51,18 @@ class FiltersTest(unittest.TestCase):
         ):
             with self.subTest(given=given):
                 self.assertEqual(filters.chosen(HOSTS, given), names)
+
+    def test_whole_numbers_are_compared_as_kubernetes_does(self):
+        hosts = {name: host(name, kubevirt_labels=labels) for name, labels in AGES.items()}
+        for selector, names in (
+            ("age>2", ["ten"]),
+            ("age < 10", ["two"]),
+            ("age>1,age<3", ["two"]),
+            ("age>0", ["two", "ten"]),
+            ("!age", ["none"]),
+        ):
+            with self.subTest(selector=selector):
+                self.assertEqual(filters.chosen(hosts, {"selector": selector}), names)
 
     def test_a_cluster_that_can_not_be_seen_makes_no_host_leave(self):
         self.assertEqual(filters.chosen(HOSTS, {"reachable": True}), ["web", "db", "desk", "unseen"])
@@ -67,9 +82,20 @@ class FiltersTest(unittest.TestCase):
             {"selector": "app=a b"},
             {"selector": "app ~ web"},
             {"selector": "app in (a,b"},
+            {"selector": "age>"},
+            {"selector": "age>-1"},
+            {"selector": "age>x"},
+            {"selector": "age<9223372036854775808"},
+            {"selector": "age>=1"},
         ):
             with self.subTest(given=given), self.assertRaises(InventoryFault):
                 filters.chosen(HOSTS, given)
+
+    def test_labels_that_may_not_have_been_kept_are_told(self):
+        many = {f"label-{number}": "x" for number in range(64)}
+        hosts = {"few": host("few"), "many": host("many", kubevirt_labels=many), "named": host("named", kubevirt_labels={**many, "app": "x"})}
+        self.assertEqual(filters.unsure(hosts, "app,!zone,label-1"), (["app", "zone"], ["many", "named"]))
+        self.assertEqual(filters.unsure(hosts, "label-1=x"), ([], []))
 
     def test_a_view_without_the_variable_is_a_fault(self):
         for given in ({"selector": "app=web"}, {"os": ["rhel"]}, {"reachable": True}, {"clusters": ["prod-1"]}):

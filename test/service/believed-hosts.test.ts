@@ -1,0 +1,107 @@
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { loadLedger } from '../../src/day2/index.ts'
+import type { EventLog, Stored } from '../../src/log/index.ts'
+import { openSqliteLog } from '../../src/log/index.ts'
+import { BelievedHosts } from '../../src/service/serve/believed-hosts.ts'
+import { startBridge, temporaryFolder } from '../support/bridge.ts'
+import { startClusters } from './clusters.ts'
+
+const SOON = { timeout: 60_000, interval: 10 }
+
+let stack: AsyncDisposableStack
+let folder: string
+beforeEach(async () => {
+  stack = new AsyncDisposableStack()
+  folder = stack.use(await temporaryFolder()).path
+})
+afterEach(() => stack.disposeAsync())
+
+function openLog(): Promise<EventLog> {
+  return openSqliteLog({ file: join(folder, 'virtbridge.db'), retentionMs: 1e12, auditRetentionMs: 1e12 })
+}
+
+async function restored(log: EventLog): Promise<BelievedHosts> {
+  const believed = new BelievedHosts(log)
+  await loadLedger(log, entry => believed.restore(entry))
+  return believed
+}
+
+test('how many hosts views had is known after a start; of a view that is not guarded any more nothing is', async () => {
+  const log = stack.use(await openLog())
+  const believed = new BelievedHosts(log)
+  const guarded = new Set(['web', 'db'])
+  await believed.look(
+    new Map([
+      ['web', 40],
+      ['db', 3],
+    ]),
+    guarded,
+  )
+  const end = log.end('state.runs')
+  // Of a view that was not served since the start the number before it counts.
+  await believed.look(new Map([['web', 40]]), guarded)
+  expect(log.end('state.runs')).toBe(end)
+  await believed.look(new Map([['web', 39]]), guarded)
+  const after = await restored(log)
+  expect(['web', 'db', 'other'].map(view => after.of(view))).toEqual([39, 3, 0])
+  await after.look(new Map(), new Set(['web']))
+  expect(['web', 'db'].map(view => after.of(view))).toEqual([39, 0])
+  const last = await restored(log)
+  expect(['web', 'db'].map(view => last.of(view))).toEqual([39, 0])
+})
+
+test('a record of a later version is refused', async () => {
+  const log = stack.use(await openLog())
+  const value = { schema: 99, kind: 'believed', hosts: 1 }
+  const newer = { stream: 'state.runs', key: 'believed/web', value, position: '1', at: 0 } as unknown as Stored
+  expect(() => new BelievedHosts(log).restore(newer)).toThrow(expect.objectContaining({ code: 'log_newer' }))
+})
+
+test('it is looked at again and again until the end, which a log that can not be written does not hold up', async () => {
+  const closing = new AbortController()
+  let appended = 0
+  const log = {
+    append: () => {
+      appended += 1
+      return appended < 2 ? Promise.resolve() : new Promise<never>(() => {})
+    },
+  } as unknown as EventLog
+  let hosts = 0
+  const watched = new BelievedHosts(log).watch(
+    () => {
+      hosts += 1
+      return [new Map([['web', hosts]]), new Set(['web'])]
+    },
+    closing.signal,
+    1,
+  )
+  await expect.poll(() => appended, SOON).toBe(2)
+  closing.abort()
+  await watched
+})
+
+test('a bridge that is started holds a view back that had many more hosts, until somebody says that it is meant', async () => {
+  await hadHosts(30)
+  const clusters = stack.use(await startClusters(folder, 'prod-1'))
+  const read = async (more: Record<string, unknown>): Promise<string> => {
+    const views = [{ name: 'web', ...more }]
+    await using bridge = await startBridge(folder, { clusters: clusters.config, inventory: { views } })
+    const answer = (): Promise<string> =>
+      bridge.api.get('/api/v1/inventory/web').then(
+        found => Object.keys(found as object).join(),
+        (error: unknown) => String(error),
+      )
+    await expect.poll(answer, SOON).not.toContain('not read yet')
+    const answered = await answer()
+    return answered
+  }
+  expect(await read({})).toContain('29 of 30 hosts would be missing')
+  expect(await read({ max_shrink: 100 })).toContain('all')
+})
+
+/** The view web was served with so many hosts by a bridge that is gone. */
+async function hadHosts(hosts: number): Promise<void> {
+  await using log = await openLog()
+  await new BelievedHosts(log).look(new Map([['web', hosts]]), new Set(['web']))
+}
