@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { rulebook, type RulebookVersion } from '../servers/python-environment.ts'
+import type { PostgresServer } from '../servers/postgres.ts'
 import { ServerProcess } from '../servers/server-process.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -15,8 +16,10 @@ export interface ActivationOptions {
   readonly broker: string
   readonly controller: string
   readonly token: string
-  /** Of its own; what it keeps is there. */
+  /** Of its own. */
   readonly folder: string
+  /** Where what it keeps is, with persistence: as a controller gives it to the rulebooks of `ha`, and to no others. */
+  readonly database: PostgresServer | null
 }
 
 /** An activation: a real ansible-rulebook over rulebooks of this repository, reading a real Kafka. It may be stopped and started again. */
@@ -52,7 +55,7 @@ export class Activation implements AsyncDisposable {
       `--source-dir=${join(import.meta.dirname, 'sources')}`,
       `--controller-url=${controller}`,
       `--controller-token=${token}`,
-      ...(this.#persists ? ['--id=1', '--persistence-id=virtbridge'] : []),
+      ...(this.#options.database !== null ? ['--id=1', '--persistence-id=virtbridge'] : []),
       '--verbose',
     ]
     const own = {
@@ -86,15 +89,19 @@ export class Activation implements AsyncDisposable {
     await this.stop('SIGKILL')
   }
 
-  /** As the rulebooks of `ha` want it, and no others. */
-  get #persists(): boolean {
-    return this.#options.rulebooks.some(name => name.startsWith('ha/'))
-  }
-
   #variables(): string {
-    const { broker, folder } = this.#options
+    const { broker, database } = this.#options
     const [host = '', port = ''] = broker.split(':')
-    const kept = this.#persists ? `drools_db_file_path: ${join(folder, 'state')}\n` : ''
-    return `kafka_host: ${host}\nkafka_port: ${port}\n${kept}`
+    const kept =
+      database === null
+        ? {}
+        : {
+            drools_db_host: database.host,
+            drools_db_port: database.port,
+            drools_db_name: database.database,
+            drools_db_user: database.user,
+            drools_db_password: database.password,
+          }
+    return JSON.stringify({ kafka_host: host, kafka_port: port, ...kept })
   }
 }

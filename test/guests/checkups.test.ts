@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../servers/run.ts'
 import { publishPackage } from './debian-package.ts'
-import { faultOf, Stage } from './stage.ts'
+import { playTruly } from './play-truly.ts'
+import { faultOf, type Played, Stage } from './stage.ts'
 
 const host = 'web-1.shop.prod-1'
 /** What whoever waits for a guest in vain is told to do next. */
@@ -14,20 +15,22 @@ let root: string
 beforeAll(async () => {
   stage = await Stage.set({ [host]: '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b' })
   root = stage.guest(host).root
+  await writeFile(join(root, 'etc/hosts'), '127.0.0.1 localhost\n')
   await publishPackage(stage.guest(host), 'virtbridge-tool', '1.0')
   await run('chroot', [root, 'dpkg', '--install', '/srv/packages/virtbridge-tool_1.0_all.deb'])
 })
 afterAll(() => stage[Symbol.asyncDispose]())
 
 describe('precheck', () => {
-  test('tells what could be updated, and changes nothing', async () => {
+  test.each([true, false])('tells what could be updated, and changes nothing; in check mode: %s', async check => {
     await publishPackage(stage.guest(host), 'virtbridge-tool', '1.1')
     const before = await stage.stateOf(host)
-    const ended = await stage.play('precheck', { limit: [host] })
+    const ended = await stage.play('precheck', { limit: [host], check })
     expect(faultOf(ended)).toBe('')
     expect(ended.result[host]).toMatchObject({
       verb: 'precheck',
       outcome: 'ok',
+      check,
       updates: ['virtbridge-tool'],
       updates_count: 1,
     })
@@ -35,15 +38,19 @@ describe('precheck', () => {
     expect(await stage.stateOf(host)).toBe(before)
   })
 
-  test('fails a guest whose repository is down, and says so', async () => {
+  test('fails a guest whose repository is down, with which patch begins, says which, and is well once it is mended', async () => {
     const source = join(root, 'etc/apt/sources.list.d/gone.list')
     await writeFile(source, 'deb [trusted=yes] http://127.0.0.1:9/debian ./\n')
-    const ended = await stage.play('precheck', { limit: [host] })
+    const ended = await stage.play('patch', { limit: [host] })
     await rm(source)
     expect(ended.result[host]).toMatchObject({
       outcome: 'failed',
-      message: expect.stringMatching(/update.*cache|Failed to/i) as string,
+      message: expect.stringMatching(
+        /a repository does not answer.* Nothing was changed[.].*127[.]0[.]0[.]1:9/,
+      ) as string,
     })
+    expect(ended.recap[host]).toMatchObject({ changed: 0 })
+    expect(faultOf(await stage.play('precheck', { limit: [host] }))).toBe('')
   })
 
   test('fails a guest whose package database somebody keeps, once it was waited for', async () => {
@@ -56,11 +63,9 @@ describe('precheck', () => {
     const installing = await stage.play('packages', { limit: [host], vars })
     await stage.inside(host, "pkill -f 'fcntl' || true")
     await holder
-    expect(installing.result[host]).toMatchObject({
-      outcome: 'failed',
-      message: expect.stringMatching(/lock/i) as string,
-    })
-    expect(ended.result[host]).toMatchObject({ outcome: 'failed', message: expect.stringMatching(/lock/i) as string })
+    const kept = expect.stringMatching(/keeps the package database.*run this again.*nothing was changed/i) as string
+    expect(installing.result[host]).toMatchObject({ outcome: 'failed', message: kept })
+    expect(ended.result[host]).toMatchObject({ outcome: 'failed', message: kept })
   })
 
   test('fails a guest whose last installation was cut off, and says what to do', async () => {
@@ -91,18 +96,19 @@ test('a guest that is reached as a Linux and does not answer as one is told as t
 })
 
 describe('reboot', () => {
-  test('reboots the guest, and tells when it answers again', async () => {
+  test('tells in check mode that it would reboot the guest, reboots it, and tells when it answers again', async () => {
     const before = await bootOf()
-    const ended = await stage.play('reboot', { limit: [host], vars: { reboot_timeout: 60 } })
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result[host]).toMatchObject({ verb: 'reboot', outcome: 'ok', reboot: 'done' })
+    const asking = stage.asking({ limit: [host], vars: { reboot_timeout: 60 } })
+    const { tried, done } = await playTruly('reboot', asking, bootOf, 'as before')
+    expect(tried.result[host]).toMatchObject({ outcome: 'ok', reboot: 'needed' })
+    expect(done.result[host]).toMatchObject({ verb: 'reboot', outcome: 'ok', reboot: 'done', changed: true })
     expect(await bootOf()).not.toBe(before)
   })
 
   test('leaves a guest alone that does not need it, when asked so', async () => {
     const before = await bootOf()
     const ended = await stage.play('reboot', { limit: [host], vars: { reboot_policy: 'if_required' } })
-    expect(ended.result[host]).toMatchObject({ outcome: 'ok', reboot: 'not_needed' })
+    expect(ended.result[host]).toMatchObject({ outcome: 'ok', reboot: 'not_needed', changed: false })
     expect(await bootOf()).toBe(before)
   })
 
@@ -110,7 +116,8 @@ describe('reboot', () => {
     // It says that it goes down, and stays as it is.
     await using _ = await shutsDownBy('exit 0')
     const ended = await stage.play('reboot', { limit: [host], vars: { reboot_timeout: 3 } })
-    expect(ended.result[host]).toMatchObject({ outcome: 'failed', reboot: 'unknown', message: STAYED_AWAY })
+    const away = { outcome: 'failed', reboot: 'unknown', changed: true, message: STAYED_AWAY }
+    expect(ended.result[host]).toMatchObject(away)
   })
 
   test('fails a guest that goes down and stays away, after an update too, and knows it again once it is back', async () => {
@@ -163,30 +170,38 @@ describe('reboot', () => {
   }
 })
 
-describe('verify', () => {
+describe.each([false, true])('verify, in check mode: %s,', check => {
+  const verify = (vars: Record<string, unknown>): Promise<Played> =>
+    stage.play('verify', { limit: [host], vars, check })
+
   test('is content with a guest that is well', async () => {
-    const vars = {
-      verify_ports: [],
+    const listen =
+      'setsid python3 -m http.server --bind 127.0.0.1 --directory /usr/share/doc 8099 </dev/null >/dev/null 2>&1 &'
+    const knock = `python3 -c "import socket; socket.create_connection(('127.0.0.1', 8099))"`
+    await stage.network.serve(stage.guest(host), listen, async () => (await stage.inside(host, knock)).status === 0)
+    const ended = await verify({
+      verify_ports: [8099],
+      verify_urls: ['http://127.0.0.1:8099/'],
       verify_packages: { 'virtbridge-tool': '1.0', python3: '' },
       verify_commands: ['test -d /etc'],
-    }
-    const ended = await stage.play('verify', { limit: [host], vars })
+    })
     expect(faultOf(ended)).toBe('')
-    expect(ended.result[host]).toMatchObject({ verb: 'verify', outcome: 'ok', problems: [] })
+    expect(ended.result[host]).toMatchObject({ verb: 'verify', outcome: 'ok', check, problems: [] })
+    expect(ended.recap[host]).toMatchObject({ changed: 0 })
   })
 
   test('tells all that is not well at once', async () => {
-    const vars = {
+    const ended = await verify({
       verify_services: ['no-such-service'],
       verify_ports: [9],
       verify_urls: ['http://127.0.0.1:9/health'],
       verify_packages: { 'virtbridge-tool': '9.0', 'no-such-package': '' },
       verify_commands: ['test -d /no-such-folder', `test -d /${'long'.repeat(200)}`],
       verify_timeout: 1,
-    }
-    const ended = await stage.play('verify', { limit: [host], vars })
+    })
     expect(ended.result[host]).toMatchObject({
       outcome: 'failed',
+      changed: false,
       problems: [
         'the service no-such-service does not run',
         expect.stringMatching(/^the package virtbridge-tool is 1[.][01], older than 9[.]0$/) as string,

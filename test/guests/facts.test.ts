@@ -22,34 +22,38 @@ beforeAll(async () => {
 afterAll(() => stage[Symbol.asyncDispose]())
 
 describe('facts_report', () => {
-  test('tells what waits, what ends soon and what is full, and changes nothing', async () => {
-    await certificate('soon', 5)
-    await certificate('late', 4000)
-    await writeFile(join(root, 'etc/ssl/no-certificate.pem'), 'hello\n')
-    await writeFile(join(root, 'run/reboot-required'), '')
-    const before = await stage.stateOf(host)
-    const vars = { facts_report_disk_percent: 0 }
-    const ended = await stage.play('facts_report', { limit: [host], vars })
-    await rm(join(root, 'run/reboot-required'))
-    expect(faultOf(ended)).toBe('')
-    expect(ended.recap[host]).toMatchObject({ changed: 0 })
-    expect(await stage.stateOf(host)).toBe(before)
-    expect(ended.result[host]).toMatchObject({
-      verb: 'facts_report',
-      outcome: 'ok',
-      notices: expect.not.arrayContaining([expect.stringContaining('is not known')]) as string[],
-      os: expect.stringMatching(/^Debian 12/) as string,
-      updates_known: true,
-      updates: ['virtbridge-tool'],
-      updates_count: 1,
-      reboot: 'needed',
-      services_failed: [],
-      certificates: [{ file: '/etc/ssl/soon.pem', ends: expect.stringMatching(/^20\d\d-.*Z$/) as string }],
-    })
-    const told = ended.result[host] as { disks: { mount: string; size_mb: number }[]; notices: string[] }
-    expect(told.disks[0]?.size_mb).toBeGreaterThan(0)
-    expect(told.notices.join('\n')).toMatch(/the file system \/\S* is \d+ % full[^]*soon\.pem ends/)
-  })
+  test.each([true, false])(
+    'tells what waits, what ends soon and what is full, and changes nothing; in check mode: %s',
+    async check => {
+      await certificate('soon', 5)
+      await certificate('late', 4000)
+      await writeFile(join(root, 'etc/ssl/no-certificate.pem'), 'hello\n')
+      await writeFile(join(root, 'run/reboot-required'), '')
+      const before = await stage.stateOf(host)
+      const vars = { facts_report_disk_percent: 0 }
+      const ended = await stage.play('facts_report', { limit: [host], vars, check })
+      await rm(join(root, 'run/reboot-required'))
+      expect(faultOf(ended)).toBe('')
+      expect(ended.recap[host]).toMatchObject({ changed: 0 })
+      expect(await stage.stateOf(host)).toBe(before)
+      expect(ended.result[host]).toMatchObject({
+        verb: 'facts_report',
+        outcome: 'ok',
+        check,
+        notices: expect.not.arrayContaining([expect.stringContaining('is not known')]) as string[],
+        os: expect.stringMatching(/^Debian 12/) as string,
+        updates_known: true,
+        updates: ['virtbridge-tool'],
+        updates_count: 1,
+        reboot: 'needed',
+        services_failed: [],
+        certificates: [{ file: '/etc/ssl/soon.pem', ends: expect.stringMatching(/^20\d\d-.*Z$/) as string }],
+      })
+      const told = ended.result[host] as { disks: { mount: string; size_mb: number }[]; notices: string[] }
+      expect(told.disks[0]?.size_mb).toBeGreaterThan(0)
+      expect(told.notices.join('\n')).toMatch(/the file system \/\S* is \d+ % full[^]*soon\.pem ends/)
+    },
+  )
 
   test('tells the rest of a guest that can not tell what waits, and that this is not known', async () => {
     const status = join(root, 'var/lib/dpkg/status')
@@ -87,6 +91,15 @@ describe('a play for one thing', () => {
     expect(done.recap[host]?.['changed']).toBeGreaterThan(0)
     expect(await look()).toMatch(wanted)
   })
+})
+
+test('configure tells in check mode that it would take an account and its right to be root back, and takes them', async () => {
+  await stage.inside(host, 'mkdir -p /etc/sudoers.d; id bob || useradd bob')
+  await writeFile(join(root, 'etc/sudoers.d/virtbridge-bob'), 'bob ALL=(ALL:ALL) ALL\n')
+  const vars = { configure_roles: ['users'], users_accounts: [{ name: 'bob', state: 'absent' }] }
+  await playTruly('configure', stage.asking({ limit: [host], vars }), () => stage.stateOf(host))
+  expect(existsSync(join(root, 'etc/sudoers.d/virtbridge-bob'))).toBe(false)
+  expect(await text('etc/passwd')).not.toContain('bob:')
 })
 
 describe('preclean', () => {

@@ -78,6 +78,7 @@ test('a choice of packages is refused before anything is fetched', async () => {
   const ended = await stage.play('patch', { limit: [host], vars: { patch_exclude: ['kernel'] } })
   expect(ended.result[host]).toMatchObject({
     outcome: 'failed',
+    changed: false,
     message: expect.stringContaining('in image mode') as string,
   })
   expect(await callsOf('bootc')).not.toContainEqual(['bootc', 'upgrade'])
@@ -102,6 +103,9 @@ test.each<[string, Record<string, string>, RegExp]>([
     outcome: 'failed',
     message: expect.stringMatching(said) as string,
   })
+  // Before it begins it knows that it changed nothing, and later it does not say so.
+  const known = Object.hasOwn(ended.result[host] as object, 'changed')
+  expect(known).toBe('upgrade --check' in fault)
   expect(ended.recap[host]).toMatchObject({ changed: 0 })
   expect(await readFile(join(root, 'var/lib/image.json'), 'utf8')).not.toContain('staged')
 })

@@ -12,6 +12,7 @@ const db = 'db-1.shop.prod-1'
 const uuids = { [web]: '7f0f2b1c-90e1-5a5e-8a64-5a1b1b1b1b1b', [db]: '11111111-2222-5333-8444-555555555555' }
 
 let stage: Stage
+let attempts = 0
 
 beforeAll(async () => {
   stage = await Stage.set(uuids)
@@ -101,16 +102,22 @@ describe('patch', () => {
     expect(ended.result[web]).toMatchObject({ outcome: 'ok', reboot: 'needed' })
   })
 
-  test('fails before it changes anything when the guest has no room', async () => {
-    await publishPackage(stage.guest(web), 'virtbridge-tool', '1.2')
+  test('fails before it changes anything when its disk is full, and is updated once there is room', async () => {
+    const version = `1.2.${++attempts}`
+    await publishPackage(stage.guest(web), 'virtbridge-tool', version)
     const before = await stage.stateOf(web)
-    const ended = await stage.play('patch', { limit: [web], vars: { patch_min_free_mb: 100_000_000 } })
+    await stage.inside(web, 'mount -t tmpfs -o size=1m tmpfs /var/cache && cat /dev/zero > /var/cache/full')
+    const ended = await stage.play('patch', { limit: [web] })
+    await stage.inside(web, 'umount /var/cache')
     expect(ended.status).not.toBe(0)
     expect(ended.result[web]).toMatchObject({
       outcome: 'failed',
-      message: expect.stringContaining('nothing was changed') as string,
+      message: expect.stringMatching(/There are 0 MB free .*nothing was changed/) as string,
     })
     expect(await stage.stateOf(web)).toBe(before)
+    const mended = await stage.play('patch', { limit: [web] })
+    expect(faultOf(mended)).toBe('')
+    expect(mended.result[web]).toMatchObject({ packages: [{ name: 'virtbridge-tool', to: version }] })
   })
 })
 
@@ -125,7 +132,7 @@ describe.each(['onboard', 'patch'])('%s refuses', verb => {
     })
     expect(ended.status).not.toBe(0)
     expect(ended.result).toMatchObject({
-      [web]: { outcome: 'failed', message: expect.stringContaining('not the guest') as string },
+      [web]: { outcome: 'failed', changed: false, message: expect.stringContaining('not the guest') as string },
       [db]: { outcome: 'ok' },
     })
     expect(ended.recap[web]).toMatchObject({ changed: 0 })

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { run } from '../servers/run.ts'
 import { servicesRecipe } from '../servers/services-root.ts'
 import type { Guest } from './guest-network.ts'
-import { type Asked, faultOf, Stage } from './stage.ts'
+import { playTruly } from './play-truly.ts'
+import { type Asked, faultOf, type Played, Stage } from './stage.ts'
 
 const web = 'web-1.shop.prod-1'
 /** As Foreman's: what classes a host has. Who is not known is refused, never given nothing. */
@@ -57,28 +58,29 @@ function puppet(vars: Record<string, unknown> = {}, asked: Asked = {}): ReturnTy
   return stage.play('puppet_agent', { limit: [web], ...asked, vars: all })
 }
 
+/** A guest that a first look put under Puppet is none any more. */
+async function neverSeen(): Promise<void> {
+  if (!existsSync(join(root, 'usr/bin/puppet'))) return
+  await puppet({ puppet_agent_state: 'absent' })
+  await stage.inside(web, 'dpkg --purge puppet puppet-agent; rm -rf /var/lib/puppet /etc/puppet /etc/motd')
+}
+
 const signed = (): boolean => existsSync(join(server.root, `etc/puppet/puppetserver/ca/signed/${web}.pem`))
 
 describe('puppet_agent', () => {
-  test('in check mode tells that the guest would be put under Puppet, and changes nothing', async () => {
-    const before = await stage.stateOf(web)
-    const ended = await puppet({}, { check: true })
-    expect(faultOf(ended)).toBe('')
-    expect(ended.result[web]).toMatchObject({ outcome: 'ok', check: true, puppet: 'not_installed' })
-    expect(ended.recap[web]?.['changed']).toBeGreaterThan(0)
-    expect(await stage.stateOf(web)).toBe(before)
-    expect(signed()).toBe(false)
-  })
-
-  test('registers the guest, lets it become what the server says, and the second time changes nothing', async () => {
-    const first = await puppet()
-    expect(faultOf(first)).toBe('')
+  test('tells in check mode what it would do; registers the guest, lets it become what the server says, and the second time changes nothing', async () => {
+    const asking = (_verb: string, check: boolean): Promise<Played> => puppet({}, { check })
+    const state = async (): Promise<unknown> => [await stage.stateOf(web), signed()]
+    await neverSeen()
+    const { tried, done: first, after } = await playTruly('puppet_agent', asking, state)
+    expect(tried.result[web]).toMatchObject({ outcome: 'ok', check: true, puppet: 'not_installed' })
     expect(first.result[web]).toMatchObject({
       verb: 'puppet_agent',
       outcome: 'ok',
       puppet: 'changed',
       resources_changed: 1,
     })
+    expect(after.result[web]).toMatchObject({ check: true, puppet: 'unchanged' })
     expect(await motd()).toBe('from the fleet\n')
     expect(signed()).toBe(true)
     expect(await stage.inside(web, 'service puppet status')).toMatchObject({ status: 0 })
@@ -131,13 +133,18 @@ describe('puppet_agent', () => {
     expect(replaced.result[web]).toMatchObject({ outcome: 'ok', puppet: 'changed' })
   })
 
-  test('takes the guest out, here and on the authority, once', async () => {
-    const first = await puppet({ puppet_agent_state: 'absent' })
-    expect(faultOf(first)).toBe('')
+  test('tells in check mode that it would take the guest out, does so here and on the authority, once', async () => {
+    const absent = (_verb: string, check: boolean): Promise<Played> =>
+      puppet({ puppet_agent_state: 'absent' }, { check })
+    const ssl = (): boolean => existsSync(join(root, 'var/lib/puppet/ssl'))
+    const state = async (): Promise<unknown> => [await stage.stateOf(web), signed(), ssl(), await revoked()]
+    // A first look may have taken it out.
+    if (!signed()) await puppet({ puppet_agent_service: false, puppet_agent_replace: true })
+    const { tried, done: first } = await playTruly('puppet_agent', absent, state)
+    expect(tried.result[web]).toMatchObject({ outcome: 'ok', certificate: 'would_be_revoked' })
     expect(first.result[web]).toMatchObject({ outcome: 'ok', puppet: 'absent', certificate: 'revoked' })
-    expect(signed()).toBe(false)
-    expect(existsSync(join(root, 'var/lib/puppet/ssl'))).toBe(false)
-    const again = await puppet({ puppet_agent_state: 'absent' })
+    expect([signed(), ssl()]).toEqual([false, false])
+    const again = await absent('puppet_agent', false)
     expect(faultOf(again)).toBe('')
     expect(again.recap[web]).toMatchObject({ changed: 0 })
     expect(again.result[web]).toMatchObject({ certificate: 'not_there' })

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -115,6 +115,17 @@ describe('subscribe', () => {
     expect(other.result[host]).toMatchObject({ changed: true, registered: true })
   })
 
+  test('tells of a guest without subscription-manager', async () => {
+    const program = join(root, 'usr/sbin/subscription-manager')
+    await rename(program, `${program}.away`)
+    const ended = await stage.play('subscribe', { limit: [host], vars })
+    await rename(`${program}.away`, program)
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('has no subscription-manager: install it first') as string,
+    })
+  })
+
   test('refuses to change the organization unasked', async () => {
     const ended = await stage.play('subscribe', { limit: [host], vars: { ...vars, subscribe_organization: 'other' } })
     expect(ended.result[host]).toMatchObject({ outcome: 'failed', message: expect.stringContaining('acme') as string })
@@ -212,28 +223,36 @@ describe('identity', () => {
 
 describe('where its collection is there', () => {
   const folder = join(tmpdir(), `virtbridge-collections-${process.pid}`)
-  const provide = async (collection: string, role: string, told: string): Promise<void> => {
+  /** A role that writes down what it was told, and leaves what the real one would. */
+  const provide = async (collection: string, role: string, told: string, left: string): Promise<void> => {
     const place = join(folder, 'ansible_collections', ...collection.split('.'))
     await mkdir(join(place, 'roles', role, 'tasks'), { recursive: true })
     const [namespace, name] = collection.split('.')
     await writeFile(join(place, 'galaxy.yml'), `namespace: ${namespace}\nname: ${name}\nversion: 1.0.0\n`)
-    const task = `- ansible.builtin.copy: {dest: /var/log/${role}, content: "${told}", mode: "0600"}\n`
-    await writeFile(join(place, 'roles', role, 'tasks/main.yml'), task)
+    const copy = (dest: string, content: string): string =>
+      `- ansible.builtin.copy: {dest: ${dest}, content: ${JSON.stringify(content)}, mode: "0600"}\n`
+    const tasks = [copy(`/var/log/${role}`, `{{ ${told} | to_json }}`), left]
+    await writeFile(join(place, 'roles', role, 'tasks/main.yml'), tasks.join(''))
   }
   afterAll(() => rm(folder, { recursive: true, force: true }))
 
-  test('the system role rhc registers, and is told what it needs', async () => {
+  test('the system role rhc registers, is told what it needs, tells in check mode what it would do, and the second time changes nothing', async () => {
+    for (const path of ['var/lib/rhsm-state.json', 'var/log/rhc']) await rm(join(root, path), { force: true })
     const told =
-      "{{ [rhc_state, rhc_organization, rhc_auth.activation_keys['keys'], rhc_server.hostname, rhc_repositories] | to_json }}"
-    await provide('redhat.rhel_system_roles', 'rhc', told)
+      "[rhc_state, rhc_organization, rhc_auth.activation_keys['keys'], rhc_server.hostname, rhc_repositories]"
+    const left = `- ansible.builtin.copy: {dest: /var/lib/rhsm-state.json, force: false, content: '{"uuid":"by-rhc","org":"acme"}', mode: "0600"}\n`
+    await provide('redhat.rhel_system_roles', 'rhc', told, left)
     const vars = {
       subscribe_organization: 'acme',
       subscribe_activation_key: 'one,two',
       subscribe_server: 'satellite.example.com',
       subscribe_repositories: ['rhel-9-baseos'],
     }
-    const ended = await stage.play('subscribe', { limit: [host], vars, collections: folder })
-    expect(faultOf(ended)).toBe('')
+    const asking = stage.asking({ limit: [host], vars, collections: folder })
+    const state = async (): Promise<unknown> => [await stage.stateOf(host), existsSync(join(root, 'var/log/rhc'))]
+    const { tried, done } = await playTruly('subscribe', asking, state)
+    expect(tried.result[host]).toMatchObject({ registered: false, changed: true })
+    expect(done.result[host]).toMatchObject({ registered: true, changed: true, organization: 'acme' })
     expect(JSON.parse(await readFile(join(root, 'var/log/rhc'), 'utf8'))).toEqual([
       'present',
       'acme',
@@ -241,25 +260,66 @@ describe('where its collection is there', () => {
       'satellite.example.com',
       [{ name: 'rhel-9-baseos', state: 'enabled' }],
     ])
-    expect((await callsOf('rhsm')).map(({ command }) => command)).toEqual(['identity'])
+    expect(new Set((await callsOf('rhsm')).map(({ command }) => command))).toEqual(new Set(['identity']))
   })
 
-  test('the role ipaclient joins, and is told what it needs', async () => {
-    await provide(
-      'freeipa.ansible_freeipa',
-      'ipaclient',
-      '{{ [ipaclient_domain, ipaclient_realm, ipaclient_otp, ipaclient_hostname] | to_json }}',
-    )
+  test('the role ipaclient joins, is told what it needs, and is left alone in check mode and by who is a member', async () => {
+    await rm(join(root, 'etc/ipa'), { recursive: true, force: true })
+    const told = '[ipaclient_domain, ipaclient_realm, ipaclient_otp, ipaclient_hostname]'
+    const left = [
+      '- ansible.builtin.file: {path: /etc/ipa, state: directory, mode: "0755"}',
+      '- ansible.builtin.copy: {dest: /etc/ipa/default.conf, content: "domain = {{ ipaclient_domain }}", mode: "0644"}',
+    ]
+    await provide('freeipa.ansible_freeipa', 'ipaclient', told, left.join('\n'))
     const vars = {
       identity_join_domain: 'example.com',
       identity_join_otp: 'otp-of-db-1',
       identity_join_hostname: 'db-1.example.com',
     }
-    const ended = await stage.play('identity_join', { limit: [host], vars, collections: folder })
-    expect(faultOf(ended)).toBe('')
-    const told = JSON.parse(await readFile(join(root, 'var/log/ipaclient'), 'utf8')) as unknown
-    expect(told).toEqual(['example.com', 'EXAMPLE.COM', 'otp-of-db-1', 'db-1.example.com'])
+    const asking = stage.asking({ limit: [host], vars, collections: folder })
+    await playTruly('identity_join', asking, () => stage.stateOf(host))
+    const words = JSON.parse(await readFile(join(root, 'var/log/ipaclient'), 'utf8')) as unknown
+    expect(words).toEqual(['example.com', 'EXAMPLE.COM', 'otp-of-db-1', 'db-1.example.com'])
+    const again = await stage.play('identity_join', { limit: [host], vars, collections: folder })
+    expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
+    expect(again.stdout).not.toContain('ipaclient :')
     expect(await callsOf('ipa')).toEqual([])
+  })
+})
+
+describe('a guest that retires', () => {
+  const vars = { configure_roles: ['retire'] }
+
+  beforeEach(async () => {
+    await mkdir(join(root, 'etc/ipa'), { recursive: true })
+    await writeFile(join(root, 'etc/ipa/default.conf'), '[global]\ndomain = example.com\n')
+    await writeFile(join(root, 'var/lib/rhsm-state.json'), JSON.stringify({ uuid: 'c0ffee-1', org: 'acme' }))
+  })
+
+  test('is not called out of its domain where nothing can take it out', async () => {
+    await rm(join(root, 'usr/sbin/ipa-client-install'), { force: true })
+    const ended = await stage.play('configure', { limit: [host], vars })
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining(
+        'is in the domain example.com, and has no /usr/sbin/ipa-client-install',
+      ) as string,
+    })
+  })
+
+  test('is told so in check mode, is taken out of all that it is registered with, and the second time nothing is changed', async () => {
+    await cp(join(standIns, 'ipa-client-install.py'), join(root, 'usr/sbin/ipa-client-install'))
+    await chmod(join(root, 'usr/sbin/ipa-client-install'), 0o755)
+    // What is left of the domain is its file alone.
+    await writeFile(join(root, 'var/lib/ipa-server.json'), JSON.stringify({ otp: '', forgot: true }))
+    const registered = async (): Promise<unknown> => [
+      existsSync(join(root, 'etc/ipa/default.conf')),
+      JSON.parse(await readFile(join(root, 'var/lib/rhsm-state.json'), 'utf8')),
+    ]
+    await playTruly('configure', stage.asking({ limit: [host], vars }), registered)
+    expect(await registered()).toEqual([false, {}])
+    const again = await stage.play('configure', { limit: [host], vars })
+    expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
   })
 })
 

@@ -97,7 +97,9 @@ export class Stage implements AsyncDisposable {
       ...this.#env,
       ANSIBLE_HOST_KEY_CHECKING: '0',
       ANSIBLE_SHOW_CUSTOM_STATS: '1',
-      ANSIBLE_SSH_ARGS: '-o UserKnownHostsFile=/dev/null -o ControlMaster=no',
+      // As it is when nothing is said, one connection for all tasks; but guests of other stages have the same addresses.
+      ANSIBLE_SSH_ARGS: '-o UserKnownHostsFile=/dev/null -o ControlMaster=auto -o ControlPersist=60s',
+      ANSIBLE_SSH_CONTROL_PATH_DIR: join(this.#folder, 'connections'),
       ANSIBLE_PIPELINING: '1',
       PYTHONDONTWRITEBYTECODE: '1',
       PATH: [asked.programs, this.#env['PATH']].filter(Boolean).join(':'),
@@ -133,7 +135,7 @@ export class Stage implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.network[Symbol.asyncDispose]()
-    await rm(this.#folder, { recursive: true })
+    await rm(this.#folder, { recursive: true, force: true })
   }
 
   async #run(args: readonly string[], options: RunOptions, names: Asked['names']): Promise<RunResult> {

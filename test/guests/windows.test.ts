@@ -62,6 +62,22 @@ describe('precheck', () => {
       message: expect.stringContaining('20000 MB') as string,
     })
   })
+
+  test('fails a guest whose search for updates fails, with which patch begins, and finds them the next time', async () => {
+    await windows({ updates, unknown: true })
+    const ended = await play('patch')
+    expect(ended.result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringMatching(/can not tell what is new: .*0x8024402C.*nothing was changed/) as string,
+    })
+    expect(
+      (await calls()).filter(({ module }) => module === 'win_updates').map(call => call.arguments?.['state']),
+    ).not.toContain('installed')
+    await windows({ updates })
+    const again = await play('precheck')
+    expect(faultOf(again)).toBe('')
+    expect(again.result[host]).toMatchObject({ outcome: 'ok', updates: [cumulative] })
+  })
 })
 
 describe('patch', () => {

@@ -1,7 +1,9 @@
 import { appendFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parse } from 'yaml'
 import type { Event } from '../../src/event/index.ts'
+import { blocksOf, page } from '../docs/documents.ts'
 import { samples } from '../event/samples.ts'
 import { RULEBOOKS } from '../servers/python-environment.ts'
 import { temporaryFolder } from '../support/bridge.ts'
@@ -10,11 +12,30 @@ import { type RulebookRun, runningRulebook } from './rulebook-run.ts'
 const SOURCES = join(import.meta.dirname, '..', 'eda', 'lines')
 const SELECT = { kinds: ['vm'], facts: ['started', 'stopped'], news: true, selector: 'env=prod' }
 
-/** Two readers of one file: the one is laid open and selected from, of the other everything is laid open. */
+/** The example of docs/eda.md. */
+const [DOCUMENTED = ''] = blocksOf(page('docs/eda.md')).filter(block => block.includes('virtbridge.fleet.select'))
+interface Example {
+  readonly sources: readonly { readonly filters: readonly object[] }[]
+  readonly rules: readonly { readonly condition: string }[]
+}
+
+/**
+ * Three readers of one file: the one is laid open and selected from, of the other everything is laid open, and the third has the filters
+ * and the condition of the example.
+ */
 const rulesets = (path: string): readonly object[] => [
+  exampleOf('Documented', path),
   rulesetOf('Selected', path, [{ 'virtbridge.fleet.select': SELECT }, { 'virtbridge.fleet.unwrap': null }]),
   rulesetOf('All', path, [{ 'virtbridge.fleet.unwrap': {} }]),
 ]
+
+function exampleOf(name: string, path: string): object {
+  const { sources, rules } = parse(DOCUMENTED) as Example
+  const [source] = sources
+  const read = { name: `lines_of_${name}`, 'virtbridge.test.lines': { path }, filters: source?.filters }
+  const action = { debug: { msg: `${name} launches on {{ event.limit }}` } }
+  return { name, hosts: 'nobody', sources: [read], rules: rules.map(rule => ({ name, ...rule, action })) }
+}
 
 function rulesetOf(name: string, path: string, filters: readonly object[]): object {
   const say = (msg: string): object => ({ debug: { msg: `${name} ${msg}` } })
@@ -74,16 +95,18 @@ describe.each(RULEBOOKS)('the filters in ansible-rulebook %s', version => {
     const bodies = [...events, marker, { note }]
     await appendFile(path, bodies.map(body => `${JSON.stringify({ body })}\n`).join(''))
     await run.said(
-      log => log.includes(`Selected launches on ${note}`) && log.includes(`All reads ${note}`),
+      log =>
+        ['Documented launches on', 'Selected launches on', 'All reads'].every(say => log.includes(`${say} ${note}`)),
       `told of ${note}`,
     )
     const said = (await run.log()).slice(before).split('\n')
-    return said.filter(line => /^(Selected|All) /.test(line) && !line.includes(note)).sort()
+    return said.filter(line => /^(Documented|Selected|All) /.test(line) && !line.includes(note)).sort()
   }
 
   test('a rule of one line launches on the guest that started', async () => {
     expect(await saidOf(eventOf('vm.started', 'web-1.shop.prod-1'))).toEqual([
       'All launches on web-1.shop.prod-1',
+      'Documented launches on web-1.shop.prod-1',
       'Selected launches on web-1.shop.prod-1',
     ])
   })

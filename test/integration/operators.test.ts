@@ -1,3 +1,6 @@
+import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import type { Run } from '../../src/day2/index.ts'
 import {
@@ -24,9 +27,12 @@ const ALICE = 'a-token-of-alice'
 const BOB = 'a-token-of-bob'
 const SECRET = 'operators-token-of-sixteen'
 const TROUBLE = 'token-of-the-tickets'
-const [web1, web2, db1] = ['web-1.shop.prod-1', 'web-2.shop.prod-1', 'db-1.shop.prod-1'] as const
+const [web1, web2, web3] = ['web-1.shop.prod-1', 'web-2.shop.prod-1', 'web-3.shop.prod-1'] as const
+const db1 = 'db-1.shop.prod-1'
 /** Hosts on which patching ends when a test says so. */
 const held = new Set<string>()
+/** How a play ends on a host, and whether it says that it changed it, by the verb and the host. */
+const plays = new Map<string, { readonly outcome: 'changed' | 'failed'; readonly changed?: boolean }>()
 
 let stack: AsyncDisposableStack
 let clusters: Clusters
@@ -39,7 +45,7 @@ beforeAll(async () => {
   environment = await ansible()
   const folder = stack.use(await temporaryFolder()).path
   clusters = stack.use(await startClusters(folder, 'prod-1'))
-  for (const [index, name] of ['web-2', 'db-1'].entries()) {
+  for (const [index, name] of ['web-2', 'db-1', 'web-3'].entries()) {
     clusters.worlds['prod-1']?.addVm(name, { ring: name === 'web-2' ? 'canary' : 'rest' })
     clusters.worlds['prod-1']?.boot(name, { address: `10.0.0.${index + 2}` })
   }
@@ -56,12 +62,13 @@ beforeAll(async () => {
         bob: { roles: rolesOf('virtbridge break glass') },
       },
       // What asks virtbridge is played here; what virtbridge launches goes as it is written.
-      outcome: (host, _variables, template) =>
-        template.startsWith('Operators') || (held.has(host) && template.endsWith('Patch'))
-          ? 'hang'
-          : host.startsWith('db') && template.endsWith('Patch')
-            ? 'failed'
-            : 'changed',
+      outcome: (host, _variables, template, job) => {
+        const verb = template.replace('Day2 | ', '').toLowerCase()
+        if (template.startsWith('Operators') || (held.has(host) && verb === 'patch')) return 'hang'
+        const meant = plays.get(`${verb} ${host}`)
+        if (meant === undefined) return host.startsWith('db') && template.endsWith('Patch') ? 'failed' : 'changed'
+        return { outcome: meant.outcome, artifacts: resultsOf(verb, job.extra_vars) }
+      },
       timing: { pendingMs: 5, waitingMs: 5, playMs: 300, eventsDelayMs: 50, updateMs: 20, tickMs: 50 },
     }),
   )
@@ -99,9 +106,23 @@ beforeAll(async () => {
   controller.setOrigin('virtbridge beside guests', () => bridge.api.get('/api/v1/inventory/beside-guests'))
   const launchable = async (host: string): Promise<boolean> =>
     ((await bridge.api.get(`/api/v1/explain/${host}`).catch(() => null)) as Explained | null)?.launch.possible === true
-  for (const host of [web1, web2, db1]) await vi.waitUntil(() => launchable(host), SOON)
+  for (const host of [web1, web2, web3, db1]) await vi.waitUntil(() => launchable(host), SOON)
 })
 afterAll(() => stack.disposeAsync())
+
+/** What the play of a verb tells of all its hosts. */
+function resultsOf(
+  verb: string,
+  { virtbridge_run_id: run_id }: Readonly<Record<string, unknown>>,
+): Record<string, unknown> {
+  const told = [...plays].flatMap(([key, { outcome, changed }]) => {
+    const [ofVerb, host = ''] = key.split(' ')
+    const rest = changed === undefined ? {} : { changed }
+    const result = { verb, outcome: outcome === 'failed' ? 'failed' : 'ok', run_id, check: false, message: '', ...rest }
+    return ofVerb === verb ? [[host, result] as const] : []
+  })
+  return { virtbridge: Object.fromEntries(told) }
+}
 
 interface Workflow {
   readonly simplified_workflow_nodes: readonly {
@@ -229,9 +250,9 @@ describe('an operator who has hosts patched', () => {
     ['nobody is named', { ask_reason: 'monthly' }, 'Say whom this is for'],
     ['it is said in two ways', { ask_hosts: web1, ask_ring: 'canary', ask_reason: 'monthly' }, 'Say whom this is for'],
     [
-      'nobody has that name',
-      { ask_hosts: 'ghost.shop.prod-1', ask_reason: 'monthly' },
-      'no VM is called ghost.shop.prod-1',
+      'nobody has that name, whatever it is to Ansible',
+      { ask_hosts: 'all, web-*.shop.prod-1', ask_reason: 'monthly' },
+      'no VM is called all, web-*.shop.prod-1',
     ],
   ])('is told what to do when %s, and nothing starts', async (_, answers, message) => {
     const before = (await runs()).length
@@ -292,6 +313,18 @@ describe('an operator who has anything else done', () => {
     const run = (await bridge.api.get(`/api/v1/runs/${String(played.artifacts['ask_run'])}`)) as Run
     expect(run).toMatchObject({ verb: 'reboot', check: true, variables: { reboot_policy: 'if_required' } })
     expect(run.reason).toBe('after the update (alice)')
+  })
+
+  test('has answered with text, of which nothing is worked out: not here, and not where the job would run', async () => {
+    const before = (await runs()).length
+    const marker = join(tmpdir(), `virtbridge-worked-out-${process.pid}`)
+    const code = `{{ lookup('pipe', 'touch ${marker}') }}`
+    const answers = { ask_verb: 'verify', ask_hosts: web2, run_verb_variables: `note: "${code}"`, ask_reason: code }
+    const played = await ask(answers, { template: RUN_A_VERB })
+    expect(played.status).toBe(2)
+    expect(plain(played)).toContain('note holds a template expression')
+    expect(existsSync(marker)).toBe(false)
+    expect((await runs()).length).toBe(before)
   })
 
   test('is told which verbs there are when nobody knows the one that was named, and nothing starts', async () => {
@@ -436,7 +469,7 @@ describe('a workflow that patches with a way back', () => {
   }
 
   /** As a controller does: each step after the one before it, whatever that came to; what a step leaves is given to all that follow it, and what was answered wins. */
-  async function walk(spoilt: Readonly<Record<string, object>> = {}): Promise<Walk> {
+  async function walk(spoilt: Readonly<Record<string, object>> = {}, whom: object = answers): Promise<Walk> {
     const [workflow] = readObjectFiles(SHIPPED_OBJECTS).flatMap(
       document => (document as { controller_workflows?: Workflow[] }).controller_workflows ?? [],
     )
@@ -449,7 +482,7 @@ describe('a workflow that patches with a way back', () => {
     for (const { identifier, unified_job_template: template, extra_data } of workflow?.simplified_workflow_nodes ??
       []) {
       const more = { ...(identifier === 'tell' ? { env } : {}), ...spoilt[identifier] }
-      const played = await ask({ ...extra_data, ...left, ...answers }, { template, play: more })
+      const played = await ask({ ...extra_data, ...left, ...whom }, { template, play: more })
       left = { ...left, ...played.artifacts }
       came[identifier] = played.status
       told[identifier] = plain(played)
@@ -495,6 +528,29 @@ describe('a workflow that patches with a way back', () => {
         }) as object,
       },
     ])
+  })
+
+  test('puts no host back that no step has changed, as its play says, and every other one on which a step went wrong', async () => {
+    plays.set(`patch ${db1}`, { outcome: 'failed', changed: false })
+    plays.set(`patch ${web1}`, { outcome: 'changed', changed: false })
+    plays.set(`patch ${web3}`, { outcome: 'changed', changed: true })
+    plays.set(`reboot ${web1}`, { outcome: 'changed', changed: false })
+    plays.set(`reboot ${web3}`, { outcome: 'changed', changed: false })
+    plays.set(`verify ${web1}`, { outcome: 'failed', changed: false })
+    plays.set(`verify ${web3}`, { outcome: 'failed', changed: false })
+    const all = { ...answers, ask_hosts: `${web1},${web3},${db1}` }
+    const { came, asked, told, messages } = await walk({}, all).finally(() => plays.clear())
+    expect(came, JSON.stringify(told)).toMatchObject({ patch: 2, verify: 2, restore: 0, tell: 2 })
+    expect(asked.map(([verb, hosts]) => [verb, hosts])).toEqual([
+      ['snapshot', [db1, web1, web3]],
+      ['precheck', [db1, web1, web3]],
+      ['patch', [db1, web1, web3]],
+      ['reboot', [web1, web3]],
+      ['verify', [web1, web3]],
+      ['restore', [web3]],
+    ])
+    const hosts = [db1, web1, web3].map(host => expect.objectContaining({ host }) as object)
+    expect(messages).toMatchObject([{ body: { title: '3 things went wrong: monthly patches', hosts } }])
   })
 
   test('fails, and touches nothing, when its first step could ask nobody', async () => {

@@ -21,6 +21,7 @@ import { allowInvalidEvents } from '../event/seen.ts'
 import { openIn, planOf } from '../log/kafka/place.ts'
 import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { kafkaShell } from '../servers/kafka-tools.ts'
+import { type PostgresServer, startPostgres } from '../servers/postgres.ts'
 
 // No bridge tells of hosts that are called `all`: what a rulebook makes of one is what this is about.
 allowInvalidEvents()
@@ -217,7 +218,7 @@ const VARIANTS = [
 ] as const
 
 describe.each(VARIANTS)('rulebooks/$variant on ansible-rulebook $version', ({ variant, version, labels }) => {
-  // The engine and the conditions are those of aap26, but each event is kept on disk: one of the bad ones does.
+  // The engine and the conditions are those of aap26, but each event is kept in a PostgreSQL: one of the bad ones does.
   const few = variant === 'ha' ? [1] : []
   const groups = {
     'each rule does what it is for, once, and on nothing else': verbCases(...few),
@@ -233,8 +234,10 @@ describe.each(VARIANTS)('rulebooks/$variant on ansible-rulebook $version', ({ va
   const early = awaited()
   let controller: SimulatedController
   let activation: Activation
+  let database: PostgresServer | null = null
   beforeAll(async () => {
     controller = await startController()
+    if (variant === 'ha') database = await startPostgres()
     const own = join(folder, variant)
     await mkdir(own)
     activation = new Activation({
@@ -245,6 +248,7 @@ describe.each(VARIANTS)('rulebooks/$variant on ansible-rulebook $version', ({ va
       controller: controller.url,
       token: TOKEN,
       folder: own,
+      database,
     })
     await log.append(early.map(event => entryOf(event)))
     await activation.start()
@@ -253,6 +257,7 @@ describe.each(VARIANTS)('rulebooks/$variant on ansible-rulebook $version', ({ va
   afterAll(async () => {
     await activation[Symbol.asyncDispose]()
     await controller[Symbol.asyncDispose]()
+    await database?.[Symbol.asyncDispose]()
   })
 
   test.each(Object.entries(groups))('%s', (_, some) => {
@@ -270,6 +275,14 @@ describe.each(VARIANTS)('rulebooks/$variant on ansible-rulebook $version', ({ va
     const events = cases.map(({ event }) => event)
     const told = async (): Promise<readonly string[]> => refusals(await activation.log(), events)
     await vi.waitFor(async () => expect(await told()).toEqual([...new Set(meant)].toSorted()), PRINTED)
+  })
+
+  test('its log says what eda.md tells to look for', async () => {
+    const page = await readFile(join(ROOT, 'docs', 'eda.md'), 'utf8')
+    for (const words of ['Setting newly assigned partitions', 'running job template']) {
+      expect(page).toContain(`\`${words}\``)
+      expect(await activation.log()).toContain(words)
+    }
   })
 
   test('a rulebook of the same kind whose limit was left out launches on nobody', () => {

@@ -3,6 +3,7 @@ import type { Recipe } from './cache.ts'
 import { collectionToolsRecipe } from './collection-tools.ts'
 import { kafkaRecipe } from './kafka-jars.ts'
 import { kubeRecipe } from './kube-binaries.ts'
+import { postgresRecipe } from './postgres.ts'
 import {
   ansibleRecipe,
   kubevirtCoreRecipe,
@@ -18,6 +19,7 @@ export const recipes: readonly Recipe[] = [
   ...OLDER_CORES.map(olderCoreRecipe),
   kubevirtCoreRecipe,
   awxCollectionRecipe,
+  postgresRecipe,
   collectionToolsRecipe,
   rulebookRecipe,
   olderRulebookRecipe,

@@ -18,7 +18,7 @@ def fail(code, text):
 
 
 if "--uninstall" in flags:
-    if not os.path.exists(CONF):
+    if server.get("forgot") or not os.path.exists(CONF):
         fail(2, "IPA client is not configured on this system.")
     os.remove(CONF)
     sys.exit(0)

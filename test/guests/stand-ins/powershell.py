@@ -61,6 +61,9 @@ def updates(arguments, check):
     if arguments["_operation"] == "cancel":
         return {"changed": False}
     asked = state["asked"]
+    if state.get("unknown"):
+        why = {"message": "Exception from HRESULT: 0x8024402C", "hresult": -2145107924}
+        return {"changed": False, "output": [{"task": "exit", "result": {"changed": False, "reboot_required": state["pending"], "failed": True, "exception": why}}]}
     offered, reasons = found(asked)
     if state.get("dies") and asked.get("state", "installed") == "installed":
         os.kill(1, signal.SIGTERM)

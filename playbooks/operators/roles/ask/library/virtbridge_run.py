@@ -67,6 +67,8 @@ TOLD_EVERY_SECONDS = 4
 TOLD_SLOWER = 1.07
 # Who watches a run says so again within this time; the bridge forgets it after a minute.
 WATCH_EVERY_SECONDS = 30
+# Outcomes of hosts on which no task ran.
+UNTOUCHED = ("refused", "missing")
 STATES = (("waits", "not begun"), ("runs", "under way"), ("failed", "failed"), ("unreachable", "unreachable"))
 # Characters of one text that is shown.
 TEXT = 1000
@@ -266,13 +268,23 @@ def _watches(bridge, path):
 
 
 def outcomes(run):
-    """What became of each host, those that were left out among them."""
-    told = [{"host": result["host"], "outcome": result["outcome"], "detail": _inert(result["detail"])} for result in run["results"]]
+    """What became of each host, those that were left out among them, and whether the run may have changed it."""
+    told = [
+        {"host": result["host"], "outcome": result["outcome"], "detail": _inert(result["detail"]), "touched": _touched(result)}
+        for result in run["results"]
+    ]
     names = set(result["host"] for result in told)
     left = [
-        {"host": out["host"], "outcome": "refused", "detail": _inert(out["reason"])} for out in run["left_out"] if out["host"] not in names
+        {"host": out["host"], "outcome": "refused", "detail": _inert(out["reason"]), "touched": False}
+        for out in run["left_out"]
+        if out["host"] not in names
     ]
     return sorted(told + left, key=lambda result: result["host"])
+
+
+def _touched(result):
+    """False of a host to which nothing was sent, or of which its play says that it left it as it was; of all others nobody knows."""
+    return result["outcome"] not in UNTOUCHED and (result.get("returned") or {}).get("changed") is not False
 
 
 def summary(run, results):
