@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { followHistory, History, Ledger, plan } from '../src/day2/index.ts'
-import { hostEvent } from '../src/day2/event.ts'
+import { followHistory, History, Ledger, loadLedger, plan } from '../src/day2/index.ts'
 import { planned } from '../src/day2/record.ts'
 import { newRun } from '../src/day2/run.ts'
-import { openSqliteLog, type Stored } from '../src/log/index.ts'
+import { type EventLog, openSqliteLog } from '../src/log/index.ts'
 import type { Measure } from './bench.ts'
+import { fillLedger, KEPT } from './dispatch/ledger-log.ts'
 import { emptyFleet, fresh, FREELY, openStage, put } from './dispatch/stage.ts'
 
 export const name = 'dispatch'
@@ -17,7 +17,8 @@ const VMS = 10_000
 const JOBS = 200
 const FACTS = 100
 const RESULTS = 1_000_000
-const RESULTS_PER_RUN = 500
+/** Of them, of which the index has not heard when it is opened. */
+const UNREAD = 1_000
 const DAY = 86_400_000
 
 /** Work that is planned, launched, followed and remembered, at the size of a fleet. */
@@ -44,7 +45,7 @@ function planning(): Measure {
     entries += planned(run, ledger, now).length
   }
   const { user, system } = process.cpuUsage(began)
-  if (entries !== VMS + VMS / RESULTS_PER_RUN) throw new Error(`${entries} entries were planned`)
+  if (entries !== VMS + VMS / FREELY.maxHosts) throw new Error(`${entries} entries were planned`)
   const what = `${VMS.toLocaleString('en')} VMs due for one step, planned and coalesced`
   return { what, value: (user + system) / 1e6, unit: 's of CPU', must: { of: 'value', atMost: 1 } }
 }
@@ -120,72 +121,69 @@ async function launchSeen(stage: Awaited<ReturnType<typeof openStage>>): Promise
   }
 }
 
+/** What a dispatcher remembers, from the log that it was written to: nothing of it is filled in by hand. */
 async function* remembered(): AsyncIterable<Measure> {
   const folder = await mkdtemp(join(tmpdir(), 'virtbridge-bench-'))
+  const open = () => openSqliteLog({ file: join(folder, 'log.db'), retentionMs: DAY, auditRetentionMs: 400 * DAY })
+  const file = join(folder, 'history')
   try {
-    const file = join(folder, 'history')
-    yield filling(file)
-    const opened = performance.now()
-    await using log = await openSqliteLog({ file: join(folder, 'log.db'), retentionMs: DAY, auditRetentionMs: DAY })
-    using history = new History(file)
-    const before = performance.now() - opened
-    const stopping = new AbortController()
-    stopping.abort()
+    {
+      await using log = await open()
+      await fillLedger(log, 0, RESULTS - UNREAD, RESULTS)
+      yield await madeAnew(log, file)
+      await fillLedger(log, RESULTS - UNREAD, RESULTS, RESULTS)
+    }
     const began = performance.now()
-    await followHistory(history, {
-      log,
-      now: () => Date.now(),
-      keepMs: 400 * DAY,
-      signal: stopping.signal,
-      tell: () => undefined,
-    })
-    const value = (before + performance.now() - began) / 1000
-    const what = `start with an index of ${RESULTS.toLocaleString('en')} host results`
+    await using log = await open()
+    const { ledger } = await loadLedger(log)
+    const loaded = performance.now()
+    using history = new History(file)
+    await caughtUp(history, log)
+    const ended = performance.now()
+    if (ledger.runs.size !== KEPT.runs) throw new Error(`${ledger.runs.size} runs in place of ${KEPT.runs}`)
+    const size = `${KEPT.runs.toLocaleString('en')} runs and ${KEPT.results.toLocaleString('en')} results`
+    yield { what: `of that start: log and ledger, ${size}`, value: (loaded - began) / 1000, unit: 's' }
+    const value = (ended - began) / 1000
+    const what = `start on a log of ${RESULTS.toLocaleString('en')} host results, index at hand`
     yield { what, value, unit: 's', must: { of: 'value', atMost: 5 } }
-    const took = Array.from({ length: 200 }, (_, index) => {
-      const asked = performance.now()
-      const { rows } = history.page({ host: `vm-${index * 7}.shop.prod-1`, limit: 500 })
-      if (rows.length === 0) throw new Error('a host without results')
-      return performance.now() - asked
-    }).sort((a, b) => a - b)
-    const what100 = 'all results of one host (100)'
-    const [half, most] = [took[100] ?? Number.NaN, took[197] ?? Number.NaN]
-    yield { what: `${what100}, p50`, value: half, unit: 'ms', must: { of: 'value', atMost: 10 } }
-    yield { what: `${what100}, p99`, value: most, unit: 'ms', must: { of: 'value', atMost: 10 } }
+    yield* asked(history)
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-/** The index made anew from the stream, page by page. */
-function filling(file: string): Measure {
+/** The index made anew from the log, page by page. */
+async function madeAnew(log: EventLog, file: string): Promise<Measure> {
   using history = new History(file)
   const began = performance.now()
-  for (let from = 0; from < RESULTS; from += RESULTS_PER_RUN) history.add(resultsOf(from / RESULTS_PER_RUN))
+  await caughtUp(history, log)
   const seconds = (performance.now() - began) / 1000
-  return { what: 'index made anew', value: RESULTS / seconds, unit: 'results/s' }
+  return { what: 'index made anew from the log', value: (RESULTS - UNREAD) / seconds, unit: 'results/s' }
 }
 
-function resultsOf(number: number): readonly Stored[] {
-  const at = Date.now() - (RESULTS / RESULTS_PER_RUN - number) * 60_000
-  const id = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
-  const run = newRun({ id, verb: 'patch', template: 'Day2 | Patch', askedBy: 'ops', reason: '', hosts: [] }, at)
-  return Array.from({ length: RESULTS_PER_RUN }, (_, index): Stored => {
-    const vm = (number * RESULTS_PER_RUN + index) % VMS
-    const host = { host: `vm-${vm}.shop.prod-1`, key: `prod-1/shop/vm-${vm}`, uid: `uid-${vm}`, address: '' }
-    const result = {
-      schema: 1,
-      kind: 'host',
-      run: id,
-      host: host.host,
-      uid: host.uid,
-      outcome: 'ok',
-      detail: '12 ok',
-      at,
-    } as const
-    const position = String(number * RESULTS_PER_RUN + index + 1)
-    return { stream: 'events.day2', key: host.key, value: hostEvent(run, host, result, at), position, at }
-  })
+/** Resolves when the index has all that the log tells by now. */
+async function caughtUp(history: History, log: EventLog): Promise<void> {
+  const end = log.end('events.day2')
+  const stopping = new AbortController()
+  const parts = { log, now: () => Date.now(), keepMs: 400 * DAY, signal: stopping.signal, tell: () => undefined }
+  const following = followHistory(history, parts)
+  while (history.position !== end) await Promise.race([rest(1), following])
+  stopping.abort()
+  await following
+}
+
+/** All that was done to one host, of 200 hosts. */
+function* asked(history: History): Iterable<Measure> {
+  const took = Array.from({ length: 200 }, (_, index) => {
+    const began = performance.now()
+    const { rows } = history.page({ host: `vm-${index * 7}.shop.prod-1`, limit: 500 })
+    if (rows.length < RESULTS / VMS) throw new Error('a host without results')
+    return performance.now() - began
+  }).sort((a, b) => a - b)
+  const what = 'all results of one host (100)'
+  const [half, most] = [took[100] ?? Number.NaN, took[197] ?? Number.NaN]
+  yield { what: `${what}, p50`, value: half, unit: 'ms', must: { of: 'value', atMost: 10 } }
+  yield { what: `${what}, p99`, value: most, unit: 'ms', must: { of: 'value', atMost: 10 } }
 }
 
 const rest = (ms: number): Promise<void> => new Promise(resolve => setTimeout(resolve, ms))

@@ -19,6 +19,7 @@ export async function* checkController(settings: ControllerConfig, options: Opti
     const { base, version } = await controller.discover()
     yield versionFinding(what, version, base)
     yield await checkExpiry(controller, options.now())
+    yield* quietFindings(settings)
     yield* checkObjects(controller, settings, options.config)
   } catch (error) {
     yield failure(what, error)
@@ -40,6 +41,20 @@ export function versionFinding(what: string, version: string, base: string): Fin
     result: 'warn',
     detail: `${detail}, which virtbridge was not tried with`,
     hint: 'it launches all the same, each launch proved by its template and by the answer; begin with one VM: virtbridge run verify --limit HOST',
+  }
+}
+
+/** How long a controller works on a request, when nobody set its `client_request_timeout` otherwise. */
+const WORKS_S = 30
+
+/** The quiet period is longer than a controller works on a request: else a launch whose answer was lost may come twice. Pure. */
+export function* quietFindings({ quiet_period_seconds: quiet }: ControllerConfig): Iterable<Finding> {
+  if (quiet > WORKS_S) return
+  yield {
+    what: 'controller quiet period',
+    result: 'warn',
+    detail: `${quiet} s, and a controller works on a request for ${WORKS_S} s: a launch whose answer was lost may come twice`,
+    hint: 'set controller.quiet_period_seconds to more than client_request_timeout of the controller, with a margin: 45',
   }
 }
 

@@ -103,7 +103,7 @@ function inCommands(hint: string): string {
 }
 
 const COMMANDS = [
-  [/GET \/api\/v1\/(vms|runs|clusters|losses|brake|inventory)(?![/?])/g, 'virtbridge $1'],
+  [/GET \/api\/v1\/(vms|runs|clusters|losses|brake|inventory|events)(?![/?])/g, 'virtbridge $1'],
   [/GET \/readyz says/g, 'virtbridge clusters says'],
 ] as const
 

@@ -29,6 +29,7 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
     .option('--preview', 'show on whom it would launch now and why not on others, and start nothing')
     .option('--reason <text>', 'why; it is recorded', '')
     .option('--key <key>', 'an idempotency key: the same key starts the same run once', '')
+    .option('--share', 'it may share its job with what else this token asks for at the same time, for scripts')
     .option('--yes', 'do not ask')
     .option('--no-wait', 'print the id and leave')
     .option('--json', 'for programs')
@@ -42,6 +43,7 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
             reason: string
             key: string
             check?: boolean
+            share?: boolean
             preview?: boolean
             yes?: boolean
             wait: boolean
@@ -53,13 +55,14 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
         if ([limit, view, profile, selector, cluster, namespace].every(said => said === ''))
           command.error('error: give --limit, or --view, --profile, --selector, --cluster, --namespace')
         const sources = sourcesOf(options, addressOf(options, context))
-        const { preview = false, yes = false, json = false, check = false } = options
+        const { preview = false, yes = false, json = false, check = false, share = false } = options
         const settings = {
           ...options,
           preview,
           yes,
           json,
           check,
+          share,
           variables: variablesOf(options),
           secrets: () => secretsOf(sources, terminal),
         }

@@ -16,6 +16,8 @@ export interface RunOptions extends Selection {
   readonly key: string
   /** A dry run. */
   readonly check: boolean
+  /** It may share its job with what else the token asks for. */
+  readonly share: boolean
   readonly variables: Readonly<Record<string, unknown>>
   /** Asked for when it is sure that it starts. */
   readonly secrets: () => Promise<Readonly<Record<string, string>>>
@@ -102,10 +104,18 @@ async function startOne(
 ): Promise<boolean> {
   const { verb, hosts, key, secrets } = wish
   const headers: Record<string, string> = key === '' ? {} : { 'idempotency-key': key }
-  const { reason, check, variables } = options
+  const { reason, check, share, variables } = options
   const has = Object.keys(variables).length > 0
   const hides = Object.keys(secrets).length > 0 ? { secrets } : {}
-  const body = { verb, hosts, reason, ...(has ? { variables } : {}), ...hides, ...(check ? { check } : {}) }
+  const body = {
+    verb,
+    hosts,
+    reason,
+    ...(has ? { variables } : {}),
+    ...hides,
+    ...(check ? { check } : {}),
+    ...(share ? { share } : {}),
+  }
   const { id } = (await api.post('/api/v1/runs', body, headers)) as { id: string }
   if (!options.wait) {
     terminal.out(options.json ? JSON.stringify({ id }) : id)
@@ -114,7 +124,13 @@ async function startOne(
   terminal.err(`run ${id}`)
   const run = await followRun(api, id, terminal, signal)
   terminal.out(options.json ? JSON.stringify(run) : renderRun(run, terminal))
-  return run.outcome === 'ok'
+  return share ? isOk(run, hosts) : run.outcome === 'ok'
+}
+
+/** Whether these hosts of a run ended ok: one that is shared has others too, for which others asked. */
+function isOk({ results }: Shown, hosts: readonly string[]): boolean {
+  const ok = new Set(results.filter(({ outcome }) => outcome === 'ok').map(({ host }) => host))
+  return hosts.every(host => ok.has(host))
 }
 
 /** Waits until the run has ended, telling each change of its status. */
@@ -162,13 +178,22 @@ async function lookAt(api: Api, id: string, mayBeMissing: boolean): Promise<Show
 export function renderRun(run: Shown, terminal: Terminal): string {
   const dry = run.check === true ? ' dry run' : ''
   const head = `${run.verb}${dry} (${run.template}) by ${run.asked_by}: ${paint(terminal, run.outcome === 'ok' ? 'green' : 'red', run.outcome || run.status)}`
-  const job = run.job === null ? '' : `\njob ${run.job.id}  ${run.job.url}`
+  const again = run.attempts > 1 ? `  (launch ${run.attempts} of it)` : ''
+  const job = run.job === null ? '' : `\njob ${run.job.id}  ${run.job.url}${again}`
   const reason = run.reason === '' ? '' : `\nreason: ${run.reason}`
+  const allowed = run.allowed_by === undefined ? '' : `\nallowed by ${run.allowed_by}`
   const message = run.message === '' ? '' : `\n${run.message}`
   const rows = run.results.map(result => [result.host, result.outcome, result.detail])
   const variables = run.variables === undefined ? '' : `\nvariables ${JSON.stringify(run.variables)}`
   const secrets = run.secrets === undefined ? '' : `\nsecrets ${run.secrets.join(', ')}`
-  return `${head}${reason}${job}${variables}${secrets}${message}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
+  return `${head}${reason}${allowed}\n${timesOf(run)}${job}${variables}${secrets}${message}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
+}
+
+/** When it was asked for, launched and done, in UTC. */
+function timesOf({ created_at, launched_at = 0, finished_at }: Shown): string {
+  const times = { asked: created_at, launched: launched_at, ended: finished_at }
+  const told = Object.entries(times).filter(([, at]) => at > 0)
+  return told.map(([what, at]) => `${what} ${new Date(at).toISOString().slice(0, 19)}Z`).join(', ')
 }
 
 /** The latest runs, newest first. */

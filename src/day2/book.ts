@@ -66,7 +66,7 @@ export class Book {
     }
     if (next.outcome === 'refused') return this.refuse(next.run, next.message)
     this.report('alarm', { run: next.run.id, message: next.message })
-    return this.end(next.run, new Map(), next.message)
+    return this.end(next.run, new Map(), next.message, 'unknown')
   }
 
   /** It stands still: told once, and a person may look. */

@@ -23,6 +23,8 @@ export interface RunCommand {
   readonly check?: true
   /** How the hosts were said, when not by their names. */
   readonly selection?: Selection
+  /** The right by which who took it in let it pass; absent in commands of before. */
+  readonly allowed_by?: string
 }
 
 /** A person wants a run to end. */

@@ -10,7 +10,7 @@ import {
 } from '../aap/index.ts'
 import type { Way } from '../inventory/index.ts'
 import type { Lookup } from './lookup.ts'
-import type { Needs } from './plan.ts'
+import type { Needs } from './verb-policy.ts'
 import type { Run } from './run.ts'
 import type { Vault } from './vault.ts'
 

@@ -10,11 +10,13 @@ import { Book, type DispatchReport } from './book.ts'
 import { type Brake, braked, whyBraked } from './brake.ts'
 import { type Caps, nodesOf, waitingFor } from './caps.ts'
 import { Follower } from './follower.ts'
+import { groundsOfNews } from './grounds.ts'
 import { Launcher } from './launcher.ts'
 import type { Ledger } from './ledger.ts'
 import { Lookup, type Place } from './lookup.ts'
 import { Onlooker, type Onlooking } from './onlooker.ts'
-import { plan, type Policy, SHARES, type VerbPolicy, whyNotDue } from './plan.ts'
+import { plan, type Policy, SHARES, whyNotDue } from './plan.ts'
+import type { VerbPolicy } from './verb-policy.ts'
 import { buried, forgotten, planned } from './record.ts'
 import { newRun, SELF, type Verb, WAITS } from './run.ts'
 import { Spectator } from './spectator.ts'
@@ -219,7 +221,8 @@ export class Dispatcher {
       }
       const { verb, template, reason, hosts } = decision
       const { organization = '' } = onboard
-      const run = newRun({ id: newId(), verb, template, organization, askedBy: SELF, reason, hosts }, now)
+      const by = { askedBy: SELF, reason, grounds: groundsOfNews(verb, onboard.brake) }
+      const run = newRun({ id: newId(), verb, template, organization, ...by, hosts }, now)
       this.#book.report('planned', { run: run.id, message: `${verb} on ${hosts.length} hosts: ${reason}` })
       await this.#book.onRecord(this.#book.append(planned(run, ledger, now)), run.id)
     }

@@ -2,7 +2,9 @@ import type { FleetView } from '../fleet/index.ts'
 import { type ProfileWhy, reachableBecause, type Staleness, unreachableReason } from '../inventory/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import type { LedgerView } from './ledger.ts'
-import { type Needs, type Policy, type VerbPolicy, whyNotNow, whyNotOnboard, whyNotOurs } from './plan.ts'
+import { whyNotNow } from './admission.ts'
+import { type Policy, whyNotOnboard } from './plan.ts'
+import { type Needs, type VerbPolicy, whyNotOurs } from './verb-policy.ts'
 import type { Run, RunStatus, Verb, VerbRecord } from './run.ts'
 
 /** What would come of one verb on a VM now, if somebody asked virtbridge for it. */

@@ -2,8 +2,9 @@ import { v5 as uuid5 } from 'uuid'
 import { intentIn, type Job } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { plainText } from '../event/index.ts'
+import { groundsAtController } from './grounds.ts'
 import type { LedgerView } from './ledger.ts'
-import { runHost } from './plan.ts'
+import { runHost } from './admission.ts'
 import { newRun, type Run, type RunHost, type Verb } from './run.ts'
 
 /** The namespace of the ids of runs that others launched. */
@@ -79,6 +80,7 @@ export function externalRun(
     template: plainText(job.name),
     askedBy: `controller:${by}`,
     reason: job.breakGlass === undefined ? around.reason : plainText(`break glass: ${job.breakGlass}`),
+    grounds: groundsAtController(by, job.launchType),
     hosts,
   }
   return {

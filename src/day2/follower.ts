@@ -13,11 +13,12 @@ import type { Ages } from './ages.ts'
 import type { Book } from './book.ts'
 import { failed } from './controller-side.ts'
 import type { LedgerView } from './ledger.ts'
-import { runHost } from './plan.ts'
+import { runHost } from './admission.ts'
 import { type Explained, explainedBy } from './returned.ts'
 import type { Outcomes } from './record.ts'
 import type { Run, RunHost } from './run.ts'
 import { afterPoll, type Patience } from './step.ts'
+import { readable, whyUnread } from './unread.ts'
 
 interface Parts {
   readonly fleet: Pick<FleetView, 'byHost'>
@@ -76,15 +77,17 @@ export class Follower {
 
   async #followOne(run: Run, job: Answer): Promise<void> {
     const { book, patience, now, ages } = this.#parts
-    if (job === 'forbidden')
-      book.report('trouble', { run: run.id, message: 'the controller does not let this account read its job' })
     const polled = afterPoll(run, job, now(), patience, ages.of)
+    if (run.unread_at === undefined && polled.run.unread_at !== undefined)
+      book.report('alarm', { run: run.id, message: whyUnread(run) })
     // What others launched is theirs to cancel.
     if (polled.kind === 'overdue' && run.external === undefined) return this.#cancelOverdue(polled.run)
     if (polled.kind === 'waits' && run.cancel !== undefined && run.stopped_at === 0 && polled.run.job_ended_at === 0)
       return this.#cancelAsked(polled.run, run.cancel.by)
     if (polled.kind === 'lost' || polled.kind === 'overdue') {
-      const message = join(polled.run.message, 'it was given up, and may still run')
+      const { let_go: letGo } = polled.run
+      const by = letGo === undefined ? '' : `${letGo.by} let go of it`
+      const message = join(readable(polled.run).message, by, 'it was given up, and may still run')
       return book.go({ kind: 'ends', run: polled.run, outcome: 'unknown', message })
     }
     if (polled.kind === 'done' && typeof job !== 'object') return this.#end(polled.run, job, [])

@@ -1,5 +1,6 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { rmSync } from 'node:fs'
+import type { Day2EventData } from '../event/index.ts'
 import { type EventLog, isAfter, makePrivate, type Position, START, type Stored } from '../log/index.ts'
 
 /** What became of one host of one run, as it was told on `events.day2`. */
@@ -12,6 +13,11 @@ export interface HistoryRow {
   readonly verb: string
   readonly template: string
   readonly asked_by: string
+  /** Why it was asked for; this, and the next three, are empty or 0 of what was told before 0.2. */
+  readonly asked_because: string
+  readonly trigger: string
+  readonly allowed_by: string
+  readonly attempts: number
   readonly job: number
   readonly host: string
   /** `<cluster>/<namespace>/<name>`; for what is no VM as it was asked for. */
@@ -55,7 +61,7 @@ export const MEMORY_ROWS = 100_000
 export const FILE_ROWS = 5_000_000
 /** Results that are looked through for one page where no index leads to those that are meant: nobody else is answered meanwhile. */
 export const LOOKED_ROWS = 20_000
-const VERSION = 1
+const VERSION = 2
 const CATCH_UP_PAGE = 500
 const TELL_EVERY = 50_000
 const PRUNE_EVERY_MS = 3_600_000
@@ -63,8 +69,8 @@ const PRUNE_EVERY_MS = 3_600_000
 const SCHEMA = `
   CREATE TABLE result (
     seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, run TEXT NOT NULL, verb TEXT NOT NULL, template TEXT NOT NULL,
-    asked_by TEXT NOT NULL, job INTEGER NOT NULL, host TEXT NOT NULL, key TEXT NOT NULL, vm_uid TEXT NOT NULL, outcome TEXT NOT NULL,
-    detail TEXT NOT NULL
+    asked_by TEXT NOT NULL, asked_because TEXT NOT NULL, trigger TEXT NOT NULL, allowed_by TEXT NOT NULL, attempts INTEGER NOT NULL,
+    job INTEGER NOT NULL, host TEXT NOT NULL, key TEXT NOT NULL, vm_uid TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL
   ) STRICT;
   CREATE INDEX by_host ON result (host, at, seq);
   CREATE UNIQUE INDEX by_run ON result (run, host);
@@ -102,8 +108,9 @@ export class History implements HistoryView, Disposable {
     const last = entries.at(-1)
     if (last === undefined) return
     const insert = this.#database.prepare(
-      `INSERT OR IGNORE INTO result (at, run, verb, template, asked_by, job, host, key, vm_uid, outcome, detail)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT OR IGNORE INTO result (at, run, verb, template, asked_by, asked_because, trigger, allowed_by, attempts,
+         job, host, key, vm_uid, outcome, detail)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     this.#database.exec('BEGIN')
     for (const entry of entries) {
@@ -247,7 +254,7 @@ function prepared(database: DatabaseSync): DatabaseSync {
 interface Told {
   readonly time: string
   readonly data: {
-    readonly run: { readonly id: string; readonly verb: string; readonly template: string; readonly asked_by: string }
+    readonly run: Day2EventData['run']
     readonly job: { readonly id: number }
     readonly host: string
     readonly vm_uid: string
@@ -262,5 +269,7 @@ function valuesOf({ key, value }: Stored): SQLInputValue[] | null {
   if (event === null || typeof event.data?.host !== 'string' || event.data.host === '') return null
   const { run, job, host, vm_uid, outcome, reason } = event.data
   const at = Date.parse(event.time)
-  return [at, run.id, run.verb, run.template, run.asked_by, job.id, host, key, vm_uid, outcome, reason]
+  const { asked_because = '', trigger = '', allowed_by = '', attempts = 0 } = run
+  const why = [run.asked_by, asked_because, trigger, allowed_by, attempts]
+  return [at, run.id, run.verb, run.template, ...why, job.id, host, key, vm_uid, outcome, reason]
 }

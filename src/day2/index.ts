@@ -14,8 +14,11 @@ export {
   type HistoryRow,
   type HistoryView,
 } from './history.ts'
+export { rightOfToken } from './grounds.ts'
 export { followLedger, Ledger, type LedgerView, loadLedger } from './ledger.ts'
-export { dueBySelf, type Needs, type Policy, plan, type VerbPolicy, whyNotNow, whyNotOnboard } from './plan.ts'
+export { whyNotNow } from './admission.ts'
+export { dueBySelf, type Policy, plan, whyNotOnboard } from './plan.ts'
+export type { Needs, VerbPolicy } from './verb-policy.ts'
 export type * from './command.ts'
 export {
   MAX_VARIABLES,

@@ -5,10 +5,12 @@ import { vmKey } from '../vm/index.ts'
 import { allOut } from './book.ts'
 import { type Caps, fitting, NO_LOAD, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
-import { admit, type VerbPolicy, whyNotOurs } from './plan.ts'
+import { admit } from './admission.ts'
+import { type VerbPolicy, whyNotOurs } from './verb-policy.ts'
 import { finished, planned } from './record.ts'
 import type { CancelCommand, RunCommand, WatchCommand } from './command.ts'
 import { isSealedSecrets, sealedFault } from './secrets.ts'
+import { groundsOfWish } from './grounds.ts'
 import { bytesOf, MAX_VARIABLES_UNDER_WAY_BYTES, variablesFault } from './variables.ts'
 import { newRun, type Run, type RunHost, VERB_PATTERN } from './run.ts'
 
@@ -33,6 +35,7 @@ export function readCommand(value: unknown): RunCommand | string | null {
     hosts,
     asked_by,
     reason,
+    allowed_by = '',
     variables = {},
     secrets = {},
   } = value as Record<string, unknown>
@@ -41,7 +44,8 @@ export function readCommand(value: unknown): RunCommand | string | null {
   if (typeof id !== 'string' || !UUID.test(id)) return 'its id is no UUID'
   if (typeof verb !== 'string' || !VERB.test(verb)) return 'its verb is no name of one'
   if (!Array.isArray(hosts) || !hosts.every(host => typeof host === 'string')) return 'its hosts are no list of names'
-  if (typeof asked_by !== 'string' || typeof reason !== 'string') return 'it does not say who asks, and why'
+  if (![asked_by, reason, allowed_by].every(said => typeof said === 'string'))
+    return 'it does not say who asks, and why'
   if (typeof variables !== 'object' || variables === null || Array.isArray(variables))
     return 'its variables are no names with values'
   if (!isSealedSecrets(secrets)) return 'its secrets are no names with what is sealed'
@@ -67,7 +71,9 @@ export function cancelled({ run: id, asked_by }: CancelCommand, ledger: LedgerVi
   const run = ledger.runs.get(id)
   if (run === undefined) return `there is no run ${id}`
   if (run.status === 'finished') return `run ${id} has ended`
-  if (run.external !== undefined) return `run ${id} was launched from the controller, where it can be cancelled`
+  if (run.external !== undefined && run.unread_at === undefined)
+    return `run ${id} was launched from the controller, where it can be cancelled`
+  if (run.external !== undefined) return { ...run, let_go: run.let_go ?? { by: asked_by, at: now } }
   return { ...run, cancel: run.cancel ?? { by: asked_by, at: now } }
 }
 
@@ -92,7 +98,8 @@ export function runOf(command: RunCommand, around: Around, now: number): { run: 
   const { id, verb, reason, variables = {}, secrets = {}, check = false, selection } = command
   const { template, organization = '' } = policy ?? { template: verb }
   const said = { variables, secrets, check, ...(selection === undefined ? {} : { selection }) }
-  const wish = { id, verb, template, organization, ...said, askedBy: command.asked_by, reason, hosts }
+  const by = { askedBy: command.asked_by, reason, grounds: groundsOfWish(command) }
+  const wish = { id, verb, template, organization, ...said, ...by, hosts }
   const run: Run = {
     ...newRun(wish, now),
     left_out: [...refused, ...crowded(full)].map(([host, reason]) => ({ ...known(host, fleet), reason })),
@@ -120,7 +127,8 @@ export function otherWish(
   const id = uuid5(`${used} ${position}`, USED)
   const why = `its idempotency key was used for run ${used}, which is another wish: use a key of its own for each`
   const { template, organization = '' } = policy ?? { template: verb }
-  const wish = { id, verb, template, organization, variables, check, askedBy, reason, hosts: [] }
+  const by = { askedBy, reason, grounds: groundsOfWish(command) }
+  const wish = { id, verb, template, organization, variables, check, ...by, hosts: [] }
   const left_out = [...new Set(hosts)].map(host => ({ ...known(host, fleet), reason: why }))
   return finished({ ...newRun(wish, now), left_out }, new Map(), why, { ledger, now })
 }

@@ -1,5 +1,5 @@
 import type { Controller, ControllerHost, Inventory, Template } from '../aap/index.ts'
-import type { Needs } from './plan.ts'
+import type { Needs } from './verb-policy.ts'
 import type { Clocks } from './proof.ts'
 
 /** Where the bridge's things are in the controller. */

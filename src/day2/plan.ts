@@ -1,36 +1,12 @@
 import { splitHosts } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
-import { addressOf, isReady, unreachableReason } from '../inventory/index.ts'
-import { hostName, type VmRecord, vmKey } from '../vm/index.ts'
+import { hostName, type VmRecord } from '../vm/index.ts'
+import { conflicted, held, runHost, unready, unsynced } from './admission.ts'
 import { whyBraked } from './brake.ts'
 import { type Caps, fitting, loadOf, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
 import { type Run, type RunHost, SELF, type Verb } from './run.ts'
-
-/** How a verb is done and on which guests, as the configuration says. */
-export interface VerbPolicy {
-  readonly template: string
-  /** The organization of the template; left out or empty: `controller.organization`. */
-  readonly organization?: string
-  readonly driver: 'bridge' | 'eda' | 'off'
-  /** The families of operating systems it may run on: `linux`, `windows`. */
-  readonly os: readonly string[]
-  /** Left out: `guest`. */
-  readonly needs?: Needs
-}
-
-/**
- * What the work of a verb needs. `guest`: it connects to the guest, which must run, answer and be where the controller looks for it.
- * `vm`: it is done on the cluster or on another server, for a VM that may be stopped or broken; its jobs run on an inventory in which such
- * a VM is enabled.
- */
-export type Needs = 'guest' | 'vm'
-
-/** Why this bridge never launches the verb, whoever asks, in one phrase; empty when it does. `policy` undefined: the configuration has no such verb. */
-export function whyNotOurs(verb: Verb, policy: Pick<VerbPolicy, 'driver'> | undefined): string {
-  if (policy === undefined) return `this bridge has no verb ${verb}`
-  return policy.driver === 'bridge' ? '' : `its driver is ${policy.driver}`
-}
+import type { VerbPolicy } from './verb-policy.ts'
 
 /** The verb that starts by itself on guests that are news, and how much of it. */
 export interface Policy extends VerbPolicy {
@@ -68,9 +44,6 @@ export type Decision =
     }
   | { readonly kind: 'defer'; readonly hosts: readonly RunHost[]; readonly until: number; readonly reason: string }
   | { readonly kind: 'brake'; readonly hosts: readonly RunHost[]; readonly reason: string }
-
-/** The families of operating systems that there are. */
-const FAMILIES = ['linux', 'windows'] as const
 
 /** The reason of a `defer` while the coalescing window is open. */
 export const SHARES = 'waits for others to share its job'
@@ -187,120 +160,23 @@ function doneWith({ uid, descent }: VmRecord, ledger: LedgerView, verb: Verb): R
   return ledger.verb(uid, verb) ?? (descent?.kind === 'move' ? ledger.verb(descent.run, verb) : undefined)
 }
 
-function unsynced(record: VmRecord, clusters: FleetView['clusters']): string {
-  const status = clusters.get(record.cluster)?.status ?? 'unknown'
-  return status === 'synced' ? '' : `its cluster is ${status}`
-}
-
-function held(record: VmRecord, { ledger, own, tells = () => true, kept = false }: Holding): string {
-  const holder = ledger.holder(record.uid, own)
-  if (holder === undefined) return ''
-  if (!tells(holder)) return 'another run holds it'
-  if (holder.external === undefined) return `run ${holder.id} holds it`
-  if (kept) return `run ${holder.id}, launched from the controller, may run on it`
-  return `job ${holder.job?.id ?? 0} (${holder.template}) of ${holder.external.by || 'somebody'} may run on it`
-}
-
-/** What decides whether a run holds a VM, and how much of that run is said. */
-interface Holding {
-  readonly ledger: LedgerView
-  readonly own?: string
-  /** Whether a run may be told of to who asks; left out: all may. */
-  readonly tells?: (run: Run) => boolean
-  /** The reason is kept, for whoever may read of the VM later: nothing of the run is said but its id. */
-  readonly kept?: boolean
-}
-
-function unready(record: VmRecord): string {
-  return isReady(record) ? '' : `not ready: ${unreachableReason(record, 'fresh') || 'its address is settling'}`
-}
-
 function retryAfter(refusals: number): number {
   return RETRY_MS * 2 ** Math.max(0, refusals - 1)
 }
 
 /**
- * On how many VMs something started by itself within the brake's window, and since a person released the brake. What a forgotten run did
- * counts by its end, which is later: the brake is rather set too early than too late.
+ * On how many VMs something started by itself within the brake's window, and since a person released the brake, whatever was done to them
+ * since. What a forgotten run did counts by its end, which is later: the brake is rather set too early than too late.
  */
 function startedBySelf(ledger: LedgerView, { brake }: Policy, now: number): number {
   // A release of a time to come is of a clock that was set back since: it must not open the brake until then.
-  const since = Math.max(now - brake.perMs, ledger.releasedAt > now ? 0 : ledger.releasedAt)
-  let count = 0
-  for (const { asked_by, run, at } of ledger.verbs())
-    if (asked_by === SELF && (ledger.runs.get(run)?.created_at ?? at) > since) count += 1
-  return count
-}
-
-/** The host of a run for a VM as it is now: name, key, uid and address, which are compared again before the launch. */
-export function runHost(record: VmRecord): RunHost {
-  return { host: hostName(record), key: vmKey(record), uid: record.uid, address: addressOf(record) }
-}
-
-/** Splits the host names that a person asked for into those that may be launched on and those that may not, each with its reason. Pure. */
-export function admit(
-  hosts: readonly string[],
-  world: Surroundings & { byHost: FleetView['byHost'] },
-): { hosts: readonly RunHost[]; refused: ReadonlyMap<string, string> } {
-  const admitted: RunHost[] = []
-  const refused = new Map<string, string>()
-  for (const host of new Set(hosts)) {
-    const record = world.byHost(host)
-    const reason = record === undefined ? 'no VM has this host name' : whyNotNow(record, { ...world, kept: true })
-    if (record !== undefined && reason === '') admitted.push(runHost(record))
-    else refused.set(host, reason)
-  }
-  return { hosts: admitted, refused }
-}
-
-/**
- * What decides whether a launch on one VM is possible. `own`: the id of the run that asks, whose own lock does not count. `os`: the families
- * that the verb is for; left out: any. `needs`: left out, `guest`.
- */
-interface Surroundings extends Holding {
-  readonly clusters: FleetView['clusters']
-  readonly os?: readonly string[]
-  readonly needs?: Needs
-}
-
-/**
- * Why not, when another VM has the better claim to the address: a job would reach the wrong guest. One that only a view would use is told
- * of too, and there the VM has no address.
- */
-function conflicted(record: VmRecord): string {
-  const { conflict } = record.told
-  if (conflict === null || conflict === undefined || conflict.address !== addressOf(record)) return ''
-  return `conflicting address: another VM has the better claim to ${conflict.address}`
-}
-
-/**
- * Why nothing may be launched on a VM now, whoever asks; empty when it may. The first that holds:
- *
- * | because                                  | a verb that needs the guest | one that needs the VM alone         |
- * |------------------------------------------|-----------------------------|-------------------------------------|
- * | the ledger is lost                       | not launched                | not launched                        |
- * | its cluster is not synced                | not launched                | not launched                        |
- * | its OS is not one the verb is for        | not launched                | not launched                        |
- * | its OS is not known                      | not launched                | launched, when it is for all        |
- * | conflicting address                      | not launched                | launched: nobody connects to it     |
- * | stopped, paused, no agent, no address, … | not launched                | launched                            |
- * | a run, or a job of others, holds it      | not launched                | not launched                        |
- */
-export function whyNotNow(record: VmRecord, world: Surroundings): string {
-  const { needs = 'guest' } = world
-  return (
-    world.ledger.lost ||
-    unsynced(record, world.clusters) ||
-    unfit(record, world.os, needs) ||
-    (needs === 'vm' ? '' : conflicted(record) || unready(record)) ||
-    held(record, world)
-  )
-}
-
-/** Why not, by its system. That of a guest that never answered is unknown: a verb that needs the VM alone and is for every system does not care. */
-function unfit({ seen }: VmRecord, os: readonly string[] | undefined, needs: Needs): string {
-  const { family } = seen.os
-  if (os === undefined || os.includes(family)) return ''
-  if (needs === 'vm' && family === '' && FAMILIES.every(each => os.includes(each))) return ''
-  return `its OS (${family || 'unknown'}) is not one the verb is for`
+  const released = ledger.releasedAt > now ? 0 : ledger.releasedAt
+  // What starts by a release does so in the same turn, which may be the same moment.
+  const counts = (at: number): boolean => at > now - brake.perMs && at >= released
+  const uids = new Set<string>()
+  for (const { asked_by, created_at, hosts, left_out } of ledger.runs.values())
+    if (asked_by === SELF && counts(created_at)) for (const { uid } of [...hosts, ...left_out]) uids.add(uid)
+  for (const { asked_by, run, at, uid } of ledger.verbs())
+    if (asked_by === SELF && !ledger.runs.has(run) && counts(at)) uids.add(uid)
+  return uids.size
 }

@@ -41,7 +41,10 @@ export const RESULT_SCHEMA = {
         run_id: { type: 'string', maxLength: 64, description: 'Of the run that asked for it; empty without one' },
         check: { type: 'boolean', description: 'It only looked' },
         message: { type: 'string', maxLength: 500, description: 'One sentence for a person' },
-        changed: { type: 'boolean' },
+        changed: {
+          type: 'boolean',
+          description: 'Also of a play that failed: false, it left the guest as it was; left out, that is not known',
+        },
         packages: {
           type: 'array',
           maxItems: 500,

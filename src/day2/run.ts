@@ -1,3 +1,4 @@
+import type { Grounds } from './grounds.ts'
 import { spent } from './sealed.ts'
 import type { SealedSecrets } from './secrets.ts'
 import { bytesOf, MAX_KEPT_VARIABLES_BYTES, type Variables, variablesDigest } from './variables.ts'
@@ -56,7 +57,7 @@ export interface Selection {
 }
 
 /** One verb on some VMs by one job: the intent, and what became of it. On `state.runs` under `run/<id>`. */
-export interface Run {
+export interface Run extends Partial<Grounds> {
   /**
    * 2 for what others launched: a program of before would take it for its own. 3 for one with variables, a dry one and one whose template is
    * of another organization: a program of before would launch it without them, in earnest, or something else. 4 for one with secrets.
@@ -98,6 +99,8 @@ export interface Run {
   readonly template_id: number
   readonly inventory_id: number
   readonly job: { readonly id: number; readonly url: string } | null
+  /** When it was known that its job runs, in ms; absent before, and where others launched it. */
+  readonly launched_at?: number
   readonly job_ended_at: number
   /** How its job differs from what was asked for; empty when it does not. */
   readonly astray: string
@@ -109,6 +112,10 @@ export interface Run {
   readonly message: string
   /** A person asked for its end. What runs by then is cancelled, what does not is refused. */
   readonly cancel?: { readonly by: string; readonly at: number }
+  /** Since when the controller does not let this account read its job, in ms; absent while it does. */
+  readonly unread_at?: number
+  /** A person lets go of a job of others that can not be read: it holds nothing any more, unless it can be read again by then. */
+  readonly let_go?: { readonly by: string; readonly at: number }
   /** Its job waits at the controller, and what that says of why; often nothing. */
   readonly job_pending?: string
   /** When it was told that it stands still, in ms; told once. */
@@ -165,11 +172,12 @@ export function newRun(
     selection?: Selection
     askedBy: string
     reason: string
+    grounds?: Grounds
     hosts: readonly RunHost[]
   },
   now: number,
 ): Run {
-  const { organization = '', variables = {}, secrets = {}, check = false, selection } = wish
+  const { organization = '', variables = {}, secrets = {}, check = false, selection, grounds } = wish
   const has = Object.keys(variables).length > 0
   const hides = Object.keys(secrets).length > 0
   return {
@@ -185,6 +193,7 @@ export function newRun(
     ...(selection === undefined ? {} : { selection }),
     asked_by: wish.askedBy,
     reason: wish.reason,
+    ...grounds,
     created_at: now,
     status: 'planned',
     hosts: wish.hosts,

@@ -4,7 +4,7 @@ import type { Ages } from './ages.ts'
 import type { Book } from './book.ts'
 import { failed } from './controller-side.ts'
 import { type Lookup, type Place, placeOf } from './lookup.ts'
-import type { Needs } from './plan.ts'
+import type { Needs } from './verb-policy.ts'
 import type { Run } from './run.ts'
 import type { Patience } from './step.ts'
 

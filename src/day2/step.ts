@@ -1,5 +1,6 @@
 import type { Followed, Job, Launched } from '../aap/index.ts'
 import { type Run, withoutSecrets } from './run.ts'
+import { readable, unread } from './unread.ts'
 
 /** How long a run may wait in each place, in ms, before it is ended with what is known. */
 export interface Patience {
@@ -41,9 +42,14 @@ const STANDING: Readonly<Partial<Record<Run['status'], string>>> = {
 
 /** Why a run that was created `age` ms ago stands still, in one sentence; empty when that is not half an hour, it moves, or it was told. A job that runs moves. Pure. */
 export function standsStill(run: Run, age: number): string {
-  const where = run.job_pending === undefined ? STANDING[run.status] : `its job waits at the controller`
+  const where = run.job_pending === undefined ? standing(run) : `its job waits at the controller`
   if (where === undefined || run.stuck_at !== undefined || age <= STUCK_MS) return ''
   return [where, run.message, run.job_pending ?? ''].filter(part => part !== '').join(': ')
+}
+
+/** One that follows a job moves, unless nobody can tell. */
+function standing({ status, unread_at }: Run): string | undefined {
+  return status === 'following' && unread_at !== undefined ? 'how far its job is is not known' : STANDING[status]
 }
 
 /** What comes of a step: the run as it goes on, or its end. */
@@ -121,13 +127,23 @@ export function afterPoll(
 ): Polled {
   if (job === 'vanished') return { kind: 'done', run }
   if (typeof job === 'object' && job.ended) {
-    const ended = run.job_ended_at === 0 ? { ...run, job_ended_at: now } : run
+    const ended = run.job_ended_at === 0 ? { ...readable(run), job_ended_at: now } : readable(run)
     return { kind: job.finished || age(ended.job_ended_at) > patience.results ? 'done' : 'waits', run: ended }
   }
   // A job may go back from its end to a queue; one that can not be seen has not.
-  const going = typeof job === 'object' ? pendingOf(run, job, age(run.since)) : run
+  const going = typeof job === 'object' ? pendingOf(readable(run), job, age(run.since)) : unseen(run, job, now)
+  if (job === 'forbidden' && isLetGo(run, patience, age)) return { kind: 'lost', run: going }
   if (run.stopped_at > 0) return { kind: age(run.stopped_at) > patience.cancel ? 'lost' : 'waits', run: going }
   return { kind: age(run.since) > patience.job ? 'overdue' : 'waits', run: going }
+}
+
+function unseen(run: Run, job: 'forbidden' | 'unanswered', now: number): Run {
+  return job === 'forbidden' ? unread(run, now) : run
+}
+
+/** A person waits no longer for a job that can not be read: one of others is let go of at once, one of ours when it could not be cancelled. */
+function isLetGo({ let_go, cancel }: Run, patience: Pick<Patience, 'cancel'>, age: (at: number) => number): boolean {
+  return let_go !== undefined || (cancel !== undefined && age(cancel.at) > patience.cancel)
 }
 
 const PENDING = new Set(['new', 'pending', 'waiting'])
@@ -152,6 +168,7 @@ function following(run: Run, job: { readonly id: number; readonly url: string },
       status: 'following',
       since: now,
       job: { id: job.id, url: job.url },
+      launched_at: now,
       message: run.astray,
     },
   }

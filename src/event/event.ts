@@ -96,8 +96,16 @@ export interface Day2EventData {
     readonly template: string
     readonly asked_by: string
     readonly status: string
-    /** A dry run: Ansible's check mode, nothing was changed. Events before 0.2 lack the key. */
+    /** A dry run: Ansible's check mode, nothing was changed. Events before 0.2 lack the key, and those that follow. */
     readonly check?: boolean
+    /** Why it was asked for. */
+    readonly asked_because?: string
+    /** What set it off: `news`, `wish`, `controller`; empty when that is not known. */
+    readonly trigger?: string
+    /** By which rule or right nobody stopped it. */
+    readonly allowed_by?: string
+    /** Launches begun. */
+    readonly attempts?: number
   }
   readonly job: { readonly id: number; readonly url: string }
   readonly host: string

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 
 /** The namespace of every id that virtbridge derives (UUIDv5, RFC 9562 §5.5). Never change it: ids are keys in other systems. */
 const NAMESPACE = Buffer.from('0f2a7a528a3e5c0f9d6b6f1f5a3c7e21', 'hex')
+const ITS_PLACE = ' '.repeat(NAMESPACE.length)
 
 /**
  * The id of a fact: a UUIDv5 over what it is about and nothing else. When and by whom it was seen does not count, so that a second look
@@ -13,8 +14,9 @@ const NAMESPACE = Buffer.from('0f2a7a528a3e5c0f9d6b6f1f5a3c7e21', 'hex')
  *   forth `digestOf(before, after)` and the id of the event before; nothing for what happens once.
  */
 export function factId(cluster: string, subject: string, fact: string, thing: readonly string[]): string {
-  const name = Buffer.from(JSON.stringify([cluster, subject, fact, ...thing]))
-  const digest = hash('sha1', Buffer.concat([NAMESPACE, name]), 'hex')
+  const bytes = Buffer.from(ITS_PLACE + JSON.stringify([cluster, subject, fact, ...thing]))
+  bytes.set(NAMESPACE)
+  const digest = hash('sha1', bytes, 'hex')
   const variant = ((Number.parseInt(digest.charAt(16), 16) & 3) | 8).toString(16)
   const [first, second, third] = [digest.slice(0, 8), digest.slice(8, 12), digest.slice(13, 16)]
   return `${first}-${second}-5${third}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`

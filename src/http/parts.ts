@@ -30,6 +30,8 @@ export interface AppParts {
   readonly dueBySelf?: () => readonly string[]
   /** What may be done to VMs, by verb. */
   readonly verbs: ReadonlyMap<Verb, VerbPolicy>
+  /** How long a run waits for other wishes to share it, given the hosts that it has by then; left out: not at all. */
+  readonly sharing?: (hosts: ReadonlySet<string>) => Promise<void>
   /** Seals what nobody may read; left out: nothing is. */
   readonly vault?: Vault
   /** A label selector, as people write it. Throws an Error that says what of it can not be read. Without it none can. */

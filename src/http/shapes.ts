@@ -12,6 +12,13 @@ function open(properties: Shape, required: readonly string[] = Object.keys(prope
   return { type: 'object', required, properties }
 }
 
+const TRIGGER = {
+  enum: ['news', 'wish', 'controller', ''],
+  description:
+    'What set it off: a fact about its VMs, somebody who asked, a launch at the controller; empty: not known',
+}
+const ALLOWED_BY = { type: 'string', description: 'By which rule or right nobody stopped it' }
+
 const RUN = {
   id: STRING,
   verb: STRING,
@@ -147,6 +154,14 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
       secrets: { ...STRINGS, description: 'Names of the variables that nobody may read' },
       check: { ...FLAG, description: 'A dry run' },
       selection: { type: 'object', description: 'How its hosts were said, when not by name' },
+      trigger: TRIGGER,
+      allowed_by: ALLOWED_BY,
+      attempts: { ...COUNT, description: 'Launches begun' },
+      unread_at: {
+        ...INSTANT,
+        description: 'Since when the controller does not let its job be read; absent while it does',
+      },
+      launched_at: { ...INSTANT, description: 'When it was known that its job runs; absent before' },
       progress: {
         type: ['object', 'null'],
         description: 'How far its job is, while it runs and somebody watches it',
@@ -179,6 +194,10 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     vm_uid: STRING,
     outcome: STRING,
     detail: STRING,
+    asked_because: { ...STRING, description: 'Why, in the words of who asked' },
+    trigger: TRIGGER,
+    allowed_by: ALLOWED_BY,
+    attempts: { ...COUNT, description: 'Launches begun for its run' },
   }),
   Brake: closed({
     held: { type: ['object', 'null'], required: ['id', 'at', 'because'], description: 'null: nothing is held' },

@@ -4,7 +4,10 @@ import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { stringify } from 'yaml'
+import { brakeFinding } from '../../src/check/brake.ts'
+import { checkViews } from '../../src/check/view.ts'
 import type { Finding } from '../../src/check/check.ts'
+import { parseConfig } from '../../src/config/index.ts'
 import { loadObjects, readObjectFiles, startSimulatedController } from '../../src/simulator/controller/index.ts'
 import { onPlural } from '../../src/simulator/kube/faults.ts'
 import { VIEW } from '../../src/simulator/kube/access.ts'
@@ -102,7 +105,41 @@ test('the template of each configured verb is looked at, whoever launches it: wh
   expect(of('verify')).toEqual([expect.stringMatching(/^warn .*is not updated before a job: a rulebook launches on/)])
   expect(of('configure')[0]).toMatch(/^FAIL .*does not prompt for a limit/)
   expect(outcome.out).toContain('ok    verb ssh_keys: its driver is off: nobody launches it')
+  expect(outcome.out).toMatch(
+    /^ok {4}what starts by itself: onboard, on at most 50 hosts within 3600 s; one more asks/m,
+  )
   expect(outcome.out).not.toContain(token)
+})
+
+test.each([
+  ['bridge', 50, 3_600, 'ok', 'onboard, on at most 50 hosts within 3600 s; one more asks a person'],
+  ['bridge', 1_000, 3_600, 'ok', 'onboard, on at most 1000 hosts within 3600 s; one more asks a person'],
+  ['bridge', 1_001, 3_600, 'warn', expect.stringMatching(/one more asks a person, which brakes next to nothing$/)],
+  ['bridge', 50, 1, 'warn', expect.stringMatching(/at most 50 hosts within 1 s.*brakes next to nothing$/)],
+  ['eda', 100_000, 1, 'ok', 'nothing: the driver of onboard is eda'],
+  ['off', 1, 1, 'ok', 'nothing: the driver of onboard is off'],
+] as const)('of onboarding by %s, braked at %d hosts in %d s: %s', (driver, hosts, seconds, result, detail) => {
+  const text = stringify({
+    verbs: { onboard: { driver } },
+    dispatch: { brake: { hosts, per_seconds: seconds } },
+    http: { tokens: TOKENS },
+    clusters: [{ name: 'prod-1', kubeconfig: 'k' }],
+  })
+  expect(brakeFinding(parseConfig(text, 'check.yaml'))).toMatchObject({ what: 'what starts by itself', result, detail })
+})
+
+test.each([
+  [
+    '{format: kubevirt.core}',
+    [expect.stringContaining('in the format kubevirt.core nothing says that a cluster can not be seen')],
+  ],
+  ['{format: kubevirt.core, on_stale: fail}', []],
+  ['{format: virtbridge}', []],
+])('of a view %s it says that nothing marks a host whose cluster can not be seen, or nothing', (view, details) => {
+  const text = `clusters: [{name: a, in_cluster: true}]\nwatch: {services: true}\ninventory: {views: [{name: v, ${view.slice(1)}]}`
+  const findings = [...checkViews(parseConfig(text, 'check.yaml'))]
+  expect(findings.map(({ detail }) => detail)).toEqual(details)
+  expect(findings.map(({ what, result }) => `${result} ${what}`)).toEqual(details.map(() => 'warn view v'))
 })
 
 test('templates that people launch, and what a template brings with it, are looked at too', async () => {

@@ -136,8 +136,8 @@ describe('what was done', () => {
   test('is exported as lines', async () => {
     const { out } = await ask('runs', 'export', '--format', 'csv', '--verb', 'patch')
     expect(out.split('\n')).toEqual([
-      'at,run,verb,template,asked_by,job,host,vm_uid,outcome,detail',
-      `2026-11-21T00:00:00.000Z,${uuid(1)},patch,T,ops,0,${hostOf('web-1')},uid-web-1,ok,1 ok`,
+      'at,run,verb,template,asked_by,job,host,vm_uid,outcome,detail,asked_because,trigger,allowed_by,attempts',
+      `2026-11-21T00:00:00.000Z,${uuid(1)},patch,T,ops,0,${hostOf('web-1')},uid-web-1,ok,1 ok,,,,0`,
     ])
     expect((await ask('runs', 'export', '--format', 'jsonl', '--outcome', 'failed')).out).toBe('')
   })
@@ -166,11 +166,17 @@ test.each(['runs', 'run'])('a run is cancelled by its id: %s cancel', async comm
   expect(last?.value).toMatchObject({ kind: 'cancel', run: uuid(7), asked_by: 'admin' })
 })
 
-test('a run is shown with its variables, and that it only looked', async () => {
-  desk.run({ id: uuid(8), status: 'finished', outcome: 'ok', check: true, variables: { patch_reboot: 'never' } })
+test('a run is shown with its variables, why it was allowed, when and at which attempt it was launched, and that it only looked', async () => {
+  const variables = { patch_reboot: 'never' }
+  const allowed_by = 'the right run of the token ops on the whole fleet'
+  const launch = { job: { id: 14, url: '/api/v2/jobs/14/' }, attempts: 2, launched_at: NOW + 2_000, allowed_by }
+  desk.run({ id: uuid(8), status: 'finished', outcome: 'ok', check: true, variables, created_at: NOW, ...launch })
   const { out } = await ask('runs', 'show', uuid(8))
   expect(out).toMatch(/^patch dry run \(Day2 \| Patch\) by admin: ok\n/)
   expect(out).toContain('\nvariables {"patch_reboot":"never"}\n')
+  expect(out).toContain(`\nallowed by ${allowed_by}\n`)
+  expect(out).toContain('\nasked 2026-11-21T00:00:00Z, launched 2026-11-21T00:00:02Z')
+  expect(out).toContain('\njob 14  /api/v2/jobs/14/  (launch 2 of it)\n')
 })
 
 test('explain takes a host with and without the word vm, and no two of them', async () => {
@@ -205,6 +211,23 @@ test.each([
   expect(await running.done).toBe(0)
   const watched = (await desk.log.page('commands', '0', 200)).filter(({ value }) => isWatch(value, id))
   expect(watched).toHaveLength(interactive ? 1 : 0)
+})
+
+test.each([
+  ['ok', 0],
+  ['failed', 4],
+] as const)('a run that is shared ends as the hosts that were asked for: %s', async (outcome, code) => {
+  const limit = ['--limit', hostOf('db-1')]
+  await using running = start(['run', 'patch', ...limit, '--share', '--reason', outcome, '--yes'], env, true, false)
+  await vi.waitFor(() => expect(running.errors.join('\n')).toMatch(/^run /), WAIT)
+  const id = running.errors[0]?.slice('run '.length) ?? ''
+  const results = { [hostOf('db-1')]: outcome, [hostOf('web-1')]: outcome === 'ok' ? 'failed' : 'ok' }
+  for (const [host, became] of Object.entries(results)) {
+    const value = { schema: 1, kind: 'host', run: id, host, uid: '', outcome: became, detail: '', at: NOW }
+    desk.ledger.apply({ key: `run/${id}/${host}`, value })
+  }
+  desk.run({ id, status: 'finished', outcome: 'failed', hosts: [meant(guest('db-1')), meant(guest('web-1'))] })
+  expect(await running.done).toBe(code)
 })
 
 test('what the brake holds is shown, and goes on when a person says so: that brake, and no later one', async () => {

@@ -54,6 +54,10 @@ describe('a person asks', () => {
       outcome: 'ok',
     })
     expect(world.ledger.verb('uid-web-1', 'patch')).toMatchObject({ status: 'ok', asked_by: 'ops' })
+    const told = await world.events()
+    expect(told.map(({ of }) => [of.asked_because, of.trigger, of.allowed_by, of.attempts])).toEqual(
+      told.map(() => ['monthly', 'wish', 'the right run of the token ops', 1]),
+    )
   })
 
   test('for any verb that is configured: its own template is launched, from its own organization, and the ledger keeps it apart', async () => {

@@ -30,6 +30,9 @@ describe('a guest that is news', () => {
       updates: 1,
       attempts: 1,
       asked_by: 'bridge',
+      trigger: 'news',
+      allowed_by: expect.stringMatching(/^the rule of onboard: new since .*; \d+ hosts in \d+ s at most$/) as string,
+      launched_at: expect.any(Number) as number,
     })
     expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
     expect(world.launches()).toMatchObject([
@@ -40,7 +43,10 @@ describe('a guest that is news', () => {
         extra_vars: { virtbridge_run_id: world.run().id, virtbridge_expected_count: 1, virtbridge_verb: 'onboard' },
       },
     ])
-    expect((await world.events()).map(event => event.fact)).toEqual(['run_started', 'host_succeeded', 'run_finished'])
+    const told = await world.events()
+    expect(told.map(event => event.fact)).toEqual(['run_started', 'host_succeeded', 'run_finished'])
+    const { reason: asked_because, allowed_by } = world.run()
+    for (const { of } of told) expect(of).toMatchObject({ asked_because, trigger: 'news', allowed_by, attempts: 1 })
     expect(world.ledger.verb('uid-web-1', 'onboard')).toMatchObject({ status: 'ok', run: world.run().id })
   })
 

@@ -33,6 +33,21 @@ async function watched(options: WorldOptions = {}, auditor = true): Promise<Worl
   return world
 }
 
+/** The account of the bridge gets, or loses, the right to read what others launch. */
+function mayAudit(world: World, may: boolean): void {
+  for (const user of world.controller.store.users.all())
+    if (user.username === 'virtbridge')
+      user.roles = user.roles.map(role =>
+        role.on === 'organization' ? { ...role, role: may ? 'auditor' : 'none' } : role,
+      )
+}
+
+/** A person lets go of what a job of others holds. */
+async function letGo(world: World, run: string): Promise<void> {
+  const value = { schema: 1, kind: 'cancel', id: run, run, asked_by: 'bob', at: world.clock.now() }
+  await world.log.append([{ stream: 'commands', key: run, value }])
+}
+
 const later = (world: World): Promise<void> => world.clock.advance(5_000)
 
 describe('a job that a person launches from the controller', () => {
@@ -45,6 +60,8 @@ describe('a job that a person launches from the controller', () => {
     await world.turn()
     const held = world.ledger.holder('uid-web-1')
     expect(held).toMatchObject({ asked_by: 'controller:alice', status: 'following', external: { by: 'alice' } })
+    const allowed_by = 'the rights of alice at the controller (manual)'
+    expect(held).toMatchObject({ trigger: 'controller', allowed_by })
     expect(world.ledger.verb('uid-web-1', 'patch')).toMatchObject({ status: 'running' })
     await world.command({ hosts: names('web-1', 'web-2') })
     await world.settle()
@@ -164,6 +181,63 @@ describe('a job that a person launches from the controller', () => {
       await world.until(() => world.ledger.verb('uid-new-9', 'onboard')?.status === 'ok', 5_000)
     },
   )
+
+  test('that can not be read any more is told of once, with what to do; it holds what it held until a person lets go of it, also after a restart', async () => {
+    await using world = await watched({ outcome: () => 'hang' })
+    const job = await launchByHand(world, 'Reboot', { limit: 'all', timeout: 0 })
+    await later(world)
+    await world.turn()
+    mayAudit(world, false)
+    for (let turn = 0; turn < 3; turn += 1) await world.turn()
+    const { id } = world.run()
+    const why = `its job can not be read, and it holds every VM: give the account of virtbridge Read on its template, or, when job ${job} has ended at the controller, let go of it: virtbridge runs cancel ${id}`
+    expect([world.said('alarm'), world.run().message]).toEqual([[why], why])
+    await world.command({ hosts: names('web-1') })
+    await world.turn()
+    expect(Object.values(world.details(world.run(1)))).toEqual([
+      `run ${id}, launched from the controller, may run on it`,
+    ])
+    await letGo(world, id)
+    await world.restart()
+    await world.turn()
+    expect(world.ledger.runs.get(id)).toMatchObject({
+      status: 'finished',
+      outcome: 'unknown',
+      message: 'bob let go of it; it was given up, and may still run',
+    })
+    expect(world.jobs()[0]?.cancel_at).toBeNull()
+    await world.command({ hosts: names('web-1') })
+    await world.until(() => world.ledger.active().some(run => run.status === 'following'))
+  })
+
+  test('that can be read again is followed as before, although a person would have let go of it', async () => {
+    await using world = await watched({ outcome: () => ({ outcome: 'ok', ms: 60_000 }) })
+    await launchByHand(world, 'Reboot', { limit: 'all' })
+    await later(world)
+    await world.turn()
+    const before = world.run()
+    mayAudit(world, false)
+    await world.turn()
+    mayAudit(world, true)
+    await letGo(world, before.id)
+    await world.turn()
+    expect(world.run()).toEqual(before)
+    await world.until(() => world.run().status === 'finished', 5_000)
+    expect(world.run()).toMatchObject({ outcome: 'ok', message: '' })
+  })
+
+  test('and that can be read is let go of by nobody', async () => {
+    await using world = await watched({ outcome: () => 'hang' })
+    await launchByHand(world, 'Reboot', { limit: 'all', timeout: 0 })
+    await later(world)
+    await world.turn()
+    await letGo(world, world.run().id)
+    await world.turn()
+    expect(world.run().status).toBe('following')
+    expect(world.said('deferred')).toContainEqual(
+      `not cancelled: run ${world.run().id} was launched from the controller, where it can be cancelled`,
+    )
+  })
 
   test('that began and ended while nobody looked, also while the bridge was down, is recorded once', async () => {
     await using world = await watched()

@@ -52,6 +52,18 @@ describe('the index of what was done', () => {
     })
   })
 
+  test('has what was told before it was told why a run was allowed', () => {
+    using history = new History(null)
+    const old = structuredClone(told(1, ['web-1']))
+    for (const { value } of old) {
+      const { run } = (value as { data: { run: Record<string, unknown> } }).data
+      for (const later of ['asked_because', 'trigger', 'allowed_by', 'attempts']) delete run[later]
+    }
+    history.add(stored(old))
+    const none = { asked_because: '', trigger: '', allowed_by: '', attempts: 0 }
+    expect(history.page({ limit: 10 }).rows).toMatchObject([{ run: uuid(1), asked_by: 'ops', ...none }])
+  })
+
   test('says the same when it is told the same again', () => {
     using history = new History(null)
     history.add(stored(told(1, ['web-1', 'web-2'])))

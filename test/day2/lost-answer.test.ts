@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { RequestFault } from '../../src/simulator/controller/faults.ts'
+import { isUnfinished } from '../../src/simulator/controller/records.ts'
 import { LOOKUP_AGE_MS } from '../../src/day2/lookup.ts'
 import { guest, hostOf } from './guest.ts'
 import { cutAt, LAUNCH, startWorld, type World } from './world.ts'
@@ -218,5 +219,21 @@ describe('a dispatcher that dies and is started again', () => {
     }
     await world.settle()
     expect(await seen(world)).toEqual(ONCE)
+  })
+
+  test('and a bridge takes over: the job that may still come has its room under the caps, and nothing is launched in its place', async () => {
+    await using world = await known({ caps: { jobs: 1 }, policy: { driver: 'off' } })
+    world.controller.faults.add(LAUNCH, { kind: 'drop-then-commit', afterMs: 40_000 })
+    await world.command({ hosts: [hostOf('web-1')] })
+    await world.until(() => world.runs()[0]?.status === 'searching')
+    await world.restart({ reopen: true })
+    await world.command({ hosts: [hostOf('web-2')] })
+    let most = 0
+    await world.until(() => {
+      most = Math.max(most, world.launches().filter(isUnfinished).length)
+      return world.runs().length === 2 && world.ledger.active().length === 0
+    })
+    expect(world.launches().map(job => job.limit)).toEqual([hostOf('web-1'), hostOf('web-2')])
+    expect(most).toBe(1)
   })
 })

@@ -27,6 +27,20 @@ const RARE: readonly (readonly Step[])[] = [
     { do: 'advance', ms: 2_000 },
   ],
   [{ do: 'ready', vm: 4 }, { do: 'advance', ms: 2_000 }, wish(4, { check: true }), { do: 'advance', ms: 20_000 }],
+  // More news than may start by itself. A person releases that brake, a second one is late, and more sets the next.
+  [
+    ...([0, 1, 2] as const).map((vm): Step => ({ do: 'ready', vm })),
+    { do: 'advance', ms: 20_000 },
+    { do: 'flood' },
+    { do: 'advance', ms: 20_000 },
+    { do: 'operator', vms: [0], template: 'onboard' },
+    { do: 'release', late: true },
+    { do: 'release', late: false },
+    { do: 'advance', ms: 20_000 },
+    { do: 'recreate', vm: 1 },
+    { do: 'recreate', vm: 2 },
+    { do: 'advance', ms: 20_000 },
+  ],
   // A bridge that sleeps while it takes a wish, until another one has taken over.
   [{ do: 'ready', vm: 4 }, { do: 'pause', awaits: 2, ms: 60_000 }, wish(4), { do: 'advance', ms: 20_000 }],
 ]
@@ -37,7 +51,7 @@ function wish(vm: number, more: Partial<Extract<Step, { do: 'command' }>> = {}):
 const TIMEOUT = { timeout: 3_600_000 }
 
 test(
-  'whatever comes in whatever order, crashes too: one job for an intent, on its hosts alone, one job at a time on a VM, the right guest, which runs where the work needs it, nothing by itself on what was there before, and one outcome for each host',
+  'whatever comes in whatever order, crashes too: one job for an intent, on its hosts alone, one job at a time on a VM, the right guest, which runs where the work needs it, nothing by itself on what was there before nor beyond the brake, and one outcome for each host',
   TIMEOUT,
   async () => {
     const tally = newTally()

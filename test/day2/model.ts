@@ -14,6 +14,8 @@ import { BESIDE, LAUNCH, ONBOARD, PATCH, startWorld, type World, type WorldOptio
 /** VMs of a schedule. The last two were there before their cluster was adopted. */
 const VMS = 5
 const ADOPTED = 2
+/** So many hosts start by themselves until a person releases the brake: its window is longer than any schedule, whatever is done to the clocks. */
+const BRAKE = { hosts: 3, perMs: 365 * 86_400_000 }
 
 export type Step =
   | { readonly do: 'ready' | 'stop' | 'delete' | 'recreate' | 'address'; readonly vm: number }
@@ -30,6 +32,12 @@ export type Step =
   | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' | 'job_type' }
   | { readonly do: 'widen' }
   | { readonly do: 'cancel' | 'watch'; readonly run: number }
+  /** A VM does not boot any more, and a person wants it put back. */
+  | { readonly do: 'broken'; readonly vm: number }
+  /** All that is no old VM is made anew at once. */
+  | { readonly do: 'flood' }
+  /** A person lets go on what the brake holds; or says so of a brake that was there before. */
+  | { readonly do: 'release'; readonly late: boolean }
   | { readonly do: 'operator'; readonly vms: readonly number[] | 'all'; readonly template: keyof typeof BY_HAND }
   | { readonly do: 'crash'; readonly awaits: number }
   | { readonly do: 'pause'; readonly awaits: number; readonly ms: number }
@@ -120,6 +128,9 @@ export const steps: Arbitrary<Step[]> = array(
     { weight: 1, arbitrary: record({ do: constant('widen' as const) }) },
     { weight: 1, arbitrary: record({ do: constant('cancel' as const), run: nat(5) }) },
     { weight: 1, arbitrary: record({ do: constant('watch' as const), run: nat(5) }) },
+    { weight: 1, arbitrary: record({ do: constant('broken' as const), vm }) },
+    { weight: 1, arbitrary: record({ do: constant('flood' as const) }) },
+    { weight: 2, arbitrary: record({ do: constant('release' as const), late: constantFrom(false, false, true) }) },
     {
       weight: 2,
       arbitrary: record({
@@ -172,6 +183,11 @@ export class Witness {
   /** Asked hosts of every run, from its first sight. */
   readonly #asked = new Map<string, readonly RunHost[]>()
   #world: World | null = null
+  /** VMs on which something started by itself since the brake was released last, and that release. */
+  #bySelf = new Set<string>()
+  #releasedAt = 0
+  /** The brake that was set at the last look. */
+  #brake = ''
   /** Up to which id all jobs of others are known to the bridge, by a look that it finished. */
   #looked = 0
 
@@ -181,11 +197,27 @@ export class Witness {
 
   see(world: World): void {
     this.#world = world
+    this.#checkBrake(world)
     // Where a job of others runs, only its results may tell.
     for (const run of world.runs())
       if (!this.#asked.has(run.id) || run.external?.whole === true)
         this.#asked.set(run.id, [...run.hosts, ...run.left_out])
     this.#checkJobs(world)
+  }
+
+  /** To be called whenever something may have started by itself, and before somebody else looks at what did. */
+  #checkBrake({ ledger }: World): void {
+    if (ledger.releasedAt !== this.#releasedAt) this.#bySelf = new Set()
+    this.#releasedAt = ledger.releasedAt
+    const brake = ledger.brake?.id ?? ''
+    for (const run of ledger.runs.values()) {
+      if (run.asked_by !== 'bridge' || this.#asked.has(run.id)) continue
+      if (brake !== '' && brake === this.#brake) this.#violated(`run ${run.id} started by itself, and the brake is set`)
+      for (const { uid } of run.hosts) this.#bySelf.add(uid)
+    }
+    if (this.#bySelf.size > BRAKE.hosts)
+      this.#violated(`${this.#bySelf.size} hosts started by themselves, and nobody released the brake between`)
+    this.#brake = brake
   }
 
   /** Called at the moment of a POST. */
@@ -336,6 +368,9 @@ export interface Tally {
   cancelled: number
   /** Wishes that had the id of another one. */
   used: number
+  /** Brakes that were set, and that a person released. */
+  braked: number
+  released: number
 }
 
 /** Nothing was reached yet. */
@@ -352,6 +387,8 @@ export function newTally(): Tally {
     dry: 0,
     stopped: 0,
     used: 0,
+    braked: 0,
+    released: 0,
   }
 }
 
@@ -373,7 +410,7 @@ export async function play(
   const begin = (): MortalProcess => new MortalProcess(outside, spoiled)
   let process = begin()
   const options: WorldOptions = {
-    policy: { coalesceMs: 1_000, maxHosts: 2, brake: { hosts: 50, perMs: 1_000 } },
+    policy: { coalesceMs: 1_000, maxHosts: 2, brake: BRAKE },
     caps: { jobs: 3, hostsPerNode: 4 },
     onlooking: { everyMs: 1, verbs: VERBS, rulebooks: new Set() },
     verbs: {
@@ -398,12 +435,15 @@ export async function play(
     await process.ended()
     process = begin()
     await world.restart({ logOf: log => process.logOf(log), controllerOf: client => process.controllerOf(client) })
+    witness.see(world)
   }
   const takeOver = async (turning: Promise<void>): Promise<void> => {
     tally.takeovers += 1
     const sleeper = process
+    sleeper.replace()
     process = begin()
     await world.restart({ logOf: log => process.logOf(log), controllerOf: client => process.controllerOf(client) })
+    witness.see(world)
     for (const ms of [asleepMs, 1_000, 1_000]) {
       await world.turn()
       await world.clock.advance(ms)
@@ -458,6 +498,9 @@ export async function play(
   await witness.atEnd(world)
   tally.stopped += witness.stopped
   tally.used += witness.used
+  for (const { fact } of await world.events())
+    if (fact === 'brake_set') tally.braked += 1
+    else if (fact === 'brake_released') tally.released += 1
   tally.launches += world.launches().filter(job => !isOthers(job)).length
   tally.others += world.runs().filter(run => run.external !== undefined).length
   tally.cancelled += world.runs().filter(run => run.cancel !== undefined).length
@@ -470,13 +513,10 @@ export async function play(
 async function act(step: Exclude<Step, { do: 'crash' | 'pause' }>, world: World, vms: Vms): Promise<void> {
   switch (step.do) {
     case 'command':
-      return world.command({
-        hosts: step.vms.map(each => hostOf(`web-${each + 1}`)),
-        verb: step.verb,
-        ...(step.again ? { id: AGAIN } : {}),
-        ...(step.check ? { schema: 2, check: true } : {}),
-        ...(step.note === '' ? {} : { schema: 2, variables: { note: step.note } }),
-      })
+    case 'cancel':
+    case 'watch':
+    case 'release':
+      return ask(step, world)
     case 'fault':
       return world.controller.faults.add(PLACES[step.on], step.fault, step.times)
     case 'race':
@@ -485,10 +525,11 @@ async function act(step: Exclude<Step, { do: 'crash' | 'pause' }>, world: World,
       return flip(world, step.prompt)
     case 'widen':
       return widen(world)
-    case 'cancel':
-      return cancel(world, step.run)
-    case 'watch':
-      return watch(world, step.run)
+    case 'flood':
+      return vms.flood()
+    case 'broken':
+      vms.act('stop', step.vm)
+      return world.command({ hosts: [hostOf(`web-${step.vm + 1}`)], verb: 'restore' })
     case 'operator': {
       const names = step.vms === 'all' ? ['all'] : step.vms.map(each => hostOf(`web-${each + 1}`))
       // It may meet a fault that was meant for the bridge.
@@ -510,6 +551,29 @@ async function act(step: Exclude<Step, { do: 'crash' | 'pause' }>, world: World,
       return world.clock.advance(step.ms)
     default:
       return vms.act(step.do, step.vm)
+  }
+}
+
+/** What a person asks the bridge for. */
+async function ask(
+  step: Extract<Step, { do: 'command' | 'cancel' | 'watch' | 'release' }>,
+  world: World,
+): Promise<void> {
+  switch (step.do) {
+    case 'command':
+      return world.command({
+        hosts: step.vms.map(each => hostOf(`web-${each + 1}`)),
+        verb: step.verb,
+        ...(step.again ? { id: AGAIN } : {}),
+        ...(step.check ? { schema: 2, check: true } : {}),
+        ...(step.note === '' ? {} : { schema: 2, variables: { note: step.note } }),
+      })
+    case 'cancel':
+      return cancel(world, step.run)
+    case 'watch':
+      return watch(world, step.run)
+    default:
+      return release(world, step.late)
   }
 }
 
@@ -583,6 +647,14 @@ async function cancel(world: World, index: number): Promise<void> {
   await world.log.append([{ stream: 'commands', key: id, value }])
 }
 
+/** A person who looked at the brake that is set, or at an earlier one, says that it may go on. */
+async function release(world: World, late: boolean): Promise<void> {
+  const id = crypto.randomUUID()
+  const brake = late ? 'an earlier one' : (world.ledger.brake?.id ?? '')
+  const value = { schema: 1, kind: 'release_brake', id, brake, asked_by: 'bob', at: world.clock.now() }
+  await world.log.append([{ stream: 'commands', key: id, value }])
+}
+
 const REBOOT = 'Day2 | Reboot'
 const RESTORE = 'Day2 | Restore'
 const FLEET = 'virtbridge fleet'
@@ -616,6 +688,10 @@ class Vms {
 
   constructor(world: World) {
     this.#world = world
+  }
+
+  flood(): void {
+    for (let vm = 0; vm < VMS - ADOPTED; vm += 1) this.act('recreate', vm)
   }
 
   act(how: 'ready' | 'stop' | 'delete' | 'recreate' | 'address', index: number): void {

@@ -47,9 +47,16 @@ export class MortalProcess {
     return this.#sleep.promise
   }
 
-  /** It goes on where it was; what it writes from now on is refused, as somebody took over meanwhile. */
-  wake(): void {
+  /**
+   * Somebody takes over, and reads the log only then: what it writes from now on is refused. What of it does not sleep goes on, as in a
+   * process that was replaced and does not know.
+   */
+  replace(): void {
     this.#isFenced = true
+  }
+
+  /** It goes on where it was. */
+  wake(): void {
     this.#waking.resolve()
   }
 
@@ -83,8 +90,9 @@ export class MortalProcess {
       if (this.left <= 0) throw new Error('the process is dead')
       await this.#mayFallAsleep()
       if (!this.#isFenced || still?.() !== false) this.#outside.atPost(request.hosts, request.marker)
-      const launched =
-        this.#spoiled.bypassEcho === true ? blindly(this.#outside.url(), client, template, request) : null
+      // What lacks a look at the echo has all other looks.
+      const isBlind = this.#spoiled.bypassEcho === true && still?.() !== false
+      const launched = isBlind ? blindly(this.#outside.url(), client, template, request) : null
       return this.#track(launched ?? client.launch(template, request, still))
     },
     jobsOn: async (inventories, after) => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { admit } from '../../src/day2/plan.ts'
+import { admit } from '../../src/day2/admission.ts'
 import { Ledger } from '../../src/day2/index.ts'
 import { hostName, type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { fleetOf, runningRecord } from '../support/fleet.ts'

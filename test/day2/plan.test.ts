@@ -10,7 +10,7 @@ import {
   whyNotNow,
   whyNotOnboard,
 } from '../../src/day2/index.ts'
-import { admit } from '../../src/day2/plan.ts'
+import { admit } from '../../src/day2/admission.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import { MAX_LIMIT_BYTES } from '../../src/aap/index.ts'
 import { hostName, type VmRecord, vmKey } from '../../src/vm/index.ts'
@@ -292,6 +292,7 @@ describe('what starts by itself', () => {
   test.each<[what: string, created: number, releasedAt: number, starts: number]>([
     ['before it was released', NOW - 2_000, NOW - 1_000, 3],
     ['since it was released', NOW - 500, NOW - 1_000, 1],
+    ['in the very moment of the release', NOW - 1_000, NOW - 1_000, 1],
     ['within the window of a release that is still to come, as somebody set the clock back', NOW - 500, NOW + 9e6, 1],
   ])('a host that started %s counts so for the brake, whenever it ends', (_, created, releasedAt, starts) => {
     const [one, other] = [guest('db-1'), guest('db-2')]
@@ -302,6 +303,15 @@ describe('what starts by itself', () => {
     const [first] = decide(many(5), { brake: { hosts: 3, perMs: 60_000 } }, { ledger })
     expect(first).toMatchObject({ kind: 'start' })
     expect(first?.hosts).toHaveLength(starts)
+  })
+
+  test('is braked by what started by itself also where a person has onboarded since', () => {
+    const [one, other] = [guest('db-1'), guest('db-2')]
+    const run = runOn([one, other], { status: 'finished', asked_by: 'bridge' })
+    const byPerson = { run: uuid(8), asked_by: 'ops' }
+    const ledger = ledgerOf({ verbs: [verb(one, byPerson), verb(other, byPerson)], runs: [run] })
+    const [first] = decide(many(5), { brake: { hosts: 3, perMs: 60_000 } }, { ledger })
+    expect(first?.hosts).toHaveLength(1)
   })
 })
 

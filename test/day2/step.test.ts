@@ -45,11 +45,13 @@ const widened = (cancelled: boolean): Launched => ({
 })
 
 describe('after the one POST', () => {
+  const FOLLOWED = { status: 'following', since: NOW, launched_at: NOW, job: REF } as const
+
   test('a job that was launched is followed', () => {
     expect(afterLaunch(run({ message: 'old' }), { kind: 'launched', job: job() }, NOW)).toEqual({
       kind: 'goes_on',
       news: 'started',
-      run: run({ status: 'following', since: NOW, job: REF, message: '' }),
+      run: run({ ...FOLLOWED, message: '' }),
     })
   })
 
@@ -95,7 +97,7 @@ describe('after the one POST', () => {
     expect(afterLaunch(run(), widened(cancelled), NOW)).toEqual({
       kind: 'goes_on',
       news: 'started',
-      run: run({ status: 'following', since: NOW, job: REF, astray, message: astray, stopped_at: stoppedAt }),
+      run: run({ ...FOLLOWED, astray, message: astray, stopped_at: stoppedAt }),
     })
   })
 })
@@ -144,6 +146,9 @@ describe('after a look at its job', () => {
   const base = { status: 'following' as const, since: NOW, job: REF }
   const ended = job({ status: 'successful', ended: true })
   const { job: DAY, results, cancel } = PATIENCE
+  const UNREAD = `its job can not be read, and it holds 1 VM: give the account of virtbridge Read on its template, or, when job ${REF.id} has ended at the controller, let go of it: virtbridge runs cancel ${uuid(1)}`
+  const unreadable = { unread_at: NOW, message: UNREAD }
+  const ASKED = { by: 'bob', at: NOW }
   const cases: [string, Partial<Run>, Followed | 'unanswered', number, string, Partial<Run>][] = [
     ['it runs', {}, job(), NOW + DAY, 'waits', {}],
     ['it runs too long', {}, job(), NOW + DAY + 1, 'overdue', {}],
@@ -170,8 +175,13 @@ describe('after a look at its job', () => {
       { job_ended_at: 0 },
     ],
     ['it is gone', {}, 'vanished', NOW, 'done', {}],
-    ['it may not be read', {}, 'forbidden', NOW + DAY, 'waits', {}],
-    ['it may not be read for a day', {}, 'forbidden', NOW + DAY + 1, 'overdue', {}],
+    ['it may not be read', {}, 'forbidden', NOW + DAY, 'waits', { unread_at: NOW + DAY, message: UNREAD }],
+    ['it may not be read still', unreadable, 'forbidden', NOW + DAY, 'waits', {}],
+    ['it may not be read for a day', unreadable, 'forbidden', NOW + DAY + 1, 'overdue', {}],
+    ['it may not be read, and is let go of', { ...unreadable, let_go: ASKED }, 'forbidden', NOW + 1, 'lost', {}],
+    ['it is let go of while nobody answers', { ...unreadable, let_go: ASKED }, 'unanswered', NOW + 1, 'waits', {}],
+    ['it may not be read, and be cancelled', { ...unreadable, cancel: ASKED }, 'forbidden', NOW + cancel, 'waits', {}],
+    ['it can not be cancelled either', { ...unreadable, cancel: ASKED }, 'forbidden', NOW + cancel + 1, 'lost', {}],
     ['nobody answers', { job_ended_at: NOW }, 'unanswered', NOW + DAY, 'waits', {}],
     ['nobody answers for a day', {}, 'unanswered', NOW + DAY + 1, 'overdue', {}],
     ['nobody answered the cancel either', { stopped_at: NOW }, 'unanswered', NOW + cancel + 1, 'lost', {}],
@@ -180,6 +190,13 @@ describe('after a look at its job', () => {
   test.each(cases)('%s', (...[, before, answer, now, kind, change]) => {
     const following = run({ ...base, ...before })
     expect(afterPoll(following, answer, now, PATIENCE)).toEqual({ kind, run: { ...following, ...change } })
+  })
+
+  test('that can be read again is as it was, and is not let go of', () => {
+    const following = run(base)
+    const unread = run({ ...base, ...unreadable, let_go: ASKED })
+    expect(afterPoll(unread, job(), NOW, PATIENCE)).toEqual({ kind: 'waits', run: following })
+    expect(afterPoll(unread, ended, NOW, PATIENCE).run).toEqual({ ...following, job_ended_at: NOW })
   })
 
   test('a run that did not change is the very same, so that nothing is written for it', () => {

@@ -13,6 +13,7 @@ import {
   type Vault,
   type VerbPolicy,
 } from '../../src/day2/index.ts'
+import type { Day2EventData, Event } from '../../src/event/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
 import {
   type Approach,
@@ -120,7 +121,7 @@ export interface World extends AsyncDisposable {
   jobs(): readonly Job[]
   launches(): readonly Job[]
   updates(): number
-  events(): Promise<readonly { fact: string; host: string; run: string; id: string }[]>
+  events(): Promise<readonly { fact: string; host: string; run: string; id: string; of: Day2EventData['run'] }[]>
   said(what: string): readonly string[]
 }
 
@@ -347,7 +348,7 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
     return [...this.controller.store.updates.all()].length
   }
 
-  async events(): Promise<readonly { fact: string; host: string; run: string; id: string }[]> {
+  async events(): ReturnType<World['events']> {
     const all: Stored[] = []
     for (let from = this.#from; ;) {
       const page = await this.log.page('events.day2', from, 500)
@@ -356,8 +357,8 @@ class DispatchWorld implements Omit<World, 'restart' | 'breakSource' | typeof Sy
       from = page.at(-1)?.position ?? from
     }
     return all.map(({ value }) => {
-      const event = value as { id: string; data: { fact: string; host: string; run: { id: string } } }
-      return { fact: event.data.fact, host: event.data.host, run: event.data.run.id, id: event.id }
+      const { id, data } = value as Event<Day2EventData>
+      return { fact: data.fact, host: data.host, run: data.run.id, id, of: data.run }
     })
   }
 

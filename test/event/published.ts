@@ -8,6 +8,10 @@ export type Kind = (typeof KINDS)[number]
 /** Keys that came to a schema later: events that are older do not have them. */
 export const CAME_LATER: ReadonlySet<string> = new Set([
   'check',
+  'asked_because',
+  'trigger',
+  'allowed_by',
+  'attempts',
   'trimmed',
   'application',
   'descent',

@@ -2,6 +2,7 @@ import { clusterEvent } from '../../src/cluster/event.ts'
 import { type ClusterRecord, newCluster, outOfScope } from '../../src/cluster/index.ts'
 import { hostEvent, runEvent } from '../../src/day2/event.ts'
 import { type Brake, braked, released } from '../../src/day2/brake.ts'
+import { groundsOfNews } from '../../src/day2/grounds.ts'
 import { confirmedEvent, lossEvent } from '../../src/day2/loss-event.ts'
 import { type HostResult, newRun, type Run } from '../../src/day2/run.ts'
 import { CLUSTER_FACTS, type ClusterFact, type Event } from '../../src/event/index.ts'
@@ -170,11 +171,14 @@ function day2Events(): readonly Event[] {
     template: 'Day2 | Onboard',
     askedBy: 'bridge',
     reason: 'created after its cluster was adopted, and reachable',
+    grounds: groundsOfNews('onboard', { hosts: 50, perMs: 3_600_000 }),
     hosts: [host],
   }
   const run: Run = {
     ...newRun(wish, AT),
     status: 'following',
+    attempts: 1,
+    launched_at: AT,
     job: { id: 4711, url: 'https://aap.example.com/execution/jobs/playbook/4711/output' },
   }
   const done: Run = { ...run, status: 'finished', outcome: 'ok', counts: { ok: 1 }, finished_at: AT }

@@ -278,6 +278,8 @@ describe('the inventory', () => {
   })
 })
 
+const ALLOWED = 'the right run of the token runner on the whole fleet'
+
 describe('runs', () => {
   const headers = { ...bearer(TOKENS.runner), 'idempotency-key': 'k1' }
 
@@ -289,7 +291,7 @@ describe('runs', () => {
     const { id } = first.json<{ id: string }>()
     expect(first.headers.location).toBe(`/api/v1/runs/${id}`)
     expect((await own.log.page('commands', '0', 10)).map(entry => entry.value)).toEqual([
-      { schema: 1, kind: 'run', id, ...RUN, asked_by: 'runner', reason: 'cve', at: NOW },
+      { schema: 1, kind: 'run', id, ...RUN, asked_by: 'runner', reason: 'cve', at: NOW, allowed_by: ALLOWED },
     ])
     expect((await own.post('/api/v1/runs', { ...RUN, reason: 'cve' }, headers)).json()).toMatchObject({ id })
     const others = [

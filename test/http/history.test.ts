@@ -1,18 +1,25 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { History } from '../../src/day2/index.ts'
+import { History, type HistoryRow, rightOfToken } from '../../src/day2/index.ts'
 import { hostEvent } from '../../src/day2/event.ts'
 import { newRun } from '../../src/day2/run.ts'
+import { doneBefore } from '../../src/http/done-before.ts'
+import { EVERYTHING } from '../../src/http/scope.ts'
 import { guest, hostOf, meant, uuid } from '../day2/guest.ts'
 import { bearer, type Desk, NOW, openDesk, TOKENS } from './desk.ts'
 
 const history = new History(null)
 let desk: Desk
+const grounds = { trigger: 'wish', allowed_by: rightOfToken('ops', true) } as const
 
 function tell(number: number, name: string, detail = '1 ok', cluster = 'prod-1'): void {
   const at = NOW + number * 1_000
   const host = meant(guest(name, { cluster }))
   const run = {
-    ...newRun({ id: uuid(number), verb: 'patch', template: 'T', askedBy: 'ops', reason: '', hosts: [host] }, at),
+    ...newRun(
+      { id: uuid(number), verb: 'patch', template: 'T', askedBy: 'ops', reason: 'cve', grounds, hosts: [host] },
+      at,
+    ),
+    attempts: 2,
   }
   const result = {
     schema: 1,
@@ -80,13 +87,55 @@ describe('what was done', () => {
     expect((await desk.get('/api/v1/history', bearer(TOKENS.scoped))).statusCode).toBe(403)
   })
 
+  test('to a VM that is gone is told to who asks for it by its name, as far as they may know of it', async () => {
+    const said = async (name: string, token: string, path = 'explain') => {
+      const { detail, hint = '' } = (await desk.get(`/api/v1/${path}/${name}`, bearer(token))).json<{
+        detail: string
+        hint?: string
+      }>()
+      return [detail, hint]
+    }
+    const [detail, hint] = await said(hostOf('web-1'), TOKENS.reader)
+    expect(detail).toBe(
+      `no VM is called "${hostOf('web-1')}" any more; done by that name to VM uid-web-1: patch ok 2026-11-21T00:00:07.000Z`,
+    )
+    expect(hint).toMatch(/whether it was deleted or moved; .* by the play offboard: docs\/day2\.md#a-vm-that-is-gone$/)
+    expect(await said(hostOf('web-1'), TOKENS.prod, 'vms')).toEqual([detail, hint])
+    for (const [name, token] of [
+      ['web-3.shop.dev-1', TOKENS.prod],
+      [hostOf('web-9'), TOKENS.reader],
+    ] as const)
+      expect((await said(name, token))[0]).toBe(`no VM is called "${name}"`)
+  })
+
+  test('is told of each VM that had the name, the last end of each verb, and nothing that left nothing behind', () => {
+    const rows = [
+      ['uid-b', 'patch', 'failed', 'x', 9],
+      ['uid-b', 'patch', 'ok', '1 ok', 8],
+      ['uid-b', 'onboard', 'refused', 'x', 7],
+      ['', 'patch', 'ok', '1 ok', 6],
+      ['uid-a', 'identity_join', 'ok', '1 ok', 5],
+      ['uid-a', 'onboard', 'ok', 'dry run: 1 ok', 4],
+      ['uid-a', 'patch', 'unknown', 'x', 3],
+      ['uid-a', 'onboard', 'missing', 'x', 2],
+    ] as const
+    const known = rows.map(([vm_uid, verb, outcome, said, at]) => {
+      return { vm_uid, verb, outcome, detail: said, at, key: 'prod-1/shop/web-1' } as HistoryRow
+    })
+    expect(doneBefore({ page: () => ({ rows: known, next: '' }) }, 'web-1.shop.prod-1', EVERYTHING)).toBe(
+      'done by that name to VM uid-b: patch failed 1970-01-01T00:00:00.009Z; to VM uid-a: ' +
+        'identity_join ok 1970-01-01T00:00:00.005Z, patch unknown 1970-01-01T00:00:00.003Z',
+    )
+  })
+
   test('is exported as CSV, which no spreadsheet takes for formulas, and as JSON lines', async () => {
+    const why = 'cve,wish,the right run of the token ops on its part of the fleet,2'
     const csv = await desk.get('/api/v1/history/export?since=2026-11-21T00:00:08Z')
     expect(csv.headers['content-type']).toContain('text/csv')
     expect(csv.body.split('\r\n')).toEqual([
-      'at,run,verb,template,asked_by,job,host,vm_uid,outcome,detail',
-      `2026-11-21T00:00:09.000Z,${uuid(9)},patch,T,ops,0,web-3.shop.dev-1,uid-web-3,ok,1 ok`,
-      `2026-11-21T00:00:08.000Z,${uuid(8)},patch,T,ops,0,${hostOf('web-2')},uid-web-2,ok,"'=cmd|""calc"",\n1"`,
+      'at,run,verb,template,asked_by,job,host,vm_uid,outcome,detail,asked_because,trigger,allowed_by,attempts',
+      `2026-11-21T00:00:09.000Z,${uuid(9)},patch,T,ops,0,web-3.shop.dev-1,uid-web-3,ok,1 ok,${why}`,
+      `2026-11-21T00:00:08.000Z,${uuid(8)},patch,T,ops,0,${hostOf('web-2')},uid-web-2,ok,"'=cmd|""calc"",\n1",${why}`,
       '',
     ])
     const lines = await desk.get('/api/v1/history/export?format=jsonl')
@@ -96,6 +145,12 @@ describe('what was done', () => {
       .split('\n')
       .map(line => JSON.parse(line) as { host: string })
     expect(rows).toHaveLength(9)
-    expect(rows[0]).toMatchObject({ host: 'web-3.shop.dev-1', outcome: 'ok' })
+    expect(rows[0]).toMatchObject({
+      host: 'web-3.shop.dev-1',
+      outcome: 'ok',
+      asked_because: 'cve',
+      ...grounds,
+      attempts: 2,
+    })
   })
 })

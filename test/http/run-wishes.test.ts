@@ -76,6 +76,17 @@ describe('the end of a run', () => {
   })
 })
 
+test('what a job of others holds that can not be read is let go of by who may admin on the whole fleet', async () => {
+  await using desk = await openDesk()
+  const external = { by: 'alice', launch_type: 'manual', limit: '', whole: true, copy_of: '' }
+  desk.run({ id: uuid(1), status: 'following', external, unread_at: NOW, hosts: [] })
+  const codes = [TOKENS.runner, TOKENS.prod, TOKENS.admin].map(
+    async token => (await desk.post(`/api/v1/runs/${uuid(1)}/cancel`, {}, bearer(token))).statusCode,
+  )
+  expect(await Promise.all(codes)).toEqual([403, 404, 202])
+  expect(await commands(desk)).toMatchObject([{ kind: 'cancel', run: uuid(1), asked_by: 'admin' }])
+})
+
 describe('who watches a run', () => {
   test('says so once in a while: a command for each, and none of a run that has ended or that is not there', async () => {
     let now = NOW

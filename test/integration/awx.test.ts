@@ -5,7 +5,7 @@ import { readObjectFiles } from '../../src/simulator/controller/index.ts'
 import { awxCollection } from '../servers/awx-collection.ts'
 import { ansible } from '../servers/python-environment.ts'
 import { runToEnd } from '../servers/run.ts'
-import { startAnyController } from '../support/any-controller.ts'
+import { type AnyController, type Made, startAnyController } from '../support/any-controller.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 
 const DEPLOY = join(import.meta.dirname, '..', '..', 'deploy')
@@ -25,7 +25,7 @@ async function variables(): Promise<Record<string, string>> {
   return Object.fromEntries(names.map(name => [name, `the-${name}`]))
 }
 
-test('deploy/awx.yml makes every kind of object by the modules of awx.awx, as the files have it', async () => {
+test('deploy/awx.yml makes every kind of object by the modules of awx.awx, as the files have it; a second time it changes nothing', async () => {
   await using folder = await temporaryFolder()
   await using controller = await startAnyController()
   await cp(DEPLOY, folder.path, { recursive: true })
@@ -39,41 +39,89 @@ test('deploy/awx.yml makes every kind of object by the modules of awx.awx, as th
   const named = lines.filter(line => !/^ {6}- .* \| /.test(line) || names.some(name => line.endsWith(`- ${name}`)))
   await writeFile(roles, named.join('\n'))
   const { env } = await ansible()
-  const { status, stdout, stderr } = await runToEnd(
-    'ansible-playbook',
-    ['awx.yml', `--extra-vars=${JSON.stringify(await variables())}`],
-    {
+  const given = JSON.stringify(await variables())
+  const apply = async (): Promise<string> => {
+    const { status, stdout, stderr } = await runToEnd('ansible-playbook', ['awx.yml', `--extra-vars=${given}`], {
       cwd: folder.path,
       env: {
         ...env,
         ANSIBLE_COLLECTIONS_PATH: await awxCollection(),
+        ANSIBLE_PIPELINING: 'true',
         CONTROLLER_HOST: controller.url,
         CONTROLLER_OAUTH_TOKEN: 'any',
       },
-    },
-  )
-  expect(status, stdout + stderr).toBe(0)
-  const objects = Object.assign({}, ...readObjectFiles(new URL('../../deploy/aap/', import.meta.url))) as {
-    controller_templates: { name: string; limit?: string; ask_limit_on_launch?: boolean; survey_spec?: object }[]
-  }
-  const made = controller.made('job_templates')
-  expect(made.map(each => each['name'] as string).toSorted()).toEqual(KEPT.toSorted())
-  const meant = objects.controller_templates.filter(({ name }) => KEPT.includes(name))
-  for (const { name, limit = '', ask_limit_on_launch: asks = false, survey_spec: survey } of meant) {
-    const one = made.find(each => each['name'] === name)
-    expect(
-      { limit: one?.['limit'] ?? '', asks: one?.['ask_limit_on_launch'], survey: one?.['survey_spec'] },
-      name,
-    ).toEqual({
-      limit,
-      asks,
-      survey,
     })
+    expect(status, stdout + stderr).toBe(0)
+    return stdout
   }
-  const sources = controller.made('inventory_sources')
-  expect(sources.map(each => each['name'])).toContain('virtbridge')
-  for (const source of sources) expect(source).toMatchObject({ enabled_var: 'kubevirt_enabled', overwrite: true })
+  await apply()
+  const objects = Object.assign({}, ...readObjectFiles(new URL('../../deploy/aap/', import.meta.url))) as Record<
+    string,
+    readonly Authored[]
+  >
+  const kinds = {
+    controller_templates: 'job_templates',
+    controller_inventory_sources: 'inventory_sources',
+    controller_inventories: 'inventories',
+    controller_projects: 'projects',
+  }
+  for (const [variable, kind] of Object.entries(kinds)) {
+    const meant = (objects[variable] ?? []).filter(({ name }) => kind !== 'job_templates' || KEPT.includes(name))
+    const made = controller.made(kind).map(one => asAuthored(controller, kind, one))
+    expect(made.map(({ name }) => name).toSorted()).toEqual(meant.map(({ name }) => name).toSorted())
+    for (const one of meant) expect(made.find(({ name }) => name === one.name)).toMatchObject(withoutIdle(kind, one))
+  }
   expect(controller.made('workflow_job_template_nodes')).toHaveLength(7)
   expect(controller.made('schedules').map(each => each['enabled'])).toEqual([false, false])
   expect(controller.writes.filter(path => path.includes('/roles/')).length).toBeGreaterThan(8)
+
+  const written = controller.writes.length
+  expect(changedBy(await apply())).toEqual({})
+  expect(controller.writes.slice(written)).toEqual([])
 })
+
+interface Authored {
+  readonly name: string
+  readonly [field: string]: unknown
+}
+
+/** Where names stand for other objects in the files, by the field. */
+const REFERENCES: Readonly<Record<string, string>> = {
+  organization: 'organizations',
+  project: 'projects',
+  source_project: 'projects',
+  inventory: 'inventories',
+  execution_environment: 'execution_environments',
+  credential: 'credentials',
+  credentials: 'credentials',
+  notification_templates_success: 'notification_templates',
+  notification_templates_error: 'notification_templates',
+}
+
+/** An object as the files would have it: with the names of others instead of their ids, and what is attached to it. */
+function asAuthored(controller: AnyController, kind: string, one: Made): Authored {
+  const nameOf = (of: string, id: unknown): unknown => controller.made(of).find(other => other.id === id)?.['name']
+  const named = Object.entries(REFERENCES).flatMap(([field, of]) => {
+    const several = controller.attachedTo(kind, one.id, field).map(id => nameOf(of, id))
+    if (several.length > 0) return [[field, several]]
+    return one[field] === undefined ? [] : [[field, nameOf(of, one[field])]]
+  })
+  const { source_vars: vars } = one
+  const parsed = typeof vars === 'string' ? { source_vars: JSON.parse(vars) as unknown } : {}
+  return { ...one, ...(Object.fromEntries(named) as object), ...parsed, name: String(one['name']) }
+}
+
+/** Without what is no field of an object there (an empty text, how long to wait for it, of a source the organization of its inventory), and what a site says. */
+function withoutIdle(kind: string, one: Authored): object {
+  const idle = kind === 'inventory_sources' ? ['wait', 'organization'] : ['wait']
+  const isSaid = ([field, value]: [string, unknown]): boolean =>
+    !idle.includes(field) && value !== '' && !String(value).includes('{{')
+  return Object.fromEntries(Object.entries(one).filter(isSaid))
+}
+
+/** How many things each task of a play changed, by its name; those that changed nothing are left out. */
+function changedBy(stdout: string): Record<string, number> {
+  const tasks = stdout.split(/^TASK \[/m).slice(1)
+  const counts = tasks.map(text => [text.split(']')[0], text.match(/^changed: /gm)?.length ?? 0] as const)
+  return Object.fromEntries(counts.filter(([, count]) => count > 0))
+}

@@ -9,11 +9,13 @@ export interface Made {
 
 /**
  * Takes whatever objects are made at it, and gives them back: enough of a controller's API for the modules of awx.awx, which look an object
- * up by its fields, make or change it, and attach others to it. Checks nothing. `made('job_templates')` has what is there.
+ * up by its fields, make or change it, and attach others to it. Checks nothing, and shows secrets too. `made('job_templates')` has what is there.
  */
 export interface AnyController extends AsyncDisposable {
   readonly url: string
   made(kind: string): readonly Made[]
+  /** The ids of what was attached to one of them by a relation. */
+  attachedTo(kind: string, id: number, relation: string): readonly number[]
   /** Paths that were written to, in order. */
   readonly writes: string[]
 }
@@ -106,6 +108,7 @@ export async function startAnyController(): Promise<AnyController> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     made: kind => [...(kinds.get(kind)?.values() ?? [])] as unknown as readonly Made[],
+    attachedTo: (kind, id, relation) => [...(attached.get(`/api/v2/${kind}/${id}/${relation}/`) ?? [])],
     writes,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections()

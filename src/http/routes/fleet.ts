@@ -4,6 +4,7 @@ import type { ConfirmCommand } from '../../day2/index.ts'
 import { hostName, labelsOf, type VmRecord } from '../../vm/index.ts'
 import { closed, type Description, json, listOf, query, text } from '../description.ts'
 import { type AppParts, requireClusters, requireRight } from '../parts.ts'
+import { doneBefore } from '../done-before.ts'
 import { Problem } from '../problem.ts'
 import { type Scope, sees, seesCluster } from '../scope.ts'
 import { shape } from '../shapes.ts'
@@ -191,6 +192,11 @@ function toldOf(record: VmRecord): VmRecord {
 function find(parts: AppParts, host: string, scope: Scope): VmRecord {
   const record = parts.fleet.byHost(host)
   if (record !== undefined && sees(scope, record)) return record
+  const done = parts.history === undefined ? '' : doneBefore(parts.history, host, scope)
+  if (done !== '')
+    throw new Problem(404, 'no_host', `no VM is called "${host}" any more; ${done}`, {
+      hint: 'GET /api/v1/events tells whether it was deleted or moved; what is left of a VM that was deleted goes by the play offboard: docs/day2.md#a-vm-that-is-gone',
+    })
   throw new Problem(404, 'no_host', `no VM is called "${host}"`, {
     hint: 'host names are {name}.{namespace}.{cluster}; GET /api/v1/vms lists them',
   })

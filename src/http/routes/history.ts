@@ -9,7 +9,23 @@ import { shape } from '../shapes.ts'
 /** Results of a page. */
 const PAGE = 500
 export const MAX_PAGE = 5_000
-const COLUMNS = ['at', 'run', 'verb', 'template', 'asked_by', 'job', 'host', 'vm_uid', 'outcome', 'detail'] as const
+/** Those that came later are last: who reads CSV by position goes on. */
+const COLUMNS = [
+  'at',
+  'run',
+  'verb',
+  'template',
+  'asked_by',
+  'job',
+  'host',
+  'vm_uid',
+  'outcome',
+  'detail',
+  'asked_because',
+  'trigger',
+  'allowed_by',
+  'attempts',
+] as const
 
 const INSTANT = { type: 'string', format: 'date-time', maxLength: 40 }
 const HISTORY: Description = {
@@ -115,8 +131,9 @@ async function* exported(
 
 type Shown = Readonly<Record<(typeof COLUMNS)[number], string | number>>
 
-function shownOf({ at, run, verb, template, asked_by, job, host, vm_uid, outcome, detail }: HistoryRow): Shown {
-  return { at: new Date(at).toISOString(), run, verb, template, asked_by, job, host, vm_uid, outcome, detail }
+function shownOf(row: HistoryRow): Shown {
+  const cells = COLUMNS.map(name => [name, name === 'at' ? new Date(row.at).toISOString() : row[name]] as const)
+  return Object.fromEntries(cells) as Shown
 }
 
 /** As RFC 4180 has it. A text that a spreadsheet would take for a formula begins with an apostrophe. */

@@ -6,6 +6,7 @@ import {
   markOfRun,
   MAX_SECRETS,
   MAX_VARIABLES,
+  rightOfToken,
   type RunCommand,
   type Secrets,
   secretsFault,
@@ -20,7 +21,8 @@ import { AskedKeys } from '../asked-keys.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
-import { type Scope, sees } from '../scope.ts'
+import { isNarrow, type Scope, sees } from '../scope.ts'
+import { type SharedWish, SharedWishes } from '../shared-wishes.ts'
 import { VERB, verbOf } from '../verb.ts'
 import { WHOM, WHOM_PROBLEMS, type Whom, whomOf } from '../whom.ts'
 
@@ -59,6 +61,11 @@ const WISH = closed(
         'More of them, as texts of at most 4,096 bytes: answers to questions of type Password in the survey of the template. They are sealed at once; nobody is told them',
     },
     check: { type: 'boolean', description: 'A dry run (job type Check): the template must prompt for the job type' },
+    share: {
+      type: 'boolean',
+      description:
+        'It may share its run, and so its job, with others that this token asks for within dispatch.coalesce_seconds: the same verb, variables, reason and check. Of hosts by name; not with secrets or an idempotency key',
+    },
   },
   ['verb'],
 )
@@ -80,6 +87,7 @@ interface Wish extends Whom {
   readonly variables?: Variables
   readonly secrets?: Secrets
   readonly check?: boolean
+  readonly share?: boolean
 }
 
 /** The same key is the same wish when all of this is the same. */
@@ -96,7 +104,8 @@ interface Asked {
 export function runStartRoute(app: FastifyInstance, parts: AppParts): void {
   const wish = { schema: { querystring: query(), body: WISH, headers: HEADERS }, config: { api: START } }
   const asked = new AskedKeys(parts.now)
-  const { vault = new Vault() } = parts
+  const { log, vault = new Vault(), sharing: window = () => Promise.resolve() } = parts
+  const shared = new SharedWishes({ log, window })
   app.post<{ Body: Wish }>('/api/v1/runs', wish, async (request, reply) => {
     const caller = requireRight(request, 'run')
     const { reason, variables = {}, secrets = {}, check = false } = request.body
@@ -126,6 +135,11 @@ export function runStartRoute(app: FastifyInstance, parts: AppParts): void {
       ...(hides ? { secrets: sealed } : {}),
       ...(check ? { check } : {}),
       ...said,
+      allowed_by: rightOfToken(caller.name, isNarrow(caller.scope)),
+    }
+    if (request.body.share === true) {
+      const run = await shared.ask(shareable(command, key))
+      return reply.status(202).header('location', `/api/v1/runs/${run}`).send({ id: run, verb, hosts })
     }
     // Before it is on the log: who asks a moment later must meet it.
     if (key !== '') asked.add(id, markOf(command))
@@ -136,6 +150,20 @@ export function runStartRoute(app: FastifyInstance, parts: AppParts): void {
       throw error
     }
     return reply.status(202).header('location', `/api/v1/runs/${id}`).send({ id, verb, hosts })
+  })
+}
+
+/** The wish, when its run may be shared. Throws a Problem when it may not: a key, a secret and what a selection means are of one wish alone. */
+function shareable({ secrets, selection, ...wish }: RunCommand, key: string): SharedWish {
+  const alone = {
+    'an idempotency key': key !== '',
+    secrets: secrets !== undefined,
+    'a selection': selection !== undefined,
+  }
+  const [what] = Object.entries(alone).flatMap(([name, is]) => (is ? [name] : []))
+  if (what === undefined) return wish
+  throw new Problem(400, 'bad_request', `a wish with ${what} shares its run with no other`, {
+    hint: 'leave out share, or name hosts and nothing that is of this wish alone; nothing was started',
   })
 }
 
