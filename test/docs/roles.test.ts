@@ -24,6 +24,16 @@ function optionsOf(role: string): Readonly<Record<string, Option>> {
   return specs.argument_specs.main.options ?? {}
 }
 
+/** A task of a README, or a play with such. */
+interface Example {
+  readonly tasks?: readonly Example[]
+  readonly vars?: Readonly<Record<string, unknown>>
+  readonly 'ansible.builtin.import_role'?: { readonly name: string }
+  readonly 'ansible.builtin.include_role'?: { readonly name: string }
+}
+
+const OPTIONS = new Set(roles.flatMap(role => Object.keys(optionsOf(role))))
+
 describe.each(roles)('the role %s', role => {
   const options = optionsOf(role)
   const defaults = (parse(read(role, 'defaults/main.yml')) ?? {}) as Record<string, unknown>
@@ -57,6 +67,17 @@ describe.each(roles)('the role %s', role => {
   test('has a README that names each option, and shows how to use it', () => {
     for (const name of Object.keys(options)) expect(readme, name).toContain(`\`${name}\``)
     expect(readme).toMatch(new RegExp(`\`\`\`yaml\n[^]*name: (${role}|verb)\n[^]*\`\`\``))
+  })
+
+  test('has an example that is YAML, with roles and options that there are', () => {
+    const examples = [...readme.matchAll(/```yaml\n([^]*?)```/g)].flatMap(([, text = '']) => parse(text) as Example[])
+    const tasks = examples.flatMap(example => example.tasks ?? [example])
+    expect(tasks.length).toBeGreaterThan(0)
+    for (const task of tasks) {
+      const used = task['ansible.builtin.import_role'] ?? task['ansible.builtin.include_role']
+      expect(roles).toContain(used?.name)
+      expect(Object.keys(task.vars ?? {}).filter(name => !OPTIONS.has(name))).toEqual([])
+    }
   })
 
   test('has a README that tells the tags by which it can be chosen, and those it has', () => {
