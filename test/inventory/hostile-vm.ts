@@ -9,6 +9,7 @@ import {
   type VmRecord,
 } from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'
+import { plainKey } from '../support/plain-key.ts'
 
 /** Keys of labels and annotations that hostile VMs have, and that groups may be made of. */
 export const LABELS = ['app', '__proto__', 'constructor', 'a.b/c', '{{ x }}']
@@ -34,7 +35,8 @@ const evil = fc.oneof(
   ),
 )
 const odd = fc.oneof(evil, fc.constant(undefined), fc.constant(null), fc.integer(), fc.constant({}), fc.constant([]))
-const words = fc.dictionary(fc.oneof(evil, fc.constantFrom(...LABELS, 'ansible_host', 'ansible_connection')), odd, {
+const keys = plainKey(evil)
+const words = fc.dictionary(fc.oneof(keys, fc.constantFrom(...LABELS, 'ansible_host', 'ansible_connection')), odd, {
   maxKeys: 6,
 })
 
@@ -86,7 +88,7 @@ const unchecked = fc.record({
   address: fc.oneof(evil, fc.ipV4()),
   claim: evil,
   created_at: fc.oneof(fc.double(), fc.integer()),
-  labels: fc.dictionary(evil, evil, { maxKeys: 4 }),
+  labels: fc.dictionary(keys, evil, { maxKeys: 4 }),
 })
 
 /** The record of a VM that holds whatever somebody could have got into it. */
