@@ -14,6 +14,9 @@ export interface Details {
   readonly gap?: boolean
 }
 
+/** How a fact that had to wait came to be known. */
+export type Lasted = Pick<Fact, 'origin' | 'gap'>
+
 /** Which hold each waiting fact waits for. What keeps a VM from starting shows as long as a stop does. */
 const HELD = {
   stopped: 'stopped',
@@ -70,16 +73,20 @@ export class Teller {
     this.record = { ...this.record, told: { ...this.record.told, ...values } }
   }
 
-  /** How `value` came to be known when it has waited long enough; else null, and it goes on (or begins) to wait. */
-  lasted(fact: keyof typeof HELD, value: string, before: VmRecord): Pick<Fact, 'origin' | 'gap'> | null {
+  /**
+   * How `value` came to be known when it has waited long enough; else null, and it goes on (or begins) to wait. `hold`: how long it has
+   * to, in ms, when that is less than usual for the fact; 0 waits for nothing but what may be on its way.
+   */
+  lasted(fact: keyof typeof HELD, value: string, before: VmRecord, hold?: number): Lasted | null {
     const { now, holds, origin, gap, behind } = this.#circumstance
     const known = before.waiting.find(waiting => waiting.fact === fact && waiting.value === value)
-    const waiting: Waiting = known ?? { fact, value, since: now, due: now + holds[HELD[fact]], gap }
+    const begun: Waiting = known ?? { fact, value, since: now, due: now + (hold ?? holds[HELD[fact]]), gap }
+    const waiting = hold === undefined || begun.due <= now + hold ? begun : { ...begun, due: now + hold }
     if (waiting.due > now || behind === true) {
       this.record = { ...this.record, waiting: [...this.record.waiting, waiting] }
       return null
     }
-    return waiting.gap ? { origin: 'sync', gap: true } : { origin, gap }
+    return known?.gap === true ? { origin: 'sync', gap: true } : { origin, gap }
   }
 
   /** Adds a fact. `thing` tells its occurrences apart: see `factId`. */

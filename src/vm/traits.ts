@@ -1,6 +1,6 @@
 import { digestOf } from '../event/index.ts'
 import { isRunning, type VmRecord } from './record.ts'
-import type { Teller } from './teller.ts'
+import type { Lasted, Teller } from './teller.ts'
 
 /**
  * What a VM is, whether it runs or not: its labels, and the disk it boots from.
@@ -11,6 +11,7 @@ import type { Teller } from './teller.ts'
  * | a root disk | its claim is another, in another boot or while it is down | root_disk_replaced |
  * | a root disk | another in the same boot, for `holds.stopped`: it was copied while it ran | -   |
  * | a root disk | another, and the VM never ran: it is still being made     | -                  |
+ * | a root disk | another by its spec, and it may have booted unseen        | -, until that is known |
  *
  * Claims and boots come by watches of their own: that a disk was replaced may be seen before that its boot has ended.
  */
@@ -38,10 +39,17 @@ function followDisk(teller: Teller, before: VmRecord): void {
   if (claim === '' || claim === told.claim) return
   const known = told.claim ?? ''
   const copied = isRunning(seen) && isRunning(before.seen) && seen.boot === before.seen.boot
-  if (known !== '' && copied && teller.lasted('root_disk_replaced', claim, before) === null) return
+  const lasted = known === '' ? {} : diskLasted(teller, claim, before, copied)
+  if (lasted === null) return
   teller.told({ claim })
   const young = !adopted && last_of.started === undefined && last_of.moved === undefined
   if (known === '' || copied || young) return
   const thing = [digestOf(known, claim), last_of.root_disk_replaced ?? '']
-  teller.tell('root_disk_replaced', thing, { from: known, to: claim, changed: ['claim'] })
+  teller.tell('root_disk_replaced', thing, { ...lasted, from: known, to: claim, changed: ['claim'] })
+}
+
+/** What a boot says of its disk is so. What is said of one that is down is of its next boot, which may be under way while not all is looked after. */
+function diskLasted(teller: Teller, claim: string, before: VmRecord, copied: boolean): Partial<Lasted> | null {
+  if (copied) return teller.lasted('root_disk_replaced', claim, before)
+  return isRunning(teller.record.seen) ? {} : teller.lasted('root_disk_replaced', claim, before, 0)
 }

@@ -126,6 +126,50 @@ describe('what is not required', () => {
     expect(folding.told).toEqual(['stopped a', 'started a'])
   })
 
+  describe('while the watch of VMIs alone is cut, a VM that is down may have booted unseen', () => {
+    const cut: Inbound = { of: 'vmi', observed: { kind: 'ended' } }
+    const down = (): Folding => {
+      const folding = running().take(whole('claim', claim('claim-1')), live('gone', 'vmi', aVmi('a')))
+      folding.wait(HOLDS.stopped).take(cut).told.splice(0)
+      const other = said('changed', 'claim', { key: 'shop/restored', uid: 'claim-2' })
+      return folding.take(other, live('changed', 'vm', aVm('a', { rootClaim: 'restored' })))
+    }
+
+    test('from the disk that it had: what the VM says is of its next boot, and replaces nothing yet', () => {
+      const folding = down().wait(HOLDS.stopped)
+      expect(folding.told).toEqual([])
+      folding.take(watching('vmi'), live('changed', 'vmi', aVmi('a', { uid: 'boot-2', agentConnected: false })))
+      folding.wait(HOLDS.stopped)
+      expect(folding.told).toEqual(['started a'])
+      folding.take(live('gone', 'vmi', aVmi('a', { uid: 'boot-2' })))
+      expect(folding.told).toEqual(['started a', 'root_disk_replaced a'])
+    })
+
+    test('from another: that is told when the boot is seen, with it', () => {
+      const boot = aVmi('a', { uid: 'boot-2', rootClaim: 'restored', agentConnected: false })
+      const folding = down().take(watching('vmi'), live('changed', 'vmi', boot))
+      expect(folding.told).toEqual(['root_disk_replaced a', 'started a'])
+      expect(folding.wait(HOLDS.stopped).told).toHaveLength(2)
+    })
+
+    test('or not at all: then its disk was replaced, which is told when the watch has brought nothing else', () => {
+      const folding = down().take(watching('vmi'))
+      expect(folding.told).toEqual([])
+      folding.wait(1_000)
+      expect(folding.told).toEqual(['root_disk_replaced a'])
+      expect(folding.wait(HOLDS.stopped).told).toHaveLength(1)
+    })
+
+    test('and what a list of VMs says meanwhile keeps its mark of a gap', () => {
+      const folding = running().take(whole('claim', claim('claim-1')), live('gone', 'vmi', aVmi('a')))
+      folding.wait(HOLDS.stopped).take(cut).told.splice(0)
+      folding.take(said('changed', 'claim', { key: 'shop/restored', uid: 'claim-2' }))
+      folding.take(listed('vm', aVm('a', { rootClaim: 'restored' }), aVm('b')), watching('vmi')).wait(1_000)
+      expect(folding.told).toEqual(['root_disk_replaced a'])
+      expect(folding.staged.at(-1)?.facts[0]).toMatchObject({ origin: 'sync', gap: true })
+    })
+  })
+
   test('an audit of claims finds a disk whose identity a watch has lost, and tells it as that', () => {
     const folding = running().take(whole('claim', claim('claim-1')), live('gone', 'vmi', aVmi('a')))
     folding.wait(HOLDS.stopped).told.splice(0)
