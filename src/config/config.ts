@@ -136,6 +136,8 @@ export interface InventoryConfig {
   readonly label_groups: readonly string[]
   readonly annotations: readonly string[]
   readonly formats: readonly 'kubevirt.core'[]
+  /** Of the whole inventory. */
+  readonly max_shrink?: number
   readonly views: readonly ViewConfig[]
   readonly networks: readonly NetworkConfig[]
 }

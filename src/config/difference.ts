@@ -15,6 +15,7 @@ const RELOADED = [
   'inventory.label_groups',
   'inventory.annotations',
   'inventory.formats',
+  'inventory.max_shrink',
   'http.tokens',
   'profiles',
   'secrets',
@@ -32,13 +33,15 @@ export function differenceOf(before: Config, after: Config): ConfigDifference {
 
 /** The configuration that runs after a reload: what counts at once is new, the rest as it was. */
 export function reloaded(running: Config, next: Config): Config {
-  const { views, networks, label_groups, annotations, formats } = next.inventory
+  const { views, networks, label_groups, annotations, formats, max_shrink } = next.inventory
+  const { max_shrink: _, ...inventory } = running.inventory
+  const shrink = max_shrink === undefined ? {} : { max_shrink }
   return {
     ...running,
     profiles: next.profiles,
     secrets: next.secrets,
     http: { ...running.http, tokens: next.http.tokens },
-    inventory: { ...running.inventory, views, networks, label_groups, annotations, formats },
+    inventory: { ...inventory, views, networks, label_groups, annotations, formats, ...shrink },
   }
 }
 

@@ -17,7 +17,7 @@ import { verbs } from './verb-schema.ts'
 import { httpLimits } from './http-schema.ts'
 import { profile } from './profile-schema.ts'
 import { annotation } from './match-schema.ts'
-import { network, view } from './view-schema.ts'
+import { maxShrink, network, view } from './view-schema.ts'
 
 /**
  * The one schema of the configuration (JSON Schema draft-07). `schemas/config-v1.json` is its published copy and the table of
@@ -108,6 +108,9 @@ export const CONFIG_SCHEMA = {
         ),
         uniqueItems: true,
       },
+      max_shrink: maxShrink(
+        'The largest share of the hosts of the whole inventory, in percent, that may be missing since the last answer without their deletion being known; beyond that there is no answer (503). 100 is any. Left out: half of them, or 10 hosts.',
+      ),
       views: list(
         'Named parts of the inventory, each at /api/v1/inventory/NAME; all that is said must hold.',
         50,

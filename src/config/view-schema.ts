@@ -27,6 +27,11 @@ const STATUSES = [
   'WaitingForVolumeBinding',
 ] as const
 
+/** How many hosts may be missing at once, in percent. */
+export function maxShrink(description: string): Schema {
+  return { type: 'integer', minimum: 0, maximum: 100, description }
+}
+
 /** A named part of the inventory. */
 export function view(): Schema {
   const properties = {
@@ -79,13 +84,9 @@ export function view(): Schema {
       'disable',
       'When one of its clusters can not be seen. disable: its hosts stay as last known, marked, and later disabled. fail: no answer (503) until it can, so that a controller keeps what it has.',
     ),
-    max_shrink: {
-      type: 'integer',
-      minimum: 0,
-      maximum: 100,
-      description:
-        'The largest share of its hosts, in percent, that may be missing since the last answer without their deletion being known; beyond that there is no answer (503). 100 is any. Left out: half of them, or 10 hosts; and any in a view by status or reachable.',
-    },
+    max_shrink: maxShrink(
+      'The largest share of its hosts, in percent, that may be missing since the last answer without their deletion being known; beyond that there is no answer (503). 100 is any. Left out: half of them, or 10 hosts; and any in a view by status or reachable.',
+    ),
   }
   return part('One view.', properties, ['name'])
 }

@@ -1,6 +1,7 @@
 import { hostName, isCrowded, type VmRecord } from '../vm/index.ts'
 import type { Document } from './document.ts'
 import type { Standing } from './host.ts'
+import { Legacy, legacyOf, pageOf, type Reader } from './legacy.ts'
 import { partOf } from './narrowing.ts'
 import { Page } from './page.ts'
 import { difference, type Difference, Past } from './past.ts'
@@ -27,6 +28,8 @@ export interface Exhibit {
   readonly view: View
   readonly page: Page
   readonly guard: ShrinkGuard
+  /** The format that was asked for; empty for its own. */
+  readonly format: string
   /** Those of its VMs that lack what the rendering shows, or what decides whether they are of it, by canonical name. */
   readonly lacking: Set<string>
   /** The same for the same view in the same rendering. */
@@ -41,6 +44,7 @@ export class Gallery {
   /** What was found for a view and a rendering: to write their key takes longer than the rest of an answer. */
   readonly #found = new WeakMap<View, Map<Rendering, Exhibit>>()
   readonly #past = new Past()
+  #legacy = new Legacy()
   readonly #begun: number
   #tidied: number
 
@@ -56,15 +60,24 @@ export class Gallery {
     return this.#sheets.size + this.#exhibits.size
   }
 
-  /** Goes on where another one is: of each view it remembers what was served last, so that what configuration takes out is missed too. */
-  succeed(before: Gallery): void {
+  /**
+   * Goes on where another one is: of each view it remembers what was served last, so that what configuration takes out is missed too. The
+   * same of formats, and of the parts that `readers` may see: of each what was remembered of the part that it saw before. Who sees the same
+   * as before stands before others.
+   */
+  succeed(before: Gallery, readers: readonly Reader[] = []): void {
     const served = new Map(
       [...before.#exhibits.values()].flatMap(each => (isOwn(each) ? [[partOf(each.view), each]] : [])),
     )
-    for (const exhibit of this.#exhibits.values()) {
+    const views = [...this.#exhibits.values()]
+    for (const exhibit of views) {
       const known = isOwn(exhibit) ? served.get(partOf(exhibit.view)) : undefined
       if (known !== undefined) exhibit.guard.succeed(known.guard)
     }
+    this.#legacy = legacyOf([...before.#exhibits.values()], before.#legacy, {
+      views: views.map(({ view }) => view.name),
+      readers,
+    })
   }
 
   /** Of each view that may not get much shorter, by its name: how many hosts its next document is held against. */
@@ -91,8 +104,8 @@ export class Gallery {
     else known.set(rendering, exhibit)
   }
 
-  /** Opens a view in a rendering. It is empty until each VM was shown. */
-  open(view: View, rendering: Rendering): Exhibit {
+  /** Opens a view in a rendering, which is that of a format when one was asked for. It is empty until each VM was shown. */
+  open(view: View, rendering: Rendering, format = ''): Exhibit {
     const sheet = this.#sheets.get(rendering.key) ?? new Sheet(rendering)
     this.#sheets.set(rendering.key, sheet)
     const page = new Page(sheet, {
@@ -101,7 +114,9 @@ export class Gallery {
       ofName: (host, because) => this.#warnings.ofName?.(view.name, host, because),
     })
     const key = keyOf(view, rendering)
-    const exhibit = { view, page, guard: new ShrinkGuard(view.shrink), lacking: new Set<string>(), key }
+    const exhibit = { view, page, guard: new ShrinkGuard(view.shrink), format, lacking: new Set<string>(), key }
+    const memory = this.#legacy.take(pageOf(view, format))
+    if (memory !== undefined) exhibit.guard.succeed(memory.guard)
     this.#exhibits.set(key, exhibit)
     return exhibit
   }
@@ -110,6 +125,7 @@ export class Gallery {
   show(record: VmRecord, standing: Standing): void {
     const host = hostName(record)
     const crowded = isCrowded(record.seen)
+    this.#legacy.returned(record)
     const put = new Map([...this.#sheets.values()].map(sheet => [sheet, sheet.put(record, standing)] as const))
     for (const { view, page, guard, lacking } of this.#exhibits.values()) {
       const { shown = null, changed = false } = put.get(page.sheet) ?? {}
@@ -132,6 +148,7 @@ export class Gallery {
 
   /** A VM that was not shown yet is another now, or deleted (`after` null). */
   begin(before: VmRecord, after: VmRecord | null, standing: Standing): void {
+    if (after === null) this.#legacy.deleted(before)
     if (!this.#wasThere(before)) return
     for (const { view, page, guard } of this.#exhibits.values()) {
       if (!guard.isBeginning) continue
@@ -142,7 +159,9 @@ export class Gallery {
   }
 
   /** A VM was deleted. */
-  remove(host: string): void {
+  remove(record: VmRecord): void {
+    const host = hostName(record)
+    this.#legacy.deleted(record)
     for (const { page, guard, lacking } of this.#exhibits.values()) {
       lacking.delete(host)
       const name = page.drop(host)

@@ -5,7 +5,7 @@ import type { VerbStatus } from './host.ts'
 import type { Network } from './network.ts'
 import type { Profiles } from './profile.ts'
 import type { Rendering } from './rendering.ts'
-import type { Shrunk } from './shrink-guard.ts'
+import type { ShrinkRule, Shrunk } from './shrink-guard.ts'
 import type { StaleLimits } from './stale.ts'
 import type { Narrowing, View } from './view.ts'
 
@@ -23,6 +23,8 @@ export interface InventoryOptions {
   readonly profiles?: Profiles
   /** Renderings that any view may be asked for in, by name. Each costs memory only once somebody has asked. */
   readonly formats?: ReadonlyMap<string, Rendering>
+  /** How much shorter the whole inventory may get at once; left out: any. */
+  readonly shrink?: ShrinkRule
   /** How many hosts of a view were believed in before the start (`InventoryCache.believed`); 0, or left out: it is not known. */
   readonly believedBefore?: (view: string) => number
   readonly verbsOf: (uid: string) => VerbStatus

@@ -4,13 +4,14 @@ import { Document } from './document.ts'
 import { type Exhibit, Gallery } from './gallery.ts'
 import { HOSTS_A_STEP } from './group-book.ts'
 import type { Inventory, InventoryOptions, Sight } from './inventory-options.ts'
+import type { Reader } from './legacy.ts'
 import { narrowed } from './narrowing.ts'
 import type { Difference } from './past.ts'
 import type { Staleness } from './stale.ts'
 import type { GuestProfile, ProfileWhy } from './profile.ts'
 import { Turns } from './turns.ts'
 import { Upkeep } from './upkeep.ts'
-import { isGuarded, notTakenBecause, type View, viewOfAll } from './view.ts'
+import { isGuarded, notTakenBecause, UNGUARDED, type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
 
 /** The most groups that one label key may make in the inventory of the whole fleet. */
@@ -34,10 +35,10 @@ export class InventoryCache implements Disposable {
   readonly #turns = new Turns()
 
   constructor(options: InventoryOptions) {
-    const { labelGroups, views = [] } = options
+    const { labelGroups, views = [], shrink = UNGUARDED } = options
     this.#options = options
     const whole = viewOfAll('', { builtin: true, labels: labelGroups, maxPerLabel: MAX_LABEL_GROUPS })
-    const all = [whole, ...views]
+    const all = [{ ...whole, shrink }, ...views]
     this.#views = new Map(all.map(view => [view.name, view]))
     this.#gallery = new Gallery(
       { ofGroups: options.warnOfGroups, ofMerged: options.warnOfMerged, ofName: options.warnOfName },
@@ -48,9 +49,12 @@ export class InventoryCache implements Disposable {
     this.#upkeep = new Upkeep(this.#gallery, options)
   }
 
-  /** Takes over the past documents of the inventory that this one replaces, so that `differenceOf()` and the shrink guard go on. */
-  succeed(before: InventoryCache): void {
-    this.#gallery.succeed(before.#gallery)
+  /**
+   * Takes over what the inventory that this one replaces remembered for its shrink guard. `readers`: the parts that somebody may see now,
+   * each with what they saw before.
+   */
+  succeed(before: InventoryCache, readers: readonly Reader[] = []): void {
+    this.#gallery.succeed(before.#gallery, readers)
   }
 
   /** The names of the views that may not get much shorter. */
@@ -222,7 +226,7 @@ export class InventoryCache implements Disposable {
     const known = this.#gallery.find(view, rendering)
     if (known !== undefined) return known
     this.#upkeep.showAll()
-    return this.#gallery.open(view, rendering)
+    return this.#gallery.open(view, rendering, format)
   }
 
   #closed({ view, lacking }: Exhibit, now: number): Closed | null {

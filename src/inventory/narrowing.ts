@@ -9,7 +9,7 @@ export function narrowed(view: View, within: Narrowing): View {
 }
 
 /** Says which part of which view it is: the same for the same. */
-export function partOf({ name, within }: View): string {
+export function partOf({ name, within }: Pick<View, 'name' | 'within'>): string {
   return within === undefined ? name : `${name} ${JSON.stringify([within.clusters, within.namespaces])}`
 }
 

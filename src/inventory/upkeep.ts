@@ -133,7 +133,7 @@ export class Upkeep implements Disposable {
     if (after !== null) this.#render(after)
     else if (before !== null) {
       this.#backlog.remove(key)
-      this.#gallery.remove(hostName(before))
+      this.#gallery.remove(before)
     }
     this.#backlog.addShown(touched.flatMap(host => this.#keyOf(host)))
   }

@@ -32,6 +32,9 @@ export interface View extends Match {
   readonly shrink: ShrinkRule
 }
 
+/** Any number of hosts may be missing. */
+export const UNGUARDED: ShrinkRule = { most: 100, few: 0 }
+
 /** True for a view that is held back when it gets much shorter. */
 export function isGuarded({ shrink }: View): boolean {
   return shrink.most < 100
@@ -52,7 +55,7 @@ export function viewOfAll(name: string, groups: ViewGroups, profile: Profile = '
     reachable: null,
     rendering: ownRendering(profile, groups),
     onStale: 'disable',
-    shrink: { most: 100, few: 0 },
+    shrink: UNGUARDED,
   }
 }
 

@@ -24,11 +24,12 @@ export type OnFailure = (expression: string, reason: string) => void
 export function inventoryParts(
   { inventory, profiles }: Pick<Config, 'inventory' | 'profiles'>,
   onFailure: OnFailure,
-): Pick<InventoryOptions, 'labelGroups' | 'views' | 'networks' | 'formats' | 'profiles'> {
+): Pick<InventoryOptions, 'labelGroups' | 'views' | 'networks' | 'formats' | 'profiles' | 'shrink'> {
   const bySets = profiles.some(({ cluster_sets = [] }) => cluster_sets.length > 0)
   return {
     profiles: profilesOf(profiles),
     labelGroups: inventory.label_groups,
+    shrink: shrinkIn(inventory),
     formats: new Map(inventory.formats.map(format => [format, kubevirtCoreRendering(KUBEVIRT_CORE_DEFAULTS)])),
     views: inventory.views.map(view => ({
       ...viewOf(view, onFailure),
@@ -88,11 +89,15 @@ function viewOf(view: ViewConfig, onFailure: OnFailure): Omit<View, 'profilesByS
 }
 
 /**
- * How much shorter a view may get at once. One that says nothing of it may lack half of its hosts, or some: whoever joins and leaves it by
+ * How much shorter a view, or the whole, may get at once. One that says nothing of it may lack half of its hosts, or some: whoever joins and leaves it by
  * what people write down does so in smaller numbers, or means it. Who is running or reachable changes by itself, as when all are stopped
  * over night.
  */
-function shrinkIn({ max_shrink, status = [], reachable }: ViewConfig): View['shrink'] {
+function shrinkIn({
+  max_shrink,
+  status = [],
+  reachable,
+}: Partial<Pick<ViewConfig, 'max_shrink' | 'status' | 'reachable'>>): View['shrink'] {
   if (max_shrink !== undefined) return { most: max_shrink, few: 0 }
   return { most: status.length > 0 || reachable !== undefined ? 100 : 50, few: FEW_HOSTS }
 }

@@ -29,6 +29,7 @@ test.each<[what: string, before: string, after: string, now: readonly string[], 
     ['http.tokens.t', 'inventory.label_groups', 'inventory.networks.n'],
     [],
   ],
+  ['how much shorter the whole may get', '', 'inventory: {max_shrink: 100}', ['inventory.max_shrink'], []],
   ['sealing keys', 'secrets: {sealing_keys: [a]}', 'secrets: {sealing_keys: [b, a]}', ['secrets.sealing_keys'], []],
   [
     'what needs another start',

@@ -37,7 +37,11 @@ function world({ now = NOW, views = VIEWS, before = 0 } = {}) {
   }
 }
 
-function open(fleet: Fleet, views: readonly View[], { now = NOW, before = 0 } = {}): InventoryCache {
+function open(
+  fleet: Fleet,
+  views: readonly View[],
+  { now = NOW, before = 0, shrink }: { now?: number; before?: number; shrink?: View['shrink'] } = {},
+): InventoryCache {
   return new InventoryCache({
     fleet,
     expected: ['prod-1'],
@@ -45,7 +49,8 @@ function open(fleet: Fleet, views: readonly View[], { now = NOW, before = 0 } = 
     labelGroups: [],
     views,
     verbsOf: () => ({ onboard: '', patch: '' }),
-    believedBefore: view => (view === 'running' ? before : 0),
+    believedBefore: view => (view === 'running' || view === '' ? before : 0),
+    ...(shrink === undefined ? {} : { shrink }),
     now: () => now,
   })
 }
@@ -178,6 +183,24 @@ describe('after a start', () => {
     remove('web-1', 'web-2')
     expect([...cache.believed()]).toEqual([['running', 8]])
     expect([...cache.guarded]).toEqual(['running', 'none'])
+  })
+})
+
+describe('the whole inventory', () => {
+  const LATER = { now: NOW + 60_000 }
+
+  test('is held back where more was there before the start than is on record now, as after a loss', () => {
+    const { fleet, delete: remove } = world()
+    using some = open(fleet, [], { ...LATER, before: 21, shrink: { most: 50, few: 10 } })
+    expect([told(some.read(LATER.now)), [...some.guarded]]).toEqual(['11 of 21', ['']])
+    using few = open(fleet, [], { ...LATER, before: 20, shrink: { most: 50, few: 10 } })
+    expect(told(few.read(LATER.now))).toBe(10)
+    expect([...few.believed()]).toEqual([['', 10]])
+    // A deletion is known: nobody is missed, one or all.
+    remove(...TEN)
+    expect(told(few.read(LATER.now))).toBe(0)
+    using silent = open(fleet, [], { ...LATER, before: 1_000 })
+    expect([told(silent.read(LATER.now)), [...silent.guarded]]).toEqual([0, []])
   })
 })
 

@@ -81,27 +81,32 @@ test('it is looked at again and again until the end, which a log that can not be
   await watched
 })
 
-test('a bridge that is started holds a view back that had many more hosts, until somebody says that it is meant', async () => {
-  await hadHosts(30)
-  const clusters = stack.use(await startClusters(folder, 'prod-1'))
-  const read = async (more: Record<string, unknown>): Promise<string> => {
-    const views = [{ name: 'web', ...more }]
-    await using bridge = await startBridge(folder, { clusters: clusters.config, inventory: { views } })
-    const answer = (): Promise<string> =>
-      bridge.api.get('/api/v1/inventory/web').then(
-        found => Object.keys(found as object).join(),
-        (error: unknown) => String(error),
-      )
-    await expect.poll(answer, SOON).not.toContain('not read yet')
-    const answered = await answer()
-    return answered
-  }
-  expect(await read({})).toContain('29 of 30 hosts would be missing')
-  expect(await read({ max_shrink: 100 })).toContain('all')
-})
+test.each([
+  ['a view', 'web', '/api/v1/inventory/web', (more: object) => ({ views: [{ name: 'web', ...more }] })],
+  ['the whole', '', '/api/v1/inventory', (more: object) => more],
+])(
+  'a bridge that is started holds %s back that had many more hosts, until somebody says that it is meant',
+  async (_, view, path, settings) => {
+    await hadHosts(view, 30)
+    const clusters = stack.use(await startClusters(folder, 'prod-1'))
+    const read = async (more: Record<string, unknown>): Promise<string> => {
+      await using bridge = await startBridge(folder, { clusters: clusters.config, inventory: settings(more) })
+      const answer = (): Promise<string> =>
+        bridge.api.get(path).then(
+          found => Object.keys(found as object).join(),
+          (error: unknown) => String(error),
+        )
+      await expect.poll(answer, SOON).not.toContain('not read yet')
+      const answered = await answer()
+      return answered
+    }
+    expect(await read({})).toContain('29 of 30 hosts would be missing')
+    expect(await read({ max_shrink: 100 })).toContain('all')
+  },
+)
 
-/** The view web was served with so many hosts by a bridge that is gone. */
-async function hadHosts(hosts: number): Promise<void> {
+/** A view was served with so many hosts by a bridge that is gone. */
+async function hadHosts(view: string, hosts: number): Promise<void> {
   await using log = await openLog()
-  await new BelievedHosts(log).look(new Map([['web', hosts]]), new Set(['web']))
+  await new BelievedHosts(log).look(new Map([[view, hosts]]), new Set([view]))
 }

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { CurrentInventory } from '../../src/service/serve/current-inventory.ts'
 import { parseConfig } from '../../src/config/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
@@ -10,8 +10,13 @@ import { synced } from '../inventory/clusters.ts'
 const NOW = Date.UTC(2026, 10, 21)
 
 function config(...views: readonly object[]) {
-  const source = JSON.stringify({ clusters: [{ name: 'prod-1', in_cluster: true }], inventory: { views } })
-  return parseConfig(source, '/etc/v/v.yaml')
+  return configWith({ views })
+}
+
+function configWith(inventory: object, tokens: readonly object[] = []) {
+  const named = tokens.map((token, at) => ({ name: `t${at}`, token: { env: 'T' }, ...token }))
+  const source = { clusters: [{ name: 'prod-1', in_cluster: true }], inventory, http: { tokens: named } }
+  return parseConfig(JSON.stringify(source), '/etc/v/v.yaml')
 }
 
 function put(fleet: Fleet, record: VmRecord): void {
@@ -38,6 +43,12 @@ function current(vms: number, ...views: readonly object[]) {
 
 function hostsOf(read: Inventory): number {
   return read.kind === 'document' ? read.hosts : -1
+}
+
+/** How many hosts a document has, or how many it lacks of how many. */
+function told(read: Inventory): number | string {
+  if (read.kind === 'document') return read.hosts
+  return read.because === 'shrunk' ? `${read.shrunk.missing} of ${read.shrunk.of}` : read.because
 }
 
 function etagOf(read: Inventory): string {
@@ -87,3 +98,70 @@ test('a VM that changes while another configuration is made ready is as it is in
     true,
   )
 })
+
+describe('what a change of the file takes out is missed too', () => {
+  const SHOP = { clusters: ['prod-1'], namespaces: [] as string[] }
+  const NOWHERE = { clusters: [], namespaces: ['nowhere'] }
+  const web = { name: 'web', selector: 'app=web' }
+  const typo = { name: 'web', selector: 'app=wbe' }
+  const core = { formats: ['kubevirt.core'] }
+
+  test('in the part of a view that a token may read, whether that was read since the last change or not', async () => {
+    using one = current(60, web)
+    const tokens = [{ clusters: ['prod-1'] }]
+    const read = (within = SHOP): number | string => told(one.inventory.cache.read(NOW, { view: 'web', within }))
+    await one.inventory.become(configWith({ views: [web] }, tokens))
+    expect(read()).toBe(30)
+    await one.inventory.become(configWith({ views: [web, { name: 'other' }] }, tokens))
+    await one.inventory.become(configWith({ views: [typo] }, tokens))
+    expect(read()).toBe('30 of 30')
+    await one.inventory.become(configWith({ views: [{ ...typo, max_shrink: 100 }] }, tokens))
+    expect(read()).toBe(0)
+    await one.inventory.become(configWith({ views: [typo] }, tokens))
+    expect(read()).toBe(0)
+  })
+
+  test('in a format that is asked for', async () => {
+    using one = current(60, web)
+    const read = (): number | string => told(one.inventory.cache.read(NOW, { view: 'web', format: 'kubevirt.core' }))
+    await one.inventory.become(configWith({ views: [web], ...core }))
+    for (let at = 0; at < 60; at += 2) put(one.fleet, portrayed(`vm-${at}`))
+    expect(read()).toBe(30)
+    await one.inventory.become(configWith({ views: [typo], ...core }))
+    expect(read()).toBe('30 of 30')
+  })
+
+  test('for a token that may read less than before: of the whole, and of each view', async () => {
+    using one = current(60, web)
+    await one.inventory.become(configWith({ views: [web] }, [{ clusters: ['prod-1'] }, {}]))
+    const read = (view: string, within?: typeof SHOP): number | string =>
+      told(one.inventory.cache.read(NOW, { view, within }))
+    expect([read('', SHOP), read('web', SHOP), read('')]).toEqual([60, 30, 60])
+    await one.inventory.become(configWith({ views: [web] }, [{ namespaces: ['nowhere'] }, { namespaces: ['no'] }]))
+    expect([read('', NOWHERE), read('web', NOWHERE)]).toEqual(['60 of 60', '30 of 30'])
+    expect(read('', { clusters: [], namespaces: ['no'] })).toBe('60 of 60')
+    // Nobody has read this part before.
+    expect(read('', { clusters: ['else'], namespaces: [] })).not.toContain('60')
+    await one.inventory.become(
+      configWith({ views: [web], max_shrink: 100 }, [{ namespaces: ['nowhere'] }, { namespaces: ['no'] }]),
+    )
+    expect([read('', NOWHERE), read('web', NOWHERE)]).toEqual([0, '30 of 30'])
+  })
+
+  test('but not who was deleted between the change and the next reader', async () => {
+    using one = current(60, web)
+    const tokens = [{ clusters: ['prod-1'] }]
+    const read = (): number | string => told(one.inventory.cache.read(NOW, { view: 'web', within: SHOP }))
+    await one.inventory.become(configWith({ views: [web] }, tokens))
+    expect(read()).toBe(30)
+    await one.inventory.become(configWith({ views: [web, { name: 'other' }] }, tokens))
+    for (let at = 0; at < 40; at += 2) one.fleet.apply({ key: `prod-1/shop/vm-${at}`, value: null })
+    expect(read()).toBe(10)
+  })
+})
+
+/** A VM with the label app=web, and with what the watch keeps of it for the format kubevirt.core. */
+function portrayed(name: string): VmRecord {
+  const vm = JSON.stringify({ labels: { app: 'web' }, annotations: {}, status: { printableStatus: 'Running' } })
+  return guest(name, { seen: { labels: { app: 'web' }, portraits: { vm, vmi: '' } } })
+}

@@ -129,6 +129,19 @@ test('how much shorter a view may get is what it says; else half and ten hosts, 
   ])
 })
 
+test('how much shorter the whole may get is what it says, else half and ten hosts', () => {
+  const shrinkOf = (inventory: string): unknown =>
+    inventoryParts(
+      parseConfig(`clusters: [{name: a, in_cluster: true}]\ninventory: ${inventory}`, '/v'),
+      () => undefined,
+    ).shrink
+  expect([shrinkOf('{}'), shrinkOf('{max_shrink: 0}'), shrinkOf('{max_shrink: 100}')]).toEqual([
+    { most: 50, few: 10 },
+    { most: 0, few: 0 },
+    { most: 100, few: 0 },
+  ])
+})
+
 test('whatever is written as a format of host names, it is refused or made of what a host name may have', () => {
   const text = fc.oneof(
     fc.string({ maxLength: 30 }),

@@ -43,7 +43,7 @@ function unseen({ clusters }: Closed): Problem {
 function shrunk({ shrunk: { missing, of, most } }: Extract<Closed, { because: 'shrunk' }>): Problem {
   const message = `${missing} of ${of} hosts would be missing, although their VMs are not known to be deleted; ${most} percent may`
   return new Problem(503, 'shrunk', message, {
-    hint: 'GET with ?why=HOST says why one of them left; when it is meant to be, set max_shrink: 100 for the view until it was read',
+    hint: 'GET with ?why=HOST says why one of them left; when it is meant to be, set max_shrink: 100 (of the view; inventory.max_shrink of the whole) until it was read',
     more: { missing, of },
     headers: { 'retry-after': RETRY_AFTER },
   })

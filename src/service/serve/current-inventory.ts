@@ -1,11 +1,12 @@
 import type { Config } from '../../config/index.ts'
-import { InventoryCache, type InventoryOptions } from '../../inventory/index.ts'
+import { isNarrow, type Scope } from '../../http/scope.ts'
+import { InventoryCache, type InventoryOptions, type Reader } from '../../inventory/index.ts'
 import { inventoryParts, type OnFailure } from '../views.ts'
 
 /** What an inventory is made of beside what the configuration says of views, networks and profiles. */
 export interface InventorySurroundings extends Omit<
   InventoryOptions,
-  'labelGroups' | 'views' | 'networks' | 'profiles'
+  'labelGroups' | 'views' | 'networks' | 'profiles' | 'shrink'
 > {
   readonly onFailure: OnFailure
 }
@@ -16,10 +17,12 @@ export interface InventorySurroundings extends Omit<
  */
 export class CurrentInventory implements Disposable {
   readonly #around: InventorySurroundings
+  #config: Config
   #cache: InventoryCache
 
   constructor(config: Config, around: InventorySurroundings) {
     this.#around = around
+    this.#config = config
     this.#cache = this.#build(config)
   }
 
@@ -40,9 +43,10 @@ export class CurrentInventory implements Disposable {
       next[Symbol.dispose]()
       throw error
     }
-    next.succeed(this.#cache)
+    next.succeed(this.#cache, readersOf(this.#config, config))
     this.#cache[Symbol.dispose]()
     this.#cache = next
+    this.#config = config
   }
 
   [Symbol.dispose](): void {
@@ -53,4 +57,16 @@ export class CurrentInventory implements Disposable {
     const { onFailure, ...around } = this.#around
     return new InventoryCache({ ...around, ...inventoryParts(config, onFailure) })
   }
+}
+
+type Tokens = Pick<Config, 'http'>
+
+/** Who reads a part of the fleet by a token, and what those of the same name could read before. Pure. */
+function readersOf(before: Tokens, after: Tokens): readonly Reader[] {
+  const known = new Map(before.http.tokens.map(token => [token.name, token]))
+  return after.http.tokens.map(token => ({ before: partOf(known.get(token.name) ?? token), after: partOf(token) }))
+}
+
+function partOf({ clusters = [], namespaces = [] }: Partial<Scope>): Scope | undefined {
+  return isNarrow({ clusters, namespaces }) ? { clusters, namespaces } : undefined
 }
