@@ -23,6 +23,8 @@ export interface RunCommand {
   readonly check?: true
   /** How the hosts were said, when not by their names. */
   readonly selection?: Selection
+  /** The wishes that share it, where they have idempotency keys: by the id that each has by its key, which of `hosts` it is for. */
+  readonly shared?: Readonly<Record<string, readonly number[]>>
   /** The right by which who took it in let it pass; absent in commands of before. */
   readonly allowed_by?: string
 }

@@ -13,6 +13,7 @@ import { isSealedSecrets, sealedFault } from './secrets.ts'
 import { groundsOfWish } from './grounds.ts'
 import { bytesOf, MAX_VARIABLES_UNDER_WAY_BYTES, variablesFault } from './variables.ts'
 import { newRun, type Run, type RunHost, VERB_PATTERN } from './run.ts'
+import { hostsDigest } from './wish.ts'
 
 /** Runs under way or waiting; what a person asks for beyond is refused. */
 export const MAX_ACTIVE_RUNS = 1_000
@@ -49,7 +50,20 @@ export function readCommand(value: unknown): RunCommand | string | null {
   if (typeof variables !== 'object' || variables === null || Array.isArray(variables))
     return 'its variables are no names with values'
   if (!isSealedSecrets(secrets)) return 'its secrets are no names with what is sealed'
-  return value as RunCommand
+  const command = value as RunCommand
+  return isShared(command) ? command : 'its wishes are no ids with which of its hosts each is for'
+}
+
+function isShared({
+  shared: value = {},
+  hosts: { length: hosts },
+}: {
+  shared?: unknown
+  hosts: readonly string[]
+}): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const isHost = (at: unknown): boolean => Number.isInteger(at) && Number(at) >= 0 && Number(at) < hosts
+  return Object.values(value).every(of => Array.isArray(of) && of.every(isHost))
 }
 
 /** What a value of the stream of commands says of the end of a run; null when it says nothing of it, or can not be read. */
@@ -88,7 +102,9 @@ interface Around {
 /** The run a person asked for, with the hosts that may not be launched on left out; it ends at once when none is left. Pure. */
 export function runOf(command: RunCommand, around: Around, now: number): { run: Run; entries: readonly Entry[] } {
   const { fleet, ledger, policy, caps } = around
-  const { hosts: ready, refused } = admit(command.hosts, {
+  const { again, shared } = wishesOf(command, ledger)
+  const asked = command.hosts.filter(host => !again.has(host))
+  const { hosts: ready, refused } = admit(asked, {
     byHost: host => fleet.byHost(host),
     clusters: fleet.clusters,
     ledger,
@@ -98,16 +114,39 @@ export function runOf(command: RunCommand, around: Around, now: number): { run: 
   const { id, verb, reason, variables = {}, secrets = {}, check = false, selection } = command
   const { template, organization = '' } = policy ?? { template: verb }
   const said = { variables, secrets, check, ...(selection === undefined ? {} : { selection }) }
-  const by = { askedBy: command.asked_by, reason, grounds: groundsOfWish(command) }
+  const by = { askedBy: command.asked_by, reason, grounds: groundsOfWish(command), ...shared }
   const wish = { id, verb, template, organization, ...said, ...by, hosts }
   const run: Run = {
     ...newRun(wish, now),
-    left_out: [...refused, ...crowded(full)].map(([host, reason]) => ({ ...known(host, fleet), reason })),
+    left_out: [...again, ...refused, ...crowded(full)].map(([host, reason]) => ({ ...known(host, fleet), reason })),
   }
   const nothing = whyNothing(run, policy, ledger)
   if (nothing !== '') return finished(allOut(run, nothing), new Map(), '', { ledger, now })
   if (hosts.length === 0) return finished(run, new Map(), 'no host could be launched on', { ledger, now })
   return { run, entries: planned(run, ledger, now) }
+}
+
+/**
+ * The wishes of a command: hosts that only wishes asked for whose idempotency keys another run has, each with that reason, and what the
+ * run keeps of the others. Who took them in could not know yet. Pure.
+ */
+function wishesOf(
+  { id, hosts, shared }: RunCommand,
+  ledger: LedgerView,
+): { again: ReadonlyMap<string, string>; shared: Pick<Run, 'shared'> } {
+  const wishes = Object.entries(shared ?? { [id]: hosts.keys().toArray() }).map(([wish, of]) => ({
+    wish,
+    hosts: of.flatMap(at => hosts[at] ?? []),
+    used: ledger.ofWish(wish)?.id ?? '',
+  }))
+  const fresh = wishes.filter(({ used }) => used === '')
+  const wanted = new Set(fresh.flatMap(wish => wish.hosts))
+  const again = new Map<string, string>()
+  for (const { hosts: of, used } of wishes.filter(wish => wish.used !== ''))
+    for (const host of of.filter(each => !wanted.has(each)))
+      again.set(host, `its idempotency key was used for run ${used}: it is not done again`)
+  if (shared === undefined) return { again, shared: {} }
+  return { again, shared: { shared: Object.fromEntries(fresh.map(wish => [wish.wish, hostsDigest(wish.hosts)])) } }
 }
 
 /** The namespace of the ids of wishes that were refused as their key was used. */

@@ -35,6 +35,8 @@ export interface LedgerView {
   holder(uid: string, besides?: string): Run | undefined
   /** The run of a job of the controller, by the job's id. */
   ofJob(job: number): Run | undefined
+  /** The run of a wish, by the id of the run or, where several share it, by the one that the wish has by its idempotency key. */
+  ofWish(id: string): Run | undefined
   /** Up to which id jobs of the controller were looked at; null before the first look. */
   readonly seenJobs: number | null
   verb(uid: string, verb: Verb): VerbRecord | undefined
@@ -66,6 +68,8 @@ export class Ledger implements LedgerView {
   readonly #progress = new Map<string, Progress>()
   readonly #holders = new Holders()
   readonly #jobs = new Map<number, string>()
+  /** Runs by the ids of wishes that share them. */
+  readonly #wishes = new Map<string, string>()
   readonly #losses: () => readonly Loss[]
   #commands: Position = START
   #seenJobs: number | null = null
@@ -117,6 +121,10 @@ export class Ledger implements LedgerView {
 
   ofJob(job: number): Run | undefined {
     return this.#runs.get(this.#jobs.get(job) ?? '')
+  }
+
+  ofWish(id: string): Run | undefined {
+    return this.#runs.get(id) ?? this.#runs.get(this.#wishes.get(id) ?? '')
   }
 
   verb(uid: string, verb: Verb): VerbRecord | undefined {
@@ -194,6 +202,8 @@ export class Ledger implements LedgerView {
     const active = run === null || run.status === 'finished' ? null : run
     if (before?.job != null) this.#jobs.delete(before.job.id)
     if (run?.job != null) this.#jobs.set(run.job.id, id)
+    for (const wish of Object.keys(before?.shared ?? {})) this.#wishes.delete(wish)
+    for (const wish of Object.keys(run?.shared ?? {})) this.#wishes.set(wish, id)
     this.#holders.replace(this.#active.get(id), active)
     set(this.#runs, id, run)
     set(this.#active, id, active)

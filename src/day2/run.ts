@@ -86,6 +86,8 @@ export interface Run extends Partial<Grounds> {
   readonly check?: true
   /** How its hosts were said, when not by their names. */
   readonly selection?: Selection
+  /** The wishes that share it, where they have idempotency keys: by the id that each has by its key, a digest of the hosts that it is for. */
+  readonly shared?: Readonly<Record<string, string>>
   readonly hosts: readonly RunHost[]
   /** Hosts that were asked for and on which nothing is launched, each with its reason. */
   readonly left_out: readonly (RunHost & { readonly reason: string })[]
@@ -170,6 +172,7 @@ export function newRun(
     secrets?: SealedSecrets
     check?: boolean
     selection?: Selection
+    shared?: Readonly<Record<string, string>>
     askedBy: string
     reason: string
     grounds?: Grounds
@@ -177,7 +180,7 @@ export function newRun(
   },
   now: number,
 ): Run {
-  const { organization = '', variables = {}, secrets = {}, check = false, selection, grounds } = wish
+  const { organization = '', variables = {}, secrets = {}, check = false, selection, shared, grounds } = wish
   const has = Object.keys(variables).length > 0
   const hides = Object.keys(secrets).length > 0
   return {
@@ -191,6 +194,7 @@ export function newRun(
     ...(hides ? { secrets } : {}),
     ...(check ? { check } : {}),
     ...(selection === undefined ? {} : { selection }),
+    ...(shared === undefined ? {} : { shared }),
     asked_by: wish.askedBy,
     reason: wish.reason,
     ...grounds,

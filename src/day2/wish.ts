@@ -38,11 +38,11 @@ export function markOf({ verb, hosts, selection, variables, check = false, secre
   }
 }
 
-/** What a run was asked for, however far it is by now. Pure. */
-export function markOfRun(run: Run): WishMark {
+/** What a run was asked for, however far it is by now. `wish`: by that one of those that share it; left out: as a whole. Pure. */
+export function markOfRun(run: Run, wish = ''): WishMark {
   const { verb, selection, check = false, secrets = {}, variables_digest: variables = '' } = run
   const hosts = [...run.hosts, ...run.left_out].map(({ host }) => host)
-  return { verb, hosts: hostsDigest(hosts), selection, variables, check, secrets }
+  return { verb, hosts: run.shared?.[wish] ?? hostsDigest(hosts), selection, variables, check, secrets }
 }
 
 /**
@@ -61,7 +61,8 @@ export function isSameWish(
   return forSame && isSame && areSecrets(first.secrets)
 }
 
-function hostsDigest(hosts: readonly string[]): string {
+/** A digest of names of hosts, in any order. Pure. */
+export function hostsDigest(hosts: readonly string[]): string {
   const names = [...new Set(hosts)].sort()
   return createHash('sha256').update(JSON.stringify(names)).digest('base64url')
 }

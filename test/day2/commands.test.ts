@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { newRun, type Run, type RunCommand } from '../../src/day2/index.ts'
+import { hostsDigest, newRun, type Run, type RunCommand } from '../../src/day2/index.ts'
 import { runEntry } from '../../src/day2/record.ts'
 import type { ControllerObjects } from '../../src/simulator/controller/index.ts'
 import { guest, hostOf, uuid } from './guest.ts'
@@ -106,6 +106,49 @@ describe('a person asks', () => {
       expect(world.runs()).toHaveLength(2)
     },
   )
+
+  describe('by wishes that share a run, with idempotency keys', () => {
+    const both = { id: uuid(4_010), hosts: names('web-1', 'web-2'), shared: { [uuid(1)]: [0], [uuid(2)]: [1] } }
+
+    test('the run says which they are, also when the ledger is read again', async () => {
+      await using world = await known()
+      await world.command(both)
+      await world.settle()
+      await world.restart({ reopen: true })
+      expect(world.ledger.ofWish(uuid(1))).toMatchObject({ id: both.id, outcome: 'ok' })
+      expect(world.ledger.ofWish(uuid(2))?.id).toBe(both.id)
+      expect(world.ledger.ofWish(both.id)?.id).toBe(both.id)
+      expect(world.ledger.ofWish(uuid(3))).toBeUndefined()
+      expect(world.run().shared).toEqual({
+        [uuid(1)]: hostsDigest(names('web-1')),
+        [uuid(2)]: hostsDigest(names('web-2')),
+      })
+    })
+
+    test.each<[string, Partial<RunCommand> & Pick<RunCommand, 'hosts'>, string[]]>([
+      ['alone', { hosts: names('web-1'), shared: { [uuid(1)]: [0] } }, []],
+      ['not to share', { id: uuid(1), hosts: names('web-1') }, []],
+      ['beside a new one', { hosts: names('web-1', 'web-2'), shared: { [uuid(1)]: [0], [uuid(3)]: [1] } }, ['web-2']],
+      [
+        'beside a new one for the same',
+        { hosts: names('web-1'), shared: { [uuid(1)]: [0], [uuid(3)]: [0] } },
+        ['web-1'],
+      ],
+    ])('one that comes once more, as nobody knew it yet, is not done again: %s', async (_, again, done) => {
+      await using world = await known()
+      await world.command(both)
+      await world.settle()
+      await world.command({ id: uuid(4_011), ...again })
+      await world.settle()
+      const later = world.ledger.runs.get(again.id ?? uuid(4_011))
+      const launched = world.launches().filter(({ extra_vars }) => extra_vars['virtbridge_run_id'] === later?.id)
+      expect(launched.map(({ limit }) => limit)).toEqual(done.length === 0 ? [] : [names(...done).join()])
+      const repeated = [{ reason: `its idempotency key was used for run ${both.id}: it is not done again` }]
+      const left = later?.left_out.filter(({ host }) => host === hostOf('web-1'))
+      expect(left).toMatchObject(done.includes('web-1') ? [] : repeated)
+      expect(later?.status).toBe('finished')
+    })
+  })
 
   test('for a verb that this bridge has not: refused with that reason, and nothing is launched', async () => {
     await using world = await known()
@@ -326,6 +369,8 @@ describe('the stream of commands', () => {
     ['variables that are none', { schema: 2, variables: ['x'] }],
     ['secrets that are none', { schema: 3, secrets: ['x'] }],
     ['secrets in clear', { schema: 3, secrets: { db_password: 'x' } }],
+    ['wishes that are none', { shared: 'x' as never }],
+    ['wishes for hosts that it has not', { shared: { [uuid(1)]: [1] } }],
     ['hosts that are no list', { hosts: 'web-1' }],
     ['hosts that are no names', { hosts: [1] }],
     ['no name of who asks', { asked_by: 5 }],

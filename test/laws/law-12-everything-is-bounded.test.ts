@@ -146,6 +146,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['http/asked-keys', 'KEPT_MS', 600_000, 'http/asked-keys', 'for ten minutes'],
   ['http/asked-keys', 'MAX_ASKED', 1_000, 'http/asked-keys', 'a thousand wishes are remembered at once'],
   ['http/shared-wishes', 'MAX_SHARED', 100, 'http/shared-wishes', 'a hundred runs wait for others at once'],
+  ['http/shared-wishes', 'MAX_MENTIONS', 1_000, 'http/shared-wishes', 'a thousand mentions of its hosts'],
   ['http/audit', 'MAX_REPEATED', 256, 'http/audit', 'what is repeated of a request is bounded'],
   ['http/auth', 'MAX_TOKEN', 4_096, 'http/auth', 'is of at most 4,096 characters'],
   ['http/auth', 'MAX_VALUES', 4, 'http/auth', 'four at most'],

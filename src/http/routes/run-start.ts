@@ -1,23 +1,21 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { v5 as uuid5 } from 'uuid'
 import {
-  isSameWish,
   markOf,
-  markOfRun,
   MAX_SECRETS,
   MAX_VARIABLES,
   rightOfToken,
   type RunCommand,
   type Secrets,
   secretsFault,
-  type Selection,
   type Variables,
   variablesFault,
   Vault,
   type VerbPolicy,
 } from '../../day2/index.ts'
-import { Fault } from '../../errors.ts'
+import type { EventLog } from '../../log/index.ts'
 import { AskedKeys } from '../asked-keys.ts'
+import { runOfKey, type Said, theSame, withKeys } from '../used-key.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
@@ -64,7 +62,7 @@ const WISH = closed(
     share: {
       type: 'boolean',
       description:
-        'It may share its run, and so its job, with others that this token asks for within dispatch.coalesce_seconds: the same verb, variables, reason and check. Of hosts by name; not with secrets or an idempotency key',
+        'It may share its run, and so its job, with others that this token asks for within dispatch.coalesce_seconds: the same verb, variables, reason and check. Of hosts by name; not with secrets. With idempotency keys only such as have one',
     },
   },
   ['verb'],
@@ -90,16 +88,6 @@ interface Wish extends Whom {
   readonly share?: boolean
 }
 
-/** The same key is the same wish when all of this is the same. */
-interface Asked {
-  readonly verb: string
-  readonly hosts: readonly string[]
-  readonly selection?: Selection
-  readonly variables: Variables
-  readonly secrets: Secrets
-  readonly check: boolean
-}
-
 /** The wish that a verb is done to some VMs: it becomes a command on the log, which who dispatches takes in. */
 export function runStartRoute(app: FastifyInstance, parts: AppParts): void {
   const wish = { schema: { querystring: query(), body: WISH, headers: HEADERS }, config: { api: START } }
@@ -114,11 +102,16 @@ export function runStartRoute(app: FastifyInstance, parts: AppParts): void {
     request.told = { hosts: hosts.length }
     refuseImpossible(parts, { verb, driver, hosts }, caller.scope)
     refuseVariables(variables, secrets)
-    const key = request.headers['idempotency-key']?.toString() ?? ''
-    const id = key === '' ? parts.newId() : uuid5(JSON.stringify([caller.name, key]), KEYS)
+    const wishId = idOfKey(caller.name, request.headers['idempotency-key'])
+    const accept = (run: string): FastifyReply =>
+      reply.status(202).header('location', `/api/v1/runs/${run}`).send({ id: run, verb, hosts })
     const said = selection === undefined ? {} : { selection }
-    if (key !== '')
-      refuseOtherWish({ ledger: parts.ledger, vault, asked }, id, { verb, hosts, variables, secrets, check, ...said })
+    const known = { ledger: parts.ledger, vault, asked }
+    const before = runOfKey(known, wishId, { verb, hosts, variables, secrets, check, ...said })
+    if (before !== undefined) return accept(await theSame(before))
+    const share = request.body.share === true
+    // A run that is shared is none of its wishes, so it has an id of its own.
+    const id = wishId === '' || share ? parts.newId() : wishId
     const has = Object.keys(variables).length > 0
     const hides = Object.keys(secrets).length > 0
     const sealed = hides ? withKeys(() => vault.seal(id, secrets)) : {}
@@ -137,52 +130,36 @@ export function runStartRoute(app: FastifyInstance, parts: AppParts): void {
       ...said,
       allowed_by: rightOfToken(caller.name, isNarrow(caller.scope)),
     }
-    if (request.body.share === true) {
-      const run = await shared.ask(shareable(command, key))
-      return reply.status(202).header('location', `/api/v1/runs/${run}`).send({ id: run, verb, hosts })
-    }
+    const run = share ? shared.ask(shareable(command), wishId) : record(log, command)
     // Before it is on the log: who asks a moment later must meet it.
-    if (key !== '') asked.add(id, markOf(command))
+    if (wishId !== '') asked.add(wishId, { mark: markOf(command), run })
     try {
-      if (!parts.ledger.runs.has(id)) await parts.log.append([{ stream: 'commands', key: id, value: command }])
+      return accept(await run)
     } catch (error) {
-      asked.forget(id)
+      asked.forget(wishId)
       throw error
     }
-    return reply.status(202).header('location', `/api/v1/runs/${id}`).send({ id, verb, hosts })
   })
 }
 
-/** The wish, when its run may be shared. Throws a Problem when it may not: a key, a secret and what a selection means are of one wish alone. */
-function shareable({ secrets, selection, ...wish }: RunCommand, key: string): SharedWish {
-  const alone = {
-    'an idempotency key': key !== '',
-    secrets: secrets !== undefined,
-    'a selection': selection !== undefined,
-  }
+/** The id that a wish has by its idempotency key; empty without one. */
+function idOfKey(caller: string, key: string | string[] = ''): string {
+  return key.length === 0 ? '' : uuid5(JSON.stringify([caller, key.toString()]), KEYS)
+}
+
+/** Puts a wish on the log, and gives the id of its run. */
+async function record(log: EventLog, command: RunCommand): Promise<string> {
+  await log.append([{ stream: 'commands', key: command.id, value: command }])
+  return command.id
+}
+
+/** The wish, when its run may be shared. Throws a Problem when it may not: a secret and what a selection means are of one wish alone. */
+function shareable({ secrets, selection, ...wish }: RunCommand): SharedWish {
+  const alone = { secrets: secrets !== undefined, 'a selection': selection !== undefined }
   const [what] = Object.entries(alone).flatMap(([name, is]) => (is ? [name] : []))
   if (what === undefined) return wish
   throw new Problem(400, 'bad_request', `a wish with ${what} shares its run with no other`, {
     hint: 'leave out share, or name hosts and nothing that is of this wish alone; nothing was started',
-  })
-}
-
-/** What is known of the wishes of before. */
-interface Known extends Pick<AppParts, 'ledger'> {
-  readonly vault: Vault
-  readonly asked: AskedKeys
-}
-
-/** The same key is the same wish: another one must not be answered with a run that does something else. */
-function refuseOtherWish({ ledger, vault, asked }: Known, id: string, wish: Asked): void {
-  const run = ledger.runs.get(id)
-  const first = run === undefined ? asked.of(id) : markOfRun(run)
-  if (first === undefined) return
-  const { secrets, ...later } = wish
-  if (isSameWish(first, markOf(later), sealed => withKeys(() => vault.areSame(id, sealed, secrets)))) return
-  throw new Problem(409, 'key_used', `this idempotency key was used for run ${id}, which is another one`, {
-    hint: 'use a key of its own for each wish',
-    more: { run: id },
   })
 }
 
@@ -195,20 +172,10 @@ function refuseVariables(variables: Variables, secrets: Secrets): void {
   })
 }
 
-/** What comes of it; a key that is not there, or can not be read, is a Problem. */
-function withKeys<T>(use: () => T): T {
-  try {
-    return use()
-  } catch (error) {
-    if (!(error instanceof Fault)) throw error
-    throw new Problem(409, 'no_sealing_key', error.message, { hint: `nothing was started; ${error.hint}` })
-  }
-}
-
 /** Throws a Problem when nothing can come of the wish. A VM that may not be known of is as one that is not there. */
 function refuseImpossible(
   parts: AppParts,
-  { verb, driver, hosts }: Pick<Asked, 'verb' | 'hosts'> & Pick<VerbPolicy, 'driver'>,
+  { verb, driver, hosts }: Pick<Said, 'verb' | 'hosts'> & Pick<VerbPolicy, 'driver'>,
   scope: Scope,
 ): void {
   if (!parts.controllerConfigured)

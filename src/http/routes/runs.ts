@@ -69,8 +69,8 @@ function seesRun(scope: Scope, { hosts, left_out }: Run): boolean {
   return all.length > 0 && all.every(host => seesKey(scope, host.key))
 }
 
-/** A run as its readers get it: of its secrets the names. */
-function shownRun({ secrets, ...run }: Run): object {
+/** A run as its readers get it: of its secrets the names, and nothing of who shares it. */
+function shownRun({ secrets, shared: _shared, ...run }: Run): object {
   return secrets === undefined ? run : { ...run, secrets: Object.keys(secrets) }
 }
 
