@@ -10,7 +10,7 @@ import {
   type Stream,
 } from '../../src/log/index.ts'
 import { vi } from 'vitest'
-import type { VmRecord } from '../../src/vm/index.ts'
+import type { Keep, VmRecord } from '../../src/vm/index.ts'
 import { BACKOFF, clientOf, type World } from '../kube/world.ts'
 import { appending } from '../support/appending.ts'
 
@@ -71,6 +71,8 @@ interface BridgeOptions extends Pick<WatchOptions, 'resources' | 'guests' | 'imp
   readonly url?: string
   readonly confirmed?: readonly string[]
   readonly name?: string
+  /** What is known of its VMs, when that is not asked of the log: as of a cluster that was let go in the same process. */
+  readonly records?: Keep<VmRecord>
 }
 
 export async function startBridge(at: World, log: EventLog, options: BridgeOptions = {}): Promise<Bridge> {
@@ -84,7 +86,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     hub: '',
     client,
     log,
-    known: before,
+    known: { ...before, ...(options.records === undefined ? {} : { records: options.records }) },
     holds: options.holds ?? SHORT,
     now: () => Date.now(),
     signal: stop.signal,
