@@ -8,6 +8,7 @@ import { Ages } from './ages.ts'
 import { Bell } from './bell.ts'
 import { Book, type DispatchReport } from './book.ts'
 import { type Brake, braked, whyBraked } from './brake.ts'
+import { SteadyBrakeAges } from './brake-ages.ts'
 import { type Caps, nodesOf, waitingFor } from './caps.ts'
 import { Follower } from './follower.ts'
 import { groundsOfNews } from './grounds.ts'
@@ -71,6 +72,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #book: Book
   readonly #ages: Ages
+  readonly #brakeAges: SteadyBrakeAges
   readonly #launcher: Launcher
   readonly #follower: Follower
   readonly #onlooker: Onlooker | null
@@ -89,6 +91,7 @@ export class Dispatcher {
     this.#options = options
     this.#book = new Book(options)
     this.#ages = new Ages(options)
+    this.#brakeAges = new SteadyBrakeAges(options)
     const lookup = new Lookup(options.controller, options.place, options)
     this.#spectator = new Spectator({ ...options, book: this.#book })
     const parts = {
@@ -182,6 +185,7 @@ export class Dispatcher {
     await this.#book.append(forgotten(ledger.expired(keepRuns).slice(0, FORGOTTEN_AT_ONCE), ledger))
     if (steady() - this.#tidied < TIDY_EVERY_MS) return
     this.#tidied = steady()
+    this.#brakeAges.keep(ledger)
     let alive: ReadonlySet<string> | null = null
     const isAlive = (uid: string): boolean =>
       (alive ??= new Set([...fleet.vms.values()].map(record => record.uid))).has(uid)
@@ -193,6 +197,7 @@ export class Dispatcher {
     this.#recovered = true
     const now = this.#options.now()
     const { brake } = this.#options.ledger
+    this.#brakeAges.keep(this.#options.ledger)
     if (brake !== undefined) this.#tellBrake(brake)
     for (const run of this.#options.ledger.active()) {
       if (run.status !== 'posting' && run.status !== 'searching') continue
@@ -206,7 +211,10 @@ export class Dispatcher {
     const now = this.#options.now()
     this.#noteWaiting(now)
     this.#due = Infinity
-    for (const decision of plan({ fleet, ledger, waitingSince: this.#waitingSince }, onboard, now)) {
+    const ages = this.#brakeAges
+    // A release is seen when it is taken in, before anybody sets the clock again; and so is a run when it starts.
+    ages.release(ledger.releasedAt)
+    for (const decision of plan({ fleet, ledger, waitingSince: this.#waitingSince, ages }, onboard, now)) {
       if (decision.kind === 'defer') {
         if (decision.reason === SHARES) this.#due = decision.until
         this.#book.report('deferred', { message: `${decision.hosts.length} hosts: ${decision.reason}` })
@@ -225,6 +233,7 @@ export class Dispatcher {
       const run = newRun({ id: newId(), verb, template, organization, ...by, hosts }, now)
       this.#book.report('planned', { run: run.id, message: `${verb} on ${hosts.length} hosts: ${reason}` })
       await this.#book.onRecord(this.#book.append(planned(run, ledger, now)), run.id)
+      ages.run(run.id, now)
     }
   }
 

@@ -2,6 +2,7 @@ import { splitHosts } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { hostName, type VmRecord } from '../vm/index.ts'
 import { conflicted, held, runHost, unready, unsynced } from './admission.ts'
+import { ageByWall, type BrakeAges } from './brake-ages.ts'
 import { whyBraked } from './brake.ts'
 import { type Caps, fitting, loadOf, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
@@ -26,6 +27,8 @@ export interface World {
   readonly ledger: LedgerView
   /** By the uid of a VM: since when it has been due for onboarding, in ms since the epoch. */
   readonly waitingSince: ReadonlyMap<string, number>
+  /** How long ago what the brake goes by was; left out: by the wall clock. */
+  readonly ages?: BrakeAges
   /** Whether a run may be told of to who asks; left out: all may. */
   readonly tells?: (run: Run) => boolean
 }
@@ -72,7 +75,7 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
   if (oldest + policy.coalesceMs > now)
     return [{ kind: 'defer', hosts, until: oldest + policy.coalesceMs, reason: SHARES }]
   const { free, fit, full } = roomFor(hosts, world, policy)
-  const allowed = policy.brake.hosts - startedBySelf(world.ledger, policy, now)
+  const allowed = policy.brake.hosts - startedBySelf(world, policy, now)
   const decisions: Decision[] = []
   let taken = 0
   while (taken < fit.length && taken < allowed && decisions.length < free) {
@@ -144,7 +147,8 @@ export function whyNotDue(record: VmRecord, world: Omit<World, 'waitingSince'>, 
     return 'it was there before the ledger was lost: whether it was onboarded is not known'
   if (done !== undefined && done.status !== 'refused') return `this incarnation was onboarded once: ${done.status}`
   if (done !== undefined && done.refusals >= MAX_REFUSALS) return `refused ${done.refusals} times: ${done.detail}`
-  if (done !== undefined && now < done.at + retryAfter(done.refusals))
+  // One of a time to come is of a clock that was set back since.
+  if (done !== undefined && now >= done.at && now < done.at + retryAfter(done.refusals))
     return `refused, tried again later: ${done.detail}`
   return (
     world.ledger.lost ||
@@ -168,15 +172,18 @@ function retryAfter(refusals: number): number {
  * On how many VMs something started by itself within the brake's window, and since a person released the brake, whatever was done to them
  * since. What a forgotten run did counts by its end, which is later: the brake is rather set too early than too late.
  */
-function startedBySelf(ledger: LedgerView, { brake }: Policy, now: number): number {
-  // A release of a time to come is of a clock that was set back since: it must not open the brake until then.
-  const released = ledger.releasedAt > now ? 0 : ledger.releasedAt
+function startedBySelf({ ledger, ages: known }: World, { brake }: Policy, now: number): number {
+  const ages = known ?? ageByWall(now)
+  const released = ages.release(ledger.releasedAt)
   // What starts by a release does so in the same turn, which may be the same moment.
-  const counts = (at: number): boolean => at > now - brake.perMs && at >= released
+  const counts = (id: string, at: number): boolean => {
+    const age = ages.run(id, at)
+    return age < brake.perMs && age <= released
+  }
   const uids = new Set<string>()
-  for (const { asked_by, created_at, hosts, left_out } of ledger.runs.values())
-    if (asked_by === SELF && counts(created_at)) for (const { uid } of [...hosts, ...left_out]) uids.add(uid)
+  for (const { id, asked_by, created_at, hosts, left_out } of ledger.runs.values())
+    if (asked_by === SELF && counts(id, created_at)) for (const { uid } of [...hosts, ...left_out]) uids.add(uid)
   for (const { asked_by, run, at, uid } of ledger.verbs())
-    if (asked_by === SELF && !ledger.runs.has(run) && counts(at)) uids.add(uid)
+    if (asked_by === SELF && !ledger.runs.has(run) && counts(run, at)) uids.add(uid)
   return uids.size
 }
