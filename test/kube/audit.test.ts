@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { Audit } from '../../src/kube/audit.ts'
 import { Budget } from '../../src/kube/index.ts'
 import { isAtLeast } from '../../src/kube/version.ts'
@@ -8,7 +8,10 @@ let stack: AsyncDisposableStack
 beforeEach(() => {
   stack = new AsyncDisposableStack()
 })
-afterEach(() => stack.disposeAsync())
+afterEach(async () => {
+  vi.useRealTimers()
+  await stack.disposeAsync()
+})
 
 const OFTEN = { everyMs: 0, budget: new Budget({ atOnce: 1, perSecond: 1_000 }) }
 const event = (type: string, name: string, version: number): string =>
@@ -70,6 +73,31 @@ describe('an audit', () => {
     await expect.poll(() => heard.words.at(-1), SOON).toBe('audited')
     expect(heard.words.filter(word => word !== 'audited')).toEqual(['listed', 'watching'])
   })
+
+  test.each([
+    ['half of its time', 0, 50_000],
+    ['its time', 0.5, 100_000],
+    ['nearly one and a half of it', 0.96875, 146_875],
+  ])(
+    'is made again and again, after %s, as chance has it: not those of all clusters at once',
+    async (_, random, ms) => {
+      vi.useFakeTimers({ toFake: ['performance'] })
+      const at = stack.use(await startWorld({ watch: { bookmarkEveryMs: 10 } }))
+      const audit = { everyMs: 100_000, budget: new Budget({ atOnce: 1, perSecond: 1_000 }) }
+      const heard = stack.use(hear(stack.use(clientOf(at.server.url)), { audit, random: () => random }))
+      await expect.poll(() => heard.words, SOON).toContain('watching')
+      const audits = (): number => heard.words.filter(word => word.startsWith('audited')).length
+      for (const turn of [1, 2]) {
+        vi.advanceTimersByTime(ms - 1)
+        // What comes by the watch is the occasion on which it is looked whether it is time.
+        at.addVm(`early-${turn}`)
+        await expect.poll(() => heard.words.at(-1), SOON).toBe(`changed early-${turn}`)
+        expect(audits()).toBe(turn - 1)
+        vi.advanceTimersByTime(1)
+        await expect.poll(audits, SOON).toBe(turn)
+      }
+    },
+  )
 
   test('is given up when so much changes meanwhile that it would take too much room', () => {
     const audit = new Audit<string>(new Promise(() => {}))
