@@ -6,13 +6,17 @@ import { view } from './view-schema.ts'
 
 /** What a view of the format kubevirt.core does not look at: there its own options say the same. */
 const OWN_FORMAT = ['profile', 'host_name', 'exclude', 'enabled', 'addresses', 'connection', 'variables'] as const
+/** What counts there with `kubevirt_core.state`. */
+const OF_STATE: ReadonlySet<string> = new Set(['exclude', 'enabled'])
 const OWN_GROUPS = ['builtin', 'labels', 'expressions', 'parents'] as const
 
 /** Keys that are written down and count for nothing, as the view has another format. */
 export function formatFaults(config: ViewConfig, path: string): readonly ConfigFault[] {
   if (config.format !== 'kubevirt.core') return []
   const presets = presetsOf(view()) as ViewConfig
-  const said = OWN_FORMAT.filter(key => !isDeepStrictEqual(config[key], presets[key]))
+  const said = OWN_FORMAT.filter(
+    key => !isDeepStrictEqual(config[key], presets[key]) && !(config.kubevirt_core.state && OF_STATE.has(key)),
+  )
   const groups = OWN_GROUPS.filter(key => !isDeepStrictEqual(config.groups[key], presets.groups[key]))
   return [...said, ...groups.map(key => `groups.${key}`)].map(key =>
     ignored(

@@ -14,6 +14,7 @@ export interface KubevirtCoreConfig {
   readonly base_domain: string
   readonly append_base_domain: boolean
   readonly default_win_ansible_connection: string
+  readonly state: boolean
   readonly timestamps: boolean
 }
 
@@ -63,6 +64,9 @@ export function kubevirtCore(): Schema {
       ['winrm', 'psrp', 'ssh', 'ansible.builtin.winrm', 'ansible.builtin.psrp', 'ansible.builtin.ssh'],
       'winrm',
       'The ansible_connection of Windows.',
+    ),
+    state: flag(
+      'With kubevirt_enabled, kubevirt_stale, kubevirt_stale_since and kubevirt_reachable_reason beside its variables, so that a controller can leave out whom no job may be about; exclude and enabled of the view count then.',
     ),
     timestamps: flag(
       'With every resourceVersion and instant, which change without any news: each is then a record in the log and a row in the controller.',

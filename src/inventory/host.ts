@@ -70,8 +70,29 @@ interface Told {
   readonly clusterSets: readonly string[]
 }
 
+/** Whether a host may be worked on, and how old what is told of it is: the variables of that alone, as every profile has them. Pure. */
+export function stateVars(record: VmRecord, standing: Standing, approach: Approach): HostVars {
+  const { staleness, staleSince = 0 } = standing
+  const { reason, disabled } = reachOf(record, standing, approach)
+  return stateOf({ staleness, staleSince, reason, disabled })
+}
+
+function stateOf({
+  staleness,
+  staleSince,
+  reason,
+  disabled,
+}: Pick<Told, 'staleness' | 'staleSince' | 'reason' | 'disabled'>): HostVars {
+  return {
+    kubevirt_enabled: disabled === '',
+    kubevirt_stale: staleness !== 'fresh',
+    kubevirt_stale_since: instant(staleSince),
+    kubevirt_reachable_reason: reason,
+  }
+}
+
 /** Who it is, and whether it may be worked on: what AAP and the first task of every play need. */
-function slim(record: VmRecord, { staleness, staleSince, reason, disabled }: Told): HostVars {
+function slim(record: VmRecord, told: Told): HostVars {
   return {
     kubevirt_cluster: record.cluster,
     kubevirt_namespace: record.namespace,
@@ -79,10 +100,7 @@ function slim(record: VmRecord, { staleness, staleSince, reason, disabled }: Tol
     kubevirt_uid: safe(record.uid),
     kubevirt_firmware_uuid: safe(record.seen.firmware_uuid),
     kubevirt_status: safe(record.seen.status),
-    kubevirt_enabled: disabled === '',
-    kubevirt_stale: staleness !== 'fresh',
-    kubevirt_stale_since: instant(staleSince),
-    kubevirt_reachable_reason: reason,
+    ...stateOf(told),
   }
 }
 

@@ -56,7 +56,7 @@ export function connectionVariables(subject: Subject, options: KubevirtCoreOptio
 }
 
 /** Who is reached so: at the address of that interface, which others may claim too. */
-export function kubevirtCoreApproach({ network_name }: KubevirtCoreOptions): Approach {
+export function kubevirtCoreApproach({ network_name, state }: KubevirtCoreOptions): Approach {
   // Asked again and again while addresses are contended for, and a portrait is long.
   const known = new WeakMap<VmRecord, string>()
   const addressIn = (record: VmRecord): string => {
@@ -66,7 +66,8 @@ export function kubevirtCoreApproach({ network_name }: KubevirtCoreOptions): App
   }
   return {
     ...USUAL_APPROACH,
-    key: `kubevirt.core ${network_name}`,
+    ...state,
+    key: `kubevirt.core ${network_name} ${JSON.stringify(state)}`,
     choose: record => {
       const address = addressIn(record)
       return { address, because: address === '' ? 'no address' : '' }

@@ -1,4 +1,5 @@
 import type { Requirement } from '../cluster/label.ts'
+import type { Enabled } from './approach.ts'
 import type { HostNamePart } from './host-name.ts'
 
 /** The options of kubevirt.core.kubevirt that say how hosts are shown, by the names that it gives them. */
@@ -25,6 +26,8 @@ export interface KubevirtCoreOptions {
   readonly base_domain: string
   readonly append_base_domain: boolean
   readonly default_win_ansible_connection: string
+  /** Which it has not: who may be worked on, in our own variables beside its, and what decides that. Null: none. */
+  readonly state: { readonly excluded: readonly Requirement[]; readonly enabled: Enabled } | null
   /** Which it always shows: resourceVersions, and every instant of a status. */
   readonly timestamps: boolean
 }
@@ -44,5 +47,6 @@ export const KUBEVIRT_CORE_DEFAULTS: KubevirtCoreOptions = {
   base_domain: '',
   append_base_domain: false,
   default_win_ansible_connection: 'winrm',
+  state: null,
   timestamps: false,
 }

@@ -1,7 +1,7 @@
 import { meets } from '../cluster/label.ts'
 import { isVolatile, labelsOf, type Portrait, readPortrait, type VmRecord } from '../vm/index.ts'
 import { MAX_GROUP_NAME, type Membership } from './group.ts'
-import type { HostVars, Standing } from './host.ts'
+import { type HostVars, type Standing, stateVars } from './host.ts'
 import { hostNamer } from './host-name.ts'
 import type { VariableWhy } from './connection-why.ts'
 import { connectionVariables, kubevirtCoreApproach } from './kubevirt-core-connection.ts'
@@ -23,17 +23,22 @@ interface Shown {
  * Other than there: docs/migrating-from-kubevirt-core.md, and `ALLOWED` of its test.
  */
 export function kubevirtCoreRendering(options: KubevirtCoreOptions): Rendering {
+  const approach = kubevirtCoreApproach(options)
   return {
     key: JSON.stringify(['kubevirt.core', options]),
     hostOf: hostNamer(options.host_format),
-    varsOf: (record, standing) => varsOf(record, standing, options),
+    varsOf: (record, standing) => {
+      const vars = varsOf(record, standing, options)
+      return vars === null || options.state === null ? vars : { ...vars, ...stateVars(record, standing, approach) }
+    },
     groupsOf: record => groupsOf(record, options),
-    approach: kubevirtCoreApproach(options),
+    approach,
     connectionWhy: (record, standing) => ({
       connection: connectionOf(record, shownOf(record, options).vmi, standing, options),
       not_given: [],
     }),
     sources: [],
+    labelKeys: approach.excluded.map(({ key }) => key),
     maxPerSource: options.max_per_label,
     isWhole: ({ seen, out_of_scope = '' }) => out_of_scope !== '' || isKept(seen.portraits?.vm, options),
   }

@@ -108,10 +108,11 @@ export function approachesIn({ inventory }: Pick<Config, 'inventory'>): readonly
   return [...new Map([USUAL_APPROACH, ...own].map(approach => [approach.key, approach])).values()]
 }
 
-function kubevirtCoreWay({ clusters = [], kubevirt_core, groups }: ViewConfig): Rendering {
-  const { name, label_selector, host_format, ...same } = kubevirt_core
+function kubevirtCoreWay({ clusters = [], kubevirt_core, groups, exclude, enabled }: ViewConfig): Rendering {
+  const { name, label_selector, host_format, state, ...same } = kubevirt_core
   return kubevirtCoreRendering({
     ...same,
+    state: state ? { excluded: parseSelector(exclude), enabled } : null,
     cluster_group: name,
     one_cluster: clusters.length === 1,
     labels: parseSelector(label_selector),

@@ -134,6 +134,7 @@ test.each([
     [expect.stringContaining('in the format kubevirt.core nothing says that a cluster can not be seen')],
   ],
   ['{format: kubevirt.core, on_stale: fail}', []],
+  ['{format: kubevirt.core, kubevirt_core: {state: true}}', []],
   ['{format: virtbridge}', []],
 ])('of a view %s it says that nothing marks a host whose cluster can not be seen, or nothing', (view, details) => {
   const text = `clusters: [{name: a, in_cluster: true}]\nwatch: {services: true}\ninventory: {views: [{name: v, ${view.slice(1)}]}`

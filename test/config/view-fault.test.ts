@@ -123,6 +123,14 @@ describe('a fault of a view is told with its place', () => {
         'connection: counts for nothing in the format kubevirt.core',
       ],
     ],
+    [
+      'format: kubevirt.core, kubevirt_core: {use_service: false}, exclude: a=b, enabled: known',
+      [
+        'exclude: counts for nothing in the format kubevirt.core',
+        'enabled: counts for nothing in the format kubevirt.core',
+      ],
+    ],
+    ['format: kubevirt.core, kubevirt_core: {use_service: false, state: true}, exclude: a=b, enabled: known', []],
     ['groups: {parents: {"a-b": [b]}}', ['groups.parents.a-b: can not stand here']],
   ])('%s', (view, faults) => {
     expect(faultsOf(view)).toEqual(faults)

@@ -188,6 +188,19 @@ test('with timestamps: true they are there too', async () => {
   expect(here._meta.hostvars['shop-web-1']).toHaveProperty('vmi_resource_version')
 })
 
+test('with state: true our own words for who may be worked on are there too, and nothing else is', async () => {
+  await using started = await bridgeWith([['told', { state: true }]])
+  const hosts = expected(await byPlugin({}), {}, used)
+  for (const here of await byBridge('told', started))
+    for (const [host, vars] of hosts) {
+      const { kubevirt_enabled, kubevirt_stale, kubevirt_stale_since, kubevirt_reachable_reason, ...rest } =
+        here._meta.hostvars[host] ?? {}
+      expect([host, rest]).toEqual([host, vars])
+      expect([host, kubevirt_stale, kubevirt_stale_since]).toEqual([host, false, ''])
+      expect([host, kubevirt_enabled]).toEqual([host, kubevirt_reachable_reason === ''])
+    }
+})
+
 test('the whole inventory can be asked for in the format, and in no other', async () => {
   const of = async (path: string): Promise<Vars> => ((await bridge.api.get(path)) as Listed)._meta.hostvars
   const whole = await of('/api/v1/inventory?format=kubevirt.core')

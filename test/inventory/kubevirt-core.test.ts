@@ -1,6 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseHostFormat, parseSelector } from '../../src/config/index.ts'
+import type { Enabled } from '../../src/inventory/approach.ts'
+import type { Standing } from '../../src/inventory/host.ts'
 import { KUBEVIRT_CORE_DEFAULTS, kubevirtCoreRendering, type KubevirtCoreOptions } from '../../src/inventory/index.ts'
 import { portray, type VmRecord, type VmService } from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'
@@ -286,4 +288,47 @@ test('whatever the objects hold, the variables are JSON in which every template 
     }),
     { verbose: true, numRuns: 40 },
   )
+})
+
+describe('with the state of a host beside it', () => {
+  const state = (excluded = '', enabled: Enabled = 'reachable'): KubevirtCoreOptions['state'] => ({
+    excluded: parseSelector(excluded),
+    enabled,
+  })
+  const NAMES = ['kubevirt_enabled', 'kubevirt_stale', 'kubevirt_stale_since', 'kubevirt_reachable_reason']
+  const stateOf = (
+    record: VmRecord,
+    standing: Partial<Standing> = {},
+    wish: KubevirtCoreOptions['state'] = state(),
+  ): readonly unknown[] => {
+    const vars = way({ state: wish }).varsOf(record, { ...STANDING, ...standing }) ?? {}
+    return NAMES.map(name => vars[name])
+  }
+
+  test('all else is as without, and without there is none of it', () => {
+    const { kubevirt_enabled: _, kubevirt_stale: _2, ...rest } = varsOf(shown(), { state: state() }) ?? {}
+    const { kubevirt_stale_since: _3, kubevirt_reachable_reason: _4, ...vars } = rest
+    expect(vars).toEqual(varsOf(shown()))
+    expect(Object.keys(varsOf(shown()) ?? {}).filter(name => name.startsWith('kubevirt_'))).toEqual([])
+  })
+
+  test('a host of a cluster that is not seen is marked with its age, and later disabled', () => {
+    const since = Date.UTC(2026, 10, 21)
+    const age = new Date(since).toISOString()
+    expect(stateOf(shown())).toEqual([true, false, '', ''])
+    expect(stateOf(shown(), { staleness: 'stale', staleSince: since })).toEqual([true, true, age, ''])
+    const disabled = { staleness: 'disabled', staleSince: since } as const
+    expect(stateOf(shown(), disabled)).toEqual([false, true, age, 'cluster unreachable'])
+    expect(stateOf(shown(), disabled, state('', 'known'))).toEqual([false, true, age, 'cluster unreachable'])
+  })
+
+  test('who can not be reached is disabled for that reason, or enabled where the view says known; who is excluded never', () => {
+    const stopped = shown({ vmi: null })
+    expect(stateOf(stopped)).toEqual([false, false, '', 'stopped'])
+    expect(stateOf(stopped, {}, state('', 'known'))).toEqual([true, false, '', 'stopped'])
+    expect(stateOf(shown(), { lost: ['10.9.0.1'] })).toEqual([false, false, '', 'conflicting address'])
+    const excluded = { ...shown(), seen: { ...shown().seen, labels: { automation: 'off' } } }
+    for (const enabled of ['reachable', 'known'] as const)
+      expect(stateOf(excluded, {}, state('automation=off', enabled))).toEqual([false, false, '', 'excluded by label'])
+  })
 })
