@@ -1,16 +1,22 @@
-"""Runs an event source (the path of its file) with arguments (JSON) as ansible-rulebook would, and prints each event as a line of JSON, or why it ended."""
+"""Runs an event source (the path of its file) with arguments (JSON) as ansible-rulebook would, and prints each event as a line of JSON, or why it ended.
+
+With a third argument, the path of a file, it takes no event while that file is not there: an activation that is busy.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import logging
+import os
 import runpy
 import sys
 
 
 class Printing:
     async def put(self, event):
+        while len(sys.argv) > 3 and not os.path.exists(sys.argv[3]):
+            await asyncio.sleep(0.05)
         print(json.dumps(event), flush=True)
 
 

@@ -35,7 +35,8 @@ description:
   - An event is acknowledged some seconds after ansible-rulebook has taken it (O(acknowledge_after)), or when its rule engine says that it has it
     (O(feedback)). What was not acknowledged comes again after a restart, with the same id. None is lost.
   - Goes on by itself after a restart of the bridge or a fault of the network. Ends, with the reason, when that is of no use - the token is
-    not valid, or another activation reads as the same consumer.
+    not valid, or another activation reads as the same consumer. Once it has read, a token in a file (O(token_file)) that is not valid is told
+    and tried again, as it is being replaced, and so is a refusal by what stands before the bridge.
   - The event stands under C(event.body) as with C(ansible.eda.kafka), so that a rulebook needs no other change.
   - When the bridge had to remove events before they were acknowledged, C(event.virtbridge.gap) comes first and the log has an error.
 options:
@@ -130,6 +131,9 @@ LONGEST_ANSWER = 64 * 1024
 TICK = 1
 # Twice as many as the bridge sends without an acknowledgement.
 RECENT = 2000
+# A restart of the bridge is over by the first of these refusals in a row: what lasts longer is told, and told again from time to time.
+TOLD_AT = 5
+TOLD_EACH = 60
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}\Z")
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
@@ -182,6 +186,11 @@ class Options:
             raise ValueError("virtbridge.fleet.events: feedback needs ansible-rulebook 1.3 or later with persistence; leave it out, or start it with that")
         if not self._text("token") and not self._text("token_file"):
             raise ValueError("virtbridge.fleet.events: there is no token: set token, token_file, VIRTBRIDGE_TOKEN or VIRTBRIDGE_TOKEN_FILE")
+
+    @property
+    def rotates(self):
+        """Whether the token stands in a file, in which another one may stand at the next look."""
+        return not self._text("token")
 
     @property
     def base(self):
@@ -367,6 +376,9 @@ class Reader:
         self._waiting = Unacknowledged()
         self._failures = 0
         self._gap_told = None
+        self._has_read = False
+        # When the bridge began to answer on this connection.
+        self._answered = None
 
     async def run(self):
         """Never ends but by an error that another attempt would not mend."""
@@ -390,6 +402,8 @@ class Reader:
             pause = following.result()
         except (Broken, aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
             pause = None
+            if self._answered is not None and self._now() - self._answered > LONGEST_PAUSE:
+                self._failures = 0
             self._failures += 1
             _log.warning("virtbridge.fleet.events: %s is not read: %s; trying again", self._options.url, self._without_token(error))
         if pause is None:
@@ -400,10 +414,9 @@ class Reader:
     async def _follow_once(self):
         """Follows the stream until it ends; gives the seconds after which to come back, or None when that is to be found out."""
         options = self._options
+        self._answered = None
         query = {"stream": options.stream, "from": options.offset}
-        async with self._session.get(
-            f"{options.base}/events", params=query, headers=await self._headers("text/event-stream"), allow_redirects=False
-        ) as answer:
+        async with self._session.get(f"{options.base}/events", params=query, headers=await self._asking(), allow_redirects=False) as answer:
             if answer.status != 200:
                 return await self._refused(answer)
             if not answer.headers.get("Content-Type", "").startswith("text/event-stream"):
@@ -419,14 +432,12 @@ class Reader:
     async def _take(self, kind, position, data):
         if not data:
             return
-        try:
-            value = json.loads(data)
-        except (ValueError, RecursionError) as error:
-            raise Broken("an event is not JSON") from error
-        self._failures = 0
+        value = _parsed(data, "an event")
         if kind == "virtbridge.consumer":
-            await self._begin(value, position)
+            await self._begin(_object(value, "where the consumer stands"), position)
             return
+        if not position:
+            raise Broken("an event has no position")
         given = value.get("id") if isinstance(value, dict) else None
         key = given if isinstance(given, str) and given else position
         if self._waiting.known(key, position):
@@ -436,11 +447,14 @@ class Reader:
 
     async def _hand_on(self, event):
         await self._queue.put(event)
+        self._failures = 0
         if self._options.feedback_queue is not None:
             await self._options.feedback_queue.get()
 
     async def _begin(self, told, position):
         self._waiting.connected()
+        self._has_read = True
+        self._answered = self._now()
         where = f"{self._options.stream} events of {self._options.url} as {self._options.consumer!r}"
         if told.get("new"):
             _log.warning("virtbridge.fleet.events: reads %s for the first time, from the %s on", where, self._options.offset)
@@ -449,27 +463,28 @@ class Reader:
         gap = told.get("gap")
         if not gap or gap == self._gap_told:
             return
+        _object(gap, "the gap")
         self._gap_told = gap
         why = {
             "retention": "events were removed by the retention of the bridge before they were acknowledged, and are lost",
             "position": "the log of the bridge does not know its position: events come again, from the oldest that is kept",
-        }.get(gap.get("reason"), "the bridge says that there is a gap")
+        }.get(str(gap.get("reason")), "the bridge says that there is a gap")
         _log.error("virtbridge.fleet.events: %s: %s", where, why)
         gap_event = {"consumer": self._options.consumer, "stream": self._options.stream, **gap}
         await self._hand_on({"virtbridge": {"gap": gap_event}, "meta": {}})
 
     def _ended(self, data):
-        because = json.loads(data).get("because") if data else None
+        because = _object(_parsed(data, "the end"), "the end").get("because") if data else None
         if because == "replaced":
             raise Refused(f"another activation reads as the consumer {self._options.consumer!r}: give each a name of its own")
-        # What else there is to be told is told when it comes back.
-        return 0
+        # What else there is to be told is told when it comes back, which is at once but never in a circle without a rest.
+        return random.random()
 
     async def _refused(self, answer):
         body = (await answer.content.read(LONGEST_ANSWER)).decode("utf-8", "replace")
         said = self._without_token(_said(body))
         status = answer.status
-        if status == 429 or status >= 500:
+        if status == 429 or status >= 500 or self._may_pass(status, said):
             self._failures += 1
             _log.warning("virtbridge.fleet.events: %s answered %s%s; trying again", self._options.url, status, said)
             after = answer.headers.get("Retry-After", "")
@@ -481,7 +496,12 @@ class Reader:
         }.get(status, "check the options")
         raise Refused(f"{self._options.url} answered {status}{said}: {advice}")
 
+    def _may_pass(self, status, said):
+        """Whether a refusal is not the last word: what stands before the bridge says it while the bridge is away, or a token is being replaced."""
+        return self._has_read and (not said or (status == 401 and self._options.rotates))
+
     async def _acknowledge_for_ever(self):
+        refused = 0
         while True:
             await asyncio.sleep(TICK)
             # With feedback each event was safe before the next one was taken.
@@ -490,13 +510,19 @@ class Reader:
             if not keys:
                 continue
             try:
-                if await self._acknowledge(position):
-                    self._waiting.remove(keys)
-            except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-                # The stream tells of a bridge that is away.
-                _log.info("virtbridge.fleet.events: not acknowledged yet: %s", self._without_token(error))
+                reason = await self._refusal_of(position)
+            except (aiohttp.ClientError, OSError, ValueError, asyncio.TimeoutError) as error:
+                reason = str(error) or type(error).__name__
+            refused = refused + 1 if reason else 0
+            if not reason:
+                self._waiting.remove(keys)
+                continue
+            # Of a bridge that is away the stream tells.
+            level = logging.WARNING if refused % TOLD_EACH == TOLD_AT else logging.INFO
+            _log.log(level, "virtbridge.fleet.events: events are not acknowledged yet, and would come again: %s", self._without_token(reason))
 
-    async def _acknowledge(self, position):
+    async def _refusal_of(self, position):
+        """Acknowledges everything up to a position; gives why the bridge did not take it, empty when it did or never will."""
         options = self._options
         headers = await self._headers("application/json")
         timeout = aiohttp.ClientTimeout(total=CONNECT)
@@ -504,14 +530,22 @@ class Reader:
             f"{options.base}/position", params={"stream": options.stream}, json={"position": position}, headers=headers, timeout=timeout, allow_redirects=False
         ) as answer:
             if answer.status == 200:
-                return True
-            body = (await answer.content.read(LONGEST_ANSWER)).decode("utf-8", "replace")
-            if answer.status in (404, 409):
+                return ""
+            said = _said((await answer.content.read(LONGEST_ANSWER)).decode("utf-8", "replace"))
+            if said and answer.status in (404, 409):
                 # It was forgotten, or the log is another one: what is read next says so. This position is of no more use.
-                _log.warning("virtbridge.fleet.events: an acknowledgement was not taken%s", self._without_token(_said(body)))
-                return True
-            _log.info("virtbridge.fleet.events: not acknowledged yet (%s%s)", answer.status, self._without_token(_said(body)))
-            return False
+                _log.warning("virtbridge.fleet.events: an acknowledgement was not taken%s", self._without_token(said))
+                return ""
+            return f"{options.url} answered {answer.status}{said}"
+
+    async def _asking(self):
+        """The headers to read with; a file of a token that can not be read is an end only before it has ever been."""
+        try:
+            return await self._headers("text/event-stream")
+        except ValueError as error:
+            if self._has_read:
+                raise Broken(str(error)) from None
+            raise
 
     async def _headers(self, accept):
         token = await asyncio.to_thread(self._options.token)
@@ -533,6 +567,19 @@ def event_of(value, offset):
         known = str(uuid.uuid5(uuid.NAMESPACE_URL, offset))
     headers = {"content-type": "application/cloudevents+json", "message_uuid": known}
     return {"body": value, "meta": {"headers": headers, "uuid": known, "source_offset": offset}}
+
+
+def _parsed(data, what):
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise Broken(f"{what} is not JSON") from error
+
+
+def _object(value, what):
+    if not isinstance(value, dict):
+        raise Broken(f"{what} is not told as an object")
+    return value
 
 
 def _said(body):

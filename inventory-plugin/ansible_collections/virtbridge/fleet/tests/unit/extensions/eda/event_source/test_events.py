@@ -65,6 +65,8 @@ class OptionsTest(unittest.TestCase):
                 stream.write("two words")
             with self.assertRaisesRegex(ValueError, "white space"):
                 found.token()
+            self.assertTrue(found.rotates)
+            self.assertFalse(options(token_file=path).rotates)
 
     def test_an_authority_is_used_and_an_empty_file_is_none(self):
         self.assertIsNone(options(url="http://a").context())
