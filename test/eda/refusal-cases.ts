@@ -5,6 +5,7 @@ import { another, asking, type Case, Guest } from './feed.ts'
 type VmEvent = Event<VmEventData>
 
 const NO_WAY = 'it can not be reached'
+const NEITHER = 'its label virtbridge.io/onboard is neither true nor false'
 const NOT_LINUX = 'it is not known to run Linux'
 
 /** What is said of a guest for which something is not done. */
@@ -13,7 +14,7 @@ export function left(done: string, why: string): string {
 }
 
 /** Of one that asks for everything, and is away. */
-export const UNREACHED = [left('configured', NO_WAY), left('patched', NO_WAY)]
+export const UNREACHED = [left('configured', NO_WAY), left('onboarded', NO_WAY), left('patched', NO_WAY)]
 /** Of one that asks for everything, and is of a system that nobody knows. */
 export const NOT_THIS = [
   left('configured', NOT_LINUX),
@@ -48,6 +49,18 @@ export function refusedCases(): readonly Case[] {
       another(started(asking('onboard')), {}, { adopted: true }),
       [],
       [left('onboarded', old)],
+    ],
+    [
+      'its label says neither yes nor no',
+      relabelled({ 'virtbridge.io/onboard': 'yes' }),
+      [],
+      [left('onboarded', NEITHER)],
+    ],
+    [
+      'its label says neither yes nor no, and it is reachable',
+      started({ 'virtbridge.io/onboard': 'True' }),
+      [],
+      [left('onboarded', NEITHER)],
     ],
     ['its agent is away', another(asked, {}, { agent_connected: false }), [], UNREACHED],
     ['it has no address', another(asked, {}, { address: '' }), [], UNREACHED],

@@ -4,21 +4,16 @@ import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { publishedRulebooks } from '../../build/rulebooks.ts'
 import { readObjectFiles } from '../../src/simulator/controller/index.ts'
-import { faultsOf, FOLDERS, launchOf, type Rule, ruleSets, silencesOf } from './rulebook-file.ts'
+import { page } from '../docs/documents.ts'
+import { faultsOf, silencesOf } from './rule-laws.ts'
+import { FOLDERS, launchOf, type Rule, ruleSets } from './rulebook-file.ts'
+import { setFaultsOf, unknownKeys } from './rulebook-laws.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const documents = readObjectFiles(new URL('../../deploy/aap/', import.meta.url)) as Readonly<Record<string, unknown>>[]
 const templates = documents.flatMap(
   document => (document['controller_templates'] ?? []) as { name: string; [prompt: string]: unknown }[],
 )
-
-/** What each version knows beyond what all know: one key too many, and it refuses the whole rulebook. */
-const NEW_KEYS = {
-  base: [],
-  aap26: ['lock', 'labels'],
-  ha: ['lock', 'labels', 'add_event_uuid_label'],
-} as const
-const OLD_KEYS = ['name', 'organization', 'job_args', 'include_events', 'retries', 'delay']
 
 const all = FOLDERS.flatMap(folder =>
   [...ruleSets(folder)].flatMap(([file, { rules }]) =>
@@ -31,18 +26,13 @@ test('the rulebooks for older versions are those for the newest, without what th
   for (const [file, content] of publishedRulebooks(ROOT)) expect(readFileSync(file, 'utf8'), file).toBe(content)
 })
 
-describe.each(launching)('$folder/$file: $name', ({ folder, file, rules, rule }) => {
+describe.each(launching)('$folder/$file: $name', ({ file, rules, rule }) => {
   test('launches on the one host that its event is about, or on none; once; and for news alone', () => {
     expect(faultsOf(file, rule)).toEqual([])
   })
 
   test('passes over no guest that it could not name, read or run on without a word', () => {
     expect(silencesOf(file, rules, rule)).toEqual([])
-  })
-
-  test('has no key that its version does not know', () => {
-    const known = new Set<string>([...OLD_KEYS, ...NEW_KEYS[folder]])
-    expect(Object.keys(launchOf(rule) ?? {}).filter(key => !known.has(key))).toEqual([])
   })
 
   test('names a template that deploy/aap has, with the prompts that it needs', () => {
@@ -83,6 +73,9 @@ test('a rule without the refusals before it is found out', () => {
   expect(without('trimmed contains')).toEqual(['nobody is told of a guest whose labels were left out'])
   expect(without('os.family not in')).toEqual(['nobody is told of a guest of another system'])
   expect(silencesOf(file, [...rules].toReversed(), rule)).toHaveLength(3)
+  const labelled = rules.find(({ name }) => name === 'Onboard a guest that is labelled while it is reachable')
+  const told = rules.filter(({ condition }) => !condition.includes('status not in'))
+  expect(silencesOf(file, told, labelled ?? rule)).toEqual(['nobody is told of a guest that can not be reached'])
 })
 
 test('a rule whose limit is left out, is everybody, or is what a guest says, is found out', () => {
@@ -133,7 +126,25 @@ describe.each(FOLDERS)('each rulebook of %s', folder => {
     expect(newest.map(one => (one as { group_id?: string }).group_id)).toEqual(groups)
   })
 
-  test('launches on nobody where a rule were to say nothing', () => {
-    expect(new Set(sets.map(set => set['hosts']))).toEqual(new Set(['virtbridge-no-default-limit']))
+  test('has no key that its version does not know, and all that it needs of those that it does', () => {
+    for (const [file, set] of ruleSets(folder)) {
+      expect(unknownKeys(folder, set), file).toEqual([])
+      expect(setFaultsOf(folder, file, set), file).toEqual([])
+    }
+  })
+
+  test('has the group and the topic of which eda.md says how to give it its first position', () => {
+    const lines = page('docs/eda.md')
+      .text.split('\n')
+      .filter(line => line.trim().startsWith('$first '))
+    const said = lines.flatMap(line => {
+      const [, topic = ''] = /--topic (\S+)/.exec(line) ?? []
+      return [...line.matchAll(/--group (\S+)/g)].map(([, group = '']) => `${topic} ${group}`)
+    })
+    const had = sets.map(({ sources: [source = {}] }) => {
+      const { topic, group_id: group } = source['ansible.eda.kafka'] as { topic: string; group_id: string }
+      return `${topic} ${group}`
+    })
+    expect(said.toSorted()).toEqual(had.toSorted())
   })
 })

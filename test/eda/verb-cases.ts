@@ -1,5 +1,5 @@
 import type { Event, VmEventData } from '../../src/event/index.ts'
-import { ALL, ASKED, DONE, relabelled, started, stopped, WANTED, WINDOWS, withoutAdopted } from './asked.ts'
+import { ALL, ASKED, DONE, relabelled, started, stopped, upgraded, WANTED, WINDOWS, withoutAdopted } from './asked.ts'
 import { another, asking, type Case, Guest } from './feed.ts'
 import { HOSTILE, NO_LIMITS } from './hostile.ts'
 import { left, NOT_THIS, refusedCases, UNREACHED } from './refusal-cases.ts'
@@ -70,6 +70,13 @@ function restCases(): readonly Case[] {
   const cases: readonly (readonly [string, VmEvent, readonly string[]])[] = [
     ['Windows is patched', windows.told('labels_changed'), ['Day2 | Patch']],
     ['it has no agent, as somebody says', another(relabelled(agentless), {}, noAgent), WANTED],
+    [
+      'it has no agent, as somebody says, and became another',
+      another(upgraded({ ...asking('configure'), 'virtbridge.io/agent': 'none' }), {}, noAgent),
+      ['Day2 | Configure'],
+    ],
+    ['it moves to another node, and answers', another(relabelled(ALL), {}, { status: 'Migrating' }), WANTED],
+    ['it answers, and its status lags behind', another(relabelled(ALL), {}, { status: 'Starting' }), WANTED],
     ['it does not ask for it', started({ app: 'web' }), []],
     [
       'it was there before its cluster was adopted, and somebody labels it',
