@@ -1,6 +1,7 @@
+import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { MANAGED_CLUSTERS, PLACEMENT_DECISIONS, VMS } from '../../src/simulator/kube/resource.ts'
-import { BRIDGE_USER } from '../../src/simulator/cast/fleet.ts'
+import { BRIDGE_USER, type FleetServer } from '../../src/simulator/cast/fleet.ts'
 import { userBehindProxy } from '../../src/simulator/kube/hub.ts'
 import { virtbridge } from '../cli/console.ts'
 import { fileIn, startBridge } from '../support/bridge.ts'
@@ -147,6 +148,56 @@ describe('names and identities', () => {
     const dev = async (): Promise<object | undefined> => (await records(bridge)).find(({ name }) => name === 'dev-1')
     await expect.poll(dev, PATIENT).toMatchObject({ hub: 'hub2', status: 'synced' })
     expect([await refused(), await deleted(bridge)]).toEqual([[], 0])
+  })
+
+  test('two hubs, each with its local-cluster: the alias of the second tells them apart, and one hub that is away takes nothing of the other', async () => {
+    const places = [await place(), await place('of another hub')] as const
+    const hubs = await Promise.all(
+      places.map(async ({ folder, world }, index) => {
+        letReadSecrets(world)
+        const metadata = { name: 'local-cluster', labels: { local: 'yes' } }
+        const own = world.hub.store.get(MANAGED_CLUSTERS, { namespace: '', name: 'dev-1' })
+        world.hub.store.create(MANAGED_CLUSTERS, { metadata, spec: own?.spec })
+        world.hub.store.patch(
+          MANAGED_CLUSTERS,
+          { namespace: '', name: 'local-cluster' },
+          { status: own?.status },
+          'status',
+        )
+        const content = kubeconfig(world.clusters.get('dev-1') as FleetServer)
+        world.hub.store.ensureNamespace('local-cluster')
+        putSecret(world, 'local-cluster', 'virtbridge-kubeconfig', { kubeconfig: content })
+        const config = { kubeconfig: join(folder, 'hub'), context: 'hub1', reach: 'kubeconfig_secret', labels: 'local' }
+        return { name: `hub${index + 1}`, ...config }
+      }),
+    )
+    const [first, second] = hubs
+    const aliases = { 'local-cluster': 'hub2-local' }
+    const bridge = await started(places[0], { hubs: [first, { ...second, aliases }] })
+    const all = { hub1: 'synced', hub2: 'synced', 'local-cluster': 'synced', 'hub2-local': 'synced' }
+    await expect.poll(() => statuses(bridge), PATIENT).toEqual(all)
+    const known = await records(bridge)
+    expect(
+      known
+        .filter(({ kind }) => kind !== 'hub')
+        .map(({ name, hub }) => [name, hub])
+        .toSorted(),
+    ).toEqual([
+      ['hub2-local', 'hub2'],
+      ['local-cluster', 'hub1'],
+    ])
+    expect(new Set(known.map(({ uid }) => uid)).size).toBe(4)
+    for (const cluster of ['local-cluster', 'hub2-local'])
+      expect(await bridge.facts(`web-1.shop.${cluster}`)).toEqual(['discovered'])
+
+    await places[1].world.hub.server.down()
+    await expect.poll(() => statuses(bridge), PATIENT).toEqual({ ...all, hub2: 'unavailable' })
+    const web = { namespace: 'shop', name: 'web-1' }
+    for (const { world } of places)
+      world.clusters.get('dev-1')?.store.patch(VMS, web, { metadata: { labels: { seen: 'meanwhile' } } })
+    for (const cluster of ['local-cluster', 'hub2-local'])
+      await expect.poll(() => bridge.facts(`web-1.shop.${cluster}`), PATIENT).toContain('labels_changed')
+    expect(await deleted(bridge)).toBe(0)
   })
 
   test('the check tells both: a name that is taken, and a cluster that is there twice', async () => {

@@ -22,11 +22,11 @@ export interface Place {
   config(hub?: object): Record<string, unknown>
 }
 
-/** A new place, gone with the test. */
-export async function place(): Promise<Place> {
+/** A new place, gone with the test. Another seed has other clusters. */
+export async function place(seed = 'virtbridge'): Promise<Place> {
   const folder = await temporaryFolder()
   onTestFinished(() => folder[Symbol.asyncDispose]())
-  const world = await startSimulatedFleet({ dir: join(folder.path, 'world') })
+  const world = await startSimulatedFleet({ dir: join(folder.path, 'world'), seed })
   onTestFinished(() => world[Symbol.asyncDispose]())
   await fileIn(folder.path, 'hub', kubeconfig(world.hub))
   return {
