@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { hostVars, type Profile } from '../../src/inventory/index.ts'
 import { guest } from '../day2/guest.ts'
@@ -56,15 +57,26 @@ function partsOf(value: unknown): readonly string[] {
   return typeof value === 'object' && value !== null ? Object.keys(value) : []
 }
 
-test('the page names every reason why a host is not enabled, in the order in which they count', async () => {
-  const { readFileSync } = await import('node:fs')
+test('the page names the plays that read more of a host than the profile slim has', () => {
+  const standing = { staleness: 'fresh', verbs: { onboard: '', patch: '' } } as const
+  const slim = new Set(Object.keys(hostVars(guest('web-1'), standing, 'slim')))
+  const roles = new URL('../../playbooks/roles/', import.meta.url)
+  const files = readdirSync(roles, { recursive: true, encoding: 'utf8' }).filter(file => file.endsWith('.yml'))
+  const more = files.filter(file => {
+    const named = readFileSync(new URL(file, roles), 'utf8').match(/\bkubevirt_[a-z_]+/g) ?? []
+    return named.some(name => Object.hasOwn(hostVars(guest('web-1'), standing, 'full'), name) && !slim.has(name))
+  })
+  const [, named = ''] = /our plays but (.*?) \|/.exec(section('Which profile')) ?? []
+  expect([...new Set(more.map(file => file.split('/')[0]))].sort()).toEqual([...codeOf(named)].sort())
+})
+
+test('the page names every reason why a host is not enabled, in the order in which they count', () => {
   const source = readFileSync(new URL('../../src/inventory/approach.ts', import.meta.url), 'utf8')
   const table = [...source.matchAll(/^ \* \| ([a-z ]+?) +\|/gm)].map(match => match[1]).filter(one => one !== 'reason')
   expect(rowsOf(section('Why a host is not enabled')).flatMap(([reason]) => codeOf(reason))).toEqual(table)
 })
 
-test('the page has every key of the configuration below inventory', async () => {
-  const { readFileSync } = await import('node:fs')
+test('the page has every key of the configuration below inventory', () => {
   const schema = JSON.parse(readFileSync(new URL('../../schemas/config-v1.json', import.meta.url), 'utf8')) as Node
   const keys = new Set(keysBelow(schema.properties?.['inventory'] ?? {}))
   const { text: all } = page('docs/inventory.md')
