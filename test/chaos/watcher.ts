@@ -25,6 +25,9 @@ export interface WatcherOptions {
   readonly reflect?: Partial<ReflectOptions>
 }
 
+/** How often such a watcher looks up when nothing happens. */
+export const HEARTBEAT_MS = 500
+
 /** Begins to watch the cluster `prod-1`, from where the log in that folder is. */
 export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
   const { folder, url, ca, token, through = log => log } = options
@@ -41,7 +44,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
     holds: options.holds ?? SHORT,
     now: options.now ?? Date.now,
     signal: stop.signal,
-    heartbeatMs: 500,
+    heartbeatMs: HEARTBEAT_MS,
     outageHoldMs: options.outageHoldMs ?? 300,
     catchUpMs: 100,
     resources: ['vm', 'vmi'],

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { startWatcher, type Watcher } from '../chaos/watcher.ts'
+import { HEARTBEAT_MS, startWatcher, type Watcher } from '../chaos/watcher.ts'
 import { all } from './bridge.ts'
+import type { VmRecord } from '../../src/vm/index.ts'
 import type { Event, VmEventData } from '../../src/event/index.ts'
 import { SOON, startWorld, TOKEN, type World } from '../kube/world.ts'
 import { temporaryFolder } from '../support/bridge.ts'
@@ -34,13 +35,27 @@ async function facts(): Promise<readonly string[]> {
   return (await all(watcher.log, 'events.vm')).map(({ value }) => (value as Event<VmEventData>).data.fact)
 }
 
+/** What is on record of `a` now. */
+async function waiting(): Promise<readonly string[]> {
+  for await (const { key, value } of watcher.log.latest('state.fleet'))
+    if (key.endsWith('/shop/a')) return (value as VmRecord).waiting.map(({ fact }) => fact)
+  return []
+}
+
+/** Nothing is read for so long, as while a machine sleeps; what is due by then comes before what came meanwhile. */
+function sleepFor(ms: number): void {
+  for (const end = performance.now() + ms; performance.now() < end;);
+}
+
 test.each([
   ['forward', 3_600_000],
   ['back', -3_600_000],
 ])('a clock that jumps an hour %s while a VM restarts tells no stop that never was', async (_, jump) => {
   at.halt('a')
+  await expect.poll(waiting, SOON).toEqual(['stopped'])
   at.boot('a', { node: 'node-2' })
   skew = jump
+  sleepFor(2 * HEARTBEAT_MS)
   await expect.poll(facts, SOON).toEqual(['discovered', 'restarted', 'reachable'])
 })
 

@@ -177,15 +177,8 @@ describe('names and identities', () => {
     const all = { hub1: 'synced', hub2: 'synced', 'local-cluster': 'synced', 'hub2-local': 'synced' }
     await expect.poll(() => statuses(bridge), PATIENT).toEqual(all)
     const known = await records(bridge)
-    expect(
-      known
-        .filter(({ kind }) => kind !== 'hub')
-        .map(({ name, hub }) => [name, hub])
-        .toSorted(),
-    ).toEqual([
-      ['hub2-local', 'hub2'],
-      ['local-cluster', 'hub1'],
-    ])
+    const own = known.filter(({ kind }) => kind !== 'hub').map(({ name, hub }) => `${name} of ${hub}`)
+    expect(own.toSorted()).toEqual(['hub2-local of hub2', 'local-cluster of hub1'])
     expect(new Set(known.map(({ uid }) => uid)).size).toBe(4)
     for (const cluster of ['local-cluster', 'hub2-local'])
       expect(await bridge.facts(`web-1.shop.${cluster}`)).toEqual(['discovered'])
