@@ -1,6 +1,8 @@
-import { cp, mkdir, readdir, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { parse, stringify } from 'yaml'
+import { collectionTools, collectionToolsRecipe } from '../servers/collection-tools.ts'
 import { ansible, olderAnsible, type PythonEnvironment } from '../servers/python-environment.ts'
 import { run, runToEnd } from '../servers/run.ts'
 import { temporaryFolder } from '../support/bridge.ts'
@@ -118,6 +120,60 @@ test.each([
     const found = await sync(environment, path, variable === '' ? {} : { [variable]: place })
     expect(Object.keys(await found.hosts())).toHaveLength(4)
   }
+})
+
+/**
+ * The definition of deploy/execution-environment with the collection in it, as deploy/aap/README.md says, as a context of ansible-builder.
+ * Without the collections of a galaxy, which can not be reached from everywhere.
+ */
+async function builderContext(path: string): Promise<string> {
+  const { bin, env } = await collectionTools(collectionToolsRecipe)
+  const definition = join(path, 'definition')
+  await cp(join(PLUGIN, '..', 'deploy', 'execution-environment'), definition, { recursive: true })
+  const file = join(definition, 'execution-environment.yml')
+  const more = { additional_build_files: [{ src: COLLECTION, dest: 'virtbridge' }] }
+  await writeFile(file, stringify({ ...(parse(await readFile(file, 'utf8')) as object), ...more }))
+  await writeFile(
+    join(definition, 'requirements.yml'),
+    stringify({ collections: [{ name: './virtbridge', type: 'dir' }] }),
+  )
+  const context = join(path, 'context')
+  const args = [
+    'create',
+    '--file',
+    'execution-environment.yml',
+    '--context',
+    context,
+    '--output-filename',
+    'Containerfile',
+  ]
+  const { status, stdout, stderr } = await runToEnd(join(bin, 'ansible-builder'), args, { cwd: definition, env })
+  expect(status, stdout + stderr).toBe(0)
+  return context
+}
+
+test('a collection that ansible-builder puts into the execution environment is found, and asks for no package of Python or of the system', async () => {
+  const path = await project('built')
+  const context = await builderContext(path)
+  const share = join(path, 'usr', 'share', 'ansible')
+  const lines = (await readFile(join(context, 'Containerfile'), 'utf8')).split('\n')
+  const [install = '', ...others] = lines.filter(line => /^RUN .*ansible-galaxy collection install/.test(line))
+  expect([install, others]).toEqual([expect.stringContaining('/usr/share/ansible/collections'), []])
+  // What the build runs, at another place: it is no container here.
+  const command = install.replace('RUN ', '').replace('/usr/share/ansible', share)
+  const env = {
+    ...newest.env,
+    ANSIBLE_HOME: join(path, 'ansible-home'),
+    ANSIBLE_GALAXY_CLI_COLLECTION_OPTS: '--offline',
+  }
+  await run('bash', ['-c', command], { cwd: join(context, '_build'), env })
+  const found = await sync(newest, path, { ANSIBLE_COLLECTIONS_PATH: join(share, 'collections') })
+  expect(Object.keys(await found.hosts())).toHaveLength(4)
+
+  const tools = await collectionTools(collectionToolsRecipe)
+  const introspect = [join(context, '_build', 'scripts', 'introspect.py'), 'introspect', join(share, 'collections')]
+  const needs = parse(await run(join(tools.bin, 'python'), introspect, { env: tools.env })) as object
+  expect(needs).toEqual({ python: [], system: [] })
 })
 
 test('a bridge without hosts, or without an answer, fails the sync, so that the controller keeps what it has', async () => {
