@@ -122,6 +122,28 @@ describe('a watch', () => {
     expect(at.server.requests.get('list virtualmachines')).toBe(1)
   })
 
+  test('that a proxy ends properly in the middle of a line says so too, and goes on where the last whole line was', async () => {
+    const resumed: (string | null)[] = []
+    const line = (version: number): string =>
+      JSON.stringify({
+        type: 'ADDED',
+        object: { metadata: { name: `vm-${version}`, resourceVersion: String(version) } },
+      })
+    const server = stack.use(
+      await startScripted((path, response) => {
+        const query = new URLSearchParams(path.split('?')[1])
+        if (!query.has('watch')) return response.end('{"items":[],"metadata":{"resourceVersion":"5"}}')
+        resumed.push(query.get('resourceVersion'))
+        if (resumed.length === 1) return response.end(`${line(6)}\n${line(7).slice(0, 40)}`)
+        return response.write(`${line(7)}\n`)
+      }),
+    )
+    const heard = listen(server)
+    await expect.poll(() => heard.words.at(-1), SOON).toBe('changed vm-7')
+    const words = ['listed', 'watching', 'changed vm-6', 'unavailable invalid', 'watching', 'changed vm-7']
+    expect([heard.words, resumed]).toEqual([words, ['5', '6']])
+  })
+
   test('is asked for over all namespaces, with bookmarks, and for a random time of 5 to 10 minutes: not all end at once', async () => {
     const asked: URLSearchParams[] = []
     const server = stack.use(
