@@ -41,6 +41,25 @@ const RARE: readonly (readonly Step[])[] = [
     { do: 'recreate', vm: 2 },
     { do: 'advance', ms: 20_000 },
   ],
+  // A job of others that can not be read any more, and a person who lets go of it.
+  [
+    { do: 'ready', vm: 4 },
+    { do: 'operator', vms: 'all', template: 'other' },
+    { do: 'let go' },
+    { do: 'audit', may: false },
+    { do: 'let go' },
+    wish(4),
+    { do: 'advance', ms: 20_000 },
+  ],
+  // Wishes that share a run; the bridge dies, and who was told nothing asks again.
+  [
+    ...([0, 1, 2] as const).map((vm): Step => ({ do: 'ready', vm })),
+    { do: 'advance', ms: 50_000 },
+    ...([0, 1, 0, 2] as const).map((by): Step => ({ do: 'share', by })),
+    { do: 'crash', awaits: 2 },
+    ...([0, 3, 1] as const).map((by): Step => ({ do: 'share', by })),
+    { do: 'advance', ms: 20_000 },
+  ],
   // A bridge that sleeps while it takes a wish, until another one has taken over.
   [{ do: 'ready', vm: 4 }, { do: 'pause', awaits: 2, ms: 60_000 }, wish(4), { do: 'advance', ms: 20_000 }],
 ]

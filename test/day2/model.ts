@@ -3,14 +3,17 @@ import { marker } from '../../src/aap/index.ts'
 import type { Run, RunCommand, RunHost, Verb } from '../../src/day2/index.ts'
 import { type Position, START } from '../../src/log/index.ts'
 import type { RequestFault } from '../../src/simulator/controller/faults.ts'
+import type { ControllerObjects } from '../../src/simulator/controller/index.ts'
 import type { Job } from '../../src/simulator/controller/job-records.ts'
 import { type Host, isUnfinished } from '../../src/simulator/controller/records.ts'
 import type { VmRecord } from '../../src/vm/index.ts'
 import { guest, hostOf } from './guest.ts'
 import { launchByHand } from './operator.ts'
 import { MortalProcess, type Spoiled } from './mortal-process.ts'
+import { KEYED, Sharers } from './sharers.ts'
 import { BESIDE, LAUNCH, ONBOARD, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
 
+const DAY = 86_400_000
 /** VMs of a schedule. The last two were there before their cluster was adopted. */
 const VMS = 5
 const ADOPTED = 2
@@ -32,6 +35,12 @@ export type Step =
   | { readonly do: 'flip'; readonly prompt: 'limit' | 'variables' | 'skip_tags' | 'job_type' }
   | { readonly do: 'widen' }
   | { readonly do: 'cancel' | 'watch'; readonly run: number }
+  /** Somebody asks for what others may share; what comes right behind it shares. */
+  | { readonly do: 'share'; readonly by: number }
+  /** The account may, or may no longer, read what others launch from a template that is not ours. */
+  | { readonly do: 'audit'; readonly may: boolean }
+  /** A person lets go of what a job of others holds. */
+  | { readonly do: 'let go' }
   /** A VM does not boot any more, and a person wants it put back. */
   | { readonly do: 'broken'; readonly vm: number }
   /** All that is no old VM is made anew at once. */
@@ -128,6 +137,9 @@ export const steps: Arbitrary<Step[]> = array(
     { weight: 1, arbitrary: record({ do: constant('widen' as const) }) },
     { weight: 1, arbitrary: record({ do: constant('cancel' as const), run: nat(5) }) },
     { weight: 1, arbitrary: record({ do: constant('watch' as const), run: nat(5) }) },
+    { weight: 3, arbitrary: record({ do: constant('share' as const), by: nat(KEYED) }) },
+    { weight: 1, arbitrary: record({ do: constant('audit' as const), may: boolean() }) },
+    { weight: 1, arbitrary: record({ do: constant('let go' as const) }) },
     { weight: 1, arbitrary: record({ do: constant('broken' as const), vm }) },
     { weight: 1, arbitrary: record({ do: constant('flood' as const) }) },
     { weight: 2, arbitrary: record({ do: constant('release' as const), late: constantFrom(false, false, true) }) },
@@ -136,7 +148,7 @@ export const steps: Arbitrary<Step[]> = array(
       arbitrary: record({
         do: constant('operator' as const),
         vms: oneof(constant('all' as const), array(vm, { minLength: 1, maxLength: 3 })),
-        template: constantFrom('patch' as const, 'onboard' as const, 'restore' as const),
+        template: constantFrom('patch' as const, 'onboard' as const, 'restore' as const, 'other' as const),
       }),
     },
     { weight: 3, arbitrary: record({ do: constant('crash' as const), awaits: integer({ min: 1, max: 30 }) }) },
@@ -190,6 +202,17 @@ export class Witness {
   #brake = ''
   /** Up to which id all jobs of others are known to the bridge, by a look that it finished. */
   #looked = 0
+  /** Jobs that nobody could tell the bridge of. */
+  readonly #unseen = new Set<number>()
+  /** When a run of others was seen first, by the clock that nobody sets. */
+  readonly #first = new Map<string, number>()
+  /** Runs of others that have ended. */
+  readonly #ended = new Set<string>()
+
+  /** A person has launched a job that the account may not read. */
+  unseen(job: number): void {
+    this.#unseen.add(job)
+  }
 
   looked(): void {
     this.#looked = Math.max(0, ...(this.#world?.jobs().map(({ id }) => id) ?? []))
@@ -203,6 +226,23 @@ export class Witness {
       if (!this.#asked.has(run.id) || run.external?.whole === true)
         this.#asked.set(run.id, [...run.hosts, ...run.left_out])
     this.#checkJobs(world)
+    this.#checkOthers(world)
+  }
+
+  /** A job of others holds its VMs until it has ended; but one that can not be read until a person lets go of it, or for a day. */
+  #checkOthers(world: World): void {
+    const now = world.clock.now()
+    for (const run of world.runs()) {
+      if (run.let_go !== undefined && run.external === undefined) this.#violated(`run ${run.id} is ours, and let go of`)
+      if (run.external === undefined || this.#ended.has(run.id)) continue
+      if (!this.#first.has(run.id)) this.#first.set(run.id, now)
+      if (run.status !== 'finished') continue
+      this.#ended.add(run.id)
+      const job = world.jobs().find(({ id }) => id === run.job?.id)
+      if (job === undefined || !isUnfinished(job) || now - (this.#first.get(run.id) ?? now) > DAY) continue
+      if (run.let_go === undefined) this.#violated(`run ${run.id} has ended, and job ${job.id} of others runs`)
+      else if (mayAudit(world)) this.#violated(`run ${run.id} was let go of, and job ${job.id} can be read`)
+    }
   }
 
   /** To be called whenever something may have started by itself, and before somebody else looks at what did. */
@@ -226,7 +266,7 @@ export class Witness {
     if (world === null) return
     const run = world.runs().find(each => marker(each.id) === mark)
     if (run === undefined) return this.#violated(`a launch of ${mark}, of which the ledger knows nothing`)
-    const running = world.jobs().filter(job => isUnfinished(job) && isOthers(job) && job.id <= this.#looked)
+    const running = world.jobs().filter(job => this.#holds(world, job))
     // What is beside the guest needs it neither to run nor to be anywhere.
     const isBeside = run.verb === 'restore'
     const inventory = world.controller.store.inventories.find(({ name }) => name === (isBeside ? BESIDE : FLEET))
@@ -245,6 +285,13 @@ export class Witness {
       if (run.asked_by === 'bridge' && ours?.adopted === true)
         this.#violated(`${host} is adopted, and is launched on by itself`)
     }
+  }
+
+  /** Whether a job of others that runs is known to the bridge, and nobody has let go of it. */
+  #holds({ ledger }: World, job: Job): boolean {
+    const run = ledger.ofJob(job.id)
+    const isFree = run?.let_go !== undefined && run.status === 'finished'
+    return isUnfinished(job) && isOthers(job) && job.id <= this.#looked && !this.#unseen.has(job.id) && !isFree
   }
 
   /** A guest that the job will connect to. */
@@ -302,7 +349,8 @@ export class Witness {
     for (const [id, asked] of this.#asked) {
       const results = world.ledger.results(id).map(result => result.host)
       const told = events.filter(({ run, fact }) => run === id && /^(host_|launch_refused)/.test(fact))
-      const wanted = asked
+      // Of a job of others whose template does no verb the run alone is told.
+      const wanted = (world.ledger.runs.get(id)?.verb === '' ? [] : asked)
         .map(each => each.host)
         .sort()
         .join()
@@ -371,6 +419,11 @@ export interface Tally {
   /** Brakes that were set, and that a person released. */
   braked: number
   released: number
+  /** Jobs of others that a person let go of. */
+  letGo: number
+  /** Runs that several wishes share, and answers to a wish that had a run by then. */
+  shared: number
+  repeated: number
 }
 
 /** Nothing was reached yet. */
@@ -389,6 +442,9 @@ export function newTally(): Tally {
     used: 0,
     braked: 0,
     released: 0,
+    letGo: 0,
+    shared: 0,
+    repeated: 0,
   }
 }
 
@@ -417,6 +473,7 @@ export async function play(
       reboot: { template: REBOOT, driver: 'bridge', os: ['linux'] },
       restore: { template: RESTORE, driver: 'bridge', os: ['linux', 'windows'], needs: 'vm' },
     },
+    objects: withOther,
     outcome: host => (host.startsWith('web-2') ? 'failed' : host.startsWith('web-3') ? 'unreachable' : 'ok'),
     ...(spoiled.quiet === undefined ? {} : { patience: { quiet: spoiled.quiet } }),
     logOf: log => process.logOf(log),
@@ -430,11 +487,13 @@ export async function play(
   faults.take = (method, path) =>
     operating || process.asks() ? faultless.take(method, path) : { kind: 'drop-before-commit' }
   const vms = new Vms(world)
+  const sharers = new Sharers(process.logOf(world.log))
   const restart = async (): Promise<void> => {
     tally.deaths += 1
     await process.ended()
     process = begin()
     await world.restart({ logOf: log => process.logOf(log), controllerOf: client => process.controllerOf(client) })
+    sharers.restart(process.logOf(world.log))
     witness.see(world)
   }
   const takeOver = async (turning: Promise<void>): Promise<void> => {
@@ -443,6 +502,7 @@ export async function play(
     sleeper.replace()
     process = begin()
     await world.restart({ logOf: log => process.logOf(log), controllerOf: client => process.controllerOf(client) })
+    sharers.restart(process.logOf(world.log))
     witness.see(world)
     for (const ms of [asleepMs, 1_000, 1_000]) {
       await world.turn()
@@ -469,13 +529,15 @@ export async function play(
     tally.searched += world.ledger.active().filter(run => run.status === 'searching').length
   }
   for (const step of schedule) {
-    if (step.do === 'crash') process.left = step.awaits
+    if (step.do !== 'share') await sharers.close()
+    if (step.do === 'share') sharers.ask(world.ledger, step.by)
+    else if (step.do === 'crash') process.left = step.awaits
     else if (step.do === 'pause') {
       process.untilSleep = step.awaits
       asleepMs = step.ms
     } else {
       operating = step.do === 'operator'
-      await act(step, world, vms)
+      await act(step, world, vms, witness)
       operating = false
     }
     await turn()
@@ -485,6 +547,12 @@ export async function play(
   process.left = Infinity
   process.untilSleep = Infinity
   faults.clear()
+  // Whoever was told nothing asks again.
+  for (let times = 0; times < 2; times += 1) {
+    sharers.askAgain(world.ledger)
+    await sharers.close()
+    await turn()
+  }
   for (let turns = 0; turns < 60; turns++) {
     await turn()
     if (world.ledger.active().length === 0 && turns > 2) break
@@ -496,6 +564,9 @@ export async function play(
   // What a controller commits late, it has committed by now.
   await world.clock.advance(60_000)
   await witness.atEnd(world)
+  tally.letGo += world.runs().filter(run => run.let_go !== undefined && run.status === 'finished').length
+  tally.shared += world.runs().filter(run => Object.keys(run.shared ?? {}).length > 1).length
+  tally.repeated += sharers.repeated
   tally.stopped += witness.stopped
   tally.used += witness.used
   for (const { fact } of await world.events())
@@ -507,16 +578,27 @@ export async function play(
   tally.dry += world.launches().filter(job => job.job_type === 'check').length
   tally.again += world.runs().filter(run => run.attempts > 1).length
   tally.leftOut += world.runs().filter(run => run.left_out.length > 0 && run.attempts > 0).length
-  return witness.violations
+  return [...witness.violations, ...sharers.violations(world)]
 }
 
-async function act(step: Exclude<Step, { do: 'crash' | 'pause' }>, world: World, vms: Vms): Promise<void> {
+/** What a person asks the bridge for, and what happens behind its back. */
+const ASKING = ['command', 'cancel', 'watch', 'release', 'let go'] as const
+const MEDDLING = ['template', 'job', 'clock', 'audit'] as const
+type Of<Names extends readonly Step['do'][]> = Extract<Step, { do: Names[number] }>
+
+function isOneOf<Names extends readonly Step['do'][]>(step: Step, names: Names): step is Of<Names> {
+  return names.includes(step.do)
+}
+
+async function act(
+  step: Exclude<Step, { do: 'crash' | 'pause' | 'share' }>,
+  world: World,
+  vms: Vms,
+  witness: Witness,
+): Promise<void> {
+  if (isOneOf(step, ASKING)) return ask(step, world)
+  if (isOneOf(step, MEDDLING)) return meddle(step, world)
   switch (step.do) {
-    case 'command':
-    case 'cancel':
-    case 'watch':
-    case 'release':
-      return ask(step, world)
     case 'fault':
       return world.controller.faults.add(PLACES[step.on], step.fault, step.times)
     case 'race':
@@ -533,7 +615,8 @@ async function act(step: Exclude<Step, { do: 'crash' | 'pause' }>, world: World,
     case 'operator': {
       const names = step.vms === 'all' ? ['all'] : step.vms.map(each => hostOf(`web-${each + 1}`))
       // It may meet a fault that was meant for the bridge.
-      await launchByHand(world, BY_HAND[step.template], { limit: names.join() }).catch(() => 0)
+      const job = await launchByHand(world, BY_HAND[step.template], { limit: names.join() }).catch(() => 0)
+      if (step.template === 'other' && !mayAudit(world)) witness.unseen(job)
       return
     }
     case 'source':
@@ -543,10 +626,6 @@ async function act(step: Exclude<Step, { do: 'crash' | 'pause' }>, world: World,
       if (ended !== undefined) world.controller.deleteJob(ended.id)
       return
     }
-    case 'template':
-    case 'job':
-    case 'clock':
-      return meddle(step, world)
     case 'advance':
       return world.clock.advance(step.ms)
     default:
@@ -555,10 +634,7 @@ async function act(step: Exclude<Step, { do: 'crash' | 'pause' }>, world: World,
 }
 
 /** What a person asks the bridge for. */
-async function ask(
-  step: Extract<Step, { do: 'command' | 'cancel' | 'watch' | 'release' }>,
-  world: World,
-): Promise<void> {
+async function ask(step: Of<typeof ASKING>, world: World): Promise<void> {
   switch (step.do) {
     case 'command':
       return world.command({
@@ -572,6 +648,8 @@ async function ask(
       return cancel(world, step.run)
     case 'watch':
       return watch(world, step.run)
+    case 'let go':
+      return letGo(world)
     default:
       return release(world, step.late)
   }
@@ -586,8 +664,9 @@ function wishOf({ verb, hosts, variables = {}, check }: RunCommand): string {
 const AGAIN = '99999999-0000-4000-8000-000000000000'
 
 /** What people and the machines do behind the back of the bridge. */
-function meddle(step: Extract<Step, { do: 'template' | 'job' | 'clock' }>, world: World): void {
+function meddle(step: Of<typeof MEDDLING>, world: World): void {
   const { controller } = world
+  if (step.do === 'audit') return setAudit(world, step.may)
   if (step.do === 'template') return change(world, step.how)
   if (step.do === 'job') {
     const running = world.jobs().find(({ status }) => status === 'running')
@@ -647,6 +726,36 @@ async function cancel(world: World, index: number): Promise<void> {
   await world.log.append([{ stream: 'commands', key: id, value }])
 }
 
+/** A person lets go of the first job of others that is under way, whether it can be read or not. */
+async function letGo(world: World): Promise<void> {
+  const run = world.ledger.active().find(({ external }) => external !== undefined)
+  if (run === undefined) return
+  const value = { schema: 1, kind: 'cancel', id: crypto.randomUUID(), run: run.id, asked_by: 'bob', at: 0 }
+  await world.log.append([{ stream: 'commands', key: value.id, value }])
+}
+
+/** A template of others, and an account that may read all of the organization. */
+function withOther(objects: ControllerObjects): void {
+  const [patch] = objects.templates.filter(({ name }) => name === PATCH)
+  if (patch === undefined) throw new Error('no template')
+  objects.templates.push({ ...patch, name: BY_HAND.other })
+  const auditor = { user: 'virtbridge', on: 'organization', name: 'Default', role: 'auditor' } as const
+  objects.roles = [...(objects.roles ?? []), auditor]
+}
+
+function setAudit({ controller }: World, may: boolean): void {
+  for (const user of controller.store.users.all())
+    if (user.username === 'virtbridge')
+      user.roles = user.roles.map(role =>
+        role.on === 'organization' ? { ...role, role: may ? 'auditor' : 'none' } : role,
+      )
+}
+
+function mayAudit({ controller }: World): boolean {
+  const [bridge] = controller.store.users.filter(({ username }) => username === 'virtbridge')
+  return bridge?.roles.some(({ role }) => role === 'auditor') === true
+}
+
 /** A person who looked at the brake that is set, or at an earlier one, says that it may go on. */
 async function release(world: World, late: boolean): Promise<void> {
   const id = crypto.randomUUID()
@@ -659,7 +768,7 @@ const REBOOT = 'Day2 | Reboot'
 const RESTORE = 'Day2 | Restore'
 const FLEET = 'virtbridge fleet'
 /** What people launch from the controller. */
-const BY_HAND = { patch: PATCH, onboard: ONBOARD, restore: RESTORE } as const
+const BY_HAND = { patch: PATCH, onboard: ONBOARD, restore: RESTORE, other: 'Nightly' } as const
 
 /** A person watches how some run goes, or none. */
 async function watch(world: World, index: number): Promise<void> {
