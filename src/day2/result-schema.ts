@@ -45,6 +45,12 @@ export const RESULT_SCHEMA = {
           type: 'boolean',
           description: 'Also of a play that failed: false, it left the guest as it was; left out, that is not known',
         },
+        changed_roles: {
+          type: 'array',
+          maxItems: 64,
+          items: TEXT,
+          description: 'configure, onboard: the roles that changed something, or would in check mode',
+        },
         packages: {
           type: 'array',
           maxItems: 500,

@@ -10,6 +10,7 @@ interface Option {
   readonly description: string
   readonly default?: unknown
   readonly required?: boolean
+  readonly choices?: readonly string[]
 }
 
 function read(role: string, path: string): string {
@@ -69,6 +70,18 @@ describe.each(roles)('the role %s', role => {
     expect(readme).toMatch(new RegExp(`\`\`\`yaml\n[^]*name: (${role}|verb)\n[^]*\`\`\``))
   })
 
+  test('has a README that tells the default of each option as it is, and what there is to choose from', () => {
+    const rows = Object.entries(options).map(([name, option]) => {
+      const row = new RegExp(`^\\| \`${name}\` \\|([^|]*)\\|(.*)\\|$`, 'm').exec(readme)
+      return { name, option, told: row?.[1]?.trim().replaceAll('`', '') ?? '', row: row?.[0] ?? '' }
+    })
+    // What is worked out is told in words.
+    const plain = rows.filter(({ option }) => 'default' in option && !String(option.default).includes('{{'))
+    for (const { name, option, told } of plain) expect([told, parse(told)], name).toContainEqual(option.default)
+    for (const { name, option, row } of rows)
+      for (const choice of option.choices ?? []) expect(row, name).toContain(choice)
+  })
+
   test('has an example that is YAML, with roles and options that there are', () => {
     const examples = [...readme.matchAll(/```yaml\n([^]*?)```/g)].flatMap(([, text = '']) => parse(text) as Example[])
     const tasks = examples.flatMap(example => example.tasks ?? [example])
@@ -105,4 +118,16 @@ describe.each(roles)('the role %s', role => {
     )
     expect(used.filter(name => !names.has(name) && !made.includes(name) && !name.endsWith('_result'))).toEqual([])
   })
+})
+
+test('configure tells each of its roles by its name when it changes something', () => {
+  const { __configure_known: known } = parse(read('configure', 'vars/main.yml')) as { __configure_known: string[] }
+  const defaults = parse(read('configure', 'defaults/main.yml')) as { configure_roles: string[] }
+  const handlers = parse(read('configure', 'handlers/main.yml')) as { name: string; [module: string]: unknown }[]
+  expect(known).toEqual([...defaults.configure_roles, 'retire'])
+  expect(handlers.map(({ name }) => name)).toEqual(
+    [...known, 'another role'].map(role => `Remember that ${role} changes something`),
+  )
+  for (const [index, handler] of handlers.entries())
+    expect(JSON.stringify(handler)).toContain(`+ ['${known[index] ?? 'other'}']`)
 })

@@ -13,6 +13,23 @@ const KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHQ0bYQ0yH2p0Jx0sKJm1yXy9QzY1x1
 // `openssl passwd -6 -salt virtbridge correct-horse`
 const HASH = '$6$virtbridge$hLvI/8ID4OzWoHOAz835Ey.CmmYaMvDnLqCvJzIQyWwOEA/MNuSo2OkjDp649K3XgZIGyg/J6QsXP0lE8QIUR1'
 
+/** Each of which is asked for something below. */
+const ROLES = [
+  'hostname',
+  'ca_certificates',
+  'packages',
+  'users',
+  'ssh_keys',
+  'chrony',
+  'rsyslog',
+  'snmpd',
+  'sshd',
+  'motd',
+  'services',
+  'root_password',
+  'monitoring',
+]
+
 /** All that a fleet may ask of a guest. */
 const asked = {
   hostname_name: 'web-1.example.com',
@@ -56,8 +73,9 @@ afterAll(() => stage[Symbol.asyncDispose]())
 describe('configure, with all that a fleet may ask of a guest', () => {
   test('tells in check mode that it would change the guest, brings it there, and the second time changes nothing', async () => {
     const asking = stage.asking({ limit: [host], vars: asked })
-    const { done } = await playTruly('configure', asking, () => stage.stateOf(host))
-    expect(done.result[host]).toMatchObject({ verb: 'configure', outcome: 'ok' })
+    const { tried, done } = await playTruly('configure', asking, () => stage.stateOf(host))
+    expect(done.result[host]).toMatchObject({ verb: 'configure', outcome: 'ok', changed_roles: ROLES })
+    expect(tried.result[host]).toEqual({ ...(done.result[host] as object), check: true })
     const again = await stage.play('configure', { limit: [host], vars: asked })
     expect(faultOf(again)).toBe('')
     expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })

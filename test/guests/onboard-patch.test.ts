@@ -30,9 +30,19 @@ describe('onboard', () => {
     const { tried, done: first } = await playTruly('onboard', asking, () => stage.stateOf(web))
     expect(tried.result[web]).toMatchObject({ verb: 'onboard', outcome: 'ok', check: true })
     expect(rolesThatChange(tried, web)).toEqual(rolesThatChange(first, web))
+    const changed_roles = ['ca_certificates', 'packages', 'mark']
+    expect(tried.result[web]).toMatchObject({ changed: true, changed_roles })
     expect(first.recap[web]?.['changed']).toBeGreaterThan(2)
     expect(first.result).toEqual({
-      [web]: { verb: 'onboard', outcome: 'ok', run_id: 'run-1', check: false, message: '' },
+      [web]: {
+        verb: 'onboard',
+        outcome: 'ok',
+        run_id: 'run-1',
+        check: false,
+        message: '',
+        changed: true,
+        changed_roles,
+      },
     })
     const marker = join(stage.guest(web).root, 'etc/virtbridge/guest.json')
     expect(JSON.parse(await readFile(marker, 'utf8'))).toMatchObject({
@@ -52,6 +62,14 @@ describe('onboard', () => {
     const again = await stage.play('onboard', { limit: [web], vars, run: 'run-2' })
     expect(faultOf(again)).toBe('')
     expect(again.recap[web]).toMatchObject({ changed: 0, failed: 0 })
+    expect(again.result[web]).toMatchObject({ changed: false, changed_roles: [] })
+  })
+
+  test('that fails in one role tells which changed something before it, and does not say that it knows all', async () => {
+    const more = { motd_text: 'Managed.', services_enabled: ['nobody-has-this'] }
+    const ended = await stage.play('onboard', { limit: [web], vars: { ...vars, ...more } })
+    expect(ended.result[web]).toMatchObject({ outcome: 'failed', changed_roles: ['motd'] })
+    expect(ended.result[web]).not.toHaveProperty('changed')
   })
 })
 
