@@ -22,6 +22,13 @@ interface Node {
   readonly extra_data?: Readonly<Record<string, unknown>>
   readonly always_nodes?: readonly string[]
 }
+interface EdaType {
+  readonly inputs: { readonly required: readonly string[] }
+  readonly injectors: {
+    readonly file: Readonly<Record<string, string>>
+    readonly extra_vars: Readonly<Record<string, string>>
+  }
+}
 interface Question {
   readonly variable: string
   readonly type: string
@@ -255,8 +262,11 @@ describe('the objects of Event-Driven Ansible', () => {
     const [generation = ''] = String(activations[0]?.['rulebook']).split('/')
     const there = readdirSync(join(ROOT, 'rulebooks', generation)).map(file => `${generation}/${file}`)
     expect(activations.map(each => String(each['rulebook'])).toSorted()).toEqual(there.toSorted())
-    for (const each of activations)
-      expect(each['enabled'], each.name).toBe(!/eda-/.test(String(each['rulebook'])))
+    // `enabled: false` creates one that runs: the module goes by its state alone.
+    for (const each of activations) {
+      expect(each['state'], each.name).toBe(/eda-/.test(String(each['rulebook'])) ? 'disabled' : undefined)
+      expect(each['enabled'], each.name).toBeUndefined()
+    }
   })
 
   test('give them every variable that they want', () => {
@@ -268,6 +278,15 @@ describe('the objects of Event-Driven Ansible', () => {
     }
   })
 
+  test('name no file of a field that may be left empty without saying what counts then: none is made of it', () => {
+    for (const { inputs, injectors } of listed('eda_credential_types') as unknown as EdaType[]) {
+      const optional = Object.keys(injectors.file).map(name => name.replace('template.', ''))
+      expect(optional.filter(name => inputs.required.includes(name))).toEqual([])
+      const named = Object.values(injectors.extra_vars).filter(text => text.includes('eda.filename.'))
+      expect(named.toSorted()).toEqual(optional.map(name => `{{ eda.filename.${name} | default('', true) }}`).toSorted())
+    }
+  })
+
   test('launch only templates that are there, by an account that may', () => {
     const held = (state: unknown): readonly string[] =>
       listed('controller_roles')
@@ -276,7 +295,7 @@ describe('the objects of Event-Driven Ansible', () => {
     expect(held(undefined)).toEqual(['Rulebooks | Notify'])
     for (const each of activations) {
       // What is switched off may launch nothing either, until a person says so in both places.
-      const may = held(each['enabled'] === true ? undefined : 'absent')
+      const may = held(each['state'] === 'disabled' ? 'absent' : undefined)
       const launched = [...rulebook(each['rulebook']).matchAll(/run_job_template:\n\s+name: (.+)/g)].map(([, name]) => name)
       expect(launched.length).toBeGreaterThan(0)
       expect(launched.filter(name => name === undefined || !may.includes(name))).toEqual([])

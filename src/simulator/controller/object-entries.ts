@@ -84,6 +84,13 @@ export function roleObjects(entry: Entry): RoleObject[] {
   )
 }
 
+/** An entry of `aap_user_accounts`: a member of each of its organizations. */
+export function memberObjects(entry: Entry): RoleObject[] {
+  const user = entry['username']
+  if (typeof user !== 'string') return []
+  return texts(entry['organizations']).map(name => ({ user, on: 'organization', name, role: 'member' }))
+}
+
 function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.map(shown) : value === undefined ? [] : [shown(value)]
 }

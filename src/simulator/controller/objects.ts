@@ -1,5 +1,12 @@
 import { Fault } from '../../errors.ts'
-import { isEntry, notificationObject, roleObjects, sourceObject, templateObject } from './object-entries.ts'
+import {
+  isEntry,
+  memberObjects,
+  notificationObject,
+  roleObjects,
+  sourceObject,
+  templateObject,
+} from './object-entries.ts'
 import type { Entry } from './object-entries.ts'
 import type { ControllerObjects, InventoryObject } from './authored.ts'
 
@@ -7,7 +14,7 @@ import type { ControllerObjects, InventoryObject } from './authored.ts'
  * The objects in variable files of the collection infra.aap_configuration, merged in the order given.
  *
  * Read are organizations, credential types, credentials, projects, inventories, inventory sources, hosts, job templates, notification templates
- * and roles of users, under their `controller_` and `aap_` names. Other variables, and keys the simulator has no use for, are ignored.
+ * roles of users, and users with their organizations, under their `controller_` and `aap_` names. Other variables, and keys the simulator has no use for, are ignored.
  * Every reference to an object that is not there, and every entry without a name, is told at once in one `Fault`.
  */
 export function loadObjects(documents: readonly unknown[]): ControllerObjects {
@@ -23,7 +30,10 @@ export function loadObjects(documents: readonly unknown[]): ControllerObjects {
     inventory_sources: read('controller_inventory_sources').map(sourceObject),
     templates: read('controller_templates').map(templateObject),
     notifications: read('controller_notifications', 'controller_notification_templates').map(notificationObject),
-    roles: lists(documents, 'controller_roles', faults).flatMap(roleObjects),
+    roles: [
+      ...lists(documents, 'controller_roles', faults).flatMap(roleObjects),
+      ...lists(documents, 'aap_user_accounts', faults).flatMap(memberObjects),
+    ],
   }
   // A controller's own installation makes these, so files refer to them without declaring them.
   for (const name of BUILT_IN_TYPES) {

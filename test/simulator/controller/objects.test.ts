@@ -60,6 +60,7 @@ test('prompts, surveys, roles and hosts are read in the spellings that teams use
         },
       ],
       controller_roles: [{ user: 'u', roles: ['read', 'use'], inventories: ['i'] }],
+      aap_user_accounts: [{ username: 'u', organizations: ['Default'] }, { username: 'v' }],
       some_other_variable: 1,
     },
   ])
@@ -74,6 +75,7 @@ test('prompts, surveys, roles and hosts are read in the spellings that teams use
   expect(objects.roles).toEqual([
     { user: 'u', on: 'inventory', name: 'i', role: 'read' },
     { user: 'u', on: 'inventory', name: 'i', role: 'use' },
+    { user: 'u', on: 'organization', name: 'Default', role: 'member' },
   ])
 })
 
