@@ -134,11 +134,12 @@ export class Follower {
     if (run.external !== undefined) return this.#endExternal(run, job, summaries)
     const asked = run.hosts.map(host => host.host)
     const uninvited = strangers(asked, summaries)
-    const alarm = uninvited.length === 0 ? '' : ranOnStrangers(uninvited)
-    if (alarm !== '') book.report('alarm', { run: run.id, message: alarm })
+    const astray = uninvited.length === 0 ? '' : ranOnStrangers(run, uninvited)
+    if (astray !== '')
+      book.report('alarm', { run: run.id, message: `its job ran on hosts that nobody asked for: ${named(uninvited)}` })
     const said = typeof job === 'object' ? job.explanation : `the job is ${job}`
     const { outcomes, misfit } = await this.#explained(run, job, outcomesOf(run, asked, job, summaries))
-    await book.end(run, outcomes, join(run.message, alarm, said, misfit))
+    await book.end(run, outcomes, join(run.message, astray, said, misfit))
   }
 
   /** The end of a job that others launched: of a limit that could not be told apart its results say where it ran. */
@@ -207,10 +208,14 @@ function outcomesOf(run: Run, asked: readonly string[], job: Answer, summaries: 
   return reconcile(asked, job === 'unanswered' ? 'forbidden' : job, summaries)
 }
 
-function ranOnStrangers(hosts: readonly string[]): string {
+/** What is kept names none of them: who may know of the hosts of a run need not know of others. */
+function ranOnStrangers({ job }: Run, { length }: readonly string[]): string {
+  return `its job ran on ${length} host${length === 1 ? '' : 's'} that nobody asked for: job ${job?.id ?? 0} at the controller names them`
+}
+
+function named(hosts: readonly string[]): string {
   const names = hosts.slice(0, NAMED).map(plainText)
-  const more = hosts.length > NAMED ? ` and ${hosts.length - NAMED} more` : ''
-  return `its job ran on hosts that nobody asked for: ${names.join(', ')}${more}`
+  return `${names.join(', ')}${hosts.length > NAMED ? ` and ${hosts.length - NAMED} more` : ''}`
 }
 
 function join(...parts: readonly string[]): string {
