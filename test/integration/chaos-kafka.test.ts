@@ -3,7 +3,7 @@ import { Kafka, logLevel } from 'kafkajs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createTopics } from '../../src/log/kafka/index.ts'
 import { OUTBOX_BYTES } from '../../src/log/kafka/outbox.ts'
-import { Session } from '../../src/log/kafka/session.ts'
+import { type Placed, Session } from '../../src/log/kafka/session.ts'
 import { killAtAwaits, KAFKA_LIFE, startWriter } from '../chaos/lives.ts'
 import { eventOf, judge, promises } from '../chaos/load.ts'
 import { type Api, API, type Moment, Proxy } from '../chaos/proxy.ts'
@@ -210,12 +210,13 @@ test('a send that fails in part loses the next record with an ordinary idempoten
   const open = (): Promise<Session> => Session.open({ ...options, compression: 0, transactionTimeoutMs: 10_000 })
   {
     await using session = await open()
-    await expect(session.commit([record('events.vm', 'second'), record('events.day2', value)], 1)).rejects.toThrow(
+    await expect(session.commit([record('events.vm', 'second'), record('events.day2', value)], 1, [])).rejects.toThrow(
       /larger/,
     )
   }
   await using session = await open()
-  const placed = await session.commit([record('events.vm', 'second')], 2)
+  const placed: Placed[] = []
+  await session.commit([record('events.vm', 'second')], 2, placed)
   // After the first record, the aborted one and its marker.
   expect(placed).toMatchObject([{ stream: 'events.vm', partition: 0, first: 3, next: 4 }])
 })

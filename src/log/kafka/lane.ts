@@ -6,7 +6,7 @@ import { reactionTo } from './errors.ts'
 import type { Commit, Outbox } from '../outbox.ts'
 import type { OutgoingRecord } from './record.ts'
 import { CLAIMED, lookAround } from './recovery.ts'
-import { CommitError, type Placed, Session, type SessionOptions } from './session.ts'
+import { type Placed, Session, type SessionOptions } from './session.ts'
 import { after, watched } from './watchdog.ts'
 
 export interface LaneOptions extends SessionOptions {
@@ -72,7 +72,9 @@ export class Lane {
       try {
         this.#session = await Session.open(this.#options)
         await this.#session.settle(barriers, this.#timestamp())
-        this.#note(await this.#session.commit(await claims(), this.#timestamp()))
+        const placed: Placed[] = []
+        await this.#session.commit(await claims(), this.#timestamp(), placed)
+        this.#note(placed)
         return
       } catch (error) {
         this.#drop()
@@ -128,18 +130,24 @@ export class Lane {
     using slow = after(SLOW_MS, () => onTrouble(`Kafka does not take writes: no answer within ${SLOW_MS / 1000} s`))
     const there: Placed[] = []
     let left = records
+    let last = this.#last
     let doubt: readonly Placed[] = []
     for (let wait = BACKOFF_MS.first; ; wait = Math.min(wait * 2, BACKOFF_MS.most)) {
       try {
         if (this.#session?.worn === true) this.#drop()
         if (this.#session === null) {
-          const counted = await this.#recover([this.#last, doubt])
-          left = [...without(recordsOf(this.#last), counted), ...without(left, counted)]
+          const counted = await this.#recover([last, doubt])
+          left = [...without(recordsOf(last), counted), ...without(left, counted)]
           there.push(...doubt.filter(placed => counted.has(placed)))
-          this.#last = []
+          last = []
           doubt = []
         }
-        if (left.length > 0) there.push(...(await this.#watched(() => this.#need().commit(left, timestamp))))
+        if (left.length > 0) {
+          const placed: Placed[] = []
+          doubt = placed
+          await this.#watched(() => this.#need().commit(left, timestamp, placed))
+          there.push(...placed)
+        }
         this.#last = there
         this.#note(there)
         onTrouble('')
@@ -149,7 +157,6 @@ export class Lane {
         this.#drop()
         const reaction = reactionTo(error)
         if (reaction === 'fenced' || reaction === 'fatal') throw error
-        if (error instanceof CommitError) doubt = error.placed
         if (closing.aborted) throw new LogError('fatal', 'the log is closed', { cause: error })
         onTrouble(`Kafka does not take writes: ${messageOf(error)}`)
         await pause(wait, closing)

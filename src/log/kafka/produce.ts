@@ -20,31 +20,41 @@ interface Placing extends Batch {
 const PRODUCE = { apiKey: 0, apiVersion: 7, apiName: 'Produce' }
 const ACKS_OF_ALL = -1
 
+/** What a broker said of the batches. */
+export interface Produced {
+  /** The offset of the first record of each partition that has them, by `topic/partition`. */
+  readonly offsets: ReadonlyMap<string, number>
+  /** Why another partition has them not, the first that was refused; null when all have them. */
+  readonly refusal: Error | null
+}
+
 /**
- * Sends one Produce, and gives the offset of the first record of each partition, by `topic/partition`. Throws the first error of any of them.
+ * Sends one Produce, and gives where the records are.
  *
  * kafkajs makes a buffer for each record and each of its headers, and copies each four times; here it is written once.
  */
-export async function produce(broker: Broker, request: Produce): Promise<ReadonlyMap<string, number>> {
+export async function produce(broker: Broker, request: Produce): Promise<Produced> {
   return readProduced(await sendRaw(broker, PRODUCE, await encodeProduce(request)))
 }
 
 /** What the broker answered: see `produce`. */
-export function readProduced(answer: Buffer): ReadonlyMap<string, number> {
+export function readProduced(answer: Buffer): Produced {
   const offsets = new Map<string, number>()
+  let refusal: Error | null = null
   const cursor = new Cursor(answer)
   for (let topics = cursor.int32(); topics > 0; topics -= 1) {
     const topic = cursor.string()
     for (let partitions = cursor.int32(); partitions > 0; partitions -= 1) {
       const partition = cursor.int32()
       const errorCode = cursor.int16()
-      if (errorCode !== 0) throw errorOf(errorCode)
-      offsets.set(`${topic}/${partition}`, cursor.int64())
+      const offset = cursor.int64()
+      if (errorCode === 0) offsets.set(`${topic}/${partition}`, offset)
+      else refusal ??= errorOf(errorCode)
       // The time of the append and the first offset of the partition: of no use here.
       cursor.skip(16)
     }
   }
-  return offsets
+  return { offsets, refusal }
 }
 
 /** The body of the request. */

@@ -1,5 +1,4 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { messageOf } from '../../errors.ts'
 import { LogError, type StateStream } from '../log.ts'
 import { BARRIER_KEY, CLAIM_KEY, type Claim, claimOf, describe, ownRecord } from './claim.ts'
 import { Reader, type ReaderOptions } from './reader.ts'
@@ -44,13 +43,8 @@ export async function lookAround(recovery: Recovery): Promise<ReadonlySet<Placed
  */
 async function barrier({ session, at }: Recovery): Promise<number> {
   const record = ownRecord(BARRIER_KEY, '{}', CLAIMED.stream, CLAIMED.partition)
-  try {
-    const [placed] = await session.settle([record], at)
-    return placed?.next ?? 0
-  } catch (error) {
-    // Not a CommitError: where this was put says nothing of the commit that is in doubt.
-    throw new Error(messageOf(error), { cause: error })
-  }
+  const [placed] = await session.settle([record], at)
+  return placed?.next ?? 0
 }
 
 /** Who claimed the log after us. Whoever does so must begin a session first, which ends ours: so nobody can between this and a write. */

@@ -30,16 +30,6 @@ export interface Placed {
   readonly records: readonly OutgoingRecord[]
 }
 
-/** A commit that failed. `placed` is what was written before it did: whether it counts is known when the next session has begun. */
-export class CommitError extends Error {
-  readonly placed: readonly Placed[]
-
-  constructor(cause: unknown, placed: readonly Placed[]) {
-    super(cause instanceof Error ? cause.message : String(cause), { cause })
-    this.placed = placed
-  }
-}
-
 /** The broker answers so while it still writes the markers of the transaction before. */
 const CONCURRENT = 'CONCURRENT_TRANSACTIONS'
 const CONCURRENT_DEADLINE_MS = 10_000
@@ -47,6 +37,12 @@ const CONCURRENT_DEADLINE_MS = 10_000
 const MAX_SEQUENCE = 1_000_000_000
 
 type Ask<T> = () => Promise<T>
+
+/** What a commit is made with: the time of its records, and where it notes the places that they are put at. */
+interface Putting {
+  readonly timestamp: number
+  readonly placed: Placed[]
+}
 
 /**
  * One producer's life: made by InitProducerId, which fences every earlier one of the same id and aborts what it left open, and over
@@ -118,39 +114,42 @@ export class Session implements AsyncDisposable {
     this.#producer = { transactionalId, producerId: BigInt(producerId), producerEpoch }
   }
 
-  /** Writes the records in one transaction and resolves when it is decided. Throws a CommitError; the session is over then. */
-  async commit(records: readonly OutgoingRecord[], timestamp: number): Promise<readonly Placed[]> {
+  /**
+   * Writes the records in one transaction and resolves when it is decided. Notes in `placed` where they are put, as it goes: when it
+   * throws, or is given up, whether those count is known when the next session has begun. This one is over then.
+   */
+  async commit(records: readonly OutgoingRecord[], timestamp: number, placed: Placed[]): Promise<void> {
     const rest = byPartition(records, this.#options.prefix)
-    return await this.#commit(rest, partitionsOf([...rest.values()]), timestamp)
+    await this.#commit(rest, { topics: partitionsOf([...rest.values()]), timestamp, placed })
   }
 
   /**
-   * The same, with every partition of every stream in the transaction, so that it leaves a marker in each. To be called before anything
-   * else: a coordinator that is killed before it wrote the markers of a commit may take that commit for complete when it is back (seen
+   * The same, with every partition of every stream in the transaction, so that it leaves a marker in each, and gives where the records are.
+   * To be called before anything else: a coordinator that is killed before it wrote the markers of a commit may take that commit for complete when it is back (seen
    * of Kafka 4.3.1), and then its records are undecided for ever, acknowledged ones too. The next marker decides them.
    */
   async settle(records: readonly OutgoingRecord[], timestamp: number): Promise<readonly Placed[]> {
     const { prefix, partitions } = this.#options
     const all = Array.from({ length: partitions }, (_, partition) => partition)
     const everywhere = STREAMS.map(stream => ({ topic: topicOf(prefix, stream), partitions: all }))
-    return await this.#commit(byPartition(records, this.#options.prefix), everywhere, timestamp)
+    const placed: Placed[] = []
+    await this.#commit(byPartition(records, this.#options.prefix), { topics: everywhere, timestamp, placed })
+    return placed
   }
 
-  async #commit(rest: Map<string, Chunk>, topics: Topics, timestamp: number): Promise<readonly Placed[]> {
-    const placed: Placed[] = []
+  async #commit(rest: Map<string, Chunk>, { topics, ...putting }: Putting & { topics: Topics }): Promise<void> {
     try {
       const coordinator = this.#need()
       await undisturbed(() => addPartitions(coordinator, this.#producer, topics))
-      while (rest.size > 0) await this.#produce(takeChunks(rest), timestamp, placed)
+      while (rest.size > 0) await this.#produce(takeChunks(rest), putting)
       await commitTransaction(coordinator, this.#producer)
-      return placed
     } catch (error) {
-      throw new CommitError(named(error, 'Write', userOf(this.#options.connection)), placed)
+      throw named(error, 'Write', userOf(this.#options.connection))
     }
   }
 
   /** One request for each leader, each partition once in it; all of them answered well, or it throws. */
-  async #produce(chunks: readonly Chunk[], timestamp: number, placed: Placed[]): Promise<void> {
+  async #produce(chunks: readonly Chunk[], putting: Putting): Promise<void> {
     const byLeader = new Map<number, Chunk[]>()
     for (const chunk of chunks) {
       const leader = this.#leaders.get(chunk.topic)?.[chunk.partition]
@@ -158,12 +157,12 @@ export class Session implements AsyncDisposable {
       byLeader.set(leader, [...(byLeader.get(leader) ?? []), chunk])
     }
     const answers = await Promise.allSettled(
-      [...byLeader].map(([leader, theirs]) => this.#produceTo(leader, theirs, timestamp, placed)),
+      [...byLeader].map(([leader, theirs]) => this.#produceTo(leader, theirs, putting)),
     )
     for (const answer of answers) if (answer.status === 'rejected') throw answer.reason
   }
 
-  async #produceTo(leader: number, chunks: readonly Chunk[], timestamp: number, placed: Placed[]): Promise<void> {
+  async #produceTo(leader: number, chunks: readonly Chunk[], { timestamp, placed }: Putting): Promise<void> {
     const broker = this.#brokers.get(leader)
     if (broker === undefined) throw new Error(`broker ${leader} is not known`)
     const { connection, compression: codec } = this.#options
@@ -173,12 +172,16 @@ export class Session implements AsyncDisposable {
     })
     const topics = Map.groupBy(placings, ({ topic }) => topic)
     const request = { producer: this.#producer, timeoutMs: connection.requestTimeoutMs, topics }
-    const offsets = await produce(broker, request)
+    const { offsets, refusal } = await produce(broker, request)
+    const missing: string[] = []
     for (const { id, stream, partition, records } of chunks) {
       const first = offsets.get(id)
-      if (first === undefined) throw new Error(`broker ${leader} did not say that it has the records of ${id}`)
-      placed.push({ stream, partition, at: timestamp, first, next: first + records.length, records })
+      if (first === undefined) missing.push(id)
+      else placed.push({ stream, partition, at: timestamp, first, next: first + records.length, records })
     }
+    if (refusal !== null) throw refusal
+    if (missing.length > 0)
+      throw new Error(`broker ${leader} did not say that it has the records of ${missing.join(', ')}`)
   }
 
   /** The sequence number of a chunk's first record. */
