@@ -22,6 +22,18 @@ const RETRY_MS = 200
 const GONE_MS = 10_000
 const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
 
+/** What a tail reads with. */
+export type TailReader = Pick<Reader, 'leaders' | 'leaderOf' | 'follow'> & AsyncDisposable
+
+/** How it looks, where a test has it otherwise. Times in ms. */
+export interface TailWays {
+  readonly open: (options: Reading) => Promise<TailReader>
+  readonly lookMs: number
+  readonly retryMs: number
+}
+
+const WAYS: TailWays = { open: options => Reader.open(options), lookMs: LOOK_MS, retryMs: RETRY_MS }
+
 /**
  * The newest records of every stream, for all who follow any: each is read and parsed once. This process is the only one that writes,
  * so it tells what it wrote without reading it (`place`), and looks now and then at the ends of the streams for what it does not know of.
@@ -33,6 +45,7 @@ export class Tail {
   readonly #hearsay = new Map<Stream, Hearsay>()
   readonly #at = new Map<Stream, number[]>()
   readonly #onTrouble: (trouble: string) => void
+  readonly #ways: TailWays
   #ended: LogError | null = null
   /** Since when a topic is not there. */
   #missing: number | null = null
@@ -40,9 +53,16 @@ export class Tail {
   /** Resolves when something was written that has to be read. */
   #owed = Promise.withResolvers<void>()
 
-  constructor(options: Reading, ends: ReadonlyMap<Stream, readonly number[]>, onTrouble: (trouble: string) => void) {
+  /** Begins after these offsets. */
+  constructor(
+    options: Reading,
+    ends: ReadonlyMap<Stream, readonly number[]>,
+    onTrouble: (trouble: string) => void,
+    ways: TailWays = WAYS,
+  ) {
     this.#options = options
     this.#onTrouble = onTrouble
+    this.#ways = ways
     for (const stream of STREAMS) {
       const offsets = ends.get(stream) ?? []
       this.#rings.set(stream, new Ring(offsets))
@@ -108,14 +128,15 @@ export class Tail {
         this.#missing = typeOf(error) === MISSING ? (this.#missing ?? performance.now()) : null
         if (this.#missing !== null && performance.now() - this.#missing > GONE_MS) return this.end(gone(error))
         this.#onTrouble(messageOf(error))
-        await pause(RETRY_MS, signal)
+        await pause(this.#ways.retryMs, signal)
       }
     }
   }
 
   /** One loop for each broker, as a fetch is answered when its broker has something, whatever the others do. */
   async #keepUp(signal: AbortSignal): Promise<void> {
-    const reader = await Reader.open(this.#options)
+    const { open, lookMs } = this.#ways
+    const reader = await open(this.#options)
     const failed = new AbortController()
     const stop = AbortSignal.any([signal, failed.signal])
     const close = (): void => void reader[Symbol.asyncDispose]()
@@ -123,10 +144,10 @@ export class Tail {
     const loops = reader.leaders.map(async leader => {
       try {
         while (!stop.aborted && this.#ended === null) {
-          this.#take(await reader.follow(leader, this.#wanted(reader, leader), this.#owes ? LOOK_MS : 0))
+          this.#take(await reader.follow(leader, this.#wanted(reader, leader), this.#owes ? lookMs : 0))
           this.#missing = null
           this.#onTrouble('')
-          if (!this.#owes) await until(this.#owed.promise, stop, LOOK_MS)
+          if (!this.#owes) await until(this.#owed.promise, stop, lookMs)
         }
       } finally {
         failed.abort()
@@ -140,7 +161,7 @@ export class Tail {
     }
   }
 
-  #wanted(reader: Reader, leader: number): readonly Wanted[] {
+  #wanted(reader: TailReader, leader: number): readonly Wanted[] {
     const wanted: Wanted[] = []
     for (const [stream, offsets] of this.#at) {
       for (const [partition, offset] of offsets.entries()) {
@@ -187,17 +208,25 @@ export class Tail {
   }
 }
 
-/** A record of ours as a follower sees it: parsed when the first one looks at it, as nobody may. */
+/**
+ * A record of ours as a follower sees it: parsed when the first one looks at it, as nobody may. It keeps the text: the bytes are a view of
+ * a piece of memory that is many times as large, which would be kept with them.
+ */
 function written(record: OutgoingRecord, place: { partition: number; offset: number; at: number }): TailRecord {
   const { stream, key, value: json } = record
-  let value: Value | null | undefined = json === null ? null : undefined
+  let text = json === null ? 'null' : json.toString()
+  let value: Value | null | undefined
   return {
     ...place,
     stream,
     key: key.toString(),
     bytes: bytesOf(record),
     get value() {
-      return (value ??= json === null ? null : (JSON.parse(json.toString()) as Value))
+      if (value === undefined) {
+        value = JSON.parse(text) as Value | null
+        text = ''
+      }
+      return value
     },
   }
 }
