@@ -1,7 +1,7 @@
 import type { Controller } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { Way } from '../inventory/index.ts'
-import type { EventLog } from '../log/index.ts'
+import { type EventLog, unlessUnread } from '../log/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import { pause, until } from '../waiting.ts'
 import { Ages } from './ages.ts'
@@ -111,7 +111,10 @@ export class Dispatcher {
     this.#follower = new Follower({ ...options, book: this.#book, ages: this.#ages })
   }
 
-  /** Turns every `pollMs`, and sooner when a command comes or a guest becomes ready, until the signal aborts. Rejects only when the log is lost. */
+  /**
+   * Turns every `pollMs`, and sooner when a command comes or a guest becomes ready, until the signal aborts. A log that can not be read is
+   * waited for, as its health tells of it. Rejects only when the log is lost.
+   */
   async run(signal: AbortSignal): Promise<void> {
     const { log, fleet, ledger, pollMs, now, steady } = this.#options
     using bell = new Bell(fleet, record => isNews(record, ledger))
@@ -119,7 +122,7 @@ export class Dispatcher {
       const began = steady()
       const polls = began - polled >= pollMs
       bell.silence()
-      if ((await this.turn(signal, polls)) || polls) polled = began
+      if ((await unlessUnread(this.turn(signal, polls))) === true || polls) polled = began
       const waiting = new AbortController()
       const commanded = firstOf(log.follow('commands', ledger.commands, AbortSignal.any([signal, waiting.signal])))
       const rest = Math.min(polled + pollMs - steady(), this.#due - now())

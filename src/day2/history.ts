@@ -1,7 +1,7 @@
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
 import { rmSync } from 'node:fs'
 import type { Day2EventData } from '../event/index.ts'
-import { type EventLog, isAfter, makePrivate, type Position, START, type Stored } from '../log/index.ts'
+import { type EventLog, isAfter, makePrivate, type Position, START, type Stored, unlessUnread } from '../log/index.ts'
 
 /** What became of one host of one run, as it was told on `events.day2`. */
 export interface HistoryRow {
@@ -198,7 +198,8 @@ export async function followHistory(
   if (!isWithin(history.position, log.end('events.day2'))) history.again()
   let taken = 0
   while (!signal.aborted) {
-    const page = await log.page('events.day2', history.position, CATCH_UP_PAGE)
+    const page = await unlessUnread(log.page('events.day2', history.position, CATCH_UP_PAGE))
+    if (page === null) continue
     if (page.length === 0) break
     history.add(page)
     taken += page.length

@@ -96,10 +96,13 @@ export interface EventLog extends AsyncDisposable {
   /** Yields the entries after `from` in order, and waits for new ones. Ends when the signal aborts. */
   follow(stream: Stream, from: Position, signal: AbortSignal): AsyncIterable<Stored>
 
-  /** Up to `limit` entries after `from`; fewer when there are no more now. Does not wait. */
+  /**
+   * Up to `limit` entries after `from`; none only when there are no more now. Does not wait for new ones: what was appended last may be on
+   * the next page only. Rejects with a `LogError` `retry` when the log could not be read for 20 s.
+   */
   page(stream: Stream, from: Position, limit: number): Promise<readonly Stored[]>
 
-  /** The compacted content of a state stream as it is now (no tombstones), then ends. */
+  /** The compacted content of a state stream as it is now (no tombstones), with all that was appended, then ends. Rejects as `page` does. */
   latest(stream: StateStream): AsyncIterable<Stored>
 
   /** A position behind everything that the stream has now: `follow` from there yields only what comes later. */

@@ -1,4 +1,6 @@
 import { expect, test } from 'vitest'
+import { LogError } from '../../src/log/index.ts'
+import { appending } from '../support/appending.ts'
 import { guest, hostOf, uuid } from './guest.ts'
 import { startWorld } from './world.ts'
 
@@ -48,4 +50,25 @@ test('when the controller says that something has happened, jobs are looked at a
   stopping.abort()
   await running
   expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
+})
+
+test('a log that can not be read for a while ends nothing: what a person asked for meanwhile is taken in when it can', async () => {
+  let unread = 3
+  await using world = await startWorld({
+    pollMs: 10,
+    logOf: log => ({
+      ...appending(log, entries => log.append(entries)),
+      page: (...asked) =>
+        unread-- > 0 ? Promise.reject(new LogError('retry', 'Kafka does not answer reads')) : log.page(...asked),
+    }),
+  })
+  world.put(guest('web-1', { adopted: true }))
+  await world.sync()
+  const stopping = new AbortController()
+  const running = world.dispatcher.run(stopping.signal)
+  await world.command({ hosts: [hostOf('web-1')] })
+  await expect.poll(() => world.launches().length, SOON).toBe(1)
+  expect(unread).toBeLessThan(0)
+  stopping.abort()
+  await running
 })

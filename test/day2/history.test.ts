@@ -5,8 +5,9 @@ import { followHistory, History, newRun } from '../../src/day2/index.ts'
 import { LOOKED_ROWS } from '../../src/day2/history.ts'
 import { finished } from '../../src/day2/record.ts'
 import { Ledger } from '../../src/day2/ledger.ts'
-import type { Entry, Stored } from '../../src/log/index.ts'
+import { type Entry, type EventLog, LogError, type Stored } from '../../src/log/index.ts'
 import { openLog } from '../cluster/bridge.ts'
+import { appending } from '../support/appending.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { guest, hostOf, meant, uuid } from './guest.ts'
 
@@ -174,6 +175,25 @@ describe('it follows the stream', () => {
       stopping.abort()
       await following
     }
+  })
+
+  test('and waits for a log that can not be read', async () => {
+    await using folder = await temporaryFolder()
+    await using log = await openLog(folder.path)
+    await log.append(told(1, ['web-1']))
+    let unread = 2
+    const seldom: EventLog = {
+      ...appending(log, entries => log.append(entries)),
+      page: (...asked) =>
+        unread-- > 0 ? Promise.reject(new LogError('retry', 'Kafka does not answer reads')) : log.page(...asked),
+    }
+    using history = new History(null)
+    const stopping = new AbortController()
+    const parts = { now: () => NOW, keepMs: DAY, signal: stopping.signal, tell: () => undefined }
+    const following = followHistory(history, { log: seldom, ...parts })
+    await expect.poll(() => history.page({ run: uuid(1), limit: 10 }).rows.length).toBe(1)
+    stopping.abort()
+    await following
   })
 
   test('and says how far it is while it is made anew of very many', async () => {

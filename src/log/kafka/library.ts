@@ -6,24 +6,34 @@ import { byTime, type Ordered, ordered } from './order.ts'
 import { type Found, Reader } from './reader.ts'
 import { isEntry, isOwn, valueOf } from './record.ts'
 import type { TailRecord } from './ring.ts'
+import { type Clock, Settling } from './settling.ts'
 import type { Reading } from './strangers.ts'
 import { STREAMS } from './topics.ts'
 
 /** How long a read is tried again before its caller is told, in ms. */
 const PATIENCE_MS = 20_000
 const AGAIN_MS = 100
-/** Between two looks for a commit of ours whose markers are still being written, in ms. */
-const SETTLE_MS = 2
+
+/** What reads are made of. */
+export type LibraryReader = Pick<Reader, 'fetch' | 'ends'> & AsyncDisposable
+
+/** How the library does what it does, where a test has it otherwise. */
+export interface LibraryWays {
+  readonly open?: (options: Reading) => Promise<LibraryReader>
+  readonly clock?: Clock
+}
 
 /** Reads of what lies in the log already: a page from anywhere, and the whole of a compacted stream. One reader for all. */
 export class Library implements AsyncDisposable {
   readonly #options: Reading
   readonly #closing: AbortSignal
-  #reader: Promise<Reader> | null = null
+  readonly #ways: LibraryWays
+  #reader: Promise<LibraryReader> | null = null
 
-  constructor(options: Reading, closing: AbortSignal) {
+  constructor(options: Reading, closing: AbortSignal, ways: LibraryWays = {}) {
     this.#options = options
     this.#closing = closing
+    this.#ways = ways
   }
 
   /** Of every stream, the offsets after the last decided records. */
@@ -34,7 +44,8 @@ export class Library implements AsyncDisposable {
   }
 
   /**
-   * Up to `limit` records after the offsets `at`, in the order of their commits; none only when there is none, of `acked` neither.
+   * Up to `limit` records after the offsets `at`, in the order of their commits; none only when there is none, of `acked` neither: it
+   * waits for those, and throws `retry` when they do not come.
    *
    * It costs one Fetch of every partition, of up to a megabyte each, of which what is beyond the limit is thrown away: meant for
    * catching up by hundreds, not for reading one by one.
@@ -46,6 +57,7 @@ export class Library implements AsyncDisposable {
     acked: readonly number[],
   ): Promise<readonly TailRecord[]> {
     const from = [...at]
+    const settling = new Settling(this.#ways.clock)
     for (;;) {
       const wanted = from.map((offset, partition) => ({ stream, partition, offset }))
       const found = await this.#read(reader => reader.fetch(wanted, 0))
@@ -58,20 +70,22 @@ export class Library implements AsyncDisposable {
         from[partition] = nextOffset
         moved = true
       }
-      if (!moved) await pause(SETTLE_MS, this.#closing)
+      if (moved) settling.moved()
+      else await settling.again(this.#closing)
       if (this.#closing.aborted) return []
     }
   }
 
   /**
-   * The latest record of each key, without tombstones, up to what is decided now and all of `acked`. A key is in one partition only,
-   * so one partition's keys are in memory at a time.
+   * The latest record of each key, without tombstones, up to what is decided now and all of `acked`, for which it waits as `page` does. A
+   * key is in one partition only, so one partition's keys are in memory at a time.
    */
   async *latest(stream: StateStream, acked: readonly number[]): AsyncIterable<TailRecord> {
     const { first, next } = await this.#read(reader => reader.ends(stream))
     for (const [partition, start] of first.entries()) {
       const end = Math.max(next[partition] ?? 0, acked[partition] ?? 0)
       const records = new Map<string, FetchedRecord>()
+      const settling = new Settling(this.#ways.clock)
       for (let offset = start; offset < end;) {
         const [found] = await this.#read(reader => reader.fetch([{ stream, partition, offset }], 0))
         for (const record of found?.records ?? []) {
@@ -83,8 +97,11 @@ export class Library implements AsyncDisposable {
           // Copies, as views would keep the whole response.
           else records.set(key, { ...record, key: Buffer.from(key), value: Buffer.from(record.value) })
         }
-        if (found === undefined || found.nextOffset === offset) await pause(SETTLE_MS, this.#closing)
-        else offset = found.nextOffset
+        if (found === undefined || found.nextOffset === offset) await settling.again(this.#closing)
+        else {
+          offset = found.nextOffset
+          settling.moved()
+        }
         if (this.#closing.aborted) throw new LogError('fatal', 'the log is closed')
       }
       for (const record of records.values()) {
@@ -119,10 +136,11 @@ export class Library implements AsyncDisposable {
   }
 
   /** Asks with a reader, and with a new one when that failed, until it works, patience ends or the log is closed. */
-  async #read<T>(ask: (reader: Reader) => Promise<T>): Promise<T> {
+  async #read<T>(ask: (reader: LibraryReader) => Promise<T>): Promise<T> {
+    const { open = (options: Reading) => Reader.open(options) } = this.#ways
     const deadline = performance.now() + PATIENCE_MS
     for (;;) {
-      const opening = (this.#reader ??= Reader.open(this.#options))
+      const opening = (this.#reader ??= open(this.#options))
       try {
         return await ask(await opening)
       } catch (error) {
