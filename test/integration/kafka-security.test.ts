@@ -52,8 +52,8 @@ function pem(text: string): Promise<string> {
   return fileIn(folder.path, `${files}.pem`, text)
 }
 
-async function trusted(): Promise<Way> {
-  return { enabled: true, ca_file: await pem(kafka.secure.ca) }
+async function trusted(server = kafka): Promise<Way> {
+  return { enabled: true, ca_file: await pem(server.secure.ca) }
 }
 
 /** A certificate of ours, by the brokers' authority or by another. */
@@ -98,7 +98,7 @@ function rightsFor(principal: string, prefix: string): readonly Given[] {
 }
 
 /** Resolves when the broker knows of them: the controller says that they are there before that. */
-async function allow(...rights: readonly (readonly Given[])[]): Promise<void> {
+async function allow(server: KafkaServer, ...rights: readonly (readonly Given[])[]): Promise<void> {
   const acl = rights.flat().map(aclOf)
   await asAdmin(async admin => {
     await admin.createAcls({ acl })
@@ -110,7 +110,7 @@ async function allow(...rights: readonly (readonly Given[])[]): Promise<void> {
       return acl.filter(one => !known.includes(`${one.resourceName} ${one.principal} ${one.operation}`))
     }
     await vi.waitFor(async () => expect(await unknown()).toEqual([]), SOON)
-  })
+  }, server)
 }
 
 /** A filter that lets every rule through. */
@@ -118,8 +118,8 @@ const ANY = { resourceType: 1, resourcePatternType: 1, operation: 1, permissionT
 
 type Admin = ReturnType<Kafka['admin']>
 
-async function asAdmin<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
-  const admin = new Kafka({ brokers: [...kafka.brokers], logLevel: logLevel.NOTHING }).admin()
+async function asAdmin<T>(ask: (admin: Admin) => Promise<T>, server = kafka): Promise<T> {
+  const admin = new Kafka({ brokers: [...server.brokers], logLevel: logLevel.NOTHING }).admin()
   await admin.connect()
   try {
     return await ask(admin)
@@ -131,7 +131,7 @@ async function asAdmin<T>(ask: (admin: Admin) => Promise<T>): Promise<T> {
 describe('who is let in', () => {
   beforeAll(async () => {
     await createTopics(connectionTo(kafka.brokers), planOf(prefix, 1, 2))
-    await allow(rightsFor('app', prefix), rightsFor('CN=app', prefix))
+    await allow(kafka, rightsFor('app', prefix), rightsFor('CN=app', prefix))
   })
 
   const ways: [string, () => Promise<Way>][] = [
@@ -276,7 +276,7 @@ describe('the rights that virtbridge topics --acls prints', () => {
     })
     // As data: test/long/kafka-commands.test.ts runs the commands.
     const printed = JSON.parse(await topics({ acls: true, json: true })) as Given[]
-    await allow(printed)
+    await allow(kafka, printed)
 
     expect(await topics({ create: true })).toContain('(created)')
     expect(await topics({})).not.toContain('FAIL')
@@ -353,26 +353,29 @@ function messageOf({ who, operation, resource }: Right): RegExp {
 }
 
 test('a password and a certificate, authority and all, are changed under open logs: they come in with the new ones, and nothing is lost', async () => {
+  // A Kafka of its own: afterwards it has another password, authority and content, and it has to be possible to try again.
+  await using mine = await startKafka({ secure: 'acls' })
+  await using place = await temporaryFolder()
   const prefixes = [`${prefix}-password`, `${prefix}-certificate`]
-  for (const one of prefixes) await createTopics(connectionTo(kafka.brokers), planOf(one, 1, 2))
-  await allow(rightsFor('app', prefixes[0] ?? ''), rightsFor('CN=app', prefixes[1] ?? ''))
+  for (const one of prefixes) await createTopics(connectionTo(mine.brokers), planOf(one, 1, 2))
+  await allow(mine, rightsFor('app', prefixes[0] ?? ''), rightsFor('CN=app', prefixes[1] ?? ''))
   const passwordFile = await pem(PASSWORD)
-  const files = { ...(await trusted()), ...(await certificate('app')) } as Record<
+  const files = { ...(await trusted(mine)), ...(await certificate('app', mine.secure.issue)) } as Record<
     'ca_file' | 'cert_file' | 'key_file',
     string
   >
-  const byPassword = { brokers: kafka.secure.saslPlain, topic_prefix: prefixes[0] }
+  const byPassword = { brokers: mine.secure.saslPlain, topic_prefix: prefixes[0] }
   const byFile = { ...byPassword, ...user('scram-sha-512', { file: passwordFile }) }
-  const byCertificate = { brokers: kafka.secure.mutual, topic_prefix: prefixes[1], tls: files }
+  const byCertificate = { brokers: mine.secure.mutual, topic_prefix: prefixes[1], tls: files }
   await using one = await open(configOf(byFile))
   await using other = await open(configOf(byCertificate))
   const logs = [one, other]
   const work = logs.map((log, n) => steady(log, `c${n}/n/vm`))
 
-  const shell = await kafkaShell(folder.path, kafka.brokers)
+  const shell = await kafkaShell(place.path, mine.brokers)
   const to = "--entity-type users --entity-name app --add-config 'SCRAM-SHA-512=[password=another]'"
   await shell.run([`kafka-configs.sh --bootstrap-server "$BROKERS" --alter ${to}`])
-  const renewed = await kafka.secure.renew()
+  const renewed = await mine.secure.renew()
   const { key, certificate: signed } = renewed.issue('app')
   const contents = [
     [passwordFile, 'another'],
@@ -381,7 +384,7 @@ test('a password and a certificate, authority and all, are changed under open lo
     [files.key_file, key],
   ] as const
   for (const [file, content] of contents) await writeFile(file, content)
-  const [node] = kafka.nodes
+  const [node] = mine.nodes
   await node?.signal('SIGKILL')
   await expect.poll(() => logs.every(log => !log.health().writable), SOON).toBe(true)
   node?.start()
