@@ -158,6 +158,20 @@ describe('what a change of the file takes out is missed too', () => {
     for (let at = 0; at < 40; at += 2) one.fleet.apply({ key: `prod-1/shop/vm-${at}`, value: null })
     expect(read()).toBe(10)
   })
+
+  test('and who was deleted and came back between them as another is', async () => {
+    using one = current(60, web)
+    const tokens = [{ clusters: ['prod-1'] }]
+    const read = (): number | string => told(one.inventory.cache.read(NOW, { view: 'web', within: SHOP }))
+    await one.inventory.become(configWith({ views: [web] }, tokens))
+    expect(read()).toBe(30)
+    await one.inventory.become(configWith({ views: [web, { name: 'other' }] }, tokens))
+    for (let at = 0; at < 32; at += 2) {
+      one.fleet.apply({ key: `prod-1/shop/vm-${at}`, value: null })
+      put(one.fleet, guest(`vm-${at}`, { seen: { labels: { app: 'db' } } }))
+    }
+    expect(read()).toBe('16 of 30')
+  })
 })
 
 /** A VM with the label app=web, and with what the watch keeps of it for the format kubevirt.core. */
