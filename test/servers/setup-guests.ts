@@ -1,6 +1,7 @@
 import { bundleRecipe } from './bundle.ts'
 import { provision } from './cache.ts'
 import { familyRecipe, redhat, suse } from './family-root.ts'
+import { fedoraRecipe } from './fedora-root.ts'
 import { ensureDebootstrap, guestRecipe, requireRoot } from './guest-root.ts'
 import { plain } from './plain.ts'
 import { ansibleRecipe, windowsRecipe } from './python-environment.ts'
@@ -12,6 +13,7 @@ const recipes = [
   guestRecipe,
   familyRecipe(redhat),
   familyRecipe(suse),
+  fedoraRecipe,
   servicesRecipe,
   windowsRecipe,
 ]
