@@ -87,6 +87,33 @@ describe('what was done', () => {
     expect((await desk.get('/api/v1/history', bearer(TOKENS.scoped))).statusCode).toBe(403)
   })
 
+  test('is told to a token of a part of the fleet without whose it was, when its run has a VM outside, or nobody knows that run any more', async () => {
+    const known = (number: number, ...clusters: readonly string[]): void =>
+      desk.run({ id: uuid(number), hosts: clusters.map(cluster => meant(guest('web-1', { cluster }))) })
+    known(6, 'prod-1')
+    known(7, 'prod-1', 'dev-1')
+    const told = async (token: string, query = ''): Promise<unknown[]> => {
+      const page = (await desk.get(`/api/v1/history?host=${hostOf('web-1')}${query}`, bearer(token))).json<{
+        results: HistoryRow[]
+      }>()
+      return page.results.slice(0, 3).map(({ run, asked_by, asked_because, trigger, allowed_by, job, outcome }) => [
+        [run, asked_by, asked_because, trigger, allowed_by],
+        [job, outcome],
+      ])
+    }
+    const of = (number: number): unknown[] => [uuid(number), 'ops', 'cve', 'wish', grounds.allowed_by]
+    const none = ['', '', '', '', '']
+    const done = [0, 'ok']
+    expect(await told(TOKENS.reader)).toEqual([7, 6, 5].map(number => [of(number), done]))
+    expect(await told(TOKENS.prod)).toEqual([none, of(6), none].map(whose => [whose, done]))
+    // Nor is it to be found out by asking for it.
+    expect(await told(TOKENS.prod, '&asked_by=ops')).toEqual([[of(6), done]])
+    expect(await told(TOKENS.prod, `&run=${uuid(7)}`)).toEqual([])
+    const csv = (await desk.get(`/api/v1/history/export?asked_by=ops`, bearer(TOKENS.prod))).body
+    expect(csv).toContain(uuid(6))
+    expect(csv).not.toContain(uuid(7))
+  })
+
   test('to a VM that is gone is told to who asks for it by its name, as far as they may know of it', async () => {
     const said = async (name: string, token: string, path = 'explain') => {
       const { detail, hint = '' } = (await desk.get(`/api/v1/${path}/${name}`, bearer(token))).json<{

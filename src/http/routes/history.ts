@@ -1,8 +1,15 @@
 import { Readable } from 'node:stream'
 import type { FastifyInstance } from 'fastify'
-import { CURSOR_PATTERN, type HistoryQuestion, type HistoryRow, type HistoryView } from '../../day2/index.ts'
+import {
+  CURSOR_PATTERN,
+  type HistoryQuestion,
+  type HistoryRow,
+  type HistoryView,
+  type LedgerView,
+} from '../../day2/index.ts'
 import { closed, type Description, json, listOf, query, text } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
+import { runsSeen } from './runs.ts'
 import { type Scope, seesKey } from '../scope.ts'
 import { shape } from '../shapes.ts'
 
@@ -74,7 +81,7 @@ interface Which {
 
 /** What was done, host by host: questions of people, and all of it for other programs. */
 export function historyRoutes(app: FastifyInstance, parts: AppParts): void {
-  const { history } = parts
+  const { history, ledger } = parts
   if (history === undefined) return
   const page = query({
     ...WHICH,
@@ -92,7 +99,7 @@ export function historyRoutes(app: FastifyInstance, parts: AppParts): void {
         limit,
         ...(after === undefined ? {} : { after }),
       })
-      return { results: rows.filter(row => seesKey(scope, row.key)).map(shownOf), next }
+      return { results: seenOf(rows, request.query, { scope, ledger }).map(shownOf), next }
     },
   )
   const whole = query({ ...WHICH, format: { type: 'string', enum: ['csv', 'jsonl'], default: 'csv' } })
@@ -102,7 +109,7 @@ export function historyRoutes(app: FastifyInstance, parts: AppParts): void {
     (request, reply) => {
       const { scope } = requireRight(request, 'read')
       const { format } = request.query
-      const lines = exported(history, questionOf(request.query), scope, format)
+      const lines = exported(history, questionOf(request.query), { scope, ledger }, format)
       return reply
         .type(format === 'csv' ? 'text/csv; charset=utf-8' : 'application/x-ndjson; charset=utf-8')
         .send(Readable.from(lines))
@@ -110,17 +117,42 @@ export function historyRoutes(app: FastifyInstance, parts: AppParts): void {
   )
 }
 
+interface Reader {
+  readonly scope: Scope
+  readonly ledger: Pick<LedgerView, 'runs'>
+}
+
+/**
+ * What of it may be told. Of a run with a VM outside of the scope, or that nobody knows any more, it is not told whose it was; nor may that
+ * be found out by asking for it.
+ */
+function seenOf(
+  rows: readonly HistoryRow[],
+  { run: asked, asked_by: by }: Pick<HistoryQuestion, 'run' | 'asked_by'>,
+  { scope, ledger }: Reader,
+): readonly HistoryRow[] {
+  const tells = runsSeen(scope)
+  return rows.flatMap(row => {
+    if (!seesKey(scope, row.key)) return []
+    const run = ledger.runs.get(row.run)
+    if (tells === undefined || (run !== undefined && tells(run))) return [row]
+    return asked === undefined && by === undefined ? [{ ...row, ...NOBODYS }] : []
+  })
+}
+
+const NOBODYS = { run: '', asked_by: '', asked_because: '', trigger: '', allowed_by: '', job: 0 } as const
+
 /** Pages of lines, each made when the one before it was read. */
 async function* exported(
   history: HistoryView,
   question: Omit<HistoryQuestion, 'limit'>,
-  scope: Scope,
+  reader: Reader,
   format: 'csv' | 'jsonl',
 ): AsyncIterable<string> {
   if (format === 'csv') yield `${COLUMNS.join(',')}\r\n`
   for (let after: string | undefined; ;) {
     const { rows, next } = history.page({ ...question, limit: PAGE, ...(after === undefined ? {} : { after }) })
-    const seen = rows.filter(row => seesKey(scope, row.key)).map(shownOf)
+    const seen = seenOf(rows, question, reader).map(shownOf)
     if (seen.length > 0) yield seen.map(row => (format === 'csv' ? csvOf(row) : `${JSON.stringify(row)}\n`)).join('')
     if (next === '') return
     after = next
