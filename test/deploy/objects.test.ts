@@ -189,6 +189,15 @@ describe('workflows and schedules', () => {
     expect(nodes.at(-1)?.extra_data).toEqual({ tell_steps: steps })
   })
 
+  test('hand what was answered, a dry run among it, to every step: no template of a step drops it', () => {
+    const asked = workflows.flatMap(surveyOf).map(({ variable }) => variable)
+    expect(asked).toEqual(expect.arrayContaining(['ask_hosts', 'ask_ring', 'run_verb_reboot', 'ask_dry_run']))
+    for (const { identifier, unified_job_template: name } of nodes)
+      expect(known.get(name)?.['ask_variables_on_launch'], identifier).toBe(true)
+    // What stands in a step itself must not say otherwise.
+    for (const { extra_data: data } of nodes) expect(Object.keys(data ?? {})).not.toContain('ask_dry_run')
+  })
+
   test('that are shipped as examples are switched off', () => {
     expect(listed('controller_schedules').map(({ enabled }) => enabled)).toEqual([false, false])
   })

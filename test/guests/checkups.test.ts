@@ -112,6 +112,18 @@ describe('reboot', () => {
     expect(await bootOf()).toBe(before)
   })
 
+  test('only tells that one is needed, when asked never to', async () => {
+    await using back = new AsyncDisposableStack()
+    const mark = join(root, 'run/reboot-required')
+    await writeFile(mark, '')
+    back.defer(() => rm(mark))
+    const before = await bootOf()
+    const ended = await stage.play('reboot', { limit: [host], vars: { reboot_policy: 'never' } })
+    expect(faultOf(ended)).toBe('')
+    expect(ended.result[host]).toMatchObject({ outcome: 'ok', reboot: 'needed', changed: false })
+    expect(await bootOf()).toBe(before)
+  })
+
   test('fails a guest that does not go down', async () => {
     // It says that it goes down, and stays as it is.
     await using _ = await shutsDownBy('exit 0')

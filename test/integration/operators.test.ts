@@ -553,6 +553,23 @@ describe('a workflow that patches with a way back', () => {
     expect(messages).toMatchObject([{ body: { title: '3 things went wrong: monthly patches', hosts } }])
   })
 
+  test('only looks by a dry run, step for step: no snapshot, no reboot, nobody goes back, and no ticket', async () => {
+    const jobs = new Set(controller.store.jobs.filter(() => true).map(({ id }) => id))
+    const { came, asked, told, messages } = await walk({}, { ...answers, ask_dry_run: 'yes', run_verb_reboot: 'never' })
+    expect(came, JSON.stringify(told)).toMatchObject({ snapshot: 0, patch: 2, reboot: 0, restore: 0, tell: 2 })
+    expect(asked).toEqual([
+      ['snapshot', [db1, web1], {}],
+      ['precheck', [db1, web1], {}],
+      ['patch', [db1, web1], { patch_reboot: 'never' }],
+      ['reboot', [web1], { reboot_policy: 'never' }],
+      ['verify', [web1], {}],
+    ])
+    const launched = controller.store.jobs.filter(({ id, name }) => !jobs.has(id) && name.startsWith('Day2 | '))
+    expect(launched.map(({ job_type }) => job_type)).toEqual(Array.from({ length: 5 }, () => 'check'))
+    expect(told['tell']).toContain(`Hosts: ${db1}. People were not told: this was a dry run.`)
+    expect(messages).toEqual([])
+  })
+
   test('fails, and touches nothing, when its first step could ask nobody', async () => {
     const inputs = { 'virtbridge operators': { url: 'http://127.0.0.1:9', token: SECRET } }
     const { came, asked, told, messages } = await walk({

@@ -268,9 +268,9 @@ def _watches(bridge, path):
 
 
 def outcomes(run):
-    """What became of each host, those that were left out among them, and whether the run may have changed it."""
+    """What became of each host, those that were left out among them, and whether the run may have changed it: a dry run has changed none."""
     told = [
-        {"host": result["host"], "outcome": result["outcome"], "detail": _inert(result["detail"]), "touched": _touched(result)}
+        {"host": result["host"], "outcome": result["outcome"], "detail": _inert(result["detail"]), "touched": not run.get("check") and _touched(result)}
         for result in run["results"]
     ]
     names = set(result["host"] for result in told)
