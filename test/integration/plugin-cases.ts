@@ -268,7 +268,8 @@ const refusals: readonly Case[] = (
       ['kubevirt_cluster', 'view'],
       { view: 'slim', filters: { clusters: ['prod-1'] } },
     ],
-    ['an option of the wrong shape', ['hostnames must be a list'], { hostnames: { a: 'b' } }],
+    ['an option of the wrong shape', ['hostnames must be a list, and is a mapping'], { hostnames: { a: 'b' } }],
+    ['a name where names are wanted', ['hostnames must be a list, and is a text'], { hostnames: 'kubevirt_name' }],
     [
       'an expression that fails for one host',
       ['kubevirt_labels.app', DESK],
@@ -338,6 +339,12 @@ export function pluginCases(cache: string): readonly Case[] {
           b: { __ansible_unsafe: `${HOSTILE}!` },
           c: { __ansible_unsafe: HOSTILE },
         }),
+    },
+    {
+      title: 'a number and a boolean that compose is given without quotes are what they say, and no fault',
+      readings: [{ options: { strict: true, compose: { ansible_port: 2222, checked: true, share: 0.5 } } }],
+      check: outcome =>
+        expect(whole(outcome).hosts[WEB]).toMatchObject({ ansible_port: 2222, checked: true, share: 0.5 }),
     },
     {
       title: 'options from the environment, as a controller gives them',

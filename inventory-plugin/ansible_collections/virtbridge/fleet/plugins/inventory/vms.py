@@ -324,13 +324,16 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
         if value is None:
             return kind()
         if not isinstance(value, kind):
-            raise InventoryFault(f"{name} must be a {'mapping' if kind is dict else 'list'}, and is {type(value).__name__}")
+            # By the names of YAML: Ansible has classes of its own for each.
+            found = next((word for known, word in _SHAPES.items() if isinstance(value, known)), "something else")
+            raise InventoryFault(f"{name} must be {_SHAPES[kind]}, and is {found}")
         for key in value if kind is dict else ():
             if not isinstance(key, str):
                 raise InventoryFault(f"{name}: the name {key!r} is no text; YAML takes words like on and off for booleans, so write quotes")
         return value
 
 
+_SHAPES = {dict: "a mapping", list: "a list", str: "a text", bool: "a boolean", int: "a number", float: "a number"}
 _STRUCTURES = {"filters": dict, "hostnames": list, "compose": dict, "groups": dict, "keyed_groups": list}
 
 

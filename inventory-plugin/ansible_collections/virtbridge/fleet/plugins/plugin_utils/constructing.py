@@ -58,7 +58,7 @@ class Constructing:
         strict = self.get_option("strict")
         leading = self.get_option("leading_separator")
         extra = self._vars if self.get_option("use_extra_vars") else {}
-        compose = [(name, text, expression.plain(text)) for name, text in wanted["compose"].items()]
+        compose = [(name, text, expression.constant(text) or expression.plain(text)) for name, text in wanted["compose"].items()]
         groups = [(name, text, expression.condition(text)) for name, text in wanted["groups"].items()]
         entries = [(entry, keyed.plain_key(entry)) for entry in wanted["keyed_groups"]]
         ours, self.inventory = self.inventory, plan

@@ -66,6 +66,23 @@ class PlainTest(unittest.TestCase):
                 expression.plain(text)(HOST)
 
 
+class ConstantTest(unittest.TestCase):
+    def test_a_number_and_a_boolean_stand_for_themselves(self):
+        class Tagged(int):
+            """As Ansible tags what it reads of a file."""
+
+        for value in (22, 0, -1, 0.5, True, False, Tagged(7)):
+            with self.subTest(value=value):
+                told = expression.constant(value)(HOST)
+                self.assertEqual(told, value)
+                self.assertIn(type(told), (int, float, bool))
+
+    def test_all_else_is_none(self):
+        for value in ("22", "true", None, [1], {"a": 1}, float("nan"), float("inf")):
+            with self.subTest(value=value):
+                self.assertIsNone(expression.constant(value))
+
+
 class ConditionTest(unittest.TestCase):
     def test_a_boolean_its_negation_and_a_comparison_need_no_template(self):
         for text, value in (
