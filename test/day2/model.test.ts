@@ -44,6 +44,10 @@ const RARE: readonly (readonly Step[])[] = [
   // A job of others that can not be read any more, and a person who lets go of it.
   [
     { do: 'ready', vm: 4 },
+    // The controller knows the VM from then on, so that a job runs for a while.
+    wish(4),
+    { do: 'advance', ms: 20_000 },
+    { do: 'advance', ms: 20_000 },
     { do: 'operator', vms: 'all', template: 'other' },
     { do: 'let go' },
     { do: 'audit', may: false },
