@@ -231,9 +231,9 @@ function written(record: OutgoingRecord, place: { partition: number; offset: num
   }
 }
 
-/** What it takes in the ring, about. */
+/** What it takes in the ring, about: 20,000 small ones were measured to take 14 MB. */
 function bytesOf({ key, value }: Pick<FetchedRecord, 'key' | 'value'>): number {
-  return (key?.length ?? 0) + (value?.length ?? 0) * 2 + 128
+  return (key?.length ?? 0) + (value?.length ?? 0) * 2 + 512
 }
 
 function gone(error: unknown): LogError {
