@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { HOLDS } from '../vm/story.ts'
+import { ClusterFold } from '../../src/cluster/fold.ts'
+import { CLUSTER, HOLDS } from '../vm/story.ts'
 import { aVm, aVmi, Folding, listed, live, unavailable, watching } from './folding.ts'
 
 const NAMES = Array.from({ length: 10 }, (_, index) => `vm-${index}`)
@@ -251,6 +252,14 @@ describe('live deletions', () => {
     expect(folding.fold.burst?.digest).not.toBe(burst?.digest)
     folding.fold.endBurst()
     expect(folding.fold.burst).toBeNull()
+  })
+
+  test('of a burst from before a restart wait on, whatever else is seen', () => {
+    const burst = { since: 1_000, count: 7, digest: 'seven', names: ['shop/gone'] }
+    const fold = new ClusterFold({ cluster: CLUSTER, holds: HOLDS, adopted: true, records: new Map(), burst })
+    for (const inbound of [listed('vm', aVm('a')), listed('vmi'), live('changed', 'vm', aVm('b'))])
+      for (const one of fold.fold(inbound, 2_000)) if (one !== null) fold.commit(one)
+    expect(fold.burst).toEqual(burst)
   })
 
   test('are a burst also when they come in one append', () => {
