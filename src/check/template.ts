@@ -13,6 +13,8 @@ import { failure, type Finding, hazardFindings } from './finding.ts'
 
 /** What every launch carries. */
 const VARIABLES = ['virtbridge_run_id', 'virtbridge_expected_count', 'virtbridge_verb']
+/** What that of a step carries beside it. */
+const STEP = 'virtbridge_step'
 /** What the bridge needs of a template, and a rulebook does not: its launches have no marker, and another account starts them. */
 const BRIDGE_ALONE = new Set(['no_ask_skip_tags', 'not_permitted'])
 /** What is wrong with a source that the bridge updates, and right with one whose jobs wait for an update each. */
@@ -33,21 +35,35 @@ interface Where {
   readonly organization: string
 }
 
-/** The template of one verb is safe to launch, for the bridge or for the rulebook that does. */
+/** The template of one verb, or of each of its steps, is safe to launch, for the bridge or for the rulebook that does. */
 export async function* checkTemplate(
   controller: Controller,
   verb: string,
-  { template: name, organization, driver }: VerbConfig,
+  how: VerbConfig,
   where: Where,
 ): AsyncIterable<Finding> {
-  const what = `job template "${name}" (${verb})`
+  const { steps, template } = how
+  const launched = steps ?? [{ name: '', template }]
+  for (const { name, template } of launched)
+    yield* checkOne(controller, { verb, step: name, name: template }, how, where)
+}
+
+/** One template that is launched, for the whole verb or for a step of it. */
+async function* checkOne(
+  controller: Controller,
+  { verb, step, name }: { readonly verb: string; readonly step: string; readonly name: string },
+  { organization, driver }: VerbConfig,
+  where: Where,
+): AsyncIterable<Finding> {
+  const what = `job template "${name}" (${verb}${step === '' ? '' : `, step ${step}`})`
+  const variables = step === '' ? VARIABLES : [...VARIABLES, STEP]
   try {
     const template = await controller.findTemplate(name, organization || where.organization)
     if (driver === 'eda') yield* ofRulebook(controller, { what, verb, template }, where)
     else
       yield* hazardFindings(
         what,
-        launchHazards(template, where.inventory, VARIABLES),
+        launchHazards(template, where.inventory, variables),
         'prompts for limit, variables and skip tags',
       )
   } catch (error) {

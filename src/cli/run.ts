@@ -1,4 +1,4 @@
-import { type HostResult, type Run, splitHosts } from '../day2/index.ts'
+import { type HostResult, type Run, type RunStep, splitHosts, stepName } from '../day2/index.ts'
 import { Fault } from '../errors.ts'
 import { pause } from '../waiting.ts'
 import type { Api } from './api.ts'
@@ -158,11 +158,13 @@ async function followRun(api: Api, id: string, terminal: Terminal, signal: Abort
 }
 
 /** Where a run stands, in a few words: also why it waits. */
-function standing({ status, job, job_pending, message, hosts }: Shown): string {
+function standing(run: Shown): string {
+  const { status, job, job_pending, message, hosts } = run
+  const step = run.steps === undefined ? '' : `step ${stepName(run)}: `
   const on = `${hosts.length} host${hosts.length === 1 ? '' : 's'}`
   const waits =
     job_pending === undefined ? message : `waits at the controller${job_pending === '' ? '' : `: ${job_pending}`}`
-  return `${status}${job === null ? '' : ` (job ${job.id})`} on ${on}${waits === '' ? '' : `: ${waits}`}`
+  return `${step}${status}${job === null ? '' : ` (job ${job.id})`} on ${on}${waits === '' ? '' : `: ${waits}`}`
 }
 
 async function lookAt(api: Api, id: string, mayBeMissing: boolean): Promise<Shown | null> {
@@ -177,16 +179,38 @@ async function lookAt(api: Api, id: string, mayBeMissing: boolean): Promise<Show
 /** A run for people: what it was, and each host's outcome. */
 export function renderRun(run: Shown, terminal: Terminal): string {
   const dry = run.check === true ? ' dry run' : ''
-  const head = `${run.verb}${dry} (${run.template}) by ${run.asked_by}: ${paint(terminal, run.outcome === 'ok' ? 'green' : 'red', run.outcome || run.status)}`
+  const by = run.steps === undefined ? run.template : `${run.steps.length} steps`
+  const head = `${run.verb}${dry} (${by}) by ${run.asked_by}: ${paint(terminal, run.outcome === 'ok' ? 'green' : 'red', run.outcome || run.status)}`
   const again = run.attempts > 1 ? `  (launch ${run.attempts} of it)` : ''
   const job = run.job === null ? '' : `\njob ${run.job.id}  ${run.job.url}${again}`
   const reason = run.reason === '' ? '' : `\nreason: ${run.reason}`
   const allowed = run.allowed_by === undefined ? '' : `\nallowed by ${run.allowed_by}`
   const message = run.message === '' ? '' : `\n${run.message}`
   const rows = run.results.map(result => [result.host, result.outcome, result.detail])
+  const steps = run.steps === undefined ? '' : `\n${stepTable(run.steps)}`
   const variables = run.variables === undefined ? '' : `\nvariables ${JSON.stringify(run.variables)}`
   const secrets = run.secrets === undefined ? '' : `\nsecrets ${run.secrets.join(', ')}`
-  return `${head}${reason}${allowed}\n${timesOf(run)}${job}${variables}${secrets}${message}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
+  return `${head}${reason}${allowed}\n${timesOf(run)}${job}${variables}${secrets}${message}${steps}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
+}
+
+/** Its steps, a line each: what each came to, and which job did it. */
+function stepTable(steps: readonly RunStep[]): string {
+  const rows = steps.map(({ name, template, state, job, started_at, ended_at, counts }) => [
+    name,
+    state,
+    job === null ? '' : String(job.id),
+    instant(started_at),
+    instant(ended_at),
+    Object.entries(counts)
+      .map(([outcome, count]) => `${count} ${outcome}`)
+      .join(', '),
+    template,
+  ])
+  return table(['STEP', 'STATE', 'JOB', 'STARTED (UTC)', 'ENDED (UTC)', 'HOSTS', 'TEMPLATE'], rows)
+}
+
+function instant(at: number): string {
+  return at === 0 ? '' : new Date(at).toISOString().slice(0, 19)
 }
 
 /** When it was asked for, launched and done, in UTC. */
@@ -203,7 +227,7 @@ export async function listRuns(api: Api, json: boolean, terminal: Terminal): Pro
   const rows = runs.map(run => [
     run.id,
     run.verb,
-    run.outcome || run.status,
+    run.outcome || (run.steps === undefined ? run.status : `${run.status}, ${stepName(run)}`),
     String(run.hosts),
     run.asked_by,
     new Date(run.created_at).toISOString().slice(0, 19),

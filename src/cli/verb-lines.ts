@@ -23,8 +23,9 @@ export function chanceLines(
 /** Which run has a VM now, for people; nothing when none has. */
 export function holdingLine(held: Holding | null): readonly string[] {
   if (held === null) return []
-  const { run, verb, template, status, asked_by, job, since } = held
+  const { run, verb, template, status, asked_by, job, since, step = '' } = held
   if (run === '') return [`held by         another run, ${status} since ${since}`]
   const at = job === null ? status : `${status} (job ${job})`
-  return [`held by         run ${run}: ${verb || template} by ${asked_by}, ${at} since ${since}`]
+  const what = `${verb || template}${step === '' ? '' : `, step ${step},`}`
+  return [`held by         run ${run}: ${what} by ${asked_by}, ${at} since ${since}`]
 }

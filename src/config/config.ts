@@ -253,8 +253,11 @@ export interface ControllerConfig {
 }
 
 export interface VerbConfig {
+  /** Empty of a verb with steps. */
   readonly template: string
-  /** Of the template; empty: `controller.organization`. */
+  /** In this order, each by a job of its own. */
+  readonly steps?: readonly { readonly name: string; readonly template: string }[]
+  /** Of its templates; empty: `controller.organization`. */
   readonly organization: string
   /** `bridge`: virtbridge launches. `eda`: a rulebook does. `off`: nobody does. */
   readonly driver: 'bridge' | 'eda' | 'off'

@@ -1,6 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { messageOf } from '../errors.ts'
-import type { Config, HubConfig, KafkaConfig } from './config.ts'
+import type { Config, HubConfig, KafkaConfig, VerbConfig } from './config.ts'
 import type { ConfigFault } from './fault.ts'
 import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
 import { profileFaults } from './profile-fault.ts'
@@ -124,12 +124,17 @@ function timeFaults({ watch, inventory }: Config): readonly ConfigFault[] {
   return faults
 }
 
-/** A run is asked for by the name of its template too, and what others launch from it counts as the verb: it can do one alone. */
+/**
+ * A run is asked for by the name of its template too, and what others launch from it counts as the verb: it can do one alone. That of a step
+ * does no verb by itself, so it may be one of several.
+ */
 function verbFaults(verbs: Config['verbs']): readonly ConfigFault[] {
   const faults: ConfigFault[] = []
   const seen = new Map<string, string>()
-  for (const [name, { template, also }] of Object.entries(verbs)) {
-    for (const one of new Set([template, ...also])) {
+  for (const [name, verb] of Object.entries(verbs)) {
+    const { template, steps, also } = verb
+    if (steps !== undefined) faults.push(...stepFaults(`verbs.${name}`, { ...verb, steps }))
+    for (const one of new Set([...(steps === undefined ? [template] : []), ...also])) {
       const other = seen.get(one)
       if (other !== undefined) {
         const message = `the job template "${one}" is one of verbs.${other} too`
@@ -139,6 +144,22 @@ function verbFaults(verbs: Config['verbs']): readonly ConfigFault[] {
     }
   }
   return faults
+}
+
+function stepFaults(
+  path: string,
+  { template, steps, driver }: Pick<VerbConfig, 'template' | 'driver'> & Required<Pick<VerbConfig, 'steps'>>,
+): readonly ConfigFault[] {
+  const faults: ConfigFault[] = []
+  if (template !== '') {
+    const hint = 'write the template as one of the steps, or leave the steps out'
+    faults.push({ path: `${path}.template`, message: 'a verb is one job, or it has steps', hint })
+  }
+  if (driver === 'eda') {
+    const hint = 'driver: bridge, or one template'
+    faults.push({ path: `${path}.driver`, message: 'a rulebook launches one job: only virtbridge orders steps', hint })
+  }
+  return [...faults, ...twice(entries(`${path}.steps`, steps), 'name each step once')]
 }
 
 function kafkaFaults(kafka: KafkaConfig | undefined): readonly ConfigFault[] {

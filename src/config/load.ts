@@ -63,10 +63,10 @@ export function parseConfig(source: string, file: string): Config {
 function withVerbDefaults(config: Config): Config {
   const { onboard, patch, ...others } = config.verbs
   const written: Readonly<Record<string, Partial<VerbConfig>>> = { onboard, patch, ...others }
-  const verbs = Object.entries(written).map(([name, verb]) => [
-    name,
-    { template: templateOf(name), os: systemsOf(name), needs: needsOf(name), ...verb },
-  ])
+  const verbs = Object.entries(written).map(([name, verb]) => {
+    const template = verb.steps === undefined ? templateOf(name) : ''
+    return [name, { template, os: systemsOf(name), needs: needsOf(name), ...verb }]
+  })
   return { ...config, verbs: Object.fromEntries(verbs) as Config['verbs'] }
 }
 

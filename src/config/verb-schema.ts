@@ -1,7 +1,9 @@
-import { choice, list, object, optionalText, part, type Schema, text } from './schema-part.ts'
+import { choice, list, object, optionalText, part, type Schema } from './schema-part.ts'
 
 /** What a verb may be called: what plays, their tags and variables are called too. src/day2/run.ts has the same for what is stored. */
 export const VERB_NAME = '^[a-z][a-z0-9_]{0,62}$'
+/** Steps of one verb. */
+export const MAX_STEPS = 10
 /** Verbs of one configuration. */
 export const MAX_VERBS = 100
 
@@ -51,18 +53,14 @@ export function verbs(): Schema {
 
 function known(name: string, description: string): Schema {
   return object(description, {
-    template: text(templateOf(name), 'Its job template.'),
+    template: template(`Its job template; ${templateOf(name)} when it is left out.`),
     ...common(),
     os: { ...systems('The operating systems it may run on.'), default: systemsOf(name) },
   })
 }
 
 function other(): Schema {
-  const template = {
-    type: 'string',
-    minLength: 1,
-    description: 'Its job template; Day2 | Reboot of reboot, Day2 | Ssh Keys of ssh_keys when it is left out.',
-  }
+  const its = template('Its job template; Day2 | Reboot of reboot, Day2 | Ssh Keys of ssh_keys when it is left out.')
   const os = systems(
     'The operating systems it may run on; linux when it is left out, any of a verb whose work is not done in the guest.',
   )
@@ -72,11 +70,34 @@ function other(): Schema {
     description:
       'What its work needs. guest: the guest runs and answers. vm: the VM is there, stopped or broken as it may be, as its play never connects to it; such a verb runs on controller.beside_inventory, when there is one. When it is left out: vm of snapshot, restore, repave, offboard, ipam, dns, cmdb and export_disk, guest of any other.',
   }
-  return part('When a person asks for it.', { template, ...common(), os, needs }, [])
+  return part('When a person asks for it.', { template: its, ...common(), os, needs }, [])
+}
+
+function template(description: string): Schema {
+  return { type: 'string', minLength: 1, description }
+}
+
+/** A verb that is more than one job. */
+function steps(): Schema {
+  const name = {
+    type: 'string',
+    pattern: VERB_NAME,
+    description: 'What it is called in runs, results and events; once in a verb.',
+  }
+  const items = part('One step.', { name, template: template('Its job template.') }, ['name', 'template'])
+  return {
+    type: 'array',
+    description:
+      'Instead of template: what is done, in this order, each step by a job of its own. A host on which a step did not end ok goes no further.',
+    minItems: 1,
+    maxItems: MAX_STEPS,
+    items,
+  }
 }
 
 function common(): Schema {
   return {
+    steps: steps(),
     organization: optionalText('The organization of that template, where it is not controller.organization.'),
     driver: choice(
       ['bridge', 'eda', 'off'],

@@ -1,7 +1,7 @@
 import type { Clocks } from './proof.ts'
 import type { Run } from './run.ts'
 
-type Stamped = Pick<Run, 'created_at' | 'since' | 'stopped_at' | 'job_ended_at' | 'cancel'>
+type Stamped = Pick<Run, 'created_at' | 'since' | 'step_at' | 'stopped_at' | 'job_ended_at' | 'cancel'>
 
 /**
  * How long ago the times were that runs have on record. Those are of the wall clock, which somebody may set: taken at its word, a clock
@@ -21,7 +21,14 @@ export class Ages {
   note(runs: Iterable<Stamped>): void {
     const seen = new Map<number, { readonly age: number; readonly steady: number }>()
     for (const run of runs)
-      for (const at of [run.created_at, run.since, run.stopped_at, run.job_ended_at, run.cancel?.at ?? 0])
+      for (const at of [
+        run.created_at,
+        run.since,
+        run.step_at ?? 0,
+        run.stopped_at,
+        run.job_ended_at,
+        run.cancel?.at ?? 0,
+      ])
         seen.set(at, this.#seen.get(at) ?? { age: this.of(at), steady: this.#clocks.steady() })
     this.#seen = seen
   }

@@ -1,8 +1,9 @@
 import { type Entry, type EventLog, LogError } from '../log/index.ts'
 import { runEvent } from './event.ts'
 import type { Ledger } from './ledger.ts'
-import { finished, type Outcomes, runEntry, started } from './record.ts'
+import { finished, type Outcomes, runEntry, started, stepped } from './record.ts'
 import { leaveOut, type Run, type RunOutcome } from './run.ts'
+import { hasNextStep, stepOf } from './run-step.ts'
 import type { Next } from './step.ts'
 
 /** Entries of one append: an end of 500 hosts. */
@@ -82,14 +83,23 @@ export class Book {
     return this.end(allOut(run, reason), new Map(), reason)
   }
 
-  /** The end of a run, in one append. `nowhere`: what it comes to when it was about no host. */
+  /**
+   * The end of a run, or of the step that it is at, in one append: with the hosts that ended ok it goes on to the next one. `nowhere`: what
+   * it comes to when it was about no host.
+   */
   async end(run: Run, outcomes: Outcomes, message: string, nowhere: RunOutcome = 'refused'): Promise<void> {
-    const end = finished(run, outcomes, message, { ledger: this.ledger, now: this.#now(), nowhere })
+    const around = { ledger: this.ledger, now: this.#now() }
+    const next = hasNextStep(run) ? stepped(run, outcomes, message, around) : null
+    const end = next ?? finished(run, outcomes, message, { ...around, nowhere })
     if (this.ledger.progress(run.id) !== undefined)
       await this.append([{ stream: 'state.runs', key: `progress/${run.id}`, value: null }])
     // Only a job of others may be about more hosts than one append takes; the run itself is last, and events keep their ids.
     for (let from = 0; from < end.entries.length; from += END_RECORDS)
       await this.append(end.entries.slice(from, from + END_RECORDS))
+    if (next !== null) {
+      const said = `step ${stepOf(run)?.name ?? ''} has ended; ${stepOf(next.run)?.name ?? ''} on ${next.run.hosts.length} hosts`
+      return this.report('planned', { run: run.id, message: `${said}${message === '' ? '' : ` (${message})`}` })
+    }
     const counts = Object.entries(end.run.counts).map(([outcome, count]) => `${count} ${outcome}`)
     this.report('finished', {
       run: run.id,

@@ -12,6 +12,7 @@ import type { Way } from '../inventory/index.ts'
 import type { Lookup } from './lookup.ts'
 import type { Needs } from './verb-policy.ts'
 import type { Run } from './run.ts'
+import { intentOf, stepOf } from './run-step.ts'
 import type { Vault } from './vault.ts'
 
 /** What a preflight found: the template and inventory to launch with, and which hosts the controller would reach as we mean them. */
@@ -67,7 +68,8 @@ export async function preflight(
 /** Variables of the job: the playbook's own guard compares them with what it sees. */
 export function extraVars(run: Run): Readonly<Record<string, unknown>> {
   const own = { virtbridge_run_id: run.id, virtbridge_expected_count: run.hosts.length, virtbridge_verb: run.verb }
-  return { ...run.variables, ...own }
+  const step = stepOf(run)
+  return { ...run.variables, ...own, ...(step === undefined ? {} : { virtbridge_step: step.name }) }
 }
 
 /**
@@ -78,7 +80,7 @@ export function launchRequest(run: Run, vault: Vault): LaunchRequest {
   const { secrets } = run
   return {
     hosts: run.hosts.map(host => host.host),
-    marker: marker(run.id),
+    marker: marker(intentOf(run)),
     extraVars: extraVars(run),
     ...(secrets === undefined
       ? {}

@@ -19,7 +19,7 @@ import { Onlooker, type Onlooking } from './onlooker.ts'
 import { plan, type Policy, SHARES, whyNotDue } from './plan.ts'
 import type { VerbPolicy } from './verb-policy.ts'
 import { buried, forgotten, planned } from './record.ts'
-import { newRun, SELF, type Verb, WAITS } from './run.ts'
+import { dueAt, newRun, SELF, type Verb, WAITS } from './run.ts'
 import { Spectator } from './spectator.ts'
 import { type Patience, standsStill } from './step.ts'
 import { Vault } from './vault.ts'
@@ -165,8 +165,7 @@ export class Dispatcher {
     for (const [run, why] of waiting) {
       const message = `${WAITS}${why}`
       this.#book.report('deferred', { run: run.id, message })
-      if (this.#ages.of(run.created_at) > patience.job)
-        await this.#book.onRecord(this.#book.refuse(run, message), run.id)
+      if (this.#ages.of(dueAt(run)) > patience.job) await this.#book.onRecord(this.#book.refuse(run, message), run.id)
       else if (run.message === '' || (run.message.startsWith(WAITS) && run.message !== message))
         await this.#book.onRecord(this.#book.save({ ...run, message }), run.id)
     }
@@ -176,7 +175,7 @@ export class Dispatcher {
   /** Appends `run_stuck` for each run that has not moved for half an hour, once. */
   async #tellStuck(): Promise<void> {
     for (const run of this.#options.ledger.active()) {
-      const message = standsStill(run, this.#ages.of(run.created_at))
+      const message = standsStill(run, this.#ages.of(dueAt(run)))
       if (message !== '') await this.#book.onRecord(this.#book.stuck(run, message), run.id)
     }
   }
@@ -231,9 +230,9 @@ export class Dispatcher {
         continue
       }
       const { verb, template, reason, hosts } = decision
-      const { organization = '' } = onboard
+      const { organization = '', steps } = onboard
       const by = { askedBy: SELF, reason, grounds: groundsOfNews(verb, onboard.brake) }
-      const run = newRun({ id: newId(), verb, template, organization, ...by, hosts }, now)
+      const run = newRun({ id: newId(), verb, template, organization, steps, ...by, hosts }, now)
       this.#book.report('planned', { run: run.id, message: `${verb} on ${hosts.length} hosts: ${reason}` })
       await this.#book.onRecord(this.#book.append(planned(run, ledger, now)), run.id)
       ages.run(run.id, now)

@@ -1,5 +1,6 @@
 import { type Day2EventData, type Day2Fact, envelope, type Event, factId } from '../event/index.ts'
 import type { HostResult, Run, RunHost } from './run.ts'
+import { stepOf } from './run-step.ts'
 
 const HOST_FACTS: Readonly<Record<HostResult['outcome'], Day2Fact>> = {
   ok: 'host_succeeded',
@@ -12,10 +13,12 @@ const HOST_FACTS: Readonly<Record<HostResult['outcome'], Day2Fact>> = {
 
 /** The event of something that became true of a run as a whole. */
 export function runEvent(run: Run, fact: Day2Fact, now: number): Event<Day2EventData> {
-  const data = dataOf(run, fact, now)
+  const plain = dataOf(run, fact, now)
+  const data = { ...plain, run: { ...plain.run, ...stepsOf(run) } }
   return envelope({
     kind: 'day2',
-    id: factId('', run.id, fact, []),
+    // Each of its jobs may stand still; that of the first step has the id that a run of one job has.
+    id: factId('', run.id, fact, fact === 'run_stuck' && (run.step ?? 0) > 0 ? [stepOf(run)?.name ?? ''] : []),
     fact,
     cluster: { name: '', hub: '' },
     subject: run.id,
@@ -48,7 +51,26 @@ export function hostEvent(run: Run, host: RunHost, result: HostResult, now: numb
   })
 }
 
+/** Where a run is in its steps, and what each came to; nothing of a run that is one job. */
+function stepsOf({ steps }: Run): Pick<Day2EventData['run'], 'steps'> {
+  if (steps === undefined) return {}
+  const told = steps.map(({ name, template, state, job, started_at, ended_at }) => ({
+    name,
+    template,
+    state,
+    job: job?.id ?? 0,
+    started_at: instant(started_at),
+    ended_at: instant(ended_at),
+  }))
+  return { steps: told }
+}
+
+function instant(at: number): string {
+  return at === 0 ? '' : new Date(at).toISOString()
+}
+
 function dataOf(run: Run, fact: Day2Fact, now: number): Day2EventData {
+  const step = stepOf(run)
   return {
     schema_version: 1,
     time_epoch: Math.floor(now / 1000),
@@ -64,6 +86,7 @@ function dataOf(run: Run, fact: Day2Fact, now: number): Day2EventData {
       trigger: run.trigger ?? '',
       allowed_by: run.allowed_by ?? '',
       attempts: run.attempts,
+      ...(step === undefined ? {} : { step: step.name }),
     },
     job: run.job ?? { id: 0, url: '' },
     host: '',

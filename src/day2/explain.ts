@@ -5,6 +5,7 @@ import type { LedgerView } from './ledger.ts'
 import { whyNotNow } from './admission.ts'
 import { type Policy, whyNotOnboard } from './plan.ts'
 import { type Needs, type VerbPolicy, whyNotOurs } from './verb-policy.ts'
+import { stepName } from './run-step.ts'
 import type { Run, RunStatus, Verb, VerbRecord } from './run.ts'
 
 /** What would come of one verb on a VM now, if somebody asked virtbridge for it. */
@@ -29,6 +30,8 @@ export interface Holding {
   readonly job: number | null
   /** When that status began. */
   readonly since: string
+  /** The step that it is at, as `verify (3 of 3)`; absent where the run is one job. */
+  readonly step?: string
 }
 
 /** Why a VM is as it is in the inventory and in day 2, from recorded data alone. */
@@ -135,7 +138,8 @@ function holding({ uid }: VmRecord, { ledger, tells = () => true }: Around): Hol
   const { id, verb, template, status, asked_by, job } = run
   const since = new Date(run.since).toISOString()
   if (!tells(run)) return { run: '', verb: '', template: '', status, asked_by: '', job: null, since }
-  return { run: id, verb, template, status, asked_by, job: job?.id ?? null, since }
+  const step = run.steps === undefined ? {} : { step: stepName(run) }
+  return { run: id, verb, template, status, asked_by, job: job?.id ?? null, since, ...step }
 }
 
 /** What verbs did to it; of a run that may not be told of, or that nobody knows any more, not whose it was. */

@@ -6,6 +6,7 @@ import { groundsAtController } from './grounds.ts'
 import type { LedgerView } from './ledger.ts'
 import { runHost } from './admission.ts'
 import { newRun, type Run, type RunHost, type Verb } from './run.ts'
+import { intentOf, intentsOf } from './run-step.ts'
 
 /** The namespace of the ids of runs that others launched. */
 const OTHERS = '5b0a2f6e-0b1c-5e8e-9d39-6f2f0d8b8a10'
@@ -43,15 +44,16 @@ export function reachOf(limit: string, fleet: Pick<FleetView, 'byHost'>): Reach 
  * Whether somebody else launched a job: it is not on our record, nor is it what a launch of ours waits to hear of. A marker alone proves
  * nothing, who launches by hand may write any: of ours that are on no record only those are left out that run no more.
  */
-export function isExternal(job: Job, ledger: Pick<LedgerView, 'ofJob' | 'runs'>): boolean {
+export function isExternal(job: Job, ledger: Pick<LedgerView, 'ofJob' | 'ofIntent'>): boolean {
   const known = ledger.ofJob(job.id)
   if (known?.external !== undefined) return true
   const intent = intentIn(job.skipTags)
   // A controller that is set up anew gives the same ids again.
-  if (known !== undefined && (known.status !== 'finished' || known.astray !== '' || known.id === intent)) return false
+  const isAtIt = known?.job?.id === job.id && (known.status !== 'finished' || known.astray !== '')
+  if (isAtIt || (known !== undefined && intentsOf(known).includes(intent))) return false
   if (intent === '' || job.launchType !== 'manual') return true
-  const run = ledger.runs.get(intent)
-  const isExpected = run !== undefined && run.status !== 'finished' && run.job === null
+  const run = ledger.ofIntent(intent)
+  const isExpected = run !== undefined && run.status !== 'finished' && run.job === null && intentOf(run) === intent
   return !isExpected && !job.ended
 }
 
@@ -69,11 +71,17 @@ function breakGlassVerb(template: string): Verb {
 /** The run of a job that others launched. `verbs`: what job templates are known to do. Pure. */
 export function externalRun(
   job: Job,
-  around: { fleet: Pick<FleetView, 'byHost'>; verbs: ReadonlyMap<string, Verb>; reason: string },
+  around: {
+    fleet: Pick<FleetView, 'byHost'>
+    verbs: ReadonlyMap<string, Verb>
+    reason: string
+    ledger?: Pick<LedgerView, 'ofIntent'>
+  },
   now: number,
 ): Run {
   const { hosts, whole } = reachOf(job.limit, around.fleet)
   const by = plainText(job.launchedBy)
+  const intent = intentIn(job.skipTags)
   const wish = {
     id: externalId(job),
     verb: around.verbs.get(job.name) ?? breakGlassVerb(job.name),
@@ -96,7 +104,7 @@ export function externalRun(
       launch_type: job.launchType,
       limit: plainText(job.limit),
       whole,
-      copy_of: intentIn(job.skipTags),
+      copy_of: around.ledger?.ofIntent(intent)?.id ?? intent,
     },
   }
 }

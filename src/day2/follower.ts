@@ -190,7 +190,7 @@ const UNKEPT = 'why a host failed is not kept, as the job had secrets: it is tol
 
 /** Whether its job knows what nobody may read; also one that a person launched again. */
 function hadSecrets({ secrets, external }: Run, ledger: LedgerView): boolean {
-  return secrets !== undefined || ledger.runs.get(external?.copy_of ?? '')?.secrets !== undefined
+  return secrets !== undefined || ledger.ofIntent(external?.copy_of ?? '')?.secrets !== undefined
 }
 
 /** VMs of the fleet that a job has results of. */

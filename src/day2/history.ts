@@ -18,6 +18,8 @@ export interface HistoryRow {
   readonly trigger: string
   readonly allowed_by: string
   readonly attempts: number
+  /** The step that it came no further than, or the last one; empty of a run that is one job. */
+  readonly step: string
   readonly job: number
   readonly host: string
   /** `<cluster>/<namespace>/<name>`; for what is no VM as it was asked for. */
@@ -61,7 +63,7 @@ export const MEMORY_ROWS = 100_000
 export const FILE_ROWS = 5_000_000
 /** Results that are looked through for one page where no index leads to those that are meant: nobody else is answered meanwhile. */
 export const LOOKED_ROWS = 20_000
-const VERSION = 2
+const VERSION = 3
 const CATCH_UP_PAGE = 500
 const TELL_EVERY = 50_000
 const PRUNE_EVERY_MS = 3_600_000
@@ -70,7 +72,7 @@ const SCHEMA = `
   CREATE TABLE result (
     seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, run TEXT NOT NULL, verb TEXT NOT NULL, template TEXT NOT NULL,
     asked_by TEXT NOT NULL, asked_because TEXT NOT NULL, trigger TEXT NOT NULL, allowed_by TEXT NOT NULL, attempts INTEGER NOT NULL,
-    job INTEGER NOT NULL, host TEXT NOT NULL, key TEXT NOT NULL, vm_uid TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL
+    step TEXT NOT NULL, job INTEGER NOT NULL, host TEXT NOT NULL, key TEXT NOT NULL, vm_uid TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL
   ) STRICT;
   CREATE INDEX by_host ON result (host, at, seq);
   CREATE UNIQUE INDEX by_run ON result (run, host);
@@ -109,8 +111,8 @@ export class History implements HistoryView, Disposable {
     if (last === undefined) return
     const insert = this.#database.prepare(
       `INSERT OR IGNORE INTO result (at, run, verb, template, asked_by, asked_because, trigger, allowed_by, attempts,
-         job, host, key, vm_uid, outcome, detail)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         step, job, host, key, vm_uid, outcome, detail)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     )
     this.#database.exec('BEGIN')
     for (const entry of entries) {
@@ -270,7 +272,7 @@ function valuesOf({ key, value }: Stored): SQLInputValue[] | null {
   if (event === null || typeof event.data?.host !== 'string' || event.data.host === '') return null
   const { run, job, host, vm_uid, outcome, reason } = event.data
   const at = Date.parse(event.time)
-  const { asked_because = '', trigger = '', allowed_by = '', attempts = 0 } = run
-  const why = [run.asked_by, asked_because, trigger, allowed_by, attempts]
+  const { asked_because = '', trigger = '', allowed_by = '', attempts = 0, step = '' } = run
+  const why = [run.asked_by, asked_because, trigger, allowed_by, attempts, step]
   return [at, run.id, run.verb, run.template, ...why, job.id, host, key, vm_uid, outcome, reason]
 }

@@ -1,4 +1,4 @@
-import type { Run } from './run.ts'
+import type { Run, RunHost } from './run.ts'
 
 /** Which runs hold which VMs, found at once however many are under way. */
 export class Holders {
@@ -19,17 +19,22 @@ export class Holders {
     if (before !== undefined) this.#without(before)
     if (after === null) return
     if (holdsAll(after)) this.#ofAll.set(after.id, after)
-    for (const { uid } of after.hosts) this.#byUid.set(uid, [...(this.#byUid.get(uid) ?? []), after])
+    for (const { uid } of heldBy(after)) this.#byUid.set(uid, [...(this.#byUid.get(uid) ?? []), after])
   }
 
   #without(run: Run): void {
     this.#ofAll.delete(run.id)
-    for (const { uid } of run.hosts) {
+    for (const { uid } of heldBy(run)) {
       const left = (this.#byUid.get(uid) ?? []).filter(each => each.id !== run.id)
       if (left.length === 0) this.#byUid.delete(uid)
       else this.#byUid.set(uid, left)
     }
   }
+}
+
+/** A VM on which a step was done is held until its result is told, also where the next one is not launched. */
+function heldBy({ hosts, left_out, step = 0 }: Run): readonly RunHost[] {
+  return step === 0 ? hosts : [...hosts, ...left_out]
 }
 
 /** Its job may run anywhere: a limit of others that can not be told apart, or one of ours that came out differently. */

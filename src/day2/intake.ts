@@ -112,10 +112,10 @@ export function runOf(command: RunCommand, around: Around, now: number): { run: 
   })
   const { fit: hosts, full } = fitting(ready, NO_LOAD, caps, nodesOf(fleet))
   const { id, verb, reason, variables = {}, secrets = {}, check = false, selection } = command
-  const { template, organization = '' } = policy ?? { template: verb }
+  const { template, steps, organization = '' } = policy ?? { template: verb }
   const said = { variables, secrets, check, ...(selection === undefined ? {} : { selection }) }
   const by = { askedBy: command.asked_by, reason, grounds: groundsOfWish(command), ...shared }
-  const wish = { id, verb, template, organization, ...said, ...by, hosts }
+  const wish = { id, verb, template, steps, organization, ...said, ...by, hosts }
   const run: Run = {
     ...newRun(wish, now),
     left_out: [...again, ...refused, ...crowded(full)].map(([host, reason]) => ({ ...known(host, fleet), reason })),
@@ -165,9 +165,9 @@ export function otherWish(
   const { id: used, verb, asked_by: askedBy, reason, hosts, variables = {}, check = false } = command
   const id = uuid5(`${used} ${position}`, USED)
   const why = `its idempotency key was used for run ${used}, which is another wish: use a key of its own for each`
-  const { template, organization = '' } = policy ?? { template: verb }
+  const { template, steps, organization = '' } = policy ?? { template: verb }
   const by = { askedBy, reason, grounds: groundsOfWish(command) }
-  const wish = { id, verb, template, organization, variables, check, ...by, hosts: [] }
+  const wish = { id, verb, template, steps, organization, variables, check, ...by, hosts: [] }
   const left_out = [...new Set(hosts)].map(host => ({ ...known(host, fleet), reason: why }))
   return finished({ ...newRun(wish, now), left_out }, new Map(), why, { ledger, now })
 }

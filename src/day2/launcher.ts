@@ -9,7 +9,8 @@ import type { Lookup, Place } from './lookup.ts'
 import { admit } from './admission.ts'
 import { type Needs, type VerbPolicy, whyNotOurs } from './verb-policy.ts'
 import { type Clocks, freshFor, Proof } from './proof.ts'
-import { leaveOut, type Run, type Verb, WAITS } from './run.ts'
+import { dueAt, leaveOut, type Run, type Verb, WAITS } from './run.ts'
+import { otherSteps } from './run-step.ts'
 import { SourceUpdates } from './source-update.ts'
 import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
 import type { Vault } from './vault.ts'
@@ -60,7 +61,7 @@ export class Launcher {
     if (signal.aborted) return
     const unlaunched = run.status === 'planned' || run.status === 'updating'
     if (run.cancel !== undefined && unlaunched)
-      return this.#parts.book.refuse(run, `${run.cancel.by} cancelled it before anything ran`)
+      return this.#parts.book.refuse(run, `${run.cancel.by} cancelled it before ${notBegun(run)} ran`)
     if (run.status === 'planned') await this.#launch(run, signal)
     else if (run.status === 'updating') await this.#updates.look(run)
     else if (run.status === 'searching') await this.#search(run)
@@ -68,9 +69,12 @@ export class Launcher {
 
   async #launch(run: Run, signal: AbortSignal): Promise<void> {
     const { lookup, book, vault, patience, ages } = this.#parts
-    const shut = whyNotOurs(run.verb, this.#parts.verbs.get(run.verb)) || vault.whyShut(run.secrets ?? {})
+    const policy = this.#parts.verbs.get(run.verb)
+    const shut = whyNotOurs(run.verb, policy) || otherSteps(run, policy?.steps) || vault.whyShut(run.secrets ?? {})
     if (shut !== '') return book.refuse(run, shut)
-    const fresh = leaveOut(unwaiting(run), this.#changed(run))
+    const changed = this.#changed(run)
+    if (changed.size > 0 && this.#settles(run)) return this.#waitFor(run, changed)
+    const fresh = leaveOut(unwaiting(run), changed)
     if (fresh.hosts.length === 0) return book.end(fresh, new Map(), 'no host is ready any more')
     const found = await preflight(lookup, { run: fresh, needs: this.#needs(fresh) }, host => this.#waysTo(host))
     if (found.kind === 'refused') return book.refuse(fresh, found.reason)
@@ -133,6 +137,20 @@ export class Launcher {
     return book.save({ ...ready, message })
   }
 
+  /** Whether hosts that are not ready may be so because of the step before: they are waited for, all of the run. */
+  #settles(run: Run): boolean {
+    const { ages, patience } = this.#parts
+    return (run.step ?? 0) > 0 && ages.of(dueAt(run)) <= patience.settle
+  }
+
+  #waitFor(run: Run, changed: ReadonlyMap<string, string>): Promise<void> {
+    const { book } = this.#parts
+    const [[host, why] = ['', '']] = changed
+    const message = `${WAITS}${changed.size} hosts are not as they were after the step before: ${host}: ${why}`
+    book.report('deferred', { run: run.id, message })
+    return run.message === message ? Promise.resolve() : book.save({ ...run, message })
+  }
+
   /** What the verb needs by the configuration of now, which may have changed since the run was planned. */
   #needs({ verb }: Run): Needs {
     return this.#parts.verbs.get(verb)?.needs ?? 'guest'
@@ -183,6 +201,10 @@ export class Launcher {
       await book.go({ kind: 'ends', run, outcome: 'unknown', message })
     }
   }
+}
+
+function notBegun({ step = 0 }: Run): string {
+  return step === 0 ? 'anything' : 'this step'
 }
 
 /** The run without the message that it waits for room. */

@@ -4,6 +4,7 @@ import { type Brake, BRAKE_KEY, type BrakeReleased, RELEASED_KEY } from './brake
 import { Holders } from './holders.ts'
 import type { Progress } from './progress.ts'
 import type { HostResult, Run, Verb, VerbRecord } from './run.ts'
+import { intentsOf } from './run-step.ts'
 import { LEDGER_SCHEMA } from './version.ts'
 
 /** Runs that are kept after they finished, when nobody says otherwise; older ones are only on the day-2 stream. */
@@ -37,6 +38,8 @@ export interface LedgerView {
   ofJob(job: number): Run | undefined
   /** The run of a wish, by the id of the run or, where several share it, by the one that the wish has by its idempotency key. */
   ofWish(id: string): Run | undefined
+  /** The run of a launch, by its intent. */
+  ofIntent(intent: string): Run | undefined
   /** Up to which id jobs of the controller were looked at; null before the first look. */
   readonly seenJobs: number | null
   verb(uid: string, verb: Verb): VerbRecord | undefined
@@ -70,6 +73,8 @@ export class Ledger implements LedgerView {
   readonly #jobs = new Map<number, string>()
   /** Runs by the ids of wishes that share them. */
   readonly #wishes = new Map<string, string>()
+  /** Of steps after the first: that of any other launch is the id of its run. */
+  readonly #intents = new Map<string, string>()
   readonly #losses: () => readonly Loss[]
   #commands: Position = START
   #seenJobs: number | null = null
@@ -125,6 +130,10 @@ export class Ledger implements LedgerView {
 
   ofWish(id: string): Run | undefined {
     return this.#runs.get(id) ?? this.#runs.get(this.#wishes.get(id) ?? '')
+  }
+
+  ofIntent(intent: string): Run | undefined {
+    return this.#runs.get(this.#intents.get(intent) ?? intent)
   }
 
   verb(uid: string, verb: Verb): VerbRecord | undefined {
@@ -200,8 +209,11 @@ export class Ledger implements LedgerView {
   #applyRun(id: string, run: Run | null): void {
     const before = this.#runs.get(id)
     const active = run === null || run.status === 'finished' ? null : run
-    if (before?.job != null) this.#jobs.delete(before.job.id)
-    if (run?.job != null) this.#jobs.set(run.job.id, id)
+    if (before !== undefined) for (const job of jobsOf(before)) this.#jobs.delete(job)
+    if (run !== null) for (const job of jobsOf(run)) this.#jobs.set(job, id)
+    if (run === null && before !== undefined) for (const intent of intentsOf(before)) this.#intents.delete(intent)
+    if (before === undefined && run !== null)
+      for (const intent of intentsOf(run).slice(1)) this.#intents.set(intent, id)
     for (const wish of Object.keys(before?.shared ?? {})) this.#wishes.delete(wish)
     for (const wish of Object.keys(run?.shared ?? {})) this.#wishes.set(wish, id)
     this.#holders.replace(this.#active.get(id), active)
@@ -215,6 +227,11 @@ export class Ledger implements LedgerView {
     set(results, host, result)
     this.#results.set(run, results)
   }
+}
+
+/** Of the controller, by their ids. */
+function jobsOf({ job, steps = [] }: Run): readonly number[] {
+  return [job, ...steps.map(step => step.job)].flatMap(one => (one === null ? [] : [one.id]))
 }
 
 function set<T>(map: Map<string, T>, key: string, value: T | null): void {

@@ -146,7 +146,11 @@ export class Onlooker {
     const isMeant = verb !== undefined && rulebooks.has(verb)
     const isSecond = verb !== undefined && !isMeant && job.rulebook === true
     const by = isSecond ? 'a rulebook launched it, and its driver is not eda' : 'launched from the controller'
-    const run = externalRun(job, { fleet, verbs, reason: isMeant ? 'its driver is eda' : by }, now())
+    const run = externalRun(
+      job,
+      { fleet, verbs, ledger: book.ledger, reason: isMeant ? 'its driver is eda' : by },
+      now(),
+    )
     const where = run.external?.whole === true ? 'a limit that may mean any host' : `${run.hosts.length} hosts`
     book.report('started', { run: run.id, message: `job ${job.id} (${job.name}) of ${job.launchedBy} on ${where}` })
     if (isSecond)

@@ -6,8 +6,8 @@ import { ageByWall, type BrakeAges } from './brake-ages.ts'
 import { whyBraked } from './brake.ts'
 import { type Caps, fitting, loadOf, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
-import { type Run, type RunHost, SELF, type Verb } from './run.ts'
-import type { VerbPolicy } from './verb-policy.ts'
+import { askedOf, type Run, type RunHost, SELF, type Verb } from './run.ts'
+import { firstTemplate, type VerbPolicy } from './verb-policy.ts'
 
 /** The verb that starts by itself on guests that are news, and how much of it. */
 export interface Policy extends VerbPolicy {
@@ -83,7 +83,7 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
     decisions.push({
       kind: 'start',
       verb: policy.verb,
-      template: policy.template,
+      template: firstTemplate(policy),
       hosts: group,
       reason: 'created after its cluster was adopted, and reachable',
     })
@@ -115,11 +115,12 @@ function tooMany({ brake }: Policy): string {
 function roomFor(
   hosts: readonly RunHost[],
   { fleet, ledger }: World,
-  { maxJobs, caps, template }: Policy,
+  policy: Policy,
 ): { free: number; fit: readonly RunHost[]; full: ReadonlyMap<string, string> } {
+  const { maxJobs, caps } = policy
   const nodeOf = nodesOf(fleet)
   const load = loadOf(ledger.active(), nodeOf, true)
-  const free = Math.min(maxJobs - load.jobs, caps.jobsPerTemplate - (load.ofTemplate.get(template) ?? 0))
+  const free = Math.min(maxJobs - load.jobs, caps.jobsPerTemplate - (load.ofTemplate.get(firstTemplate(policy)) ?? 0))
   return { free, ...fitting(hosts, load, caps, nodeOf) }
 }
 
@@ -181,8 +182,8 @@ function startedBySelf({ ledger, ages: known }: World, { brake }: Policy, now: n
     return age < brake.perMs && age <= released
   }
   const uids = new Set<string>()
-  for (const { id, asked_by, created_at, hosts, left_out } of ledger.runs.values())
-    if (asked_by === SELF && counts(id, created_at)) for (const { uid } of [...hosts, ...left_out]) uids.add(uid)
+  for (const run of ledger.runs.values())
+    if (run.asked_by === SELF && counts(run.id, run.created_at)) for (const { uid } of askedOf(run)) uids.add(uid)
   for (const { asked_by, run, at, uid } of ledger.verbs())
     if (asked_by === SELF && !ledger.runs.has(run) && counts(run, at)) uids.add(uid)
   return uids.size

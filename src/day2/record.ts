@@ -1,5 +1,6 @@
 import { MAX_HOSTS } from '../aap/index.ts'
 import type { Entry } from '../log/index.ts'
+import { afterStep } from './after-step.ts'
 import { hostEvent, runEvent } from './event.ts'
 import type { LedgerView } from './ledger.ts'
 import {
@@ -13,6 +14,7 @@ import {
   withoutLarge,
   withoutSecrets,
 } from './run.ts'
+import { type RunStep, stepOf, withStep } from './run-step.ts'
 
 /** The entries that make a new intent durable: the run, and that its verb runs on each of its VMs. */
 export function planned(run: Run, ledger: LedgerView, now: number): readonly Entry[] {
@@ -39,8 +41,9 @@ export function runEntry(run: Run): Entry {
   return { stream: 'state.runs', key: `run/${run.id}`, value: run }
 }
 
-/** The entries of a job that runs: what was asked for is now being done. */
+/** The entries of a job that runs: what was asked for is now being done. A run starts once, with the first of its steps. */
 export function started(run: Run, now: number): readonly Entry[] {
+  if ((run.step ?? 0) > 0) return [runEntry(run)]
   return [{ stream: 'events.day2', key: run.id, value: runEvent(run, 'run_started', now) }, runEntry(run)]
 }
 
@@ -52,10 +55,13 @@ export type Outcomes = ReadonlyMap<string, Outcome>
 /** How the detail of each host of a dry run begins. */
 export const DRY = 'dry run: '
 
+/** What became of one host of a run, as it is to be told. */
+type Became = Outcome & { readonly host: RunHost; readonly step?: string }
+
 /**
  * The end of a run: exactly one outcome for each host that was asked for, those left out included. Gives the finished run and the
- * entries that record it: an event and a result for each host, what its verb came to, and the run itself last. `nowhere`: the outcome of
- * a run that was about no host.
+ * entries that record it: an event and a result for each host, what its verb came to, and the run itself last. Of a run with steps those
+ * hosts that went no further have theirs already. `nowhere`: the outcome of a run that was about no host.
  */
 export function finished(
   run: Run,
@@ -63,55 +69,126 @@ export function finished(
   message: string,
   around: { ledger: LedgerView; now: number; nowhere?: RunOutcome },
 ): { run: Run; entries: readonly Entry[] } {
-  const { ledger, now, nowhere = 'refused' } = around
-  const became: readonly (Outcome & { readonly host: RunHost })[] = [
-    ...run.hosts.map(host => ({
-      host,
-      ...(outcomes.get(host.host) ?? { outcome: 'unknown' as const, detail: 'nothing is known of it' }),
-    })),
-    ...run.left_out.map(host => ({ host, outcome: 'refused' as const, detail: host.reason })),
-  ]
-  // Said wherever an outcome is: "ok" of a dry run did nothing.
-  const results = run.check === true ? became.map(one => ({ ...one, detail: `${DRY}${one.detail}` })) : became
-  const counts: Record<string, number> = {}
-  for (const { outcome } of results) counts[outcome] = (counts[outcome] ?? 0) + 1
+  const { now, nowhere = 'refused' } = around
+  const results = becameOf(run, outcomes)
+  const counts = counted([...(run.halted ?? []), ...results])
+  const steps = endedSteps(run, outcomes, message, now)
   const done: Run = {
     ...withoutSecrets(withoutLarge(run)),
+    ...(steps === undefined ? {} : { steps: steps.map(step => (step.ended_at === 0 ? notRun(step) : step)) }),
     status: 'finished',
     since: now,
     finished_at: now,
     counts,
     message,
-    outcome: results.length === 0 ? nowhere : overall(counts),
+    outcome: Object.keys(counts).length === 0 ? nowhere : overall(counts),
   }
-  // Of jobs of others only those that do a verb are told host by host: the others are no news of a VM.
-  const entries = (run.verb === '' ? [] : results).flatMap(({ host, outcome, detail, returned }): Entry[] => {
-    const result: HostResult = {
-      schema: 1,
-      kind: 'host',
-      run: run.id,
-      host: host.host,
-      uid: host.uid,
-      outcome,
-      detail,
-      at: now,
-      ...(returned === undefined ? {} : { returned }),
-    }
-    return [
-      { stream: 'events.day2', key: host.key, value: hostEvent(done, host, result, now) },
-      { stream: 'state.runs', key: `run/${run.id}/${host.host}`, value: result },
-      ...verbAfter(run, host, result, ledger),
-    ]
-  })
   return {
     run: done,
     entries: [
-      ...entries,
+      // Of jobs of others only those that do a verb are told host by host: the others are no news of a VM.
+      ...(run.verb === '' ? [] : results).flatMap(one => toldOf(done, one, around)),
       { stream: 'events.day2', key: run.id, value: runEvent(done, 'run_finished', now) },
       // Every host has its result; the run of a job of others need not name thousands of them.
       runEntry({ ...done, hosts: done.hosts.slice(0, MAX_HOSTS) }),
     ],
   }
+}
+
+/**
+ * The end of a step after which the run goes on: the run at its next one, and the entries that record it and the end of the run on each
+ * host that goes no further; the run itself last. Null when the run ends with this step.
+ */
+export function stepped(
+  run: Run,
+  outcomes: Outcomes,
+  message: string,
+  around: { ledger: LedgerView; now: number },
+): { run: Run; entries: readonly Entry[] } | null {
+  const { now } = around
+  const results = becameOf(run, outcomes)
+  const halted = results.map(({ host, outcome, step = '' }) => ({ ...host, step, outcome }))
+  const next = afterStep(run, halted, endedSteps(run, outcomes, message, now) ?? [], now)
+  if (next === null) return null
+  const stopped = results.filter(({ outcome }) => outcome !== 'ok')
+  return { run: next, entries: [...stopped.flatMap(one => toldOf(run, one, around)), runEntry(next)] }
+}
+
+/** What became of each host that the run is at; whoever is left out of a later step is not as if nothing had been done there. */
+function becameOf(run: Run, outcomes: Outcomes): readonly Became[] {
+  const step = stepOf(run)
+  const isBegun = (run.step ?? 0) > 0
+  const became: readonly Became[] = [
+    ...run.hosts.map(host => ({ host, ...outcomeOf(host, outcomes) })),
+    ...run.left_out.map(({ reason, ...host }) =>
+      isBegun
+        ? { host, outcome: 'failed' as const, detail: `not launched: ${reason}` }
+        : { host, outcome: 'refused' as const, detail: reason },
+    ),
+  ]
+  const at = ({ outcome, detail, ...one }: Became): Became =>
+    step === undefined || outcome === 'ok'
+      ? { ...one, outcome, detail }
+      : { ...one, outcome, detail: `step ${step.name}: ${detail}`, step: step.name }
+  // Said wherever an outcome is: "ok" of a dry run did nothing.
+  return became.map(at).map(one => (run.check === true ? { ...one, detail: `${DRY}${one.detail}` } : one))
+}
+
+function outcomeOf({ host }: RunHost, outcomes: Outcomes): Outcome {
+  return outcomes.get(host) ?? { outcome: 'unknown', detail: 'nothing is known of it' }
+}
+
+/** The steps of a run with what the one that it is at came to; undefined where there are none. */
+function endedSteps(run: Run, outcomes: Outcomes, message: string, now: number): readonly RunStep[] | undefined {
+  if (run.steps === undefined) return undefined
+  const left = run.left_out.map(() => ({ outcome: 'refused' as const }))
+  const counts = counted([...run.hosts.map(host => outcomeOf(host, outcomes)), ...left])
+  const { job, launched_at: started_at = 0, attempts } = run
+  return withStep(run, {
+    state: overall(counts) || 'refused',
+    job,
+    started_at,
+    ended_at: now,
+    attempts,
+    counts,
+    message,
+  })
+}
+
+function notRun(step: RunStep): RunStep {
+  return { ...step, state: 'not_run' }
+}
+
+function counted(all: readonly Pick<HostResult, 'outcome'>[]): Readonly<Record<string, number>> {
+  const counts: Record<string, number> = {}
+  for (const { outcome } of all) counts[outcome] = (counts[outcome] ?? 0) + 1
+  return counts
+}
+
+/** The entries that tell of one host what became of it. */
+function toldOf(
+  run: Run,
+  { host, ...became }: Became,
+  { ledger, now }: { ledger: LedgerView; now: number },
+): readonly Entry[] {
+  const { outcome, detail, step, returned } = became
+  const result: HostResult = {
+    schema: 1,
+    kind: 'host',
+    run: run.id,
+    host: host.host,
+    uid: host.uid,
+    outcome,
+    detail,
+    at: now,
+    ...(step === undefined ? {} : { step }),
+    ...(returned === undefined ? {} : { returned }),
+  }
+  return [
+    { stream: 'events.day2', key: host.key, value: hostEvent(run, host, result, now) },
+    { stream: 'state.runs', key: `run/${run.id}/${host.host}`, value: result },
+    ...verbAfter(run, host, result, ledger),
+  ]
 }
 
 /** The entries that forget runs which finished too long ago to be kept. */

@@ -1,4 +1,5 @@
 import type { Grounds } from './grounds.ts'
+import { plannedSteps, type RunStep, type StepPlan } from './run-step.ts'
 import { spent } from './sealed.ts'
 import type { SealedSecrets } from './secrets.ts'
 import { bytesOf, MAX_KEPT_VARIABLES_BYTES, type Variables, variablesDigest } from './variables.ts'
@@ -32,6 +33,12 @@ export interface RunHost {
   readonly address: string
 }
 
+/** A host that goes no further than some step: it has its result, and the run holds it no more. */
+export interface HaltedHost extends RunHost {
+  readonly step: string
+  readonly outcome: HostResult['outcome']
+}
+
 /** How somebody else launched a job on our hosts. */
 export interface External {
   /** Who, as the controller tells: a person, a schedule, a workflow; empty when it does not. */
@@ -56,13 +63,17 @@ export interface Selection {
   readonly namespace?: string
 }
 
-/** One verb on some VMs by one job: the intent, and what became of it. On `state.runs` under `run/<id>`. */
+/**
+ * One verb on some VMs: by one job, or by one for each of its steps. The intent, and what became of it. On `state.runs` under `run/<id>`.
+ * Of a run with steps, template, status, hosts, job and all that counts launches and waits are those of the step that it is at.
+ */
 export interface Run extends Partial<Grounds> {
   /**
    * 2 for what others launched: a program of before would take it for its own. 3 for one with variables, a dry one and one whose template is
-   * of another organization: a program of before would launch it without them, in earnest, or something else. 4 for one with secrets.
+   * of another organization: a program of before would launch it without them, in earnest, or something else. 4 for one with secrets. 6 for
+   * one with steps: a program of before would end it after the first.
    */
-  readonly schema: 1 | 2 | 3 | 4
+  readonly schema: 1 | 2 | 3 | 4 | 6
   readonly kind: 'run'
   readonly id: string
   /** Empty for a job of others whose template is not known to do one. */
@@ -91,6 +102,13 @@ export interface Run extends Partial<Grounds> {
   readonly hosts: readonly RunHost[]
   /** Hosts that were asked for and on which nothing is launched, each with its reason. */
   readonly left_out: readonly (RunHost & { readonly reason: string })[]
+  /** All of its steps, in their order; absent where a run is one job. */
+  readonly steps?: readonly RunStep[]
+  /** Which of them it is at, from 0; and since when it has been that one's turn, in ms, of any but the first. */
+  readonly step?: number
+  readonly step_at?: number
+  /** Hosts that go no further. Each host that was asked for is in one of these three. */
+  readonly halted?: readonly HaltedHost[]
   /** Launches begun, inventory updates asked for. Both bounded. */
   readonly attempts: number
   readonly updates: number
@@ -136,6 +154,8 @@ export interface HostResult {
   readonly outcome: 'ok' | 'failed' | 'unreachable' | 'missing' | 'unknown' | 'refused'
   readonly detail: string
   readonly at: number
+  /** The step that it came no further than; absent when it was all of them, and where there are none. */
+  readonly step?: string
   /** What the play itself told of the host (`set_stats`), held against `schemas/result-v1.json`: only data. At most 4 KB. */
   readonly returned?: Readonly<Record<string, unknown>>
 }
@@ -168,6 +188,7 @@ export function newRun(
     verb: Verb
     template: string
     organization?: string
+    steps?: readonly StepPlan[] | undefined
     variables?: Variables
     secrets?: SealedSecrets
     check?: boolean
@@ -180,15 +201,15 @@ export function newRun(
   },
   now: number,
 ): Run {
-  const { organization = '', variables = {}, secrets = {}, check = false, selection, shared, grounds } = wish
+  const { organization = '', steps, variables = {}, secrets = {}, check = false, selection, shared, grounds } = wish
   const has = Object.keys(variables).length > 0
   const hides = Object.keys(secrets).length > 0
   return {
-    schema: hides ? 4 : organization !== '' || has || check ? 3 : 1,
+    schema: steps !== undefined ? 6 : hides ? 4 : organization !== '' || has || check ? 3 : 1,
     kind: 'run',
     id: wish.id,
     verb: wish.verb,
-    template: wish.template,
+    template: steps?.[0]?.template ?? wish.template,
     ...(organization === '' ? {} : { organization }),
     ...(has ? { variables, variables_digest: variablesDigest(variables), variables_bytes: bytesOf(variables) } : {}),
     ...(hides ? { secrets } : {}),
@@ -202,6 +223,7 @@ export function newRun(
     status: 'planned',
     hosts: wish.hosts,
     left_out: [],
+    ...(steps === undefined ? {} : { steps: plannedSteps(wish.id, steps), step: 0 }),
     attempts: 0,
     updates: 0,
     update: null,
@@ -217,6 +239,20 @@ export function newRun(
     counts: {},
     message: '',
   }
+}
+
+/** Since when the job that a run is at has been due, in ms. */
+export function dueAt({ created_at, step_at = created_at }: Pick<Run, 'created_at' | 'step_at'>): number {
+  return step_at
+}
+
+/** Every host that a run was asked for, whatever has become of it. */
+export function askedOf({
+  hosts,
+  left_out,
+  halted = [],
+}: Pick<Run, 'hosts' | 'left_out' | 'halted'>): readonly RunHost[] {
+  return [...hosts, ...left_out, ...halted]
 }
 
 /** A run that has ended, without variables that are too large to be kept of each. */

@@ -1,5 +1,6 @@
 import type { Followed, Job, Launched } from '../aap/index.ts'
 import { type Run, withoutSecrets } from './run.ts'
+import { hasNextStep, withStep } from './run-step.ts'
 import { readable, unread } from './unread.ts'
 
 /** How long a run may wait in each place, in ms, before it is ended with what is known. */
@@ -16,6 +17,8 @@ export interface Patience {
   readonly results: number
   /** For a cancelled job to end. */
   readonly cancel: number
+  /** For hosts to be ready again after the step before, as one that restarted them. */
+  readonly settle: number
 }
 
 export const PATIENCE: Patience = {
@@ -25,6 +28,7 @@ export const PATIENCE: Patience = {
   job: 86_400_000,
   results: 60_000,
   cancel: 600_000,
+  settle: 300_000,
 }
 
 /** Launches begun for one intent, each after a quiet period that proved that the one before started nothing. */
@@ -159,15 +163,19 @@ function pendingOf(run: Run, job: Job, age: number): Run {
   return { ...rest, job_ended_at: 0, ...(pending === undefined ? {} : { job_pending: pending }) }
 }
 
-function following(run: Run, job: { readonly id: number; readonly url: string }, now: number): Next {
+function following(run: Run, { id, url }: { readonly id: number; readonly url: string }, now: number): Next {
+  const job = { id, url }
   return {
     kind: 'goes_on',
     news: 'started',
     run: {
-      ...withoutSecrets(run),
+      ...(hasNextStep(run) ? run : withoutSecrets(run)),
+      ...(run.steps === undefined
+        ? {}
+        : { steps: withStep(run, { state: 'runs', job, started_at: now, attempts: run.attempts }) }),
       status: 'following',
       since: now,
-      job: { id: job.id, url: job.url },
+      job,
       launched_at: now,
       message: run.astray,
     },

@@ -1,8 +1,12 @@
 import type { Verb } from './run.ts'
+import type { StepPlan } from './run-step.ts'
 
 /** How a verb is done and on which guests, as the configuration says. */
 export interface VerbPolicy {
+  /** Empty of a verb with steps. */
   readonly template: string
+  /** Done in this order instead, each by a job of its own. Left out: it is one job. */
+  readonly steps?: readonly StepPlan[]
   /** The organization of the template; left out or empty: `controller.organization`. */
   readonly organization?: string
   readonly driver: 'bridge' | 'eda' | 'off'
@@ -18,6 +22,11 @@ export interface VerbPolicy {
  * a VM is enabled.
  */
 export type Needs = 'guest' | 'vm'
+
+/** The job template that the verb begins with. */
+export function firstTemplate({ template, steps }: Pick<VerbPolicy, 'template' | 'steps'>): string {
+  return steps?.[0]?.template ?? template
+}
 
 /** Why this bridge never launches the verb, whoever asks, in one phrase; empty when it does. `policy` undefined: the configuration has no such verb. */
 export function whyNotOurs(verb: Verb, policy: Pick<VerbPolicy, 'driver'> | undefined): string {

@@ -1,7 +1,7 @@
 import { type EventLog, type Position, refuseNewer } from '../log/index.ts'
 
-/** The schema of what is kept on `state.runs`: runs (2: of others too; 3: with variables, dry or of another organization; 4: with secrets), their results, what verbs did, positions, the brake (5). */
-export const LEDGER_SCHEMA = 5
+/** The schema of what is kept on `state.runs`: runs (2: of others too; 3: with variables, dry or of another organization; 4: with secrets; 6: with steps), their results, what verbs did, positions, the brake (5). */
+export const LEDGER_SCHEMA = 6
 /** The schema of commands (2: runs with variables, dry runs; 3: with secrets). */
 export const COMMAND_SCHEMA = 3
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import type { RunCommand } from './command.ts'
-import type { Run, Selection, Verb } from './run.ts'
+import { askedOf, type Run, type Selection, type Verb } from './run.ts'
 import { spent } from './sealed.ts'
 import type { SealedSecrets } from './secrets.ts'
 import { type Variables, variablesDigest } from './variables.ts'
@@ -41,7 +41,7 @@ export function markOf({ verb, hosts, selection, variables, check = false, secre
 /** What a run was asked for, however far it is by now. `wish`: by that one of those that share it; left out: as a whole. Pure. */
 export function markOfRun(run: Run, wish = ''): WishMark {
   const { verb, selection, check = false, secrets = {}, variables_digest: variables = '' } = run
-  const hosts = [...run.hosts, ...run.left_out].map(({ host }) => host)
+  const hosts = askedOf(run).map(({ host }) => host)
   return { verb, hosts: run.shared?.[wish] ?? hostsDigest(hosts), selection, variables, check, secrets }
 }
 

@@ -104,8 +104,20 @@ export interface Day2EventData {
     readonly trigger?: string
     /** By which rule or right nobody stopped it. */
     readonly allowed_by?: string
-    /** Launches begun. */
+    /** Launches begun; of a run with steps for the one that this is about. */
     readonly attempts?: number
+    /** The step that this is about; a run that is one job has neither this key nor the next. */
+    readonly step?: string
+    /** All its steps, in their order; on `run_started` and `run_finished`. */
+    readonly steps?: readonly {
+      readonly name: string
+      readonly template: string
+      readonly state: string
+      readonly job: number
+      /** RFC 3339; empty when it was not. */
+      readonly started_at: string
+      readonly ended_at: string
+    }[]
   }
   readonly job: { readonly id: number; readonly url: string }
   readonly host: string

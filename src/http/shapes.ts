@@ -34,6 +34,14 @@ const RUN = {
   message: STRING,
 }
 
+const STEP = {
+  name: STRING,
+  template: STRING,
+  state: { enum: ['waits', 'runs', 'ok', 'failed', 'refused', 'unknown', 'not_run'] },
+  job: { type: ['object', 'null'], required: ['id', 'url'] },
+}
+const STEP_INDEX = { ...COUNT, description: 'Which of its steps it is at, from 0' }
+
 const PROFILE = open({
   name: { type: 'string', description: 'Empty: it has none' },
   chain: { ...STRINGS, description: 'From the outermost to its own' },
@@ -108,15 +116,19 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     can: listOf(open({ verb: STRING, needs: { enum: ['guest', 'vm'] }, possible: FLAG, because: STRING })),
     held_by: {
       oneOf: [
-        open({
-          run: STRING,
-          verb: STRING,
-          template: STRING,
-          status: STRING,
-          asked_by: STRING,
-          job: { type: ['integer', 'null'] },
-          since: STRING,
-        }),
+        open(
+          {
+            run: STRING,
+            verb: STRING,
+            template: STRING,
+            status: STRING,
+            asked_by: STRING,
+            job: { type: ['integer', 'null'] },
+            since: STRING,
+            step: { ...STRING, description: 'The step that it is at; absent where it is one job' },
+          },
+          ['run', 'verb', 'template', 'status', 'asked_by', 'job', 'since'],
+        ),
         { type: 'null' },
       ],
     },
@@ -143,13 +155,50 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     description: 'A CloudEvent 1.0 in structured JSON; schemas/vm-event-v1.json and those beside it have each kind',
     required: ['type'],
   },
-  RunSummary: open({ ...RUN, hosts: COUNT }),
+  RunSummary: open(
+    {
+      ...RUN,
+      hosts: COUNT,
+      steps: { ...listOf(open(STEP)), description: 'Absent where the run is one job' },
+      step: STEP_INDEX,
+    },
+    [...Object.keys(RUN), 'hosts'],
+  ),
   Run: open(
     {
       ...RUN,
       hosts: listOf(open({ host: STRING })),
       left_out: listOf(open({ host: STRING, reason: STRING })),
-      results: listOf(open({ host: STRING, outcome: STRING, detail: STRING })),
+      results: listOf(
+        open(
+          {
+            host: STRING,
+            outcome: STRING,
+            detail: STRING,
+            step: { ...STRING, description: 'The step that it came no further than' },
+          },
+          ['host', 'outcome', 'detail'],
+        ),
+      ),
+      steps: {
+        ...listOf(
+          open({
+            ...STEP,
+            started_at: INSTANT,
+            ended_at: INSTANT,
+            attempts: COUNT,
+            counts: { type: 'object', additionalProperties: COUNT },
+            message: STRING,
+          }),
+        ),
+        description:
+          'In their order, each a job of its own; absent where the run is one job. Hosts, template, job and attempts of the run are those of the step that it is at',
+      },
+      step: STEP_INDEX,
+      halted: {
+        ...listOf(open({ host: STRING, step: STRING, outcome: STRING })),
+        description: 'Hosts that go no further than the step that each names',
+      },
       variables: { type: 'object', description: 'What its job gets; of a run that has ended up to 4 KB' },
       secrets: { ...STRINGS, description: 'Names of the variables that nobody may read' },
       check: { ...FLAG, description: 'A dry run' },
@@ -198,6 +247,10 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     trigger: TRIGGER,
     allowed_by: ALLOWED_BY,
     attempts: { ...COUNT, description: 'Launches begun for its run' },
+    step: {
+      ...STRING,
+      description: 'The step that it came no further than, or the last; empty where the run is one job',
+    },
   }),
   Brake: closed({
     held: { type: ['object', 'null'], required: ['id', 'at', 'because'], description: 'null: nothing is held' },

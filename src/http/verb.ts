@@ -13,7 +13,8 @@ const NAMED = 30
 export function verbOf(parts: Pick<AppParts, 'verbs'>, said: string): VerbPolicy & { readonly verb: Verb } {
   const own = parts.verbs.get(said)
   if (own !== undefined) return { ...own, verb: said }
-  for (const [verb, policy] of parts.verbs) if (policy.template === said) return { ...policy, verb }
+  for (const [verb, policy] of parts.verbs)
+    if (policy.steps === undefined && policy.template === said) return { ...policy, verb }
   const known = [...parts.verbs.keys()].slice(0, NAMED)
   throw new Problem(422, 'unknown_verb', `this bridge knows no verb and no job template "${said}"`, {
     hint: `it knows ${known.join(', ')}; another one is there when the configuration names it: verbs: {reboot: {}}`,

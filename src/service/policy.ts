@@ -36,13 +36,16 @@ export function capsOf({ dispatch }: Config): Caps {
   }
 }
 
-/** How often jobs that others launched are looked for, and which verb a job template does: by its name, also those in `verbs.*.also`. */
+/** How often jobs that others launched are looked for, and which verb a job template does: by its name, also those in `verbs.*.also`; that of a
+ * step does none by itself. */
 export function onlookingOf({ verbs, dispatch }: Config): Onlooking {
   const each = Object.entries(verbs)
   return {
     everyMs: dispatch.look_seconds * 1000,
     verbs: new Map(
-      each.flatMap(([verb, { template, also }]) => [template, ...also].map(name => [name, verb] as const)),
+      each.flatMap(([verb, { template, steps, also }]) =>
+        [...(steps === undefined ? [template] : []), ...also].map(name => [name, verb] as const),
+      ),
     ),
     rulebooks: new Set(each.flatMap(([verb, { driver }]) => (driver === 'eda' ? [verb] : []))),
     launching: each.flatMap(([, { driver, template, organization }]) =>

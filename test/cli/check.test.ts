@@ -89,6 +89,13 @@ test('the template of each configured verb is looked at, whoever launches it: wh
       verify: { driver: 'eda' },
       configure: { driver: 'eda' },
       ssh_keys: { driver: 'off' },
+      update: {
+        steps: [
+          { name: 'precheck', template: 'Day2 | Precheck' },
+          { name: 'patch', template: 'Day2 | Patch' },
+          { name: 'later', template: 'Day2 | Nowhere' },
+        ],
+      },
     },
   })
   const of = (verb: string): readonly string[] => outcome.out.split('\n').filter(line => line.includes(`(${verb})`))
@@ -101,6 +108,11 @@ test('the template of each configured verb is looked at, whoever launches it: wh
     expect.stringMatching(/^FAIL .*"Day2 \| Our Own" \(our_own\): .*knows no job template/),
   ])
   expect(of('precheck')).toEqual([expect.stringMatching(/^FAIL .*does not prompt for skip tags/)])
+  expect([...of('update, step precheck'), ...of('update, step patch'), ...of('update, step later')]).toEqual([
+    expect.stringMatching(/^FAIL .*"Day2 \| Precheck" .*does not prompt for skip tags/),
+    expect.stringMatching(/^ok .*"Day2 \| Patch" .*prompts for limit/),
+    expect.stringMatching(/^FAIL .*"Day2 \| Nowhere" .*knows no job template/),
+  ])
   // The shipped template of verify is one for the bridge, which updates the inventory itself.
   expect(of('verify')).toEqual([expect.stringMatching(/^warn .*is not updated before a job: a rulebook launches on/)])
   expect(of('configure')[0]).toMatch(/^FAIL .*does not prompt for a limit/)

@@ -136,8 +136,8 @@ describe('what was done', () => {
   test('is exported as lines', async () => {
     const { out } = await ask('runs', 'export', '--format', 'csv', '--verb', 'patch')
     expect(out.split('\n')).toEqual([
-      'at,run,verb,template,asked_by,job,host,vm_uid,outcome,detail,asked_because,trigger,allowed_by,attempts',
-      `2026-11-21T00:00:00.000Z,${uuid(1)},patch,T,ops,0,${hostOf('web-1')},uid-web-1,ok,1 ok,,,,0`,
+      'at,run,verb,template,asked_by,job,host,vm_uid,outcome,detail,asked_because,trigger,allowed_by,attempts,step',
+      `2026-11-21T00:00:00.000Z,${uuid(1)},patch,T,ops,0,${hostOf('web-1')},uid-web-1,ok,1 ok,,,,0,`,
     ])
     expect((await ask('runs', 'export', '--format', 'jsonl', '--outcome', 'failed')).out).toBe('')
   })

@@ -27,6 +27,11 @@ test('where all can be launched there is nothing more to tell', () => {
 test.each([
   ['a run of virtbridge', { verb: 'restore', job: 7 }, 'run r: restore by ops, following (job 7) since then'],
   ['one without a job yet', { verb: 'restore', job: null }, 'run r: restore by ops, following since then'],
+  [
+    'one with steps',
+    { verb: 'patch', job: 7, step: 'verify (3 of 3)' },
+    'run r: patch, step verify (3 of 3), by ops, following (job 7) since then',
+  ],
   ['a job of others, by its template', { verb: '', job: 7 }, 'run r: T by ops, following (job 7) since then'],
   ['one that may not be told of', { run: '', verb: '', job: null }, 'another run, following since then'],
 ])('who holds it is told: %s', (_, held, expected) => {

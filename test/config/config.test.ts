@@ -165,7 +165,9 @@ test('the example parses, and every key of the schema stands in it, commented ou
   // What is commented out is an example too: `#key: value` is a setting, `# text` is a remark.
   const whole = source.replace(/^( *)#( *)(?=(?!yaml-)[a-z_-]+:|- name)/gm, '$1$2')
   const everything = parse(whole) as object
-  const missing = configKeys(CONFIG_SCHEMA).filter(key => !stands(everything, key.path))
+  // Steps stand instead of a template, and are the same of every verb: one shows them.
+  const shownAt = (path: string): string => path.replace(/^verbs\.[a-z]+\.steps/, 'verbs.<verb>.steps')
+  const missing = configKeys(CONFIG_SCHEMA).filter(key => !stands(everything, shownAt(key.path)))
   expect(missing.map(key => key.path)).toEqual([])
   expect(() => parseConfig(whole, '/etc/virtbridge/virtbridge.yaml')).not.toThrow()
 })

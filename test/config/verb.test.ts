@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { ConfigError, parseConfig } from '../../src/config/index.ts'
 import { BESIDE_THE_GUEST, VERB_NAME } from '../../src/config/verb-schema.ts'
 import { VERB_PATTERN } from '../../src/day2/index.ts'
-import { verbPolicies } from '../../src/service/policy.ts'
+import { onlookingOf, verbPolicies } from '../../src/service/policy.ts'
 
 const parse = (verbs: string) => parseConfig(`clusters: [{name: a, in_cluster: true}]\nverbs: ${verbs}`, '/v.yaml')
 
@@ -50,6 +50,17 @@ test('a verb needs the VM alone only where there is an inventory for such', () =
   expect(needs(', beside_inventory: beside')).toBe('vm')
 })
 
+test('what others launch from the template of a step does no verb, unless the verb says so', () => {
+  const { verbs } = onlookingOf(
+    parse('{patch: {also: [Ours], steps: [{name: a, template: T}, {name: b, template: Day2 | Verify}]}, verify: {}}'),
+  )
+  expect([...verbs]).toEqual([
+    ['Day2 | Onboard', 'onboard'],
+    ['Ours', 'patch'],
+    ['Day2 | Verify', 'verify'],
+  ])
+})
+
 test('what is said of a verb counts', () => {
   const said = '{reboot: {template: R, organization: Ops, driver: eda, also: [S], os: [windows], needs: vm}}'
   const own = { template: 'R', organization: 'Ops', driver: 'eda', also: ['S'], os: ['windows'], needs: 'vm' }
@@ -65,10 +76,53 @@ test.each<[why: string, verbs: string, fault: string]>([
     'verbs.fix: the job template "Day2 | Patch" is one of',
   ],
   ['one that others do too', '{fix: {also: [Day2 | Patch]}}', 'verbs.fix: the job template "Day2 | Patch" is one of'],
+  [
+    'steps beside a template',
+    '{patch: {template: P, steps: [{name: a, template: T}]}}',
+    'verbs.patch.template: a verb is one job, or it has steps',
+  ],
+  [
+    'steps that a rulebook should order',
+    '{patch: {driver: eda, steps: [{name: a, template: T}]}}',
+    'verbs.patch.driver: a rulebook launches one job',
+  ],
+  [
+    'two steps of one name',
+    '{patch: {steps: [{name: a, template: T}, {name: a, template: U}]}}',
+    'verbs.patch.steps.1.name: "a" is the name of verbs.patch.steps.0 too',
+  ],
+  ['no step at all', '{patch: {steps: []}}', 'verbs.patch.steps'],
+  ['a step without a template', '{patch: {steps: [{name: a}]}}', 'verbs.patch.steps.0'],
+  ['a step whose name is none', '{patch: {steps: [{name: A b, template: T}]}}', 'verbs.patch.steps.0.name'],
 ])('%s is a fault', (_, verbs, fault) => {
   const faults = faultsOf(verbs)
   expect(faults).toHaveLength(1)
   expect(faults[0]).toContain(fault)
+})
+
+test('a verb may have steps instead of a template; that of a step may be one of several verbs, or do another by itself', () => {
+  const steps = '[{name: precheck, template: Day2 | Verify}, {name: patch, template: Day2 | Patch}]'
+  const { verbs } = parse(`{onboard: {steps: ${steps}}, patch: {steps: ${steps}}, verify: {}}`)
+  expect(verbs.patch).toEqual({
+    template: '',
+    steps: [
+      { name: 'precheck', template: 'Day2 | Verify' },
+      { name: 'patch', template: 'Day2 | Patch' },
+    ],
+    organization: '',
+    driver: 'bridge',
+    also: [],
+    os: ['linux'],
+    needs: 'guest',
+  })
+  expect(verbs['verify']?.template).toBe('Day2 | Verify')
+})
+
+test('more than ten steps of a verb are refused', () => {
+  const steps = (count: number): string =>
+    Array.from({ length: count }, (_, index) => `{name: s${index}, template: T}`).join(', ')
+  expect(faultsOf(`{patch: {steps: [${steps(10)}]}}`)).toEqual([])
+  expect(faultsOf(`{patch: {steps: [${steps(11)}]}}`)).toHaveLength(1)
 })
 
 test('more than a hundred verbs are refused, those that are always there among them', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { newTally, play, type Step } from './model.ts'
 import type { Spoiled } from './mortal-process.ts'
-import { found } from './schedules.ts'
+import { found, STEPPED } from './schedules.ts'
 
 /** Few by default, as the whole unit suite is quick; test/long/model.test.ts is the long form, `FC_SEED` to see one again. */
 const RUNS = Number(process.env['FC_RUNS'] ?? 30)
@@ -64,6 +64,8 @@ const RARE: readonly (readonly Step[])[] = [
     ...([0, 3, 1] as const).map((by): Step => ({ do: 'share', by })),
     { do: 'advance', ms: 20_000 },
   ],
+  // A verb with steps, to its end.
+  [...STEPPED, ...Array.from({ length: 5 }, (): Step => ({ do: 'advance', ms: 20_000 }))],
   // A bridge that sleeps while it takes a wish, until another one has taken over.
   [{ do: 'ready', vm: 4 }, { do: 'pause', awaits: 2, ms: 60_000 }, wish(4), { do: 'advance', ms: 20_000 }],
 ]
@@ -74,11 +76,11 @@ function wish(vm: number, more: Partial<Extract<Step, { do: 'command' }>> = {}):
 const TIMEOUT = { timeout: 3_600_000 }
 
 test(
-  'whatever comes in whatever order, crashes too: one job for an intent, on its hosts alone, one job at a time on a VM, the right guest, which runs where the work needs it, nothing by itself on what was there before nor beyond the brake, and one outcome for each host',
+  'whatever comes in whatever order, crashes too: one job for an intent, on its hosts alone, step after step on those that came through, one job at a time on a VM, the right guest, which runs where the work needs it, nothing by itself on what was there before nor beyond the brake, and one outcome for each host',
   TIMEOUT,
   async () => {
     const tally = newTally()
-    expect(await found(RUNS, SEED, {}, tally)).toBe('')
+    expect(await found(RUNS, SEED, {}, { tally })).toBe('')
     console.log(`model of the dispatcher: ${RUNS} schedules, seed ${SEED}, reached ${JSON.stringify(tally)}`)
     for (const schedule of RARE) expect(await play(schedule, {}, tally)).toEqual([])
     // A model that reaches nothing proves nothing.
@@ -87,7 +89,18 @@ test(
   },
 )
 
+test('and so in the middle of a verb with steps', TIMEOUT, async () => {
+  const tally = newTally()
+  expect(await found(Math.ceil(RUNS / 2), SEED, {}, { tally, first: STEPPED })).toBe('')
+  expect(tally.later).toBeGreaterThan(0)
+})
+
 describe('the model can fail', () => {
+  test('without a look at the results of each host: a step too far', TIMEOUT, async () => {
+    const schedule: readonly Step[] = [...STEPPED, { do: 'advance', ms: 20_000 }]
+    expect((await play(schedule, { bypassResults: true })).join()).toContain('is taken to step')
+  })
+
   test.each<[string, Spoiled, string]>([
     ['without a quiet period: two jobs', { quiet: 0, expected: true }, 'two jobs for one intent'],
     ['without a search for the marker: two jobs', { bypassSearch: true, expected: true }, 'two jobs for one intent'],

@@ -1,6 +1,7 @@
 import { array, boolean, constant, constantFrom, integer, nat, oneof, record, type Arbitrary } from 'fast-check'
 import { marker } from '../../src/aap/index.ts'
-import type { Run, RunCommand, RunHost, Verb } from '../../src/day2/index.ts'
+import { askedOf, type Run, type RunCommand, type RunHost, type Verb } from '../../src/day2/index.ts'
+import { intentOf, intentsOf } from '../../src/day2/run-step.ts'
 import { type Position, START } from '../../src/log/index.ts'
 import type { RequestFault } from '../../src/simulator/controller/faults.ts'
 import type { ControllerObjects } from '../../src/simulator/controller/index.ts'
@@ -26,7 +27,7 @@ export type Step =
       readonly do: 'command'
       readonly vms: readonly number[]
       readonly again: boolean
-      readonly verb: 'patch' | 'reboot' | 'restore'
+      readonly verb: 'patch' | 'reboot' | 'restore' | 'update'
       readonly check: boolean
       readonly note: string
     }
@@ -96,7 +97,13 @@ export const steps: Arbitrary<Step[]> = array(
         do: constant('command' as const),
         vms: array(nat(VMS), { minLength: 1, maxLength: 3 }),
         again: boolean(),
-        verb: constantFrom('patch' as const, 'reboot' as const, 'restore' as const),
+        verb: constantFrom(
+          'patch' as const,
+          'reboot' as const,
+          'restore' as const,
+          'update' as const,
+          'update' as const,
+        ),
         check: boolean(),
         note: constantFrom('', 'a', 'b'),
       }),
@@ -190,11 +197,18 @@ export class Witness {
   stopped = 0
   /** How many wishes had the id of another one. */
   used = 0
+  /** How many launches of a step that is not the first. */
+  later = 0
   /** Where the commands of the schedule begin: the log has those of others too. */
   from: Position = START
   /** Asked hosts of every run, from its first sight. */
   readonly #asked = new Map<string, readonly RunHost[]>()
   #world: World | null = null
+  /** The launches of every run, from its first sight, by their markers. */
+  readonly #marks = new Map<string, readonly string[]>()
+  /** What jobs of ours came to on each host, by their markers; the hosts of each POST. */
+  readonly #came = new Map<string, ReadonlyMap<string, string>>()
+  readonly #posted = new Map<string, readonly string[]>()
   /** VMs on which something started by itself since the brake was released last, and that release. */
   #bySelf = new Set<string>()
   #releasedAt = 0
@@ -223,8 +237,11 @@ export class Witness {
     this.#checkBrake(world)
     // Where a job of others runs, only its results may tell.
     for (const run of world.runs())
-      if (!this.#asked.has(run.id) || run.external?.whole === true)
-        this.#asked.set(run.id, [...run.hosts, ...run.left_out])
+      if (!this.#asked.has(run.id) || run.external?.whole === true) this.#asked.set(run.id, askedOf(run))
+    for (const run of world.runs()) if (!this.#marks.has(run.id)) this.#marks.set(run.id, intentsOf(run).map(marker))
+    for (const job of world.launches())
+      if (!isOthers(job) && job.finished !== null)
+        this.#came.set(markOf(job), new Map(job.run?.results.map(({ host_name, outcome }) => [host_name, outcome])))
     this.#checkJobs(world)
     this.#checkOthers(world)
   }
@@ -264,8 +281,10 @@ export class Witness {
   atPost(hosts: readonly string[], mark: string): void {
     const world = this.#world
     if (world === null) return
-    const run = world.runs().find(each => marker(each.id) === mark)
+    this.see(world)
+    const run = world.runs().find(each => intentsOf(each).some(intent => marker(intent) === mark))
     if (run === undefined) return this.#violated(`a launch of ${mark}, of which the ledger knows nothing`)
+    this.#checkTurn(run, hosts, mark)
     const running = world.jobs().filter(job => this.#holds(world, job))
     // What is beside the guest needs it neither to run nor to be anywhere.
     const isBeside = run.verb === 'restore'
@@ -294,6 +313,30 @@ export class Witness {
     return isUnfinished(job) && isOthers(job) && job.id <= this.#looked && !this.#unseen.has(job.id) && !isFree
   }
 
+  /** Of a run with steps: it is the turn of this one, and nobody is taken along who did not come through all before it. */
+  #checkTurn(run: Run, hosts: readonly string[], mark: string): void {
+    const marks = this.#marks.get(run.id) ?? []
+    const turn = marks.indexOf(mark)
+    if (marker(intentOf(run)) !== mark)
+      this.#violated(`step ${turn} of run ${run.id} is launched, and is not at its turn`)
+    if (turn > 0) this.later += 1
+    for (const before of marks.slice(0, turn))
+      for (const host of hosts) {
+        const outcome = this.#came.get(before)?.get(host)
+        if (outcome !== 'ok' && outcome !== 'changed')
+          this.#violated(`${host} is taken to step ${turn} of run ${run.id}, and was ${outcome ?? 'not there'} before`)
+      }
+    this.#posted.set(mark, hosts)
+  }
+
+  /** Who ended ok went through every step; nobody else has the outcome of one that did. */
+  #checkThrough(world: World, run: Run): void {
+    for (const { host, outcome } of world.ledger.results(run.id))
+      for (const [index, mark] of (this.#marks.get(run.id) ?? []).entries())
+        if (outcome === 'ok' && this.#posted.get(mark)?.includes(host) !== true)
+          this.#violated(`${host} is said to be ok by run ${run.id}, whose step ${index} was not launched on it`)
+  }
+
   /** A guest that the job will connect to. */
   #checkGuest(host: string, ours: VmRecord | undefined, theirs: Host | undefined): void {
     if (theirs?.variables['ansible_host'] !== ours?.seen.address)
@@ -304,10 +347,12 @@ export class Witness {
   #checkJobs(world: World): void {
     const holders = new Map<string, number>()
     for (const [id, asked] of this.#asked) {
-      const jobs = world.launches().filter(job => job.skip_tags.split(',').includes(marker(id)))
+      const marks = this.#marks.get(id) ?? []
+      const jobs = world.launches().filter(job => marks.includes(markOf(job)))
       const run = world.ledger.runs.get(id)
       for (const job of run?.external === undefined ? jobs : []) this.#checkWish(run, job)
-      if (jobs.length > 1) this.#violated(`two jobs for one intent: ${jobs.map(job => job.id).join(', ')}`)
+      for (const same of Map.groupBy(jobs, markOf).values())
+        if (same.length > 1) this.#violated(`two jobs for one intent: ${same.map(job => job.id).join(', ')}`)
       for (const job of jobs) {
         const limit = job.limit.split(',')
         // A limit that was dropped is the template's own, which names nobody, or everybody: see atEnd().
@@ -327,6 +372,11 @@ export class Witness {
   /** A job that is believed is of the kind that was asked for, with the variables that were asked for and no others. */
   #checkWish(run: Run | undefined, job: Job): void {
     if (run === undefined || run.astray !== '' || run.status !== 'finished' || run.outcome === 'unknown') return
+    // What was not believed of a step ended the run there.
+    const step = run.steps?.find(({ intent }) => marker(intent) === markOf(job))
+    if (step?.state === 'unknown' || step?.state === 'refused') return
+    if (step !== undefined && job.name !== step.template && job.name !== 'Renamed')
+      this.#violated(`job ${job.id} is of ${job.name}, step ${step.name} of run ${run.id} of ${step.template}`)
     if (job.job_type !== (run.check === true ? 'check' : 'run'))
       this.#violated(
         `job ${job.id} is of type ${job.job_type}, run ${run.id} asked for something else, and is believed`,
@@ -342,6 +392,7 @@ export class Witness {
     await this.#checkAgain(world)
     for (const id of this.#asked.keys())
       if (world.ledger.progress(id) !== undefined) this.#violated(`run ${id} has ended, and is said to be under way`)
+    for (const run of world.runs()) if (run.external === undefined) this.#checkThrough(world, run)
     for (const verb of world.ledger.verbs())
       if (world.ledger.runs.get(verb.run)?.check === true)
         this.#violated(`${verb.host} is said to be ${verb.verb} ${verb.status} by a run that only looked`)
@@ -376,7 +427,7 @@ export class Witness {
     if (this.used !== others.length)
       this.#violated(`${others.length} other wishes had the id of the first, and ${this.used} of them are refused`)
     const run = world.ledger.runs.get(AGAIN)
-    const hosts = [...(run?.hosts ?? []), ...(run?.left_out ?? [])].map(({ host }) => host)
+    const hosts = run === undefined ? [] : askedOf(run).map(({ host }) => host)
     if (run?.verb !== first.verb || wishOf({ ...first, hosts }) !== wishOf(first))
       this.#violated(`run ${AGAIN} is not the wish that came first`)
   }
@@ -387,9 +438,10 @@ export class Witness {
       const job = world.jobs().find(each => each.id === run.job?.id)
       if (run.external !== undefined || job === undefined || job.limit === run.hosts.map(host => host.host).join(','))
         continue
+      const its = new Set(run.hosts.map(({ host }) => host))
       const believed = world.ledger
         .results(run.id)
-        .filter(({ outcome }) => outcome !== 'unknown' && outcome !== 'refused')
+        .filter(({ host, outcome }) => its.has(host) && outcome !== 'unknown' && outcome !== 'refused')
       if (believed.length > 0)
         this.#violated(`job ${job.id} runs on ${JSON.stringify(job.limit)}, which nobody asked for, and is believed`)
     }
@@ -416,6 +468,8 @@ export interface Tally {
   cancelled: number
   /** Wishes that had the id of another one. */
   used: number
+  /** Of steps that are not the first. */
+  later: number
   /** Brakes that were set, and that a person released. */
   braked: number
   released: number
@@ -440,6 +494,7 @@ export function newTally(): Tally {
     dry: 0,
     stopped: 0,
     used: 0,
+    later: 0,
     braked: 0,
     released: 0,
     letGo: 0,
@@ -472,9 +527,10 @@ export async function play(
     verbs: {
       reboot: { template: REBOOT, driver: 'bridge', os: ['linux'] },
       restore: { template: RESTORE, driver: 'bridge', os: ['linux', 'windows'], needs: 'vm' },
+      update: { template: '', steps: UPDATE, driver: 'bridge', os: ['linux'] },
     },
     objects: withOther,
-    outcome: host => (host.startsWith('web-2') ? 'failed' : host.startsWith('web-3') ? 'unreachable' : 'ok'),
+    outcome: (host, _, template) => outcomeOf(host, template),
     ...(spoiled.quiet === undefined ? {} : { patience: { quiet: spoiled.quiet } }),
     logOf: log => process.logOf(log),
     controllerOf: client => process.controllerOf(client),
@@ -569,6 +625,7 @@ export async function play(
   tally.repeated += sharers.repeated
   tally.stopped += witness.stopped
   tally.used += witness.used
+  tally.later += witness.later
   for (const { fact } of await world.events())
     if (fact === 'brake_set') tally.braked += 1
     else if (fact === 'brake_released') tally.released += 1
@@ -704,7 +761,9 @@ function flip(world: World, prompt: 'limit' | 'variables' | 'skip_tags' | 'job_t
 
 /** The templates of the bridge, but one that is called otherwise just now. */
 function ours({ controller }: World) {
-  return controller.store.templates.filter(({ name }) => [ONBOARD, PATCH, REBOOT, RESTORE].includes(name))
+  return controller.store.templates.filter(({ name }) =>
+    [ONBOARD, PATCH, REBOOT, RESTORE, ...UPDATE.map(({ template }) => template)].includes(name),
+  )
 }
 
 /** Somebody empties the templates' own limit as well, right after a preflight: a limit that is dropped then means everybody. */
@@ -767,6 +826,12 @@ async function release(world: World, late: boolean): Promise<void> {
 const REBOOT = 'Day2 | Reboot'
 const RESTORE = 'Day2 | Restore'
 const FLEET = 'virtbridge fleet'
+/** A verb with steps; the second is what another verb does by itself. */
+const UPDATE = [
+  { name: 'precheck', template: 'Day2 | Precheck' },
+  { name: 'patch', template: PATCH },
+  { name: 'verify', template: 'Day2 | Verify' },
+]
 /** What people launch from the controller. */
 const BY_HAND = { patch: PATCH, onboard: ONBOARD, restore: RESTORE, other: 'Nightly' } as const
 
@@ -784,6 +849,17 @@ const VERBS: ReadonlyMap<string, Verb> = new Map([
   [REBOOT, 'reboot'],
   [RESTORE, 'restore'],
 ])
+
+/** How a job goes on a host: some fail at once, one at the last step of the verb that has some. */
+function outcomeOf(host: string, template: string): 'ok' | 'failed' | 'unreachable' {
+  if (host.startsWith('web-2') || (host.startsWith('web-4') && template === UPDATE.at(-1)?.template)) return 'failed'
+  return host.startsWith('web-3') ? 'unreachable' : 'ok'
+}
+
+/** The marker of a job of ours; empty of any other. */
+function markOf({ skip_tags }: Job): string {
+  return skip_tags.split(',').find(tag => tag.startsWith('virtbridge-')) ?? ''
+}
 
 /** Whether others launched a job. */
 function isOthers(job: Job): boolean {

@@ -10,6 +10,8 @@ export interface Spoiled {
   readonly quiet?: number
   readonly bypassSearch?: boolean
   readonly bypassEcho?: boolean
+  /** A job's success is taken for that of each of its hosts. */
+  readonly bypassResults?: boolean
 }
 
 /** What is around a bridge: who hears of each POST, and where its controller is. */
@@ -94,6 +96,11 @@ export class MortalProcess {
       const isBlind = this.#spoiled.bypassEcho === true && still?.() !== false
       const launched = isBlind ? blindly(this.#outside.url(), client, template, request) : null
       return this.#track(launched ?? client.launch(template, request, still))
+    },
+    hostSummaries: async job => {
+      const found = await this.#track(client.hostSummaries(job))
+      if (this.#spoiled.bypassResults !== true) return found
+      return found.map(summary => ({ ...summary, ok: 1, failures: 0, dark: 0, failed: false }))
     },
     jobsOn: async (inventories, after) => {
       const found = await this.#track(client.jobsOn(inventories, after))

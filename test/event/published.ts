@@ -12,6 +12,8 @@ export const CAME_LATER: ReadonlySet<string> = new Set([
   'trigger',
   'allowed_by',
   'attempts',
+  'step',
+  'steps',
   'trimmed',
   'application',
   'descent',

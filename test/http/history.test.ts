@@ -156,11 +156,11 @@ describe('what was done', () => {
   })
 
   test('is exported as CSV, which no spreadsheet takes for formulas, and as JSON lines', async () => {
-    const why = 'cve,wish,the right run of the token ops on its part of the fleet,2'
+    const why = 'cve,wish,the right run of the token ops on its part of the fleet,2,'
     const csv = await desk.get('/api/v1/history/export?since=2026-11-21T00:00:08Z')
     expect(csv.headers['content-type']).toContain('text/csv')
     expect(csv.body.split('\r\n')).toEqual([
-      'at,run,verb,template,asked_by,job,host,vm_uid,outcome,detail,asked_because,trigger,allowed_by,attempts',
+      'at,run,verb,template,asked_by,job,host,vm_uid,outcome,detail,asked_because,trigger,allowed_by,attempts,step',
       `2026-11-21T00:00:09.000Z,${uuid(9)},patch,T,ops,0,web-3.shop.dev-1,uid-web-3,ok,1 ok,${why}`,
       `2026-11-21T00:00:08.000Z,${uuid(8)},patch,T,ops,0,${hostOf('web-2')},uid-web-2,ok,"'=cmd|""calc"",\n1",${why}`,
       '',

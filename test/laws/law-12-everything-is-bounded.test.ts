@@ -119,6 +119,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['inventory/group', 'MAX_GROUP_NAME', 400, 'inventory/group-rule', 'and of bounded length'],
   ['config/file-changes', 'MAX_WAITS', 20, 'config/file-changes', 'that never comes to rest'],
   ['config/verb-schema', 'MAX_VERBS', 100, 'config/verb', 'more than a hundred verbs'],
+  ['config/verb-schema', 'MAX_STEPS', 10, 'config/verb', 'more than ten steps'],
   // What a person may ask of a job, and see of it.
   ['day2/dispatcher', 'FORGOTTEN_AT_ONCE', 100, 'day2/commands', 'are forgotten a hundred at a turn'],
   ['day2/spectator', 'MAX_WATCHED', 20, 'day2/progress', 'costs at most two requests a turn'],

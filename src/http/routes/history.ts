@@ -32,6 +32,7 @@ const COLUMNS = [
   'trigger',
   'allowed_by',
   'attempts',
+  'step',
 ] as const
 
 const INSTANT = { type: 'string', format: 'date-time', maxLength: 40 }

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify'
-import type { LedgerView, Run } from '../../day2/index.ts'
+import { askedOf, type LedgerView, type Run, type RunStep } from '../../day2/index.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
@@ -63,15 +63,20 @@ export function runsSeen(scope: Scope): ((run: Run) => boolean) | undefined {
 }
 
 /** A run is told of to who may know of every VM of it. */
-function seesRun(scope: Scope, { hosts, left_out }: Run): boolean {
+function seesRun(scope: Scope, run: Run): boolean {
   if (!isNarrow(scope)) return true
-  const all = [...hosts, ...left_out]
+  const all = askedOf(run)
   return all.length > 0 && all.every(host => seesKey(scope, host.key))
 }
 
 /** A run as its readers get it: of its secrets the names, and nothing of who shares it. */
 function shownRun({ secrets, shared: _shared, ...run }: Run): object {
   return secrets === undefined ? run : { ...run, secrets: Object.keys(secrets) }
+}
+
+/** A step in a list of runs. */
+function shortOf({ name, template, state, job }: RunStep): object {
+  return { name, template, state, job }
 }
 
 function summary(run: Run): object {
@@ -89,6 +94,7 @@ function summary(run: Run): object {
     created_at,
     finished_at,
     message,
-    hosts: run.hosts.length + run.left_out.length,
+    hosts: askedOf(run).length,
+    ...(run.steps === undefined ? {} : { steps: run.steps.map(shortOf), step: run.step }),
   }
 }
