@@ -231,7 +231,7 @@ export class Ledger implements LedgerView {
 
 /** Of the controller, by their ids. */
 function jobsOf({ job, steps = [] }: Run): readonly number[] {
-  return [job, ...steps.map(step => step.job)].flatMap(one => (one === null ? [] : [one.id]))
+  return [job, ...steps.map(step => step.job)].flatMap(one => one?.id ?? [])
 }
 
 function set<T>(map: Map<string, T>, key: string, value: T | null): void {

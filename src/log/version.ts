@@ -5,7 +5,7 @@ import type { Stored } from './log.ts'
  * Grows by one with the schema of any stored record that a program of before could not read: VM, cluster, run and its results, command,
  * dead letter. Who writes a log says in it which it writes, so that an older program refuses it before it takes it over.
  */
-export const RECORDS_VERSION = 5
+export const RECORDS_VERSION = 6
 
 /**
  * Throws a Fault `log_newer` for a record of a later schema than `known`: what it means is not known, so nothing may be done by it, and

@@ -48,7 +48,8 @@ describe('Nothing is lost: a net change of a VM is published at least once, what
       at.server.faults.clear()
       bridge = await startBridge(at, log)
       await expect.poll(() => believed(log), PATIENT).toEqual(truth(at))
-      expect((await all(log, 'events.vm')).length).toBeGreaterThan(10)
+      // How many changes a gap hid, and so how many were told, is up to the machine.
+      expect((await all(log, 'events.vm')).length).toBeGreaterThan(TURNS / 2)
     },
   )
 

@@ -23,6 +23,7 @@ const HISTORY: Readonly<Record<number, Readonly<Record<string, number>>>> = {
   3: { vm: 1, cluster: 1, ledger: 3, command: 2, dead: 1 },
   4: { vm: 1, cluster: 1, ledger: 4, command: 3, dead: 1 },
   5: { vm: 1, cluster: 1, ledger: 5, command: 3, dead: 1 },
+  6: { vm: 1, cluster: 1, ledger: 6, command: 3, dead: 1 },
 }
 
 test('the version of all records grows with that of any, or an old program would take the log over before it finds what it can not read', () => {
