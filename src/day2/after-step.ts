@@ -9,7 +9,8 @@ import { hasNextStep, type RunStep } from './run-step.ts'
  * no host ended ok              | null: the run ends
  * else                          | the run at its next step, with the hosts that ended ok; the others are halted
  *
- * A run that somebody cancelled goes to its next step too, where nothing is launched any more: it is said of each host what was not done.
+ * A run that somebody cancelled, or whose job went astray, goes to its next step too, where nothing is launched any more: it is said of each
+ * host what was not done.
  */
 export function afterStep(
   run: Run,

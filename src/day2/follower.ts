@@ -17,6 +17,7 @@ import { runHost } from './admission.ts'
 import { type Explained, explainedBy } from './returned.ts'
 import type { Outcomes } from './record.ts'
 import type { Run, RunHost } from './run.ts'
+import { hasNextStep } from './run-step.ts'
 import { afterPoll, type Patience } from './step.ts'
 import { readable, whyUnread } from './unread.ts'
 
@@ -139,7 +140,8 @@ export class Follower {
       book.report('alarm', { run: run.id, message: `its job ran on hosts that nobody asked for: ${named(uninvited)}` })
     const said = typeof job === 'object' ? job.explanation : `the job is ${job}`
     const { outcomes, misfit } = await this.#explained(run, job, outcomesOf(run, asked, job, summaries))
-    await book.end(run, outcomes, join(run.message, astray, said, misfit))
+    const ended = hasNextStep(run) && astray !== '' ? { ...run, astray } : run
+    await book.end(ended, outcomes, join(run.message, astray, said, misfit))
   }
 
   /** The end of a job that others launched: of a limit that could not be told apart its results say where it ran. */

@@ -62,6 +62,8 @@ export class Launcher {
     const unlaunched = run.status === 'planned' || run.status === 'updating'
     if (run.cancel !== undefined && unlaunched)
       return this.#parts.book.refuse(run, `${run.cancel.by} cancelled it before ${notBegun(run)} ran`)
+    // A template that ran elsewhere once may do so again, and so may those beside it.
+    if (run.astray !== '' && unlaunched) return this.#parts.book.refuse(run, run.astray)
     if (run.status === 'planned') await this.#launch(run, signal)
     else if (run.status === 'updating') await this.#updates.look(run)
     else if (run.status === 'searching') await this.#search(run)

@@ -193,6 +193,19 @@ describe('a verb with steps', () => {
 })
 
 describe('before each step the guest is looked at anew', () => {
+  test('goes no further after a job that ran on hosts that nobody asked for', async () => {
+    await using world = await known()
+    await update(world, 'web-1')
+    world.controller.faults.afterwards(LAUNCH, () => {
+      for (const job of world.controller.store.jobs.all()) job.limit = ''
+    })
+    await world.settle()
+    expect(world.launches()).toHaveLength(1)
+    expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'failed' })
+    expect(world.details()[hostOf('web-1')]).toMatch(/^step patch: not launched: .*that nobody asked for/)
+    expect(world.said('alarm')).toHaveLength(1)
+  })
+
   test('another VM of its name is not launched on, and it has failed: a step was done to the one before', async () => {
     await using world = await known({ patience: { settle: 10_000 } })
     await update(world, 'web-1', 'web-2')
