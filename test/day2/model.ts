@@ -555,7 +555,7 @@ export async function play(
   const takeOver = async (turning: Promise<void>): Promise<void> => {
     tally.takeovers += 1
     const sleeper = process
-    sleeper.replace()
+    await sleeper.replace()
     process = begin()
     await world.restart({ logOf: log => process.logOf(log), controllerOf: client => process.controllerOf(client) })
     sharers.restart(process.logOf(world.log))

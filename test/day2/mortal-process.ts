@@ -32,6 +32,7 @@ export class MortalProcess {
   readonly #outside: Outside
   readonly #spoiled: Spoiled
   readonly #calls = new Set<Promise<unknown>>()
+  readonly #appends = new Set<Promise<unknown>>()
   left = Infinity
   /** How many appends and launches are left before it falls asleep. */
   untilSleep = Infinity
@@ -51,10 +52,11 @@ export class MortalProcess {
 
   /**
    * Somebody takes over, and reads the log only then: what it writes from now on is refused. What of it does not sleep goes on, as in a
-   * process that was replaced and does not know.
+   * process that was replaced and does not know. Resolves when what it was writing is durable: no engine lets anybody take over before.
    */
-  replace(): void {
+  async replace(): Promise<void> {
     this.#isFenced = true
+    await Promise.allSettled(this.#appends)
   }
 
   /** It goes on where it was. */
@@ -80,7 +82,7 @@ export class MortalProcess {
       if (!this.asks()) throw new Error('the process is dead')
       await this.#mayFallAsleep()
       if (this.#isFenced) throw new LogError('fenced', 'somebody took over')
-      const position = await this.#track(log.append(entries))
+      const position = await this.#track(track(this.#appends, log.append(entries)))
       if (!this.asks()) throw new Error('the process is dead')
       await this.#mayFallAsleep()
       return position
@@ -134,11 +136,16 @@ export class MortalProcess {
   }
 
   #track<T>(call: Promise<T>): Promise<T> {
-    this.#calls.add(call)
-    const done = (): void => void this.#calls.delete(call)
-    call.then(done, done)
-    return call
+    return track(this.#calls, call)
   }
+}
+
+/** The call, which is among those under way until it ends. */
+function track<T>(underWay: Set<Promise<unknown>>, call: Promise<T>): Promise<T> {
+  underWay.add(call)
+  const done = (): void => void underWay.delete(call)
+  call.then(done, done)
+  return call
 }
 
 /** A launch that believes every 201. */
