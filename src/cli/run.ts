@@ -217,7 +217,7 @@ function instant(at: number): string {
 function timesOf({ created_at, launched_at = 0, finished_at }: Shown): string {
   const times = { asked: created_at, launched: launched_at, ended: finished_at }
   const told = Object.entries(times).filter(([, at]) => at > 0)
-  return told.map(([what, at]) => `${what} ${new Date(at).toISOString().slice(0, 19)}Z`).join(', ')
+  return told.map(([what, at]) => `${what} ${instant(at)}Z`).join(', ')
 }
 
 /** The latest runs, newest first. */
@@ -230,7 +230,7 @@ export async function listRuns(api: Api, json: boolean, terminal: Terminal): Pro
     run.outcome || (run.steps === undefined ? run.status : `${run.status}, ${stepName(run)}`),
     String(run.hosts),
     run.asked_by,
-    new Date(run.created_at).toISOString().slice(0, 19),
+    instant(run.created_at),
   ])
   terminal.out(table(['RUN', 'VERB', 'STATUS', 'HOSTS', 'ASKED BY', 'CREATED (UTC)'], rows))
 }

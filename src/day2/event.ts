@@ -1,6 +1,6 @@
 import { type Day2EventData, type Day2Fact, envelope, type Event, factId } from '../event/index.ts'
 import type { HostResult, Run, RunHost } from './run.ts'
-import { stepOf } from './run-step.ts'
+import { isLaterStep, stepOf } from './run-step.ts'
 
 const HOST_FACTS: Readonly<Record<HostResult['outcome'], Day2Fact>> = {
   ok: 'host_succeeded',
@@ -18,7 +18,7 @@ export function runEvent(run: Run, fact: Day2Fact, now: number): Event<Day2Event
   return envelope({
     kind: 'day2',
     // Each of its jobs may stand still; that of the first step has the id that a run of one job has.
-    id: factId('', run.id, fact, fact === 'run_stuck' && (run.step ?? 0) > 0 ? [stepOf(run)?.name ?? ''] : []),
+    id: factId('', run.id, fact, fact === 'run_stuck' && isLaterStep(run) ? [stepOf(run)?.name ?? ''] : []),
     fact,
     cluster: { name: '', hub: '' },
     subject: run.id,

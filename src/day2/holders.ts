@@ -1,4 +1,5 @@
 import type { Run, RunHost } from './run.ts'
+import { isLaterStep } from './run-step.ts'
 
 /** Which runs hold which VMs, found at once however many are under way. */
 export class Holders {
@@ -33,8 +34,8 @@ export class Holders {
 }
 
 /** A VM on which a step was done is held until its result is told, also where the next one is not launched. */
-function heldBy({ hosts, left_out, step = 0 }: Run): readonly RunHost[] {
-  return step === 0 ? hosts : [...hosts, ...left_out]
+function heldBy(run: Run): readonly RunHost[] {
+  return isLaterStep(run) ? [...run.hosts, ...run.left_out] : run.hosts
 }
 
 /** Its job may run anywhere: a limit of others that can not be told apart, or one of ours that came out differently. */

@@ -10,7 +10,7 @@ import { admit } from './admission.ts'
 import { type Needs, type VerbPolicy, whyNotOurs } from './verb-policy.ts'
 import { type Clocks, freshFor, Proof } from './proof.ts'
 import { dueAt, leaveOut, type Run, type Verb, WAITS } from './run.ts'
-import { otherSteps } from './run-step.ts'
+import { isLaterStep, otherSteps } from './run-step.ts'
 import { SourceUpdates } from './source-update.ts'
 import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
 import type { Vault } from './vault.ts'
@@ -142,7 +142,7 @@ export class Launcher {
   /** Whether hosts that are not ready may be so because of the step before: they are waited for, all of the run. */
   #settles(run: Run): boolean {
     const { ages, patience } = this.#parts
-    return (run.step ?? 0) > 0 && ages.of(dueAt(run)) <= patience.settle
+    return isLaterStep(run) && ages.of(dueAt(run)) <= patience.settle
   }
 
   #waitFor(run: Run, changed: ReadonlyMap<string, string>): Promise<void> {
@@ -205,8 +205,8 @@ export class Launcher {
   }
 }
 
-function notBegun({ step = 0 }: Run): string {
-  return step === 0 ? 'anything' : 'this step'
+function notBegun(run: Run): string {
+  return isLaterStep(run) ? 'this step' : 'anything'
 }
 
 /** The run without the message that it waits for room. */

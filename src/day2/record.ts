@@ -14,7 +14,7 @@ import {
   withoutLarge,
   withoutSecrets,
 } from './run.ts'
-import { type RunStep, stepOf, withStep } from './run-step.ts'
+import { isLaterStep, type RunStep, stepOf, withStep } from './run-step.ts'
 
 /** The entries that make a new intent durable: the run, and that its verb runs on each of its VMs. */
 export function planned(run: Run, ledger: LedgerView, now: number): readonly Entry[] {
@@ -43,7 +43,7 @@ export function runEntry(run: Run): Entry {
 
 /** The entries of a job that runs: what was asked for is now being done. A run starts once, with the first of its steps. */
 export function started(run: Run, now: number): readonly Entry[] {
-  if ((run.step ?? 0) > 0) return [runEntry(run)]
+  if (isLaterStep(run)) return [runEntry(run)]
   return [{ stream: 'events.day2', key: run.id, value: runEvent(run, 'run_started', now) }, runEntry(run)]
 }
 
@@ -117,11 +117,10 @@ export function stepped(
 /** What became of each host that the run is at; whoever is left out of a later step is not as if nothing had been done there. */
 function becameOf(run: Run, outcomes: Outcomes): readonly Became[] {
   const step = stepOf(run)
-  const isBegun = (run.step ?? 0) > 0
   const became: readonly Became[] = [
     ...run.hosts.map(host => ({ host, ...outcomeOf(host, outcomes) })),
     ...run.left_out.map(({ reason, ...host }) =>
-      isBegun
+      isLaterStep(run)
         ? { host, outcome: 'failed' as const, detail: `not launched: ${reason}` }
         : { host, outcome: 'refused' as const, detail: reason },
     ),

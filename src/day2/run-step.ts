@@ -72,6 +72,11 @@ export function intentsOf({ id, steps }: Stepping): readonly string[] {
   return steps?.map(({ intent }) => intent) ?? [id]
 }
 
+/** Whether it is at a step after the first: something was done on its hosts already. */
+export function isLaterStep({ step = 0 }: Pick<Stepping, 'step'>): boolean {
+  return step > 0
+}
+
 /** Whether another step comes after the one that it is at. */
 export function hasNextStep({ steps = [], step = 0 }: Stepping): boolean {
   return step + 1 < steps.length
