@@ -216,20 +216,21 @@ export class Witness {
   #brake = ''
   /** Up to which id all jobs of others are known to the bridge, by a look that it finished. */
   #looked = 0
-  /** Jobs that nobody could tell the bridge of. */
+  /** Jobs that nobody could tell the bridge of: its account could not read them when it looked for new ones. */
   readonly #unseen = new Set<number>()
   /** When a run of others was seen first, by the clock that nobody sets. */
   readonly #first = new Map<string, number>()
   /** Runs of others that have ended. */
   readonly #ended = new Set<string>()
 
-  /** A person has launched a job that the account may not read. */
-  unseen(job: number): void {
-    this.#unseen.add(job)
-  }
-
+  /** The bridge has looked for new jobs. One may have come long after the request of whoever launched it. */
   looked(): void {
-    this.#looked = Math.max(0, ...(this.#world?.jobs().map(({ id }) => id) ?? []))
+    const world = this.#world
+    if (world === null) return
+    for (const { id, name } of world.jobs()) {
+      if (id > this.#looked && name === BY_HAND.other && !mayAudit(world)) this.#unseen.add(id)
+      this.#looked = Math.max(this.#looked, id)
+    }
   }
 
   see(world: World): void {
@@ -593,7 +594,7 @@ export async function play(
       asleepMs = step.ms
     } else {
       operating = step.do === 'operator'
-      await act(step, world, vms, witness)
+      await act(step, world, vms)
       operating = false
     }
     await turn()
@@ -651,7 +652,6 @@ async function act(
   step: Exclude<Step, { do: 'crash' | 'pause' | 'share' }>,
   world: World,
   vms: Vms,
-  witness: Witness,
 ): Promise<void> {
   if (isOneOf(step, ASKING)) return ask(step, world)
   if (isOneOf(step, MEDDLING)) return meddle(step, world)
@@ -672,8 +672,7 @@ async function act(
     case 'operator': {
       const names = step.vms === 'all' ? ['all'] : step.vms.map(each => hostOf(`web-${each + 1}`))
       // It may meet a fault that was meant for the bridge.
-      const job = await launchByHand(world, BY_HAND[step.template], { limit: names.join() }).catch(() => 0)
-      if (step.template === 'other' && !mayAudit(world)) witness.unseen(job)
+      await launchByHand(world, BY_HAND[step.template], { limit: names.join() }).catch(() => 0)
       return
     }
     case 'source':
