@@ -13,6 +13,8 @@ import { OpenWatch, Silent } from './watch.ts'
 export interface ReflectOptions extends ListOptions {
   /** A random number in [0, 1), for time-outs and waits that do not fall in step. */
   readonly random?: () => number
+  /** A clock that never goes back, in ms: by it audits come due. */
+  readonly clock?: () => number
   readonly backoff?: BackoffRange
   /** Longest silence of a watch whose server is known to send bookmarks (about one a minute), in ms. */
   readonly stallMs?: number
@@ -59,6 +61,7 @@ class Reflector<T> {
   readonly #options: ReflectOptions
   readonly #asks: Asks
   readonly #random: () => number
+  readonly #clock: () => number
   readonly #backoff: Backoff
   /** Where to resume; empty when it must be listed. */
   #from = ''
@@ -77,6 +80,7 @@ class Reflector<T> {
     this.#options = options
     this.#asks = options.asks ?? new Asks()
     this.#random = options.random ?? Math.random
+    this.#clock = options.clock ?? (() => performance.now())
     this.#backoff = new Backoff(options.backoff ?? BACKOFF, this.#random)
     this.#auditDue = this.#nextAudit()
   }
@@ -144,7 +148,7 @@ class Reflector<T> {
       this.#audit?.note(step, this.#resource.keyOf)
       this.#from = step.resourceVersion
       if (step.told !== null) yield step.told
-      if (this.#audit !== null || performance.now() >= this.#auditDue) yield* this.#audited(step)
+      if (this.#audit !== null || this.#clock() >= this.#auditDue) yield* this.#audited(step)
     }
     yield { kind: 'ended' }
     // A watch that ends at once without a word is a failure too, else a broken proxy is asked without pause.
@@ -225,7 +229,7 @@ class Reflector<T> {
 
   /** Begins an audit when it is time, and tells it when the watch has come as far as its list. Looked at with every step and bookmark. */
   async *#audited({ resourceVersion }: Step<T>): Told<T> {
-    if (this.#audit === null && performance.now() >= this.#auditDue) {
+    if (this.#audit === null && this.#clock() >= this.#auditDue) {
       this.#auditDue = this.#nextAudit()
       this.#audit = new Audit(this.#secondList())
     }
@@ -244,6 +248,6 @@ class Reflector<T> {
 
   #nextAudit(): number {
     const { audit } = this.#options
-    return audit === undefined ? Infinity : performance.now() + audit.everyMs * (0.5 + this.#random())
+    return audit === undefined ? Infinity : this.#clock() + audit.everyMs * (0.5 + this.#random())
   }
 }

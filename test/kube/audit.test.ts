@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { Audit } from '../../src/kube/audit.ts'
 import { Budget } from '../../src/kube/index.ts'
 import { isAtLeast } from '../../src/kube/version.ts'
@@ -9,7 +9,6 @@ beforeEach(() => {
   stack = new AsyncDisposableStack()
 })
 afterEach(async () => {
-  vi.useRealTimers()
   await stack.disposeAsync()
 })
 
@@ -81,19 +80,19 @@ describe('an audit', () => {
   ])(
     'is made again and again, after %s, as chance has it: not those of all clusters at once',
     async (_, random, ms) => {
-      vi.useFakeTimers({ toFake: ['performance'] })
+      let now = 0
       const at = stack.use(await startWorld({ watch: { bookmarkEveryMs: 10 } }))
       const audit = { everyMs: 100_000, budget: new Budget({ atOnce: 1, perSecond: 1_000 }) }
-      const heard = stack.use(hear(stack.use(clientOf(at.server.url)), { audit, random: () => random }))
+      const heard = stack.use(hear(stack.use(clientOf(at.server.url)), { audit, random: () => random, clock: () => now }))
       await expect.poll(() => heard.words, SOON).toContain('watching')
       const audits = (): number => heard.words.filter(word => word.startsWith('audited')).length
       for (const turn of [1, 2]) {
-        vi.advanceTimersByTime(ms - 1)
+        now += ms - 1
         // What comes by the watch is the occasion on which it is looked whether it is time.
         at.addVm(`early-${turn}`)
         await expect.poll(() => heard.words.at(-1), SOON).toBe(`changed early-${turn}`)
         expect(audits()).toBe(turn - 1)
-        vi.advanceTimersByTime(1)
+        now += 1
         await expect.poll(audits, SOON).toBe(turn)
       }
     },
