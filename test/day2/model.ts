@@ -648,11 +648,7 @@ function isOneOf<Names extends readonly Step['do'][]>(step: Step, names: Names):
   return names.includes(step.do)
 }
 
-async function act(
-  step: Exclude<Step, { do: 'crash' | 'pause' | 'share' }>,
-  world: World,
-  vms: Vms,
-): Promise<void> {
+async function act(step: Exclude<Step, { do: 'crash' | 'pause' | 'share' }>, world: World, vms: Vms): Promise<void> {
   if (isOneOf(step, ASKING)) return ask(step, world)
   if (isOneOf(step, MEDDLING)) return meddle(step, world)
   switch (step.do) {

@@ -83,7 +83,9 @@ describe('an audit', () => {
       let now = 0
       const at = stack.use(await startWorld({ watch: { bookmarkEveryMs: 10 } }))
       const audit = { everyMs: 100_000, budget: new Budget({ atOnce: 1, perSecond: 1_000 }) }
-      const heard = stack.use(hear(stack.use(clientOf(at.server.url)), { audit, random: () => random, clock: () => now }))
+      const heard = stack.use(
+        hear(stack.use(clientOf(at.server.url)), { audit, random: () => random, clock: () => now }),
+      )
       await expect.poll(() => heard.words, SOON).toContain('watching')
       const audits = (): number => heard.words.filter(word => word.startsWith('audited')).length
       for (const turn of [1, 2]) {
