@@ -178,9 +178,8 @@ async function lookAt(api: Api, id: string, mayBeMissing: boolean): Promise<Show
 
 /** A run for people: what it was, and each host's outcome. */
 export function renderRun(run: Shown, terminal: Terminal): string {
-  const dry = run.check === true ? ' dry run' : ''
   const by = run.steps === undefined ? run.template : `${run.steps.length} steps`
-  const head = `${run.verb}${dry} (${by}) by ${run.asked_by}: ${paint(terminal, run.outcome === 'ok' ? 'green' : 'red', run.outcome || run.status)}`
+  const head = `${doneBy(run)} (${by}) by ${run.asked_by}: ${paint(terminal, run.outcome === 'ok' ? 'green' : 'red', run.outcome || run.status)}`
   const again = run.attempts > 1 ? `  (launch ${run.attempts} of it)` : ''
   const job = run.job === null ? '' : `\njob ${run.job.id}  ${run.job.url}${again}`
   const reason = run.reason === '' ? '' : `\nreason: ${run.reason}`
@@ -191,6 +190,11 @@ export function renderRun(run: Shown, terminal: Terminal): string {
   const variables = run.variables === undefined ? '' : `\nvariables ${JSON.stringify(run.variables)}`
   const secrets = run.secrets === undefined ? '' : `\nsecrets ${run.secrets.join(', ')}`
   return `${head}${reason}${allowed}\n${timesOf(run)}${job}${variables}${secrets}${message}${steps}\n${table(['HOST', 'OUTCOME', 'DETAIL'], rows)}`
+}
+
+/** What it does, in a few words. */
+function doneBy({ verb, check }: Pick<Run, 'verb' | 'check'>): string {
+  return check === true ? `${verb} dry run` : verb
 }
 
 /** Its steps, a line each: what each came to, and which job did it. */
@@ -226,7 +230,7 @@ export async function listRuns(api: Api, json: boolean, terminal: Terminal): Pro
   if (json) return terminal.out(JSON.stringify(runs))
   const rows = runs.map(run => [
     run.id,
-    run.verb,
+    doneBy(run),
     run.outcome || (run.steps === undefined ? run.status : `${run.status}, ${stepName(run)}`),
     String(run.hosts),
     run.asked_by,

@@ -34,6 +34,8 @@ const RUN = {
   message: STRING,
 }
 
+const DRY_RUN = { ...FLAG, description: 'A dry run; absent of any other' }
+
 const STEP = {
   name: STRING,
   template: STRING,
@@ -159,6 +161,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
     {
       ...RUN,
       hosts: COUNT,
+      check: DRY_RUN,
       steps: { ...listOf(open(STEP)), description: 'Absent where the run is one job' },
       step: STEP_INDEX,
     },
@@ -201,7 +204,7 @@ export const SHAPES: Readonly<Record<string, Shape>> = {
       },
       variables: { type: 'object', description: 'What its job gets; of a run that has ended up to 4 KB' },
       secrets: { ...STRINGS, description: 'Names of the variables that nobody may read' },
-      check: { ...FLAG, description: 'A dry run' },
+      check: DRY_RUN,
       selection: { type: 'object', description: 'How its hosts were said, when not by name' },
       trigger: TRIGGER,
       allowed_by: ALLOWED_BY,

@@ -179,6 +179,22 @@ test('a run is shown with its variables, why it was allowed, when and at which a
   expect(out).toContain('\njob 14  /api/v2/jobs/14/  (launch 2 of it)\n')
 })
 
+test('the list of runs tells a dry run from one that was in earnest, as a table and for programs', async () => {
+  desk.run({ id: uuid(8), status: 'finished', outcome: 'ok', check: true })
+  desk.run({ id: uuid(9), status: 'finished', outcome: 'ok' })
+  const { out } = await ask('runs')
+  expect(out).toMatch(new RegExp(`^${uuid(8)} +patch dry run +ok `, 'm'))
+  expect(out).toMatch(new RegExp(`^${uuid(9)} +patch +ok `, 'm'))
+  const listed = JSON.parse((await ask('runs', '--json')).out) as { id: string; check?: boolean }[]
+  expect(listed.filter(({ check }) => check === true).map(({ id }) => id)).toEqual([uuid(8)])
+})
+
+test('hosts of which one is unknown are shown with nobody that would be launched on, as nothing would start', async () => {
+  const { out } = await ask('run', 'patch', '--limit', [hostOf('web-1'), hostOf('ghost')].join(), '--preview')
+  expect(out).toMatch(/^patch on 0 hosts:\nnot now, and left out: 2\n/)
+  expect(out).toContain(`${hostOf('web-1')}: nothing would be started: no VM is called ${hostOf('ghost')}`)
+})
+
 test('explain takes a host with and without the word vm, and no two of them', async () => {
   const [plain, worded] = [await ask('explain', hostOf('web-1')), await ask('explain', 'vm', hostOf('web-1'))]
   expect(worded.out).toBe(plain.out)

@@ -21,18 +21,52 @@ describe('a preview of a run', () => {
       status: 'following',
       hosts: [{ host: hostOf('web-3'), key: '', uid: 'uid-web-3', address: '' }],
     })
-    const hosts = ['web-1', 'web-2', 'win-1', 'web-3', 'ghost'].map(hostOf)
+    const hosts = ['web-1', 'web-2', 'win-1', 'web-3'].map(hostOf)
     const answer = await desk.post('/api/v1/runs/preview', { verb: 'patch', hosts }, bearer(TOKENS.reader))
     const shown = answer.json<{ hosts: { launch: boolean; because: string }[] }>().hosts
-    expect(shown.map(each => each.launch)).toEqual([true, false, false, false, false])
+    expect(shown.map(each => each.launch)).toEqual([true, false, false, false])
     expect(shown.map(each => each.because)).toEqual([
       '',
       expect.stringContaining('not ready') as string,
       'its OS (windows) is not one the verb is for',
       `run ${uuid(1)} holds it`,
-      'no VM has this host name',
     ])
     expect(await commands(desk)).toEqual([])
+  })
+
+  test.each<[string, string, readonly string[], string, number]>([
+    ['a name is that of no VM', 'patch', ['web-1', 'ghost'], `no VM is called ${hostOf('ghost')}`, 422],
+    ['a rulebook launches the verb', 'onboard', ['web-1'], 'the driver of onboard is eda, not bridge', 409],
+  ])(
+    'says of no host that it would be launched on when %s: the wish as a whole is refused',
+    async (_, verb, names, why, status) => {
+      await using desk = await openDesk()
+      desk.cluster('prod-1')
+      desk.put(guest('web-1'))
+      const wish = { verb, hosts: names.map(hostOf) }
+      const answer = await desk.post('/api/v1/runs/preview', wish, RUNNER)
+      const [known, ...rest] = answer.json<{ hosts: object[] }>().hosts
+      expect(known).toEqual({ host: hostOf('web-1'), launch: false, because: `nothing would be started: ${why}` })
+      expect(rest).toEqual(
+        names.slice(1).map(name => ({ host: hostOf(name), launch: false, because: 'no VM has this host name' })),
+      )
+      const started = await desk.post('/api/v1/runs', wish, RUNNER)
+      expect([started.statusCode, started.json<{ detail: string }>().detail]).toEqual([status, why])
+      expect(await commands(desk)).toEqual([])
+    },
+  )
+
+  test('says so too where no controller is configured', async () => {
+    await using desk = await openDesk({ controllerConfigured: false })
+    desk.cluster('prod-1')
+    desk.put(guest('web-1'))
+    const answer = await desk.post('/api/v1/runs/preview', { verb: 'patch', hosts: [hostOf('web-1')] }, RUNNER)
+    expect(answer.json<{ hosts: object[] }>().hosts).toEqual([
+      expect.objectContaining({
+        launch: false,
+        because: expect.stringContaining('no controller is configured') as string,
+      }),
+    ])
   })
 
   test('knows no host that its token may not know of', async () => {
@@ -43,6 +77,19 @@ describe('a preview of a run', () => {
     const answer = await desk.post('/api/v1/runs/preview', body, bearer(TOKENS.prod))
     expect(answer.json<object>()).toMatchObject({ hosts: [{ launch: false, because: 'no VM has this host name' }] })
   })
+})
+
+test('the list of runs says which of them were dry runs, and of no other that it was one', async () => {
+  await using desk = await openDesk()
+  desk.run({ id: uuid(1), check: true })
+  desk.run({ id: uuid(2) })
+  const { runs } = (await desk.get('/api/v1/runs', RUNNER)).json<{ runs: Record<string, unknown>[] }>()
+  expect(new Map(runs.map(({ id, check }) => [id, check]))).toEqual(
+    new Map([
+      [uuid(1), true],
+      [uuid(2), undefined],
+    ]),
+  )
 })
 
 describe('the end of a run', () => {

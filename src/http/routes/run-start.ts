@@ -11,15 +11,15 @@ import {
   type Variables,
   variablesFault,
   Vault,
-  type VerbPolicy,
 } from '../../day2/index.ts'
 import type { EventLog } from '../../log/index.ts'
 import { AskedKeys } from '../asked-keys.ts'
-import { runOfKey, type Said, theSame, withKeys } from '../used-key.ts'
+import { runOfKey, theSame, withKeys } from '../used-key.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
+import { obstacleTo } from '../obstacle.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
-import { isNarrow, type Scope, sees } from '../scope.ts'
+import { isNarrow } from '../scope.ts'
 import { type SharedWish, SharedWishes } from '../shared-wishes.ts'
 import { VERB, verbOf } from '../verb.ts'
 import { WHOM, WHOM_PROBLEMS, type Whom, whomOf } from '../whom.ts'
@@ -100,7 +100,8 @@ export function runStartRoute(app: FastifyInstance, parts: AppParts): void {
     const { verb, driver } = verbOf(parts, request.body.verb)
     const { hosts, selection } = whomOf(parts, request.body, caller.scope)
     request.told = { hosts: hosts.length }
-    refuseImpossible(parts, { verb, driver, hosts }, caller.scope)
+    const obstacle = obstacleTo(parts, { verb, driver, hosts }, caller.scope)
+    if (obstacle !== null) throw obstacle
     refuseVariables(variables, secrets)
     const wishId = idOfKey(caller.name, request.headers['idempotency-key'])
     const accept = (run: string): FastifyReply =>
@@ -170,35 +171,4 @@ function refuseVariables(variables: Variables, secrets: Secrets): void {
   throw new Problem(422, 'bad_variables', fault, {
     hint: 'nothing was started; what every run of a template needs is better kept in the template or a profile, a secret in a credential, and one of a single run among its secrets',
   })
-}
-
-/** Throws a Problem when nothing can come of the wish. A VM that may not be known of is as one that is not there. */
-function refuseImpossible(
-  parts: AppParts,
-  { verb, driver, hosts }: Pick<Said, 'verb' | 'hosts'> & Pick<VerbPolicy, 'driver'>,
-  scope: Scope,
-): void {
-  if (!parts.controllerConfigured)
-    throw new Problem(409, 'no_controller', 'no controller is configured, so nothing can be launched', {
-      hint: 'add controller: to the configuration',
-    })
-  if (driver !== 'bridge') {
-    throw new Problem(409, 'other_driver', `the driver of ${verb} is ${driver}, not bridge`, {
-      hint: `a verb has one driver: verbs.${verb}.driver`,
-    })
-  }
-  if (parts.ledger.lost !== '')
-    throw new Problem(409, 'ledger_lost', parts.ledger.lost, {
-      hint: 'nothing was started; GET /api/v1/losses tells more',
-    })
-  const unknown = hosts.filter(host => {
-    const record = parts.fleet.byHost(host)
-    return record === undefined || !sees(scope, record)
-  })
-  if (unknown.length > 0) {
-    throw new Problem(422, 'unknown_hosts', `no VM is called ${unknown.slice(0, 5).join(', ')}`, {
-      hint: 'nothing was started; GET /api/v1/vms lists the names',
-      more: { hosts: unknown },
-    })
-  }
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { type CancelCommand, type Run, whyNotNow } from '../../day2/index.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
+import { obstacleTo } from '../obstacle.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
 import { sees } from '../scope.ts'
@@ -40,15 +41,17 @@ export function runWishRoutes(app: FastifyInstance, parts: AppParts): void {
     request => {
       const { scope } = requireRight(request, 'read')
       const { fleet, ledger } = parts
-      const { verb, os, needs = 'guest' } = verbOf(parts, request.body.verb)
+      const { verb, driver, os, needs = 'guest' } = verbOf(parts, request.body.verb)
       const { hosts } = whomOf(parts, request.body, scope)
       const tells = runsSeen(scope)
       const around = { clusters: fleet.clusters, ledger, os, needs, ...(tells === undefined ? {} : { tells }) }
+      const obstacle = obstacleTo(parts, { verb, driver, hosts }, scope)
+      const nothing = obstacle === null ? '' : `nothing would be started: ${obstacle.message}`
       const shown = hosts.map(host => {
         const record = fleet.byHost(host)
         if (record === undefined || !sees(scope, record))
           return { host, launch: false, because: 'no VM has this host name' }
-        const because = whyNotNow(record, around)
+        const because = whyNotNow(record, around) || nothing
         return { host, launch: because === '', because }
       })
       return { verb, hosts: shown }

@@ -95,6 +95,7 @@ function summary(run: Run): object {
     finished_at,
     message,
     hosts: askedOf(run).length,
+    ...(run.check === undefined ? {} : { check: run.check }),
     ...(run.steps === undefined ? {} : { steps: run.steps.map(shortOf), step: run.step }),
   }
 }
