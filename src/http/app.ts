@@ -6,6 +6,7 @@ import { boundLarge, hasLeft } from './large.ts'
 import { LIMITS, MAX_SOCKETS, serverOptions } from './limits.ts'
 import type { AppParts } from './parts.ts'
 import { Problem, PROBLEM_TYPE } from './problem.ts'
+import type { Part } from './request-fault.ts'
 import { refusalOf, refuseExpectation, refuseUnreadable } from './refusal.ts'
 import { brakeRoutes } from './routes/brake.ts'
 import { consumerRoutes } from './routes/consumers.ts'
@@ -84,8 +85,8 @@ function nothingAt(catalogue: Catalogue, request: FastifyRequest): Problem {
 
 function answerError(parts: AppParts, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error instanceof Problem) return send(reply, error)
-  const { querystring } = (request.routeOptions.schema ?? {}) as { querystring?: { properties?: object } }
-  const refusal = refusalOf(error, Object.keys(querystring?.properties ?? {}))
+  const schemas = (request.routeOptions.schema ?? {}) as Partial<Record<Part, { properties?: object }>>
+  const refusal = refusalOf(error, part => Object.keys(schemas[part]?.properties ?? {}))
   if (refusal !== null) return send(reply, refusal)
   if (hasLeft(error, request)) return send(reply, new Problem(503, 'closing', 'nobody waits any more'))
   parts.logger.error({ err: error, route: request.routeOptions.url }, 'a request failed')

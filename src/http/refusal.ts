@@ -1,6 +1,7 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { Problem, PROBLEM_TYPE } from './problem.ts'
+import { type Part, requestFault, type SchemaFault, unknownNames } from './request-fault.ts'
 
 /** What a fault of the request is called, by its status; Fastify's own codes are no part of this API. */
 const KINDS: Readonly<Record<number, { code: string; hint: string }>> = {
@@ -17,21 +18,15 @@ const UNKNOWN = { code: 'bad_request', hint: 'mend the request as the message sa
 interface Invalid {
   readonly statusCode?: number
   readonly message?: string
-  readonly validationContext?: string
-  readonly validation?: readonly {
-    readonly keyword: string
-    readonly params: { readonly additionalProperty?: string }
-  }[]
+  readonly validationContext?: Part
+  readonly validation?: readonly SchemaFault[]
 }
 
-/** The problem for an error of Fastify that is the client's fault; null for any other error. `known`: the names that the query of the route may have. */
-export function refusalOf(error: unknown, known: readonly string[]): Problem | null {
-  const { statusCode, message = 'bad request', validation = [], validationContext } = error as Invalid
+/** The problem for an error of Fastify that is the client's fault; null for any other error. `knownIn`: the names that a part of the request may have. */
+export function refusalOf(error: unknown, knownIn: (part: Part) => readonly string[]): Problem | null {
+  const { statusCode, message = 'bad request', validation = [], validationContext: part } = error as Invalid
   if (statusCode === undefined || (statusCode >= 500 && statusCode !== 503)) return null
-  const fields = validation.flatMap(({ keyword, params }) =>
-    keyword === 'additionalProperties' ? (params.additionalProperty ?? []) : [],
-  )
-  if (validationContext === 'querystring' && fields.length > 0) return unknownFields(fields, known)
+  if (part !== undefined) return invalid(part, validation, knownIn(part))
   const { code, hint } = KINDS[statusCode] ?? UNKNOWN
   return new Problem(statusCode, code, message, {
     hint,
@@ -39,15 +34,13 @@ export function refusalOf(error: unknown, known: readonly string[]): Problem | n
   })
 }
 
-function unknownFields(fields: readonly string[], known: readonly string[]): Problem {
-  const names = known.length === 0 ? 'none are known here' : `there are ${known.join(', ')}`
-  const named = fields
-    .slice(0, 3)
-    .map(field => `"${field.slice(0, 64)}"`)
-    .join(', ')
-  return new Problem(400, 'bad_request', `unknown in the query: ${named}; ${names}`, {
-    hint: 'leave it out: what is not known would be passed over in silence',
-    more: { known },
+function invalid(part: Part, faults: readonly SchemaFault[], known: readonly string[]): Problem {
+  const isUnknown = unknownNames(faults).length > 0
+  return new Problem(400, 'bad_request', requestFault(part, faults, known), {
+    hint: isUnknown
+      ? 'leave it out: what is not known would be passed over in silence'
+      : 'mend that and ask again, nothing was done; /api/v1/openapi.json tells what is taken',
+    ...(isUnknown ? { more: { known } } : {}),
   })
 }
 
