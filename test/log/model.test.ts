@@ -93,14 +93,9 @@ test('whatever is appended, followed, read and opened again in whatever order, t
         await run.close()
       }
     }),
-    { numRuns: 8, ...seedOf(process.env['FC_SEED']) },
+    { numRuns: 8 },
   )
 })
-
-/** fast-check prints the seed of a failure; FC_SEED plays it again. */
-function seedOf(seed: string | undefined): { seed?: number } {
-  return seed === undefined ? {} : { seed: Number(seed) }
-}
 
 /** A log with a follower of its events, which goes on where it stood when the log is opened again. */
 class Run {
