@@ -51,12 +51,13 @@ export async function startRun(
   const groups = splitHosts(await hostsOf(api, options))
   if (options.preview || !options.yes) {
     const foreseen = await Promise.all(groups.map(hosts => foresee(api, verb, hosts)))
-    const shown = foreseen.flat()
+    const [first = { verb, steps: [] }] = foreseen
+    const shown = { verb: first.verb, steps: first.steps, hosts: foreseen.flatMap(({ hosts }) => hosts) }
     if (options.preview) {
-      terminal.out(options.json ? JSON.stringify(shown) : renderForeseen(verb, shown))
+      terminal.out(options.json ? JSON.stringify(shown) : renderForeseen(shown))
       return true
     }
-    terminal.err(renderForeseen(verb, shown))
+    terminal.err(renderForeseen(shown))
     if (!(await terminal.ask('start it?')))
       throw new Fault('declined', 'nothing was started', { hint: 'say yes, or give --yes in a script' })
   }
@@ -71,20 +72,29 @@ export async function startRun(
 }
 
 /** What would become of a host now. */
-interface Foreseen {
+interface ForeseenHost {
   readonly host: string
   readonly launch: boolean
   readonly because: string
 }
 
-async function foresee(api: Api, verb: string, hosts: readonly string[]): Promise<readonly Foreseen[]> {
-  return ((await api.post('/api/v1/runs/preview', { verb, hosts })) as { hosts: readonly Foreseen[] }).hosts
+/** What would become of a wish now. */
+interface Foreseen {
+  /** As the bridge calls it. */
+  readonly verb: string
+  /** None of a verb that is one job. */
+  readonly steps: readonly { readonly name: string; readonly template: string }[]
+  readonly hosts: readonly ForeseenHost[]
 }
 
-function renderForeseen(verb: string, foreseen: readonly Foreseen[]): string {
-  const on = foreseen.filter(host => host.launch)
-  const not = foreseen.filter(host => !host.launch)
-  const listed = (hosts: readonly Foreseen[]): readonly string[] => {
+async function foresee(api: Api, verb: string, hosts: readonly string[]): Promise<Foreseen> {
+  return (await api.post('/api/v1/runs/preview', { verb, hosts })) as Foreseen
+}
+
+function renderForeseen({ verb, steps, hosts }: Foreseen): string {
+  const on = hosts.filter(host => host.launch)
+  const not = hosts.filter(host => !host.launch)
+  const listed = (hosts: readonly ForeseenHost[]): readonly string[] => {
     const more = hosts.length > SHOWN_HOSTS ? [`  and ${hosts.length - SHOWN_HOSTS} more`] : []
     const lines = hosts
       .slice(0, SHOWN_HOSTS)
@@ -92,7 +102,19 @@ function renderForeseen(verb: string, foreseen: readonly Foreseen[]): string {
     return [...lines, ...more]
   }
   const left = not.length === 0 ? [] : [`not now, and left out: ${not.length}`, ...listed(not)]
-  return [`${verb} on ${on.length} host${on.length === 1 ? '' : 's'}:`, ...listed(on), ...left].join('\n')
+  return [
+    ...renderSteps(verb, steps),
+    `${verb} on ${on.length} host${on.length === 1 ? '' : 's'}:`,
+    ...listed(on),
+    ...left,
+  ].join('\n')
+}
+
+function renderSteps(verb: string, steps: Foreseen['steps']): readonly string[] {
+  if (steps.length === 0) return []
+  const width = Math.max(...steps.map(({ name }) => name.length))
+  const lines = steps.map(({ name, template }) => `  ${name.padEnd(width)}  ${template}`)
+  return [`${verb} in ${steps.length} steps, each on the hosts that came through the one before:`, ...lines]
 }
 
 async function startOne(

@@ -59,7 +59,8 @@ describe('whom a run is for', () => {
   ])('can be said %s, and be looked at before anything starts', async (_, args, hosts) => {
     const { code, out } = await ask('run', 'patch', ...args, '--preview', '--json')
     expect(code).toBe(0)
-    expect((JSON.parse(out) as { host: string }[]).map(each => each.host).toSorted()).toEqual(hosts.toSorted())
+    const shown = JSON.parse(out) as { verb: string; hosts: { host: string }[] }
+    expect([shown.verb, shown.hosts.map(each => each.host).toSorted()]).toEqual(['patch', hosts.toSorted()])
     expect(await commands()).toBe(0)
   })
 

@@ -3,6 +3,7 @@ import { renderRun } from '../../src/cli/run.ts'
 import { type HostResult, newRun, type Run, type VerbPolicy } from '../../src/day2/index.ts'
 import { plannedSteps, withStep } from '../../src/day2/run-step.ts'
 import { guest, hostOf, meant, uuid } from '../day2/guest.ts'
+import { virtbridge } from '../cli/console.ts'
 import { bearer, NOW, openDesk, TOKENS } from './desk.ts'
 
 const STEPS = [
@@ -62,6 +63,32 @@ test('a verb with steps is asked for by its name, and by the template of none of
   const asked = async (verb: string): Promise<number> =>
     (await desk.post('/api/v1/runs', { verb, hosts: [hostOf('web-1')] }, bearer(TOKENS.runner))).statusCode
   expect([await asked('update'), await asked('Day2 | Precheck'), await asked('Day2 | Patch')]).toEqual([202, 422, 422])
+})
+
+test('a preview tells the steps of a verb that has some, in their order, and of none where it has none', async () => {
+  const update: VerbPolicy = { template: '', steps: STEPS, driver: 'bridge', os: ['linux'] }
+  const patch: VerbPolicy = { template: 'Day2 | Patch', driver: 'bridge', os: ['linux'] }
+  await using desk = await openDesk({ verbs: new Map(Object.entries({ update, patch })) })
+  desk.cluster('prod-1')
+  desk.put(guest('web-1'))
+  const look = async (verb: string): Promise<unknown> =>
+    (await desk.post('/api/v1/runs/preview', { verb, hosts: [hostOf('web-1')] }, READER)).json()
+  const hosts = [{ host: hostOf('web-1'), launch: true, because: '' }]
+  expect(await look('update')).toEqual({ verb: 'update', steps: STEPS, hosts })
+  expect(await look('patch')).toEqual({ verb: 'patch', steps: [], hosts })
+  const url = await desk.listen()
+  const env = { VIRTBRIDGE_URL: url, VIRTBRIDGE_TOKEN: TOKENS.reader }
+  const shown = async (verb: string, ...more: readonly string[]): Promise<string> =>
+    (await virtbridge(['run', verb, '--limit', hostOf('web-1'), '--preview', ...more], env)).out
+  expect(await shown('update')).toBe(
+    `update in 2 steps, each on the hosts that came through the one before:
+  precheck  Day2 | Precheck
+  patch     Day2 | Patch
+update on 1 host:
+  ${hostOf('web-1')}`,
+  )
+  expect(await shown('patch')).toBe(`patch on 1 host:\n  ${hostOf('web-1')}`)
+  expect(JSON.parse(await shown('update', '--json'))).toEqual({ verb: 'update', steps: STEPS, hosts })
 })
 
 test('for people it has a line for each step', () => {

@@ -16,8 +16,12 @@ const PREVIEW: Description = {
   right: 'read',
   answers: {
     200: json(
-      'Each host',
-      closed({ verb: ID, hosts: listOf(closed({ host: ID, launch: { type: 'boolean' }, because: ID })) }),
+      'Each host, and the steps of the verb: none, where it is one job',
+      closed({
+        verb: ID,
+        steps: listOf(closed({ name: ID, template: ID })),
+        hosts: listOf(closed({ host: ID, launch: { type: 'boolean' }, because: ID })),
+      }),
     ),
   },
   problems: { 404: WHOM_PROBLEMS[404], 422: ['unknown_verb', ...WHOM_PROBLEMS[422]] },
@@ -41,7 +45,7 @@ export function runWishRoutes(app: FastifyInstance, parts: AppParts): void {
     request => {
       const { scope } = requireRight(request, 'read')
       const { fleet, ledger } = parts
-      const { verb, driver, os, needs = 'guest' } = verbOf(parts, request.body.verb)
+      const { verb, driver, os, steps = [], needs = 'guest' } = verbOf(parts, request.body.verb)
       const { hosts } = whomOf(parts, request.body, scope)
       const tells = runsSeen(scope)
       const around = { clusters: fleet.clusters, ledger, os, needs, ...(tells === undefined ? {} : { tells }) }
@@ -54,7 +58,7 @@ export function runWishRoutes(app: FastifyInstance, parts: AppParts): void {
         const because = whyNotNow(record, around) || nothing
         return { host, launch: because === '', because }
       })
-      return { verb, hosts: shown }
+      return { verb, steps: steps.map(({ name, template }) => ({ name, template })), hosts: shown }
     },
   )
   app.post<{ Params: { id: string } }>(
