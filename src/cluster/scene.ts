@@ -135,7 +135,8 @@ export class Scene {
     if (vm === undefined) return false
     if (of === 'disk') return (record?.seen.hindered_by ?? '') !== (this.#disks.troubleOf(vm) ?? '')
     const roots = [vm.rootClaim, this.#vmis.get(key)?.rootClaim ?? ''].filter(name => name !== '')
-    return roots.some(name => !['', record?.seen.claim].includes(this.#claims.uidOf(`${vm.namespace}/${name}`)))
+    const known = record?.seen.disk_unseen === true ? '' : record?.seen.claim
+    return roots.some(name => !['', known].includes(this.#claims.uidOf(`${vm.namespace}/${name}`)))
   }
 
   /** The VM that a word of a reflector is about, as far as it is known. */

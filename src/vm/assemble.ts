@@ -25,8 +25,26 @@ export function assemble(
   const own = vmi === 'unknown' || vmi?.owner !== vm.uid ? null : vmi
   // A boot keeps its disk whatever the VM's spec says by now: that holds from the next one on.
   const root = own?.phase === 'Running' ? own.rootClaim : vm.rootClaim
-  const claim = (root === '' ? '' : claimOf(root)) || (before?.claim ?? '')
-  return { ...fromVm(vm, before, trouble), ...fromVmi(vm, own, before), claim, ...shown(vm, own?.portrait) }
+  return {
+    ...fromVm(vm, before, trouble),
+    ...fromVmi(vm, own, before),
+    ...diskOf(vm, own, before, claimOf, root),
+    ...shown(vm, own?.portrait),
+  }
+}
+
+type OfDisk = Pick<Seen, 'claim' | 'disk_unseen' | 'copied_from'>
+
+function diskOf(vm: VmPart, own: VmiPart | null, before: Seen | null, claimOf: ClaimOf, root: string): OfDisk {
+  const uid = root === '' ? '' : claimOf(root)
+  const known = before?.claim ?? ''
+  const other = own !== null && (own.uid !== before?.boot || before.disk_unseen === true)
+  const copied_from = root === vm.rootClaim ? claimOf(vm.copiedFrom ?? '') : ''
+  return {
+    claim: uid || known,
+    ...(uid === '' && known !== '' && other ? { disk_unseen: true } : {}),
+    ...(copied_from === '' ? {} : { copied_from }),
+  }
 }
 
 /** What is there for inventories alone. */
@@ -59,7 +77,7 @@ type OfVm = Pick<
   | 'restart_required'
   | 'application'
 >
-type OfVmi = Omit<Seen, keyof OfVm | keyof OfInventory | 'claim'>
+type OfVmi = Omit<Seen, keyof OfVm | keyof OfInventory | keyof OfDisk>
 
 /** Statuses in which a VM waits for a disk that can not be made, and says nothing of it. */
 const PATIENT = new Set(['Provisioning', 'WaitingForVolumeBinding', 'Starting'])

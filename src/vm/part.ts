@@ -23,6 +23,8 @@ export interface VmPart {
   readonly firmwareUuid: string
   /** Name of the claim of the disk it boots from, by its spec; empty when none of its disks has one. */
   readonly rootClaim: string
+  /** Name of the claim that this one was copied from while its guest ran, as KubeVirt says; left out when it says of none. */
+  readonly copiedFrom?: string
   /** Somebody asked for this boot (uid of a VMI) to stop. */
   readonly stopAsked: string
   /** It must be restarted before all of its spec holds. */

@@ -5,7 +5,7 @@ import { bootEnd } from './boot-end.ts'
 import { applicationOf, descentOf, importKey } from './descent.ts'
 import { firstLabels } from './labels.ts'
 import { dict, type Json, list, text } from './raw.ts'
-import { rootClaim } from './root-disk.ts'
+import { copiedFrom, rootClaim } from './root-disk.ts'
 
 /** Addresses kept of a VMI. KubeVirt 1.8 itself caps guest-only interfaces at 10. */
 const MAX_ADDRESSES = 16
@@ -19,6 +19,8 @@ export function projectVm(object: unknown): VmPart {
   const annotations = dict(dict(template['metadata'])['annotations'])
   const status = dict(vm['status'])
   const failure = dict(status['startFailure'])
+  const root = plainText(rootClaim(dict(template['spec'])))
+  const original = plainText(copiedFrom(status, root))
   return {
     key: `${text(meta['namespace'])}/${text(meta['name'])}`,
     namespace: text(meta['namespace']),
@@ -33,7 +35,8 @@ export function projectVm(object: unknown): VmPart {
     instancetype: plainText(dict(spec['instancetype'])['name']),
     declaredOs: plainText(annotations['vm.kubevirt.io/os']) || plainText(dict(spec['preference'])['name']),
     firmwareUuid: firmwareUuid(dict(template['spec'])),
-    rootClaim: plainText(rootClaim(dict(template['spec']))),
+    rootClaim: root,
+    ...(original === '' ? {} : { copiedFrom: original }),
     stopAsked: stopAsked(list(status['stateChangeRequests']).map(dict)),
     restartRequired: condition(list(status['conditions']), 'RestartRequired') !== null,
     failedBoots: count(failure['consecutiveFailCount']),

@@ -104,6 +104,10 @@ export interface Seen {
   readonly guest_said?: boolean
   /** uid of the claim of the disk it boots from; empty until it is known. */
   readonly claim?: string
+  /** `claim` is that of the boot before: which one this boot has was not seen yet. */
+  readonly disk_unseen?: boolean
+  /** uid of the claim that this one was copied from while the guest ran, as long as the VM says so and both are there. */
+  readonly copied_from?: string
   /** The Argo CD application that manages it. */
   readonly application?: string
   /** Those beyond `labels` that configuration named when the VM was last read, null where it had none; left out of a VM with few. No fact follows from them. */

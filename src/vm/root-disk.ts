@@ -24,6 +24,19 @@ export function rootClaim(spec: Json): string {
   return disksAreNamed(spec) ? '' : ([...claims.values()].find(claim => claim !== '') ?? '')
 }
 
+/**
+ * The name of the claim from which the claim `root` was copied while its guest ran (volume migration); empty when the VM does not say.
+ *
+ * KubeVirt writes it as the copy begins, and leaves it there for as long as the VM asks for copies and has not gone back to what it had.
+ * A boot from a copy that was cut off is refused until a person has mended it (pkg/virt-controller/watch/vm/vm.go
+ * `handleVolumeUpdateRequest`, `startVMI`), so that whatever has booted from it had all of it.
+ */
+export function copiedFrom(status: Json, root: string): string {
+  const copies = list(dict(dict(status['volumeUpdateState'])['volumeMigrationState'])['migratedVolumes']).map(dict)
+  const copy = copies.find(one => root !== '' && dict(one['destinationPVCInfo'])['claimName'] === root)
+  return text(dict(copy?.['sourcePVCInfo'])['claimName'])
+}
+
 function disksAreNamed(spec: Json): boolean {
   return list(dict(dict(spec['domain'])['devices'])['disks']).length > 0
 }

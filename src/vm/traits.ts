@@ -10,6 +10,7 @@ import type { Lasted, Teller } from './teller.ts'
  * | labels      | others                                                    | labels_changed     |
  * | a root disk | its claim is another, in another boot or while it is down | root_disk_replaced |
  * | a root disk | another in the same boot, for `holds.stopped`: it was copied while it ran | -   |
+ * | a root disk | its copy, as the VM says, whatever has booted since       | -                  |
  * | a root disk | another, and the VM never ran: it is still being made     | -                  |
  * | a root disk | another by its spec, and it may have booted unseen        | -, until that is known |
  *
@@ -38,8 +39,9 @@ function followDisk(teller: Teller, before: VmRecord): void {
   const claim = seen.claim ?? ''
   if (claim === '' || claim === told.claim) return
   const known = told.claim ?? ''
-  const copied = isRunning(seen) && isRunning(before.seen) && seen.boot === before.seen.boot
-  const lasted = known === '' ? {} : diskLasted(teller, claim, before, copied)
+  const goesOn = isRunning(seen) && isRunning(before.seen) && hadDisk(before, seen.boot)
+  const copied = goesOn || seen.copied_from === known
+  const lasted = known === '' || (copied && !goesOn) ? {} : diskLasted(teller, claim, before, goesOn)
   if (lasted === null) return
   teller.told({ claim })
   const young = !adopted && last_of.started === undefined && last_of.moved === undefined
@@ -48,8 +50,13 @@ function followDisk(teller: Teller, before: VmRecord): void {
   teller.tell('root_disk_replaced', thing, { ...lasted, from: known, to: claim, changed: ['claim'] })
 }
 
+/** Whether the disk that is known is one that this very boot had: claims may be read long after boots. */
+function hadDisk({ seen }: VmRecord, boot: string): boolean {
+  return seen.boot === boot && seen.disk_unseen !== true
+}
+
 /** What a boot says of its disk is so. What is said of one that is down is of its next boot, which may be under way while not all is looked after. */
-function diskLasted(teller: Teller, claim: string, before: VmRecord, copied: boolean): Partial<Lasted> | null {
-  if (copied) return teller.lasted('root_disk_replaced', claim, before)
+function diskLasted(teller: Teller, claim: string, before: VmRecord, goesOn: boolean): Partial<Lasted> | null {
+  if (goesOn) return teller.lasted('root_disk_replaced', claim, before)
   return isRunning(teller.record.seen) ? {} : teller.lasted('root_disk_replaced', claim, before, 0)
 }

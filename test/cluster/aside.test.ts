@@ -116,6 +116,46 @@ describe('what is not required', () => {
     expect(folding.told).toEqual(['root_disk_replaced a', 'stopped a'])
   })
 
+  test('a disk that was copied, and booted from, while nobody looked is no other: its VM says what it was copied from', () => {
+    const folding = running()
+      .take(whole('claim', claim('claim-1')))
+      .restart()
+    const copy = { key: 'shop/copy', uid: 'claim-2' }
+    folding.take(
+      listed('vm', aVm('a', { rootClaim: 'copy', copiedFrom: 'web-1-root' }), aVm('b')),
+      listed('vmi', aVmi('a', { uid: 'boot-2', rootClaim: 'copy', agentConnected: false })),
+      whole('claim', claim('claim-1'), copy),
+    )
+    expect(folding.told).toEqual(['restarted a'])
+    // Its source is not needed any more; and the next one counts again.
+    folding.take(said('gone', 'claim', claim('claim-1')), live('gone', 'vmi', aVmi('a', { uid: 'boot-2' })))
+    folding.take(said('gone', 'claim', copy), said('changed', 'claim', { ...copy, uid: 'claim-3' }))
+    expect(folding.told).toEqual(['restarted a', 'root_disk_replaced a'])
+  })
+
+  test('a disk that was replaced, and booted from, while nobody looked is told, though claims are read after boots', () => {
+    const folding = running()
+      .take(whole('claim', claim('claim-1')))
+      .restart()
+    const boot = aVmi('a', { uid: 'boot-2', rootClaim: 'restored', agentConnected: false })
+    folding.take(listed('vm', aVm('a', { rootClaim: 'restored' }), aVm('b')), listed('vmi', boot))
+    folding.take(watching('vm'), watching('vmi'))
+    folding.take(whole('claim', claim('claim-1'), { key: 'shop/restored', uid: 'claim-2' })).wait(HOLDS.stopped)
+    expect(folding.told).toEqual(['restarted a', 'root_disk_replaced a'])
+  })
+
+  test('a disk that is as it was when a VM booted unseen, and is copied while that boot goes on, is no other', () => {
+    const folding = running()
+      .take(whole('claim', claim('claim-1')))
+      .restart()
+    const boot = aVmi('a', { uid: 'boot-2', agentConnected: false })
+    folding.take(listed('vm', aVm('a'), aVm('b')), listed('vmi', boot), watching('vm'), watching('vmi'))
+    folding.take(whole('claim', claim('claim-1'))).told.splice(0)
+    folding.take(said('changed', 'claim', { key: 'shop/copy', uid: 'claim-2' }))
+    folding.take(live('changed', 'vmi', { ...boot, rootClaim: 'copy' })).wait(HOLDS.stopped)
+    expect(folding.told).toEqual([])
+  })
+
   test('while VMIs can not be read nobody knows which disk the boot has: none is told as replaced', () => {
     const folding = running().take(whole('claim', claim('claim-1')), live('gone', 'vmi', aVmi('a')))
     folding.wait(HOLDS.stopped).take(unavailable('vmi', 'forbidden'))

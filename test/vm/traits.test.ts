@@ -4,6 +4,8 @@ import { HOLDS, reachable, Story, vm, vmi } from './story.ts'
 const up = 'created started reachable'
 const NO_WORD = { family: '', id: '', name: '', version: '' }
 const claim = (uid: string): { claims: Record<string, string> } => ({ claims: { 'web-1-root': uid } })
+const copies = { claims: { 'web-1-root': 'claim-1', copy: 'claim-2' } }
+const copied = { rootClaim: 'copy', copiedFrom: 'web-1-root' }
 const disked = (): Story => new Story().with(claim('claim-1')).look(vm(), vmi()).wait(HOLDS.reachable)
 
 const rows: readonly (readonly [string, () => Story, string])[] = [
@@ -76,6 +78,41 @@ const rows: readonly (readonly [string, () => Story, string])[] = [
         .look(vm({ rootClaim: 'copy' }))
         .wait(HOLDS.stopped),
     `${up} stopped`,
+  ],
+  [
+    'nor is one that was copied while nobody looked, and booted from since, when its VM says which it was copied from',
+    () =>
+      disked()
+        .with(copies)
+        .look(vm(copied), vmi({ uid: 'boot-2', rootClaim: 'copy', agentConnected: false })),
+    `${up} restarted`,
+  ],
+  ['nor when the VM is down by now', () => disked().with(copies).look(vm(copied)).wait(HOLDS.stopped), `${up} stopped`],
+  [
+    'one that was copied from another than the one that is known is told',
+    () =>
+      disked()
+        .with({ claims: { ...copies.claims, between: 'claim-3' } })
+        .look(vm({ ...copied, copiedFrom: 'between' }))
+        .wait(HOLDS.stopped),
+    `${up} root_disk_replaced stopped`,
+  ],
+  [
+    'so is one of which the disk it was copied from is gone by then: nobody can know that it was the same',
+    () =>
+      disked()
+        .with({ claims: { copy: 'claim-2' } })
+        .look(vm(copied))
+        .wait(HOLDS.stopped),
+    `${up} root_disk_replaced stopped`,
+  ],
+  [
+    'so is one that the boot has while its VM speaks of the next one',
+    () =>
+      disked()
+        .with({ claims: { ...copies.claims, restored: 'claim-3' } })
+        .look(vm(copied), vmi({ uid: 'boot-2', rootClaim: 'restored', agentConnected: false })),
+    `${up} root_disk_replaced restarted`,
   ],
   [
     'one that was replaced is told also when the end of the boot before it is seen later',

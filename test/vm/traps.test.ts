@@ -220,6 +220,28 @@ describe('what a recorded VM says of where it comes from', () => {
     expect(vm({ labels: { plan: 'gold' } }).importKey).toBe('')
   })
 
+  test('the disk that the one it boots from was copied from while it ran, of all its volumes that were', () => {
+    const from = (name: string, to: string): object => ({
+      volumeName: 'any',
+      sourcePVCInfo: { claimName: name },
+      destinationPVCInfo: { claimName: to },
+    })
+    const copies = (migratedVolumes: unknown): ReturnType<typeof projectVm> => {
+      const volumes = [{ name: 'root', dataVolume: { name: 'root-2' } }]
+      const status = { volumeUpdateState: { volumeMigrationState: { migratedVolumes } } }
+      return projectVm({ spec: { template: { spec: { volumes } } }, status })
+    }
+    expect(copies([from('data', 'data-2'), from('root', 'root-2')]).copiedFrom).toBe('root')
+    for (const none of [
+      [from('data', 'data-2')],
+      [{ destinationPVCInfo: { claimName: 'root-2' } }],
+      [null],
+      'x',
+      undefined,
+    ])
+      expect(copies(none)).not.toHaveProperty('copiedFrom')
+  })
+
   test('the backup that it was restored from', () => {
     const labels = { 'velero.io/restore-name': 'monday', 'velero.io/backup-name': 'sunday' }
     expect(vm({ labels }).descent).toEqual({ kind: 'backup', from: 'sunday', by: 'monday', run: '' })
