@@ -61,6 +61,16 @@ const rows: readonly (readonly [string, () => Story, string])[] = [
     `${up} migrated address_changed`,
   ],
   [
+    'and not told when a migration back undoes it before',
+    () =>
+      reachable()
+        .look(vm(), vmi({ node: 'node-2', address: '10.0.0.7', migrated: { uid: 'm', from: '', to: '' } }))
+        .wait(HOLDS.address - 1)
+        .look(vm(), vmi({ migrated: { uid: 'n', from: '', to: '' } }))
+        .wait(HOLDS.address),
+    `${up} migrated migrated`,
+  ],
+  [
     'a guest of which a person says that it has no agent is reachable by its address; an agent that comes and goes all the same is no fact',
     () =>
       new Story()
