@@ -12,7 +12,7 @@ import type { Way } from '../inventory/index.ts'
 import type { Lookup } from './lookup.ts'
 import type { Needs } from './verb-policy.ts'
 import type { Run } from './run.ts'
-import { intentOf, stepOf } from './run-step.ts'
+import { intentOf, stepOf, stepsToCome } from './run-step.ts'
 import type { Vault } from './vault.ts'
 
 /** What a preflight found: the template and inventory to launch with, and which hosts the controller would reach as we mean them. */
@@ -32,8 +32,9 @@ export type Preflight =
   | { readonly kind: 'later'; readonly reason: string }
 
 /**
- * Looks at everything a launch depends on, just before it, in the inventory that a verb of such a need runs on. `waysTo`: what leads to a
- * host as it is known now; asked only where the guest is connected to. Never throws for what a controller can say.
+ * Looks at everything a launch depends on, just before it, in the inventory that a verb of such a need runs on; of a run with steps at the
+ * templates of those that are still to come, too. `waysTo`: what leads to a host as it is known now; asked only where the guest is connected
+ * to. Never throws for what a controller can say.
  */
 export async function preflight(
   lookup: Lookup,
@@ -43,18 +44,13 @@ export async function preflight(
   try {
     const remembered = lookup.knows(run.template, run.organization)
     const inventory = await lookup.inventory(needs)
-    const template = await lookup.template(run.template, run.organization)
-    const secrets = Object.keys(run.secrets ?? {})
-    const hazard = launchHazards(template, inventory, Object.keys(extraVars(run)), run.check, secrets).find(
-      each => each.severity === 'stop',
-    )
-    if (hazard !== undefined) {
+    const stopped =
+      (await stoppedBy(lookup, { run, inventory }, run.template)) ?? (await stoppedLater(lookup, { run, inventory }))
+    if (stopped !== null) {
       lookup.forget()
-      return {
-        kind: 'refused',
-        reason: `job template "${run.template}": ${hazard.message}; to mend it, ${hazard.mend}`,
-      }
+      return stopped
     }
+    const template = await lookup.template(run.template, run.organization)
     const there = await lookup.hosts(inventory)
     const guests = run.hosts.map(({ host, uid }) => ({ host, uid, ways: needs === 'vm' ? null : waysTo(host) }))
     const { ready, stale } = rightGuest(guests, there)
@@ -63,6 +59,39 @@ export async function preflight(
     lookup.forget()
     return failed(error)
   }
+}
+
+type Stopped = Extract<Preflight, { kind: 'refused' | 'later' }>
+
+/** Why nothing may be launched from a template; null when it may. */
+async function stoppedBy(
+  lookup: Lookup,
+  { run, inventory }: { readonly run: Run; readonly inventory: Inventory },
+  name: string,
+): Promise<Stopped | null> {
+  try {
+    const template = await lookup.template(name, run.organization)
+    const secrets = Object.keys(run.secrets ?? {})
+    const hazards = launchHazards(template, inventory, Object.keys(extraVars(run)), run.check, secrets)
+    const hazard = hazards.find(each => each.severity === 'stop')
+    if (hazard === undefined) return null
+    return { kind: 'refused', reason: `job template "${name}": ${hazard.message}; to mend it, ${hazard.mend}` }
+  } catch (error) {
+    return failed(error)
+  }
+}
+
+/** Why a step that comes after the present one could not be launched: nothing is begun that can not be brought to its end. */
+async function stoppedLater(
+  lookup: Lookup,
+  of: { readonly run: Run; readonly inventory: Inventory },
+): Promise<Stopped | null> {
+  for (const { name, template } of stepsToCome(of.run)) {
+    const stopped = await stoppedBy(lookup, of, template)
+    if (stopped !== null)
+      return { ...stopped, reason: `a later step, ${name}, could not be launched: ${stopped.reason}` }
+  }
+  return null
 }
 
 /** Variables of the job: the playbook's own guard compares them with what it sees. */

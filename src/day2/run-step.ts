@@ -82,6 +82,11 @@ export function hasNextStep({ steps = [], step = 0 }: Stepping): boolean {
   return step + 1 < steps.length
 }
 
+/** The steps that come after the one that it is at. */
+export function stepsToCome({ steps = [], step = 0 }: Stepping): readonly RunStep[] {
+  return steps.slice(step + 1)
+}
+
 /** Its steps with news of the one that it is at. */
 export function withStep({ steps = [], step = 0 }: Stepping, news: Partial<RunStep>): readonly RunStep[] {
   return steps.map((one, index) => (index === step ? { ...one, ...news } : one))

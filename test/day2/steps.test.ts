@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { marker } from '../../src/aap/index.ts'
 import type { VerbPolicy } from '../../src/day2/index.ts'
+import { LOOKUP_AGE_MS } from '../../src/day2/lookup.ts'
 import { intentsOf } from '../../src/day2/run-step.ts'
 import { eventJudge } from '../../src/event/index.ts'
 import type { OutcomeOf } from '../../src/simulator/controller/index.ts'
+import type { JobTemplate } from '../../src/simulator/controller/job-records.ts'
 import { guest, hostOf, uuid } from './guest.ts'
 import { relaunchByHand } from './operator.ts'
 import { cutAt, LAUNCH, names, PATCH, startWorld, type World, type WorldOptions } from './world.ts'
@@ -179,6 +181,26 @@ describe('a verb with steps', () => {
     expect(world.ledger.verb('uid-web-1', 'update')).toMatchObject({ status: 'refused' })
   })
 
+  test.each<[string, (template: JobTemplate) => void, RegExp]>([
+    ['is gone', template => (template.name = 'gone'), /knows no job template "Day2 \| Verify"/],
+    [
+      'does not prompt for a limit',
+      ({ prompts }) => (prompts.limit = false),
+      /does not prompt for a limit.*to mend it/,
+    ],
+    ['only looks', template => (template.job_type = 'check'), /its job type is "check"/],
+  ])('of which the template of a later step %s is refused before the first, and says which', async (_, spoil, why) => {
+    await using world = await known()
+    spoil(world.controller.store.templates.find(({ name }) => name === VERIFY)!)
+    await update(world, 'web-1')
+    await world.settle()
+    expect(world.launches()).toEqual([])
+    expect(world.run()).toMatchObject({ outcome: 'refused', counts: { refused: 1 } })
+    expect(world.details()[hostOf('web-1')]).toMatch(/^step precheck: a later step, verify, could not be launched: /)
+    expect(world.details()[hostOf('web-1')]).toMatch(why)
+    expect(world.run().steps?.map(({ state }) => state)).toEqual(['refused', 'not_run', 'not_run'])
+  })
+
   test('waits for room at each of them', async () => {
     await using world = await known({ caps: { jobsPerTemplate: 1 }, outcome: ending({ [PATCH]: { 'web-2': 'hang' } }) })
     await world.command({ hosts: names('web-2') })
@@ -204,6 +226,19 @@ describe('before each step the guest is looked at anew', () => {
     expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'failed' })
     expect(world.details()[hostOf('web-1')]).toMatch(/^step patch: not launched: .*that nobody asked for/)
     expect(world.said('alarm')).toHaveLength(1)
+  })
+
+  test('and so are the templates of all that is to come: nothing is begun that can not be brought to its end', async () => {
+    await using world = await known()
+    await update(world, 'web-1')
+    await reach(world, 0)
+    world.controller.store.templates.find(({ name }) => name === VERIFY)!.prompts.limit = false
+    await world.clock.advance(LOOKUP_AGE_MS)
+    await world.settle()
+    expect(world.launches().map(({ name }) => name)).toEqual([PRECHECK])
+    expect(world.details()[hostOf('web-1')]).toMatch(
+      /^step patch: not launched: a later step, verify, could not be launched: job template "Day2 \| Verify": it does not prompt/,
+    )
   })
 
   test('another VM of its name is not launched on, and it has failed: a step was done to the one before', async () => {
