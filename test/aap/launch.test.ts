@@ -128,6 +128,18 @@ describe('a 201 that is not what was asked for is cancelled at once', () => {
     })
   })
 
+  test('another template than ours', async () => {
+    nock(ORIGIN)
+      .post(demo.launchUrl)
+      .reply(201, { ...bodyOf('028-launch-prompted'), ...ours, job_template: 8 })
+    nock(ORIGIN).post('/api/v2/jobs/9/cancel/').reply(202)
+    await using controller = controllerFor()
+    expect(await controller.launch(demo, request)).toMatchObject({
+      kind: 'widened',
+      differences: ['job template is 8, not 7'],
+    })
+  })
+
   test('and asked for again when the cancel itself gets no answer', async () => {
     replay('512-launch-limit-ignored')
     nock(ORIGIN)

@@ -268,6 +268,24 @@ describe('a job', () => {
     expect(world.run().message).toContain('it was given up, and may still run')
   })
 
+  test('is followed with all others that run by one question', async () => {
+    await using world = await known(['web-1', 'web-2', 'web-3'], { policy: { os: [] }, outcome: () => 'hang' })
+    for (const name of ['web-1', 'web-2', 'web-3']) await world.command({ hosts: names(name) })
+    await world.until(
+      () => world.runs().length === 3 && world.runs().every(({ status }) => status === 'following'),
+      100,
+    )
+    const asked: string[] = []
+    const { faults } = world.controller
+    const take = faults.take.bind(faults)
+    faults.take = (method, path) => {
+      asked.push(`${method} ${path}`)
+      return take(method, path)
+    }
+    await world.turn()
+    expect(asked).toEqual([expect.stringMatching(/^GET .*jobs\/$/)])
+  })
+
   test('that can not be read holds up no other', async () => {
     await using world = await known(['web-1', 'web-2'], { policy: { maxHosts: 1 } })
     await world.until(() => world.runs().length === 2 && world.runs().every(run => run.status === 'following'), 10)
@@ -600,6 +618,10 @@ describe('a launch that came out differently', () => {
     await world.clock.advance(30_000)
     await world.turn()
     expect(world.ledger.holder('uid-web-1')?.id).toBe(world.run().id)
+    // It runs on whomever its limit means now, so nobody is launched on beside it.
+    await world.command({ hosts: names('web-2') })
+    await world.turn()
+    expect(world.run(1).left_out).toMatchObject([{ reason: `run ${world.run().id} holds it` }])
     await world.settle()
     expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'unknown' })
     expect(world.said('alarm')).toEqual([

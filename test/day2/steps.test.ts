@@ -144,6 +144,23 @@ describe('a verb with steps', () => {
     ])
   })
 
+  test('holds one that a later step leaves out until its result is told, as something was done to it', async () => {
+    await using world = await known({
+      patience: { settle: 0 },
+      outcome: ending({ [PATCH]: { 'web-2': 'hang' } }),
+    })
+    await update(world, 'web-1', 'web-2')
+    await reach(world, 0)
+    world.put(guest('web-1', { adopted: true, address: '10.7.7.7' }))
+    await reach(world, 1)
+    expect(world.launches().at(-1)?.limit).toBe(hostOf('web-2'))
+    expect(world.ledger.holder('uid-web-1')?.id).toBe(uuid(7_000))
+    await cancel(world)
+    await world.settle()
+    expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'failed', [hostOf('web-2')]: 'unknown' })
+    expect(world.ledger.holder('uid-web-1')).toBeUndefined()
+  })
+
   test('of a dry run only looks, in each of them', async () => {
     await using world = await known()
     await world.command({ schema: 2, check: true, verb: 'update', hosts: names('web-1') })
