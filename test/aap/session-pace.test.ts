@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, test } from 'vitest'
+import { cancel } from '../../src/aap/cancel.ts'
 import { openSession } from '../../src/aap/session.ts'
 import { BURST } from '../../src/aap/pace.ts'
 
@@ -51,13 +52,15 @@ test('a session sends a burst at once, and then no more a second than it may, wh
   expect(took).toBeGreaterThanOrEqual(745)
 })
 
-test('what is urgent overtakes what waits, and who stops waiting sends nothing', async () => {
+test('a cancel is urgent: it overtakes what waits, and who stops waiting sends nothing', async () => {
   using server = await asked(ok)
-  const session = sessionTo(server.url, 0.5)
+  // So slow that no turn comes while the burst is sent, however long that takes.
+  const session = sessionTo(server.url, 0.001)
   await Promise.all(Array.from({ length: BURST }, () => session.get('/api/')))
   const waiting = session.post('/api/never/', {})
-  const urgent = await session.post('/api/cancel/', {}, { urgent: true })
-  expect(urgent).toMatchObject({ kind: 'answered', status: 200 })
+  const urgent = cancel(session, { url: '/api/v2/jobs/9/' })
+  await expect.poll(() => server.at.length).toBe(BURST + 1)
+  expect(await urgent).toBe('cancelled')
   await session[Symbol.asyncDispose]()
   expect(await waiting).toMatchObject({ kind: 'lost', sent: false, code: 'ABORTED' })
   expect(server.at).toHaveLength(BURST + 1)

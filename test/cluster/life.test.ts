@@ -103,10 +103,10 @@ describe('a simulated cluster, from its API server to the log', () => {
     await last('unpaused')
 
     at.store.create(MIGRATIONS, { metadata: { ...db, name: 'm-1' }, spec: { vmiName: 'db' } })
-    await last('address_changed')
+    await once('address_changed')
     await once('migrated')
     at.store.create(MIGRATIONS, { metadata: { ...db, name: 'm-2', ...failing('no room') }, spec: { vmiName: 'db' } })
-    expect(await last('migration_failed')).toMatchObject({ reason: 'no room' })
+    expect(await once('migration_failed')).toMatchObject({ reason: 'no room' })
 
     // The agent tells its own words anew when it is back after the migration.
     await vi.waitUntil(() => hasCondition((at.store.get(VMIS, db) as Vmi).status?.conditions, 'AgentConnected'), SOON)

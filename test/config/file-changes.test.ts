@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { appendFile, mkdir, rename, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -40,14 +41,15 @@ test('a file that is written, replaced by another, removed and brought back is t
   const file = join(folder.path, 'virtbridge.yaml')
   await writeFile(file, 'a: 1')
   await using seen = await counting(file)
-  await writeFile(file, 'a: 22')
+  // In one go: who is slow would find it empty, and that is a change too.
+  writeFileSync(file, 'a: 22')
   await expect.poll(() => seen.count.changes, SOON).toBe(1)
   await writeFile(join(folder.path, 'next'), 'a: 333')
   await rename(join(folder.path, 'next'), file)
   await expect.poll(() => seen.count.changes, SOON).toBe(2)
   await rm(file)
   await expect.poll(() => seen.count.changes, SOON).toBe(3)
-  await writeFile(file, 'a: 4')
+  writeFileSync(file, 'a: 4')
   await expect.poll(() => seen.count.changes, SOON).toBe(4)
 })
 
@@ -76,7 +78,7 @@ test('where nothing tells of a change it is looked for; other files beside it ar
   await symlink(real, link)
   await using seen = await counting(link, 30)
   await writeFile(join(folder.path, 'virtbridge.db'), 'x')
-  await writeFile(real, 'a: 22')
+  writeFileSync(real, 'a: 22')
   await expect.poll(() => seen.count.changes, SOON).toBe(1)
 })
 

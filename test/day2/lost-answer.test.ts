@@ -56,7 +56,7 @@ describe('a launch whose answer is lost is settled by its marker, and never make
 
   test.each(cases)('%s: the job %s', async (...[, fault, there]) => {
     const waits = fault.kind === 'hang' || fault.kind === 'slow'
-    await using world = await known(waits ? { requestTimeoutMs: 150 } : {})
+    await using world = await known(waits ? { requestTimeoutMs: 2_000 } : {})
     world.controller.faults.add(LAUNCH, fault)
     await world.until(() => world.runs()[0]?.status === 'searching', 10)
     const lost = world.clock.now()

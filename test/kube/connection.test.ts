@@ -19,7 +19,7 @@ beforeEach(async () => {
 })
 afterEach(() => stack.disposeAsync())
 
-const signal = AbortSignal.timeout(15_000)
+const { signal } = new AbortController()
 const VMS_OF = { group: 'kubevirt.io', resource: 'virtualmachines' }
 const SERVER = { server: 'https://127.0.0.1:1' }
 
@@ -28,7 +28,7 @@ function open(file: string, options: { context?: string; allowExec?: boolean } =
 }
 
 function client(connection: Connection): KubeClient {
-  return stack.use(new KubeClient({ connection, userAgent: 'test', requestTimeoutMs: 2_000 }))
+  return stack.use(new KubeClient({ connection, userAgent: 'test', requestTimeoutMs: 60_000 }))
 }
 
 describe('a kubeconfig', () => {

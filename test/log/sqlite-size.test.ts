@@ -52,15 +52,17 @@ test('beyond its size the oldest events go first, whatever their stream, and it 
   await fill(log, 40)
   // What was written since it was last looked at may come on top.
   await expect.poll(() => sizeOf(folder.path), SOON).toBeLessThan((8 + 16) * MB * 1.1 + 4 * MB)
-  const [vm = 0, cluster = 0] = [await oldest(log, 'events.vm'), await oldest(log, 'events.cluster')]
-  expect(vm).toBeGreaterThan(1_000)
-  expect(Math.abs(vm - cluster)).toBe(1)
+  // Between two looks more may go.
+  const apart = async (): Promise<number> =>
+    Math.abs(((await oldest(log, 'events.vm')) ?? 0) - ((await oldest(log, 'events.cluster')) ?? 0))
+  await expect.poll(apart, SOON).toBe(1)
+  expect(await oldest(log, 'events.vm')).toBeGreaterThan(1_000)
   expect(await oldest(log, 'events.day2')).toBe(0)
   expect(await oldest(log, 'commands')).toBe(0)
   expect(await oldest(log, 'state.fleet')).toBe(0)
   const today = new Date().toISOString().slice(0, 10)
   const notice = `events up to ${today} went before their time, as the log may have 8 MB`
-  expect(log.health()).toMatchObject({ writable: true, reason: '', notice })
+  await expect.poll(() => log.health(), SOON).toMatchObject({ writable: true, reason: '', notice })
   expect(told.map(health => health.notice)).toEqual([notice])
 })
 

@@ -1,4 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { writeFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -42,11 +43,11 @@ export async function temporaryFolder(): Promise<{ path: string } & AsyncDisposa
   return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) }
 }
 
-/** Writes a file into a folder and gives its path. */
-export async function fileIn(folder: string, name: string, content: string): Promise<string> {
+/** Writes a file into a folder and gives its path. In one go: who watches it in this process never finds it empty. */
+export function fileIn(folder: string, name: string, content: string): Promise<string> {
   const path = join(folder, name)
-  await writeFile(path, content, { mode: 0o600 })
-  return path
+  writeFileSync(path, content, { mode: 0o600 })
+  return Promise.resolve(path)
 }
 
 /** Of what is audited there is always a line: it goes nowhere, unless somebody asks for lines. */

@@ -166,6 +166,6 @@ test('deletions of a burst are told at once, wait for a person over a restart, a
   expect(await ask('--yes', '--digest', look.digest)).toMatchObject({ code: 0 })
   const told = { message: `${keys.length} VMs are gone`, deleted: keys, confirmed_by: expect.any(String) as string }
   await expect.poll(() => confirmed(bridge), PATIENT).toEqual([told])
-  expect(await standing(bridge)).toMatchObject({ burst: null })
+  await expect.poll(() => standing(bridge), PATIENT).toMatchObject({ burst: null })
   expect(await ask()).toMatchObject({ code: 1, err: expect.stringContaining('waits for nothing') as string })
 })

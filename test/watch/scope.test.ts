@@ -52,7 +52,7 @@ test('a cluster that the configuration no longer names is out of scope: its VMs 
   await expect.poll(() => statuses(bridge), PATIENT).toEqual({ 'dev-1': 'out_of_scope', 'prod-1': 'synced' })
   expect(await hosts(bridge)).toEqual(known)
   expect((await bridge.events()).filter(event => event.data.fact === 'deleted')).toEqual([])
-  expect((await bridge.facts('web-1.shop.dev-1')).at(-1)).toBe('out_of_scope')
+  await expect.poll(async () => (await bridge.facts('web-1.shop.dev-1')).at(-1), PATIENT).toBe('out_of_scope')
   const explained = (await bridge.api.get('/api/v1/explain/web-1.shop.dev-1')) as { launch: object }
   expect(explained.launch).toEqual({ possible: false, because: 'its cluster is out_of_scope' })
   await bridge.api.get('/api/v1/inventory')
