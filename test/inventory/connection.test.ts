@@ -303,7 +303,7 @@ describe('by virtctl port-forward', () => {
       }),
       { numRuns: 500 },
     )
-  }, 60_000)
+  })
 
   test('as a shell reads it', () => {
     const args = proxyArguments(guest('web-7'), 22, { kubeconfig: '/a/b', context: 'prod@x:1' }) ?? ''

@@ -232,7 +232,7 @@ test('however VMs come, change and go, a view is what it would be if it were mad
     }),
     { numRuns: 150 },
   )
-}, 30_000)
+})
 
 describe('a view never gets shorter because something can not be seen', () => {
   const late = NOW + 4_000_000

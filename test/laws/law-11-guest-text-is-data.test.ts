@@ -133,7 +133,7 @@ beforeAll(async () => {
   for (const name of readdirSync(folder).filter(name => name.startsWith('virtbridge.db')))
     outputs.set(name, readFileSync(join(folder, name), 'latin1'))
   told = { inventory: JSON.parse(outputs.get('/api/v1/inventory') ?? '') as Told['inventory'], outputs }
-}, 60_000)
+})
 afterAll(() => stack.disposeAsync())
 
 /** A VM whose owner and whose guest put hostile text wherever they can, and that holds secrets wherever KubeVirt allows. */

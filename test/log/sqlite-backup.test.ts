@@ -42,6 +42,13 @@ async function config(folder: string, megabytes: number): Promise<{ path: string
   return { path, log }
 }
 
+/** With this a copy is never put in its place, however late it is killed. */
+const ENDLESS = `data:text/javascript,${encodeURIComponent(`
+  import fs from 'node:fs'
+  import { syncBuiltinESMExports } from 'node:module'
+  fs.renameSync = () => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+  syncBuiltinESMExports()`)}`
+
 /** Another process that holds the log and writes it all the time, as a bridge does, until it is told to end. */
 async function startWriting(file: string): Promise<{ end: () => Promise<void> }> {
   const child = spawn(process.execPath, [WRITER, file], { stdio: ['pipe', 'pipe', 'inherit'] })
@@ -130,9 +137,11 @@ test('interrupted, it leaves nothing; killed, no file that looks like a copy, an
   await expect(stopped).rejects.toMatchObject({ code: 'interrupted' })
   expect(readdirSync(folder.path).filter(name => name.startsWith('copy'))).toEqual([])
 
-  const child = spawn(process.execPath, [MAIN, 'backup', target, '--config', path], { stdio: 'ignore' })
+  const child = spawn(process.execPath, ['--import', ENDLESS, MAIN, 'backup', target, '--config', path], {
+    stdio: 'ignore',
+  })
   const left = once(child, 'exit')
-  await expect.poll(() => existsSync(`${target}.partial`), { timeout: 60_000, interval: 1 }).toBe(true)
+  await expect.poll(() => existsSync(`${target}.partial`), { timeout: 200_000, interval: 1 }).toBe(true)
   child.kill('SIGKILL')
   await left
   expect(existsSync(target)).toBe(false)
