@@ -2,6 +2,7 @@ import {
   type Controller,
   ControllerError,
   eventHazards,
+  type Hazard,
   type Inventory,
   launchHazards,
   sourceHazards,
@@ -60,15 +61,25 @@ async function* checkOne(
   try {
     const template = await controller.findTemplate(name, organization || where.organization)
     if (driver === 'eda') yield* ofRulebook(controller, { what, verb, template }, where)
-    else
-      yield* hazardFindings(
-        what,
-        launchHazards(template, where.inventory, variables),
-        'prompts for limit, variables and skip tags',
-      )
+    else {
+      const hazards = launchHazards(template, where.inventory, variables)
+      yield* hazardFindings(what, hazards, 'prompts for limit, variables and skip tags')
+      yield* ofDryRuns(what, launchHazards(template, where.inventory, variables, true))
+    }
   } catch (error) {
     yield failure(what, error)
   }
+}
+
+/** Who wants no dry runs need not prompt for the job type, so this is no fault. */
+function* ofDryRuns(what: string, hazards: readonly Hazard[]): Iterable<Finding> {
+  for (const { mend } of hazards.filter(({ code }) => code === 'no_ask_job_type'))
+    yield {
+      what,
+      result: 'ok',
+      detail: 'does not prompt for the job type: dry runs of it are refused',
+      hint: `for dry runs, ${mend}`,
+    }
 }
 
 /** Its jobs find guests that have just come: whatever inventory it has is filled before each job, and with nothing but the fleet. */

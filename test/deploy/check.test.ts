@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import type { Finding } from '../../src/check/check.ts'
@@ -31,10 +31,11 @@ async function checked(
   spoil: (objects: ReturnType<typeof loadObjects>) => void = () => {},
   more: { readonly controller?: object; readonly inventory?: object; readonly verbs?: object } = BESIDE,
   before: (controller: SimulatedController) => Promise<void> = async () => {},
+  rulebookVerbs: readonly string[] = [],
 ): Promise<readonly Finding[]> {
   await using folder = await temporaryFolder()
   await using clusters = await startClusters(folder.path, 'prod-1')
-  const objects = loadObjects(readObjectFiles(DEPLOY))
+  const objects = loadObjects(readObjectFiles(DEPLOY, rulebookVerbs))
   spoil(objects)
   const expires = Date.now() + 365 * 86_400_000
   await using controller = await startSimulatedController({
@@ -83,6 +84,30 @@ test('finds what was left out of them', async () => {
   ])
 })
 
+test('tells of a template of which no dry run can be launched, as that is no fault, with what to do', async () => {
+  const findings = await checked(objects => {
+    const prompts = objects.templates.find(({ name }) => name === 'Day2 | Reboot')?.prompts
+    if (prompts !== undefined) prompts['job_type'] = false
+  })
+  expect(findings.filter(({ hint }) => hint !== '')).toEqual([
+    {
+      what: 'job template "Day2 | Reboot" (reboot)',
+      result: 'ok',
+      detail: 'does not prompt for the job type: dry runs of it are refused',
+      hint: 'for dry runs, switch on "Prompt on launch" for Job type',
+    },
+  ])
+})
+
+test('and each launch hazard that there is stands, with what to set, in the page for who sets up a controller', () => {
+  const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
+  const source = read('src/aap/hazard.ts')
+  const codes = [...source.matchAll(/(?:stop|warn)\(\s*'([a-z_]+)'/g)].map(([, code = '']) => code)
+  expect(new Set(codes).size).toBeGreaterThan(25)
+  const page = read('docs/operations/controller.md')
+  expect(codes.filter(code => !page.includes(`\`${code}\``))).toEqual([])
+})
+
 const wrong = (findings: readonly Finding[]): readonly string[] =>
   findings.filter(({ result }) => result !== 'ok').map(({ what, detail, hint }) => `${what}: ${detail} | ${hint}`)
 
@@ -97,6 +122,14 @@ describe('of verbs that a rulebook launches it tells', () => {
     const findings = await checked(onTheirs, more)
     expect(wrong(findings)).toEqual([])
     expect(findings.map(({ what }) => what)).toContain('inventory source "virtbridge rulebooks" (onboard)')
+  })
+
+  test('nothing, of none and of all of them, where the files were applied with the same verbs', async () => {
+    const verbs = ['onboard', 'configure', 'patch', 'offboard']
+    for (const some of [...verbs.map(verb => [verb]), verbs]) {
+      const drivers = Object.fromEntries(some.map(verb => [verb, { driver: 'eda' }]))
+      expect(wrong(await checked(() => {}, { ...BESIDE, verbs: drivers }, async () => {}, some)), String(some)).toEqual([])
+    }
   })
 
   test('that nobody updates the inventory for them, in which guests are missing that have just come', async () => {
