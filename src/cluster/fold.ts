@@ -271,6 +271,6 @@ export class ClusterFold {
 
   /** What waits may have ended already, and that is not known yet. */
   #isBehind(now: number): boolean {
-    return !this.#watched || now < this.#sight.caughtUpAt
+    return !this.#watched || this.#sight.isBehind(now)
   }
 }

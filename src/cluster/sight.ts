@@ -29,6 +29,11 @@ export class Sight {
     return this.#until
   }
 
+  /** Something of it may be on its way still. What would be so for longer than ever was meant is so by a clock that was put back. */
+  isBehind(now: number): boolean {
+    return now < this.#until && this.#until <= now + LONGEST_CATCH_UP_MS
+  }
+
   /** A resource is looked after: by a watch, which begins with what was missed, or by a list, which has it all. */
   open(of: Of, by: 'watch' | 'list', now: number): void {
     if (by === 'watch' && !this.#seen.has(of)) this.behind(now)

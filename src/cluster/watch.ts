@@ -194,9 +194,12 @@ export class ClusterWatch {
     const changes = this.#live(fold)
     let beat = 0
     while (!signal.aborted) {
+      const at = now()
+      // A clock that was put back keeps nobody waiting.
+      beat = Math.min(beat, at)
       const due = Math.min(fold.nextDue() ?? Infinity, this.#chronicle.due() ?? Infinity, beat + heartbeatMs)
-      const wake = Math.max(due, now())
-      const taken = await this.#inbox.take(wake - now(), signal)
+      const wake = Math.max(due, at)
+      const taken = await this.#inbox.take(wake - at, signal)
       const began = now()
       if (began - wake > LATE_MS || taken.length >= INBOX_LIMIT) fold.behind(began)
       await this.#takeAll(taken, changes)

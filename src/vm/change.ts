@@ -53,10 +53,21 @@ export function leave(record: VmRecord, circumstance: Circumstance, reason: stri
   return teller.change()
 }
 
-/** When the first waiting fact is due, or null. */
-export function nextDue(record: VmRecord): number | null {
-  if ((record.out_of_scope ?? '') !== '') return null
-  return record.waiting.length === 0 ? null : Math.min(...record.waiting.map(waiting => waiting.due))
+/** When the first of what waits is due, and when the last of it began. */
+export interface Wait {
+  readonly due: number
+  readonly since: number
+}
+
+/** What waits to be told of a VM; null when nothing does. */
+export function waitOf({ waiting, out_of_scope }: VmRecord): Wait | null {
+  if ((out_of_scope ?? '') !== '' || waiting.length === 0) return null
+  return { due: Math.min(...waiting.map(({ due }) => due)), since: Math.max(...waiting.map(({ since }) => since)) }
+}
+
+/** Whether it is to be looked at: it is due, or it began after now, as the clock was put back. */
+export function isDue({ due, since }: Wait, now: number): boolean {
+  return due <= now || since > now
 }
 
 function appear(after: Sighting, circumstance: Circumstance): Change {

@@ -75,13 +75,17 @@ export class Teller {
 
   /**
    * How `value` came to be known when it has waited long enough; else null, and it goes on (or begins) to wait. `hold`: how long it has
-   * to, in ms, when that is less than usual for the fact; 0 waits for nothing but what may be on its way.
+   * to, in ms, when that is less than usual for the fact; 0 waits for nothing but what may be on its way. What is due later than that
+   * began before the clock was put back: nobody knows how long it has lasted, and it begins anew.
    */
   lasted(fact: keyof typeof HELD, value: string, before: VmRecord, hold?: number): Lasted | null {
     const { now, holds, origin, gap, behind } = this.#circumstance
     const known = before.waiting.find(waiting => waiting.fact === fact && waiting.value === value)
-    const begun: Waiting = known ?? { fact, value, since: now, due: now + (hold ?? holds[HELD[fact]]), gap }
-    const waiting = hold === undefined || begun.due <= now + hold ? begun : { ...begun, due: now + hold }
+    const latest = now + (hold ?? holds[HELD[fact]])
+    const begun: Waiting = known ?? { fact, value, since: now, due: latest, gap }
+    const { since, due } = begun
+    const waiting =
+      due <= latest && since <= now ? begun : { ...begun, since: Math.min(since, now), due: Math.min(due, latest) }
     if (waiting.due > now || behind === true) {
       this.record = { ...this.record, waiting: [...this.record.waiting, waiting] }
       return null

@@ -7,6 +7,8 @@ import type { Event, VmEventData } from '../../src/event/index.ts'
 import { SOON, startWorld, TOKEN, type World } from '../kube/world.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 
+const HOLD_MS = 60_000
+
 let stack: AsyncDisposableStack
 let at: World
 let watcher: Watcher
@@ -25,7 +27,7 @@ beforeEach(async () => {
       ca: '',
       token: () => Promise.resolve(TOKEN),
       now: () => Date.now() + skew,
-      holds: { stopped: 60_000, reachable: 1, unreachable: 60_000, address: 60_000 },
+      holds: { stopped: HOLD_MS, reachable: 1, unreachable: 60_000, address: 60_000 },
     }),
   )
   await vi.waitUntil(() => watcher.watch.record.status === 'synced', SOON)
@@ -36,11 +38,15 @@ async function facts(): Promise<readonly string[]> {
   return (await all(watcher.log, 'events.vm')).map(({ value }) => (value as Event<VmEventData>).data.fact)
 }
 
-/** What is on record of `a` now. */
-async function waiting(): Promise<readonly string[]> {
+/** What of `a` waits, by its record. */
+async function waits(): Promise<VmRecord['waiting']> {
   for await (const { key, value } of watcher.log.latest('state.fleet'))
-    if (key.endsWith('/shop/a')) return (value as VmRecord).waiting.map(({ fact }) => fact)
+    if (key.endsWith('/shop/a')) return (value as VmRecord).waiting
   return []
+}
+
+async function waiting(): Promise<readonly string[]> {
+  return (await waits()).map(({ fact }) => fact)
 }
 
 /** Nothing is read for so long, as while a machine sleeps; what is due by then comes before what came meanwhile. */
@@ -60,6 +66,22 @@ test.each([
   skew = jump
   sleepFor(2 * HEARTBEAT_MS)
   await expect.poll(facts, SOON).toEqual(['discovered', 'restarted', 'reachable'])
+})
+
+test('what waits when a clock is put back an hour begins to wait anew, and is not told an hour late', async () => {
+  at.halt('a')
+  await expect.poll(waiting, SOON).toEqual(['stopped'])
+  skew = -3_600_000
+  const latest = async (): Promise<number> => Math.max(...(await waits()).map(({ due }) => due)) - Date.now()
+  await expect.poll(latest, SOON).toBeLessThanOrEqual(HOLD_MS + skew)
+  expect(await facts()).toEqual(['discovered'])
+  skew += HOLD_MS
+  await expect.poll(facts, SOON).toEqual(['discovered', 'stopped'])
+})
+
+test('the heart of a cluster beats on when a clock is put back', async () => {
+  skew = -3_600_000
+  await expect.poll(() => watcher.watch.record.heartbeat, SOON).toBeLessThan(Date.now() + skew / 2)
 })
 
 test('a clock that jumps an hour back tells a VM that is gone, and one that is new, all the same', async () => {

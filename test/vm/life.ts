@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import type { Deed, DeedKind, Guests, Rival, VmiPart, VmPart, VmRecord } from '../../src/vm/index.ts'
 import { deed, HOLDS, Story, vm, vmi } from './story.ts'
 
+const HOUR = 3_600_000
 const WORDS = [
   'create',
   'delete',
@@ -24,6 +25,8 @@ export type Step =
   /** `contest`: another VM has the better claim to its address; 0: none has. */
   | { readonly do: 'relabel' | 'readdress' | 'upgrade' | 'swapDisk' | 'hinder' | 'contest'; readonly value: number }
   | { readonly do: 'wait'; readonly ms: number }
+  /** Somebody sets the clock. */
+  | { readonly do: 'jump'; readonly ms: number }
   /** A deed ends; with `again` the last one that failed ends well after all. */
   | { readonly do: 'finish'; readonly kind: (typeof KINDS)[number]; readonly well: boolean }
   /** A kind of deed, or the claims, can (not) be read from now on. */
@@ -52,6 +55,10 @@ const plain: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('wait'),
       ms: fc.constantFrom(0, 1_000, HOLDS.reachable, HOLDS.stopped, HOLDS.unreachable),
     }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constant('jump'), ms: fc.constantFrom(-HOUR, -HOLDS.reachable, -1, 1, HOUR) }),
   },
 )
 const later = fc.array(
@@ -177,12 +184,13 @@ export function played(all: readonly Step[], story = new Story()): Story {
   for (const step of all) {
     if (step.do === 'gap') {
       for (const hidden of step.steps) {
-        if (hidden.do === 'wait') story.now += hidden.ms
+        if (hidden.do === 'wait' || hidden.do === 'jump') story.now += hidden.ms
         else cluster.happen(hidden)
       }
       story.restart()
       look('sync')
     } else if (step.do === 'wait') story.wait(step.ms)
+    else if (step.do === 'jump') story.now += step.ms
     else if (step.do === 'restart') story.restart()
     else if (step.do === 'leave') story.leave()
     else {

@@ -5,11 +5,12 @@ import {
   type Circumstance,
   type Deed,
   type Deeds,
+  isDue,
   leave,
   mature,
-  nextDue,
   NO_DESCENT,
   type Rival,
+  waitOf,
 } from '../../src/vm/index.ts'
 import type { Fact, VmiPart, VmPart, VmRecord } from '../../src/vm/index.ts'
 
@@ -130,8 +131,9 @@ export class Story {
   /** Time passes, and what is due is told. */
   wait(ms: number): this {
     this.now += ms
-    const due = this.record === null ? null : nextDue(this.record)
-    if (this.record !== null && due !== null && due <= this.now) this.#take(mature(this.record, this.#circumstance()))
+    const wait = this.record === null ? null : waitOf(this.record)
+    if (this.record !== null && wait !== null && isDue(wait, this.now))
+      this.#take(mature(this.record, this.#circumstance()))
     return this
   }
 
