@@ -31,7 +31,8 @@ test(`bridge, clusters and controller killed together at ${KILLS} random moments
     await shown.ended
   }
 
-  const last = startDemo(dir)
+  // Gone before its folder is.
+  await using last = startDemo(dir)
   await last.printed('the story is told')
   const record = await readRecord(last, dir)
 

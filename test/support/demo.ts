@@ -9,7 +9,7 @@ import type { Event, VmEventData } from '../../src/event/index.ts'
 const MAIN = new URL('../../src/main.ts', import.meta.url).pathname
 
 /** A demo that runs as a process of its own. */
-export interface Shown {
+export interface Shown extends AsyncDisposable {
   readonly child: ChildProcess
   /** Everything it printed so far. */
   readonly text: () => string
@@ -24,14 +24,19 @@ export function startDemo(dir: string, ...more: string[]): Shown {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
+  const ended = once(child, 'exit').then(([code]) => code as number | null)
   let text = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (text += String(chunk)))
   return {
     child,
     text: () => text,
-    ended: once(child, 'exit').then(([code]) => code as number | null),
+    ended,
     printed: async line => {
-      await expect.poll(() => text, { timeout: 60_000, interval: 20 }).toContain(line)
+      await expect.poll(() => text, { timeout: 240_000, interval: 20 }).toContain(line)
+    },
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL')
+      await ended
     },
   }
 }
