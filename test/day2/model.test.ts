@@ -66,9 +66,26 @@ const RARE: readonly (readonly Step[])[] = [
   ],
   // A verb with steps, to its end.
   [...STEPPED, ...Array.from({ length: 5 }, (): Step => ({ do: 'advance', ms: 20_000 }))],
+  // The inventory can not be updated any more, and a guest gets another address; then another VM gets its name.
+  [
+    { do: 'ready', vm: 4 },
+    ...(['patch', 'restore'] as const).flatMap((verb): Step[] => [wish(4, { verb }), ...turns(6)]),
+    { do: 'source', broken: true },
+    { do: 'address', vm: 4 },
+    wish(4),
+    ...turns(6),
+    { do: 'recreate', vm: 4 },
+    wish(4, { verb: 'restore' }),
+    ...turns(6),
+  ],
   // A bridge that sleeps while it takes a wish, until another one has taken over.
   [{ do: 'ready', vm: 4 }, { do: 'pause', awaits: 2, ms: 60_000 }, wish(4), { do: 'advance', ms: 20_000 }],
 ]
+/** So many turns of the bridge. */
+function turns(count: number): readonly Step[] {
+  return Array.from({ length: count }, (): Step => ({ do: 'advance', ms: 20_000 }))
+}
+
 function wish(vm: number, more: Partial<Extract<Step, { do: 'command' }>> = {}): Step {
   return { do: 'command', vms: [vm], again: false, verb: 'patch', check: false, note: '', ...more }
 }
