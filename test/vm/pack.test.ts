@@ -58,17 +58,6 @@ describe('What is packed', () => {
     expect(searchFor('PersistentVolumeClaim')(packed)).toBe(true)
   })
 
-  test('comes back as JSON has it, with its keys in the same order, whatever it is', () => {
-    fc.assert(
-      fc.property(value, any => {
-        const json = JSON.stringify(any)
-        expect(JSON.stringify(unpack(pack(any)))).toBe(json)
-        expect(unpack(pack(any))).toEqual(JSON.parse(json))
-      }),
-      { numRuns: 1_000 },
-    )
-  })
-
   test('may be any part of a VM', () => {
     const parts = [
       vm(),
@@ -91,6 +80,17 @@ describe('What is packed', () => {
     expect(unpack(pack(twice))).toStrictEqual(twice)
     expect(pack(twice).length).toBeGreaterThan(2_000 * 2 * 36)
     expect(pack(twice).length).toBeLessThan(JSON.stringify(twice).length)
+  })
+
+  test('comes back as JSON has it, with its keys in the same order, whatever it is', () => {
+    fc.assert(
+      fc.property(value, any => {
+        const json = JSON.stringify(any)
+        expect(JSON.stringify(unpack(pack(any)))).toBe(json)
+        expect(unpack(pack(any))).toEqual(JSON.parse(json))
+      }),
+      { numRuns: 1_000 },
+    )
   })
 
   test('has no -0, as JSON has none, whether it is usual or not', () => {
