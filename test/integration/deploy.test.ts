@@ -308,6 +308,14 @@ describe('what delivers the rights to managed clusters', () => {
     expect(await deliver(file, path, strange)).toBe(400)
   })
 
+  test('a ClusterPermission that binds the role to nobody is refused, as it would be there', async () => {
+    const path = '/apis/rbac.open-cluster-management.io/v1alpha1/namespaces/default/clusterpermissions'
+    const nobody = (object: KubeObject): KubeObject => {
+      return { ...object, spec: { ...(object['spec'] as object), clusterRoleBinding: {} } }
+    }
+    expect(await deliver('clusterpermission.yaml', path, nobody)).toBe(422)
+  })
+
   test('the simulated clusters and hub give the bridge the rights that are shipped, and no others', async () => {
     const rulesOf = async (overlay: string): Promise<unknown> =>
       ((await find(overlay, 'ClusterRole'))['rules'] as Rule[]).map(rule => {
