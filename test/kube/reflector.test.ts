@@ -435,6 +435,34 @@ test('a reader that takes nothing leaves the socket unread: the server is the on
   expect(heard.words).toHaveLength(before + 150)
 })
 
+test('what a reader does not take stays with the server and is not gathered here, while another one takes all of it', async () => {
+  const watches: ServerResponse[] = []
+  const line = (version: number, filler = ''): string => {
+    const metadata = { name: `vm-${version}`, resourceVersion: String(version) }
+    return `${JSON.stringify({ type: 'ADDED', object: { metadata, filler } })}\n`
+  }
+  const server = stack.use(
+    await startScripted((path, response) => {
+      if (!path.includes('watch=1')) return response.end('{"items":[],"metadata":{"resourceVersion":"5"}}')
+      watches.push(response)
+      return response.write(line(6))
+    }),
+  )
+  const held = listen(server)
+  held.holdAt = 'changed vm-6'
+  await expect.poll(() => held.words.at(-1), SOON).toBe('changed vm-6')
+  const free = listen(server)
+  await expect.poll(() => free.words.at(-1), SOON).toBe('changed vm-6')
+  // 30 MB: more than sockets hold.
+  const filler = 'x'.repeat(100_000)
+  for (let version = 7; version <= 306; version += 1) for (const watch of watches) watch.write(line(version, filler))
+  await expect.poll(() => free.words.at(-1), SOON).toBe('changed vm-306')
+  expect(watches.map(({ writableLength }) => writableLength > 0)).toEqual([true, false])
+  held.release()
+  await expect.poll(() => held.words.at(-1), SOON).toBe('changed vm-306')
+  expect(held.words).toEqual(free.words)
+})
+
 test('a reader that is so slow that the server drops it goes on where it was: nothing is lost, and nothing comes twice', async () => {
   const at = await world({ watch: { maxPendingBytes: 512 * 1024, maxLagMs: 100 } })
   const heard = listen(at)
