@@ -8,7 +8,6 @@ import {
   readObjectFiles,
   type SimulatedController,
   startSimulatedController,
-  withAllRoles,
 } from '../simulator/controller/index.ts'
 import { type Place, rememberedPort, secretFile } from './place.ts'
 
@@ -33,7 +32,6 @@ const ACCOUNT = 'virtbridge'
 const RULEBOOKS = 'virtbridge-rulebooks'
 /** The inventory of what they launch, and its source. */
 const FOR_RULEBOOKS = 'virtbridge rulebooks'
-const ONBOARD = 'Day2 | Onboard'
 const OBJECTS = new URL('../../deploy/aap/', import.meta.url)
 
 interface WorldOptions {
@@ -57,7 +55,7 @@ export async function startWorld(place: Place, options: WorldOptions): Promise<W
   const controller = stack.use(
     await startSimulatedController({
       // As this project ships them: the demo's controller is set up as a real one would be.
-      objects: loadObjects(objects(options.eda)),
+      objects: loadObjects(readObjectFiles(OBJECTS, options.eda ? ['onboard'] : [])),
       dir: place.controllerDir,
       port: await rememberedPort(place, 'controller', 0),
       tokens: {
@@ -103,18 +101,6 @@ function kubeconfig(fleet: SimulatedFleet): string {
     clusters: [{ name, cluster: { server: url, 'insecure-skip-tls-verify': true } }],
     users: [{ name, user: { token } }],
     contexts: [{ name, context: { cluster: name, user: name } }],
-  })
-}
-
-/** As a site sets them up: rulebooks may launch, and what they launch runs on the inventory that is updated before each job. */
-function objects(eda: boolean): readonly unknown[] {
-  const files = readObjectFiles(OBJECTS)
-  if (!eda) return files
-  return (withAllRoles(files) as readonly { controller_templates?: readonly { name: string }[] }[]).map(file => {
-    const { controller_templates: templates } = file
-    if (templates === undefined) return file
-    const set = templates.map(each => (each.name === ONBOARD ? { ...each, inventory: FOR_RULEBOOKS } : each))
-    return { ...file, controller_templates: set }
   })
 }
 

@@ -10,6 +10,12 @@ test('the collection infra.aap_configuration drops and refuses nothing of deploy
   expect(refusedBy(variables)).toEqual([])
 })
 
+test('nor what a site makes of it whose rulebooks start verbs', () => {
+  const verbs = ['onboard', 'configure', 'patch', 'offboard']
+  const site = readObjectFiles(new URL('../../deploy/aap/', import.meta.url), verbs) as Readonly<Record<string, unknown>>[]
+  expect(refusedBy(Object.assign({}, ...site) as typeof variables)).toEqual([])
+})
+
 test.each<[string, string, (entry: object) => object]>([
   ['controller_templates: ask_limit is dropped', 'controller_templates', entry => ({ ...entry, ask_limit: true })],
   ['controller_projects: name is missing', 'controller_projects', entry => ({ ...entry, name: undefined })],

@@ -9,6 +9,8 @@ const ROOT = join(import.meta.dirname, '..', '..')
 const DEPLOY = new URL('../../deploy/aap/', import.meta.url)
 const documents = readObjectFiles(DEPLOY) as Readonly<Record<string, unknown>>[]
 const objects = Object.assign({}, ...documents) as Readonly<Record<string, readonly Entry[]>>
+/** The verbs that rulebooks can start. */
+const STARTED = ['onboard', 'configure', 'patch', 'offboard']
 const plays = readdirSync(join(ROOT, 'playbooks')).filter(name => name.endsWith('.yml'))
 const templates = listed('controller_templates')
 
@@ -276,6 +278,23 @@ describe('the objects of Event-Driven Ansible', () => {
       expect(each['state'], each.name).toBe(/eda-/.test(String(each['rulebook'])) ? 'disabled' : undefined)
       expect(each['enabled'], each.name).toBeUndefined()
     }
+  })
+
+  test.each([[[]], ...STARTED.map(verb => [[verb]]), [STARTED]])('are those of verbs that the site names, and nothing of another verb is theirs: %j', named => {
+    const site = Object.assign({}, ...readObjectFiles(DEPLOY, named)) as Readonly<Record<string, readonly Entry[]>>
+    const at = (variable: string, name: string): Entry | undefined => site[variable]?.find(each => each.name === name)
+    for (const verb of STARTED) {
+      const [is, template] = [named.includes(verb), `Day2 | ${titleOf(verb)}`]
+      expect(at('eda_rulebook_activations', `virtbridge ${verb}`)?.['state'], verb).toBe(is ? 'enabled' : 'disabled')
+      const role = site['controller_roles']?.find(
+        each => each['user'] === 'virtbridge-rulebooks' && (each['job_templates'] as string[] | undefined)?.includes(template),
+      )
+      expect(role, verb).toMatchObject({ role: 'execute', state: is ? 'present' : 'absent', job_templates: [template] })
+      const fresh = verb === 'offboard' ? 'virtbridge beside guests' : is ? 'virtbridge rulebooks' : 'virtbridge fleet'
+      expect(at('controller_templates', template)?.['inventory'], verb).toBe(fresh)
+    }
+    expect(at('controller_inventory_sources', 'virtbridge beside guests')?.['update_on_launch']).toBe(named.includes('offboard'))
+    expect(JSON.stringify(site)).not.toContain('virtbridge_rulebook_verbs')
   })
 
   test('give them every variable that they want', () => {

@@ -9,7 +9,6 @@ import {
   readObjectFiles,
   type SimulatedController,
   startSimulatedController,
-  withAllRoles,
 } from '../../src/simulator/controller/index.ts'
 import { Activation } from '../eda/activation.ts'
 import { catalogueCases } from '../eda/catalogue-cases.ts'
@@ -28,6 +27,8 @@ allowInvalidEvents()
 
 const ROOT = join(import.meta.dirname, '..', '..')
 const TOKEN = 'rulebook-token'
+/** The verbs that rulebooks start here: all that they can. */
+const STARTED = ['onboard', 'configure', 'patch', 'offboard']
 const NAMES = [
   'eda-onboard',
   'eda-configure',
@@ -67,8 +68,11 @@ async function firstPositions(): Promise<readonly string[]> {
 }
 
 function startController(): Promise<SimulatedController> {
+  const objects = loadObjects(readObjectFiles(new URL('../../deploy/aap/', import.meta.url), STARTED))
+  // No bridge is here that an inventory could be filled from.
+  for (const source of objects.inventory_sources) source.update_on_launch = false
   return startSimulatedController({
-    objects: loadObjects(withAllRoles(readObjectFiles(new URL('../../deploy/aap/', import.meta.url)))),
+    objects,
     tokens: { [TOKEN]: { user: 'virtbridge-rulebooks' } },
     timing: { pendingMs: 5, waitingMs: 5, playMs: 20, eventsDelayMs: 5 },
   })

@@ -1,5 +1,5 @@
 export { startSimulatedController } from './controller.ts'
-export { loadObjects, withAllRoles } from './objects.ts'
+export { loadObjects } from './objects.ts'
 export { readObjectFiles } from './object-files.ts'
 export { systemClock, virtualClock } from './clock.ts'
 export type { ControllerOptions, FeedEntry, SimulatedController } from './controller.ts'

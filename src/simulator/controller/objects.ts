@@ -50,15 +50,6 @@ export function loadObjects(documents: readonly unknown[]): ControllerObjects {
   return objects
 }
 
-/** The documents of a site that has switched on all roles that are shipped switched off (`state: absent`): those of rulebooks. Pure. */
-export function withAllRoles(documents: readonly unknown[]): readonly unknown[] {
-  return documents.map(document => {
-    const roles = isEntry(document) ? document['controller_roles'] : undefined
-    if (!isEntry(document) || !Array.isArray(roles)) return document
-    return { ...document, controller_roles: (roles as object[]).map(role => ({ ...role, state: 'present' })) }
-  })
-}
-
 const BUILT_IN_TYPES = [
   'Machine',
   'Source Control',
