@@ -55,6 +55,15 @@ const RARE: readonly (readonly Step[])[] = [
     wish(4),
     { do: 'advance', ms: 20_000 },
   ],
+  // One that nobody can read any more, and nobody lets go of: after a day it is given up.
+  [
+    { do: 'ready', vm: 4 },
+    wish(4),
+    ...turns(6),
+    { do: 'operator', vms: 'all', template: 'other' },
+    { do: 'audit', may: false },
+    ...turns(2),
+  ],
   // Wishes that share a run; the bridge dies, and who was told nothing asks again.
   [
     ...([0, 1, 2] as const).map((vm): Step => ({ do: 'ready', vm })),
