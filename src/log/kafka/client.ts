@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Cluster, quiet, type SocketFactory, socketFactory } from './driver.ts'
+import { readWhole } from './line.ts'
 import { named, teach } from './missing-right.ts'
 import { mendTimers } from './timers.ts'
 
@@ -31,6 +32,7 @@ export interface Client {
 /** A client that is not connected yet. */
 export function createClient(connection: Connection): Client {
   mendTimers()
+  readWhole()
   const sockets = new Set<Socket>()
   const connect = socketFactory()
   let closed = false

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import type { Socket } from 'node:net'
+import { type Api, ask, isOpen, type Line } from './line.ts'
 
 /**
  * What is used of kafkajs 2.2.4: its protocol layer (connections, authentication, metadata, encoders of what is asked seldom), not its
@@ -21,7 +22,11 @@ interface ListOffsetsRequest {
 
 export interface Broker {
   readonly nodeId: number
-  readonly connectionPool: { send(request: unknown): Promise<unknown> }
+  readonly connectionPool: {
+    send(request: unknown): Promise<unknown>
+    /** The connection for all requests, and that for Fetch alone. */
+    readonly pool: readonly Line[]
+  }
   initProducerId(request: {
     transactionalId: string
     transactionTimeout: number
@@ -112,14 +117,12 @@ export async function fetchRaw(broker: Broker, request: FetchRequest): Promise<B
 }
 
 /** Sends a request that is encoded already, but for its header, and gives the response as it came. */
-export async function sendRaw(
-  broker: Broker,
-  what: { readonly apiKey: number; readonly apiVersion: number; readonly apiName: string },
-  body: Buffer,
-): Promise<Buffer> {
+export async function sendRaw(broker: Broker, api: Api, body: Buffer): Promise<Buffer> {
+  const [line] = broker.connectionPool.pool
+  if (isOpen(line)) return ask(line, api, body)
   // What kafkajs takes from its own encoder.
   const encoded = { buf: body, buffer: body }
-  const request = { ...what, encode: () => Promise.resolve(encoded) }
+  const request = { ...api, encode: () => Promise.resolve(encoded) }
   return (await broker.connectionPool.send({ request, response: asItCame })) as Buffer
 }
 

@@ -26,7 +26,7 @@ function answering(answer: Buffer): Broker & { readonly sent: string[] } {
     sent.push(`${request.apiKey} v${request.apiVersion} ${(await request.encode()).buffer.toString('hex')}`)
     return response.parse(await response.decode(answer))
   }
-  return { sent, connectionPool: { send } } as unknown as Broker & { readonly sent: string[] }
+  return { sent, connectionPool: { send, pool: [] } } as unknown as Broker & { readonly sent: string[] }
 }
 
 const PRODUCER = { transactionalId: 'virtbridge.writer', producerId: 7n, producerEpoch: 3 }
