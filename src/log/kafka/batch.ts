@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
-import { COMPRESSION, crc32c } from './driver.ts'
+import { crc32c } from './checksum.ts'
+import { COMPRESSION } from './driver.ts'
 import type { OutgoingRecord } from './record.ts'
 import { Sink } from './sink.ts'
 import type { Producer } from './transaction.ts'
@@ -28,7 +29,7 @@ export async function writeBatch(sink: Sink, { producerId, producerEpoch }: Prod
   const packed = codec === COMPRESSION.none ? null : await compressed(records, codec)
   const lengthAt = sink.at
   sink.int32(0)
-  sink.int64(0n)
+  sink.count64(0)
   const restAt = sink.at
   sink.int32(0)
   sink.int32(NO_LEADER_EPOCH)
@@ -38,8 +39,8 @@ export async function writeBatch(sink: Sink, { producerId, producerEpoch }: Prod
   const summedAt = sink.at
   sink.int16(codec | TRANSACTIONAL)
   sink.int32(records.length - 1)
-  sink.int64(BigInt(timestamp))
-  sink.int64(BigInt(timestamp))
+  sink.count64(timestamp)
+  sink.count64(timestamp)
   sink.int64(producerId)
   sink.int16(producerEpoch)
   sink.int32(firstSequence)

@@ -26,8 +26,10 @@ export class Cursor {
     return this.#bytes.readBigInt64BE(this.at - 8)
   }
 
+  /** As a number can say it: a bigint is dear. */
   int64(): number {
-    return Number(this.bigint64())
+    const high = this.int32()
+    return high * 0x1_0000_0000 + (this.int32() >>> 0)
   }
 
   string(): string {

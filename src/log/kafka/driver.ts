@@ -72,7 +72,6 @@ interface Quiet {
 export const Cluster = require('kafkajs/src/cluster') as new (options: object) => Cluster
 /** Makes the sockets that kafkajs would make. */
 export const socketFactory = require('kafkajs/src/network/socketFactory') as () => SocketFactory
-const checksum = require('kafkajs/src/protocol/recordBatch/crc32C') as (bytes: Buffer) => number
 const fetches = require('kafkajs/src/protocol/requests/fetch') as {
   protocol(version: {
     version: 11
@@ -129,11 +128,6 @@ export async function sendRaw(broker: Broker, api: Api, body: Buffer): Promise<B
 const asItCame = {
   decode: (raw: Buffer) => Promise.resolve(raw),
   parse: (raw: Buffer) => Promise.resolve(raw),
-}
-
-/** CRC-32C (Castagnoli) of bytes, as record batches have it. */
-export function crc32c(bytes: Buffer): number {
-  return checksum(bytes)
 }
 
 /** The error that Kafka means by a code, as kafkajs throws it: with `type` and `code`. */

@@ -34,6 +34,12 @@ export class Sink {
     this.#at = this.#room(8).writeBigInt64BE(value, this.#at)
   }
 
+  /** A whole number that is not negative, and no larger than a number can count to: a bigint is dear. */
+  count64(value: number): void {
+    this.int32(Math.floor(value / 0x1_0000_0000))
+    this.int32(value | 0)
+  }
+
   string(text: string): void {
     this.int16(Buffer.byteLength(text))
     this.text(text)
@@ -65,6 +71,13 @@ export class Sink {
   }
 
   vartext(text: string): void {
+    // Most are so short that their length is one byte: what is written there says it.
+    const short = this.#room(text.length * 3 + 1).write(text, this.#at + 1)
+    if (short < 64) {
+      this.varint(short)
+      this.#at += short
+      return
+    }
     this.varint(Buffer.byteLength(text))
     this.text(text)
   }
