@@ -144,6 +144,14 @@ describe('what is not required', () => {
     expect(folding.told).toEqual(['restarted a', 'root_disk_replaced a'])
   })
 
+  test('a disk that is replaced while the watch of claims alone is away is told, though its boot is seen first', () => {
+    const folding = running().take(whole('claim', claim('claim-1')))
+    folding.take({ of: 'claim', observed: { kind: 'ended' } }, live('gone', 'vmi', aVmi('a'))).wait(HOLDS.stopped)
+    folding.take(live('changed', 'vmi', aVmi('a', { uid: 'boot-2', agentConnected: false }))).told.splice(0)
+    folding.take(watching('claim'), said('gone', 'claim', claim('claim-1')), said('changed', 'claim', claim('claim-2')))
+    expect(folding.wait(HOLDS.stopped).told).toEqual(['root_disk_replaced a'])
+  })
+
   test('a disk that is as it was when a VM booted unseen, and is copied while that boot goes on, is no other', () => {
     const folding = running()
       .take(whole('claim', claim('claim-1')))
