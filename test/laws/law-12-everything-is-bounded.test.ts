@@ -207,6 +207,8 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['day2/history', 'FILE_ROWS', 5_000_000, 'day2/history', 'the oldest go first'],
   ['day2/history', 'LOOKED_ROWS', 20_000, 'day2/history', 'looks through so many results and no more'],
   ['day2/history', 'CATCH_UP_PAGE', 500, 'day2/history', 'is made anew from the stream'],
+  ['http/request-fault', 'MAX_TOLD', 3, 'http/request-fault', 'is told what is wrong where'],
+  ['http/request-fault', 'MAX_NAME', 64, 'http/request-fault', 'is told no name that a client chose as it came'],
   ['http/routes/history', 'PAGE', 500, 'http/history', 'comes in pages'],
   ['http/routes/history', 'MAX_PAGE', 5_000, 'http/history', 'comes in pages'],
   ['day2/returned', 'MAX_RETURNED_BYTES', 4_096, 'day2/returned', 'more than 4 KB'],
