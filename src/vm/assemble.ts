@@ -21,42 +21,35 @@ export function assemble(
 ): Seen {
   // What is of the VM is known either way: only its boot is not.
   if (vmi === 'unknown' && before !== null)
-    return { ...withoutNamed(before), ...fromVm(vm, before, trouble), ...shown(vm, before.portraits?.vmi) }
+    return shown({ ...withoutNamed(before), ...fromVm(vm, before, trouble) }, vm, before.portraits?.vmi)
   const own = vmi === 'unknown' || vmi?.owner !== vm.uid ? null : vmi
   // A boot keeps its disk whatever the VM's spec says by now: that holds from the next one on.
   const root = own?.phase === 'Running' ? own.rootClaim : vm.rootClaim
-  return {
-    ...fromVm(vm, before, trouble),
-    ...fromVmi(vm, own, before),
-    ...diskOf(vm, own, before, claimOf, root),
-    ...shown(vm, own?.portrait),
-  }
+  return withBoot(fromVm(vm, before, trouble), vm, own ?? NO_BOOT, before, diskOf(vm, own, before, claimOf, root))
 }
 
-type OfDisk = Pick<Seen, 'claim' | 'disk_unseen' | 'copied_from'>
+type OfDisk = Pick<Draft, 'disk_unseen' | 'copied_from'> & Required<Pick<Seen, 'claim'>>
 
 function diskOf(vm: VmPart, own: VmiPart | null, before: Seen | null, claimOf: ClaimOf, root: string): OfDisk {
   const uid = root === '' ? '' : claimOf(root)
   const known = before?.claim ?? ''
   const other = own !== null && (own.uid !== before?.boot || before.disk_unseen === true)
   const copied_from = root === vm.rootClaim ? claimOf(vm.copiedFrom ?? '') : ''
-  return {
-    claim: uid || known,
-    ...(uid === '' && known !== '' && other ? { disk_unseen: true } : {}),
-    ...(copied_from === '' ? {} : { copied_from }),
-  }
+  const of: OfDisk = { claim: uid || known }
+  if (uid === '' && known !== '' && other) of.disk_unseen = true
+  if (copied_from !== '') of.copied_from = copied_from
+  return of
 }
 
-/** What is there for inventories alone. */
-function shown({ annotations, namedLabels, portrait }: VmPart, vmi = ''): OfInventory {
-  return {
-    ...(namedLabels === undefined ? {} : { named_labels: namedLabels }),
-    ...(annotations === undefined ? {} : { annotations }),
-    ...(portrait === undefined ? {} : { portraits: { vm: portrait, vmi } }),
-  }
+/** The same, with what is there for inventories alone. */
+function shown(seen: Draft, { annotations, namedLabels, portrait }: VmPart, vmi = ''): Seen {
+  if (namedLabels !== undefined) seen.named_labels = namedLabels
+  if (annotations !== undefined) seen.annotations = annotations
+  if (portrait !== undefined) seen.portraits = { vm: portrait, vmi }
+  return seen
 }
 
-type OfInventory = Pick<Seen, 'named_labels' | 'annotations' | 'portraits'>
+type Draft = { -readonly [Field in keyof Seen]: Seen[Field] }
 
 /** Of these none is there once it has none, so those of before must not stay. */
 function withoutNamed(before: Seen): Seen {
@@ -64,20 +57,8 @@ function withoutNamed(before: Seen): Seen {
   return seen
 }
 
-type OfVm = Pick<
-  Seen,
-  | 'created_at'
-  | 'run_strategy'
-  | 'status'
-  | 'labels'
-  | 'instancetype'
-  | 'failing'
-  | 'hindered_by'
-  | 'failed_boot'
-  | 'restart_required'
-  | 'application'
->
-type OfVmi = Omit<Seen, keyof OfVm | keyof OfInventory | keyof OfDisk>
+type OfVm = Pick<Draft, 'created_at' | 'run_strategy' | 'status' | 'labels' | 'instancetype' | 'hindered_by'> &
+  Required<Pick<Seen, 'failing' | 'failed_boot' | 'restart_required' | 'application'>>
 
 /** Statuses in which a VM waits for a disk that can not be made, and says nothing of it. */
 const PATIENT = new Set(['Provisioning', 'WaitingForVolumeBinding', 'Starting'])
@@ -87,60 +68,100 @@ function fromVm(vm: VmPart, before: Seen | null, trouble: string | null): OfVm {
   const status = HINDRANCES.has(vm.status) ? vm.status : ''
   const stuck = known !== '' && PATIENT.has(vm.status) ? DISK_ERROR : ''
   const failing = vm.failedBoots > 0 ? CRASH_LOOP : status || stuck
-  return {
+  const of: OfVm = {
     created_at: vm.createdAt || (before?.created_at ?? 0),
     run_strategy: vm.runStrategy,
     status: vm.status,
     labels: vm.labels,
     instancetype: vm.instancetype,
     failing,
-    ...(failing === DISK_ERROR && known !== '' ? { hindered_by: known } : {}),
     failed_boot: vm.failedBoot,
     restart_required: vm.restartRequired,
     application: vm.application,
   }
+  if (failing === DISK_ERROR && known !== '') of.hindered_by = known
+  return of
 }
 
-function fromVmi(vm: VmPart, vmi: VmiPart | null, before: Seen | null): OfVmi {
-  const kept = keptOf(vm, before)
-  if (vmi === null) return { ...NOT_BOOTED, ...kept }
-  return {
-    ...kept,
-    ...running(vmi),
-    boot: vmi.uid,
-    phase: vmi.phase,
-    node: vmi.node,
-    firmware_uuid: vmi.firmwareUuid || kept.firmware_uuid,
-    os: vmi.os.id === '' ? kept.os : vmi.os,
-    ...(vmi.os.id === '' ? {} : { kernel: vmi.kernel, guest_said: true }),
-    migration: vmi.migrated.uid || kept.migration,
-    ...(vmi.migrationFailed.uid === '' ? {} : { migration_failed: vmi.migrationFailed }),
-    ...endOf(vm, vmi),
+/**
+ * All that is seen, with what its boot tells. What only a boot tells outlives it; but what means something only while it runs does not, and
+ * a final VMI is frozen with its last conditions and addresses.
+ *
+ * In one literal, field by field: this is made with every change, and to lay objects into each other takes three times as long.
+ */
+function withBoot(of: OfVm, vm: VmPart, boot: VmiPart, before: Seen | null, disk: OfDisk): Seen {
+  const now = boot.phase === 'Running' ? boot : NO_BOOT
+  const kept = keptOf(vm, boot, before ?? {})
+  const seen: Draft = {
+    created_at: of.created_at,
+    run_strategy: of.run_strategy,
+    status: of.status,
+    labels: of.labels,
+    instancetype: of.instancetype,
+    failing: of.failing,
+    failed_boot: of.failed_boot,
+    restart_required: of.restart_required,
+    application: of.application,
+    firmware_uuid: kept.firmware_uuid,
+    os: kept.os,
+    migration: kept.migration,
+    kernel: kept.kernel,
+    guest_said: kept.guest_said,
+    paused: now.paused,
+    paused_because: now.pausedBecause,
+    agent_connected: now.agentConnected,
+    addresses: now.addresses,
+    address: chooseAddress(now.addresses),
+    boot: boot.uid,
+    phase: boot.phase,
+    node: boot.node,
+    claim: disk.claim,
   }
+  const failed = boot.migrationFailed.uid === '' ? before?.migration_failed : boot.migrationFailed
+  const ended = endOf(vm, boot) ?? before?.ended
+  if (disk.disk_unseen !== undefined) seen.disk_unseen = disk.disk_unseen
+  if (disk.copied_from !== undefined) seen.copied_from = disk.copied_from
+  if (of.hindered_by !== undefined) seen.hindered_by = of.hindered_by
+  if (failed !== undefined) seen.migration_failed = failed
+  if (ended !== undefined) seen.ended = ended
+  return shown(seen, vm, boot.portrait)
 }
 
 /** What only a boot tells, and outlives it. */
-function keptOf(vm: VmPart, before: Seen | null) {
+function keptOf(vm: VmPart, boot: VmiPart, before: Partial<Seen>) {
+  const said = boot.os.id !== ''
   return {
-    firmware_uuid: vm.firmwareUuid || (before?.firmware_uuid ?? ''),
-    os: before?.os ?? declaredOs(vm.declaredOs),
-    migration: before?.migration ?? '',
-    kernel: before?.kernel ?? '',
-    guest_said: before?.guest_said ?? false,
-    ...(before?.migration_failed === undefined ? {} : { migration_failed: before.migration_failed }),
-    ...(before?.ended === undefined ? {} : { ended: before.ended }),
+    firmware_uuid: boot.firmwareUuid || vm.firmwareUuid || (before.firmware_uuid ?? ''),
+    os: said ? boot.os : (before.os ?? declaredOs(vm.declaredOs)),
+    migration: boot.migrated.uid || (before.migration ?? ''),
+    kernel: said ? boot.kernel : (before.kernel ?? ''),
+    guest_said: said || (before.guest_said ?? false),
   }
 }
 
-const NOT_RUNNING = { paused: false, paused_because: '', agent_connected: false, addresses: [], address: '' }
-const NOT_BOOTED = { ...NOT_RUNNING, boot: '', phase: '', node: '' }
-
-/** What means something only while it runs: a final VMI is frozen with its last conditions and addresses. */
-function running(vmi: VmiPart): Pick<Seen, 'paused' | 'agent_connected' | 'addresses' | 'address'> {
-  if (vmi.phase !== 'Running') return NOT_RUNNING
-  const { paused, pausedBecause, agentConnected, addresses } = vmi
-  const now = { paused, paused_because: pausedBecause, agent_connected: agentConnected }
-  return { ...now, addresses, address: chooseAddress(addresses) }
+/** What a VM has that has not booted. */
+const NO_BOOT: VmiPart = {
+  key: '',
+  uid: '',
+  resourceVersion: '',
+  owner: '',
+  phase: '',
+  deleting: false,
+  node: '',
+  paused: false,
+  pausedBecause: '',
+  end: '',
+  reason: '',
+  rootClaim: '',
+  kernel: '',
+  agentConnected: false,
+  firmwareUuid: '',
+  domain: '',
+  vmLabel: '',
+  os: NO_OS,
+  addresses: [],
+  migrated: { uid: '', from: '', to: '' },
+  migrationFailed: { uid: '', from: '', to: '', reason: '' },
 }
 
 /**
@@ -154,8 +175,8 @@ function running(vmi: VmiPart): Pick<Seen, 'paused' | 'agent_connected' | 'addre
  * | failed       | otherwise                                      | crashed                  |
  * | shutdown     | as with failed; otherwise                      | guest shut down          |
  */
-function endOf(vm: VmPart, vmi: VmiPart): Pick<Seen, 'ended'> {
-  if (vmi.end === '') return {}
+function endOf(vm: VmPart, vmi: VmiPart): Seen['ended'] {
+  if (vmi.end === '') return undefined
   const wished = vm.runStrategy === 'Halted' || vm.deleting || vm.stopAsked === vmi.uid
   const because =
     vmi.end === 'away'
@@ -165,7 +186,7 @@ function endOf(vm: VmPart, vmi: VmiPart): Pick<Seen, 'ended'> {
         : vmi.end === 'failed'
           ? 'crashed'
           : 'guest shut down'
-  return { ended: { boot: vmi.uid, because, detail: vmi.reason } }
+  return { boot: vmi.uid, because, detail: vmi.reason }
 }
 
 /**
@@ -173,10 +194,9 @@ function endOf(vm: VmPart, vmi: VmiPart): Pick<Seen, 'ended'> {
  * changes with every boot and migration), and never one of an interface that only the guest knows (docker, veth).
  */
 export function chooseAddress(addresses: readonly Address[]): string {
-  const named = addresses.filter(entry => entry.network !== '')
-  const ranked = named.map((entry, index) => ({ entry, index, rank: rankOf(entry) }))
-  ranked.sort((a, b) => a.rank - b.rank || a.index - b.index)
-  return ranked[0]?.entry.address ?? ''
+  let best: Address | null = null
+  for (const one of addresses) if (one.network !== '' && (best === null || rankOf(one) < rankOf(best))) best = one
+  return best?.address ?? ''
 }
 
 function rankOf(entry: Address): number {

@@ -39,6 +39,16 @@ describe('assemble', () => {
     },
   )
 
+  test('the order of its fields does not hang on what was before', () => {
+    const failed = { uid: 'm', from: 'a', to: 'b', reason: 'x' }
+    const boots = [vmi(), vmi({ end: 'failed', phase: 'Failed', migrationFailed: failed }), null]
+    const [runs, ended, gone] = boots.map(boot => assemble(vm(), boot, null))
+    const orders = [runs, ended, gone].map(seen => Object.keys(assemble(vm(), vmi(), seen ?? null)).join())
+    expect(orders[2]).toBe(orders[0])
+    expect(orders[1]).toBe(`${orders[0]},migration_failed,ended`)
+    expect(Object.keys(ended ?? {}).join()).toBe(orders[1])
+  })
+
   test('while VMIs can not be read the boot stays as it was, and what is of the VM goes on', () => {
     const before = assemble(vm(), vmi(), null)
     const after = assemble(vm({ labels: { app: 'web' }, status: 'Stopped', runStrategy: 'Halted' }), 'unknown', before)
