@@ -84,10 +84,13 @@ export class Scene {
     return again
   }
 
-  /** An object is so now. */
+  /** An object is so now. It is looked at with the other part of its VM, and likely so again. */
   put(of: 'vm' | 'vmi', object: VmPart | VmiPart): void {
-    if (of === 'vm') this.#vms.set(object.key, object as VmPart)
-    else this.#vmis.set(object.key, object as VmiPart)
+    const { key } = object
+    if (of === 'vm') this.#vms.set(key, object as VmPart)
+    else this.#vmis.set(key, object as VmiPart)
+    const other: PackedMap<VmPart> | PackedMap<VmiPart> = of === 'vm' ? this.#vmis : this.#vms
+    other.warm(key)
     this.#last = { of, object }
   }
 

@@ -10,8 +10,8 @@ export interface Keep<T> extends ReadonlyMap<string, T> {
 
 /**
  * A map of values of JSON that are many and seldom looked at: each is held in about a fifth of its room, and made anew whenever it is
- * read, in a few µs. One that changes is held as it is for a while, as it is likely to change again (`Warm`). So nothing that was read or
- * `set` may be changed in place.
+ * read, in a few µs. One that changes is held as it is for a while, as it is likely to change again (`Warm`), and so is one that is told
+ * to be read again. So nothing that was read or `set` may be changed in place.
  */
 export class PackedMap<T extends object> implements Keep<T> {
   readonly #held = new Map<string, Packed | Warm>()
@@ -21,7 +21,7 @@ export class PackedMap<T extends object> implements Keep<T> {
   static of<T extends object>(values: Iterable<readonly [string, T]>): PackedMap<T> {
     const map = new PackedMap<T>()
     if (values instanceof PackedMap)
-      for (const [key, held] of values.#held) map.#held.set(key, held instanceof Warm ? pack(held.value, key) : held)
+      for (const [key, held] of values.#held) map.#held.set(key, held instanceof Warm ? packed(held) : held)
     else for (const [key, value] of values) map.set(key, value)
     return map
   }
@@ -48,14 +48,23 @@ export class PackedMap<T extends object> implements Keep<T> {
   set(key: string, value: T): this {
     const held = this.#held.get(key)
     if (held === undefined) this.#held.set(sole(key), pack(value, key))
-    else if (held instanceof Warm) held.value = value
-    else this.#held.set(key, new Warm(this.#self, key, value))
+    else if (held instanceof Warm) {
+      held.value = value
+      held.packed = null
+    } else this.#held.set(key, new Warm(this.#self, key, value, null))
     return this
   }
 
-  /** Others have changed since: it is packed again. */
+  /** What has this key, if anything, is likely to be read often for a while: it is held as it is, as if it had changed. */
+  warm(key: string): void {
+    const held = this.#held.get(key)
+    if (held === undefined || held instanceof Warm) return
+    this.#held.set(key, new Warm(this.#self, key, unpack(held, key), held))
+  }
+
+  /** Others have come since: it is packed again. */
   cool(warm: Warm): void {
-    if (this.#held.get(warm.key) === warm) this.#held.set(warm.key, pack(warm.value, warm.key))
+    if (this.#held.get(warm.key) === warm) this.#held.set(warm.key, packed(warm))
   }
 
   delete(key: string): boolean {
@@ -81,6 +90,10 @@ export class PackedMap<T extends object> implements Keep<T> {
   forEach(callback: (value: T, key: string, map: ReadonlyMap<string, T>) => void): void {
     for (const [key, value] of this) callback(value, key, this)
   }
+}
+
+function packed({ key, value, packed: already }: Warm): Packed {
+  return already ?? pack(value, key)
 }
 
 function read(held: Packed | Warm, key: string): object {

@@ -1,4 +1,6 @@
-/** Values that are held as they are, of all maps of this process together. A VM that changed lately has two, of 1.4 KB of the heap together. */
+import type { Packed } from './pack.ts'
+
+/** Values that are held as they are, of all maps of this process together. A VM that changed lately has three: its record and its two parts. */
 export const MAX_WARM = 32_768
 
 /** Who holds a value, and packs it once it is told to. */
@@ -7,18 +9,21 @@ interface Owner {
 }
 
 /**
- * A value that changed lately, held as it is: packed when `MAX_WARM` others have begun to change since, whether it changed again meanwhile
- * or not. It does not keep its map, and stays in line when its map is let go of.
+ * A value that changed lately, or was read beside one that did, held as it is: packed when `MAX_WARM` others have come since, whether it
+ * changed again meanwhile or not. It does not keep its map, and stays in line when its map is let go of.
  */
 export class Warm {
   readonly owner: WeakRef<Owner>
   readonly key: string
   value: object
+  /** What it was packed as, while it is so still: it need not be packed again. */
+  packed: Packed | null
 
-  constructor(owner: WeakRef<Owner>, key: string, value: object) {
+  constructor(owner: WeakRef<Owner>, key: string, value: object, packed: Packed | null) {
     this.owner = owner
     this.key = key
     this.value = value
+    this.packed = packed
     const oldest = ring[hand]
     ring[hand] = this
     hand = (hand + 1) % MAX_WARM

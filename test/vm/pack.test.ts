@@ -136,12 +136,15 @@ describe('What is packed can be searched', () => {
 
 describe('A packed map', () => {
   test('is as a Map is, whatever is done to it', () => {
-    const commands = fc.array(fc.tuple(fc.constantFrom('set', 'delete', 'get'), fc.constantFrom('a', 'b', 'c'), value))
+    const commands = fc.array(
+      fc.tuple(fc.constantFrom('set', 'delete', 'get', 'warm'), fc.constantFrom('a', 'b', 'c'), value),
+    )
     fc.assert(
       fc.property(commands, steps => {
         const [map, packed] = [new Map<string, object>(), new PackedMap<object>()]
         for (const [act, key, any] of steps) {
           const one = JSON.parse(JSON.stringify(any)) as object
+          if (act === 'warm') packed.warm(key)
           const told = [map, packed].map(either => {
             const answer = act === 'set' ? either.set(key, one) && null : act === 'delete' && either.delete(key)
             return [answer, either.get(key), either.has(key), either.size, [...either.keys()]]
@@ -180,6 +183,21 @@ describe('A packed map', () => {
     map.set('b', { from: 'a list' })
     expect([isHeld(map, 'a'), isHeld(map, 'b'), isHeld(PackedMap.of(map), 'a')]).toEqual([true, false, false])
     expect([...PackedMap.of(map)]).toEqual([...map])
+  })
+
+  test('holds as it is what is told to be read again, and what it becomes then, until as many others have come', () => {
+    const map = new PackedMap<object>().set('read', { now: 'old' }).set('changed', { now: 'old' })
+    for (const key of ['read', 'changed', 'not there']) map.warm(key)
+    map.set('changed', { now: 'new' })
+    expect([isHeld(map, 'read'), isHeld(map, 'changed'), map.size]).toEqual([true, true, 2])
+    const copy = PackedMap.of(map)
+    change(changed(), MAX_WARM)
+    expect([isHeld(map, 'read'), isHeld(map, 'changed')]).toEqual([false, false])
+    for (const one of [map, copy])
+      expect([...one]).toEqual([
+        ['read', { now: 'old' }],
+        ['changed', { now: 'new' }],
+      ])
   })
 
   test('does not bring back what was taken out of it, or came again, when it was about to be packed', () => {
