@@ -37,7 +37,7 @@ export async function* jsonLines(body: AsyncIterable<Uint8Array>): AsyncGenerato
 
 function parse(line: Uint8Array): unknown {
   try {
-    return parseTrimmed(Buffer.from(line.buffer, line.byteOffset, line.byteLength))
+    return parseTrimmed(Buffer.from(line.buffer, line.byteOffset, line.byteLength), 1)
   } catch (error) {
     throw new KubeError('invalid', 'a watch line is not JSON', { cause: error })
   }

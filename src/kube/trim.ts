@@ -14,8 +14,10 @@ const scratch = new Scratch()
  * An API server writes custom resources with sorted keys, so that `metadata.name` comes next; and who set which field is a tree of maps
  * without an array. So the first `]` ends it, when `,"name":` follows. Both marks begin outside of any string, as a quote after a comma is
  * none that is escaped. Anything else stays as it is.
+ *
+ * `most`: how many objects are in it, at most. What comes after the last array that is cut is not searched for another.
  */
-export function trimmed(json: Buffer): Buffer {
+export function trimmed(json: Buffer, most = Infinity): Buffer {
   const kept: Buffer[] = []
   let from = 0
   for (let head = json.indexOf(HEAD); head >= 0;) {
@@ -25,7 +27,7 @@ export function trimmed(json: Buffer): Buffer {
       kept.push(json.subarray(from, head))
       from = end + 1
     }
-    head = json.indexOf(HEAD, end)
+    head = kept.length < most ? json.indexOf(HEAD, end) : -1
   }
   if (from === 0) return json
   kept.push(json.subarray(from))
@@ -34,13 +36,13 @@ export function trimmed(json: Buffer): Buffer {
 
 /**
  * What JSON.parse gives, but that arrays under `managedFields` may be missing; bytes that are no UTF-8 become U+FFFD. Throws a
- * SyntaxError for what is no JSON; only inside such an array it may go unseen.
+ * SyntaxError for what is no JSON; only inside such an array it may go unseen. `most`: as `trimmed` has it.
  *
  * That what was cut was the array, and the whole of it: without a `]` in it nothing in it closes an array, so the `]` at its end closes the
  * last one that was opened. Were that one inside, what is left would have more brackets closed than opened, and is no JSON.
  */
-export function parseTrimmed(json: Buffer): unknown {
-  const rest = trimmed(json)
+export function parseTrimmed(json: Buffer, most = Infinity): unknown {
+  const rest = trimmed(json, most)
   if (rest === json) return JSON.parse(json.toString('utf8'))
   try {
     return JSON.parse(rest.toString('utf8'))

@@ -88,6 +88,14 @@ describe('What is parsed without managedFields', () => {
     expect(parseTrimmed(json)).toEqual(JSON.parse(json))
   })
 
+  test('of as many objects as are meant, the first: what comes after is left as it is, and not searched', () => {
+    const list = `{"items":[${listOf('virtualmachines', 0, 3)}]}`
+    const { items } = JSON.parse(list) as { items: readonly unknown[] }
+    const one = trim.parseTrimmed(Buffer.from(list), 1)
+    expect(one).toEqual({ items: [stripped(items[0]), ...items.slice(1)] })
+    expect(trim.parseTrimmed(Buffer.from(list), 3)).toEqual(stripped({ items }))
+  })
+
   test('is refused where it is no JSON, but inside of them', () => {
     expect(() => parseTrimmed('{"x":1,"managedFields":[1],"name":')).toThrow(SyntaxError)
     expect(() => parseTrimmed('{"x":1,"managedFields":[')).toThrow(SyntaxError)
