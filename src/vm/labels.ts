@@ -56,6 +56,7 @@ export function mayHave(seen: SeenLabels, key: string): boolean {
 }
 
 function sorted(labels: unknown): readonly (readonly [key: string, value: string])[] {
-  const entries = Object.entries(dict(labels)).sort(([a], [b]) => (a < b ? -1 : 1))
-  return entries.map(([key, value]) => [plainText(key), plainText(value)])
+  const all = dict(labels)
+  const keys = Object.keys(all).sort()
+  return keys.map(key => [plainText(key), plainText(all[key])])
 }
