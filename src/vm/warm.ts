@@ -1,7 +1,7 @@
 import type { Packed } from './pack.ts'
 
 /** Values that are held as they are, of all maps of this process together. A VM that changed lately has three: its record and its two parts. */
-export const MAX_WARM = 32_768
+export const MAX_WARM = 49_152
 
 /** Who holds a value, and packs it once it is told to. */
 interface Owner {

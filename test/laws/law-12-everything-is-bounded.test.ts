@@ -70,7 +70,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['vm/form', 'MAX_FORMS', 4_096, 'vm/pack', 'learns 4,096 fields and 16,384 words at most'],
   ['vm/word', 'MAX_WORDS', 16_384, 'vm/pack', 'learns 4,096 fields and 16,384 words at most'],
   ['vm/pack', 'MAX_AGAIN', 995, 'vm/pack', 'finds so many texts again and no more'],
-  ['vm/warm', 'MAX_WARM', 32_768, 'vm/pack', 'holds what changes as it is, of all maps together 32,768 values'],
+  ['vm/warm', 'MAX_WARM', 49_152, 'vm/pack', 'holds what changes as it is, of all maps together 49,152 values'],
   ['vm/form', 'MAX_SAMPLED', 512, 'vm/pack', 'learns 4,096 fields and 16,384 words at most'],
   ['vm/labels', 'MAX_LABELS', 64, 'vm/project', 'keeps 64 labels at most'],
   ['vm/labels', 'MAX_NAMED_LABELS', 256, 'vm/labels', 'and 256 of those at most'],

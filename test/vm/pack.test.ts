@@ -167,7 +167,7 @@ describe('A packed map', () => {
     expect(map.get('a')).toEqual({ x: 1 })
   })
 
-  test('holds what changes as it is, of all maps together 32,768 values, and packs the one that began to change first', () => {
+  test('holds what changes as it is, of all maps together 49,152 values, and packs the one that began to change first', () => {
     const [one, other] = [changed('a', 'b'), changed()]
     expect(isHeld(one, 'a')).toBe(true)
     one.set('a', { now: 'again' })
