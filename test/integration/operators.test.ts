@@ -413,6 +413,21 @@ describe('what is told of a run while it goes on', () => {
     expect(all.watched).toBeGreaterThan(3)
   })
 
+  test('names the step that the run is at, where its verb has steps', async () => {
+    const steps = ['precheck', 'patch'].map(name => ({ name }))
+    const at = (step: number, status?: string): object => ({ ...run(null, status), steps, step })
+    const all = await followed([
+      [at(0), 20],
+      [at(1), 20],
+      [at(1, 'finished'), 1],
+    ])
+    expect(lines(all)).toEqual([
+      ['step precheck (1 of 2): following (job 14) on 0'],
+      ['step patch (2 of 2): following (job 14) on 0'],
+      ['finished (job 14) on 0'],
+    ])
+  })
+
   test('of 10,000 hosts is how many are how far, and the first hundred that fail', async () => {
     const at = (failed: number): object =>
       run(on(10_000, index => ({ state: index < failed ? 'failed' : index < 9_000 ? 'runs' : 'waits' })))

@@ -169,7 +169,15 @@ def standing(run):
     text = "%s%s on %d" % (run["status"], " (job %d)" % job["id"] if job else "", len(run["hosts"]))
     pending = run.get("job_pending")
     waits = run.get("message", "") if pending is None else "waits at the controller%s" % (": %s" % pending if pending else "")
-    return _inert("%s%s" % (text, ": %s" % waits if waits else ""))
+    return _inert("%s%s%s" % (_step(run), text, ": %s" % waits if waits else ""))
+
+
+def _step(run):
+    """The step that a run is at, as the command line names it. Empty where it is one job, and once it has ended: then each host says how far it came."""
+    steps, at = run.get("steps") or [], run.get("step") or 0
+    if run["status"] == "finished" or at >= len(steps):
+        return ""
+    return "step %s (%d of %d): " % (steps[at]["name"], at + 1, len(steps))
 
 
 def course(run):
