@@ -57,6 +57,13 @@ export const RESULT_SCHEMA = {
           items: change,
           description: 'patch: what was updated, or would be in check mode',
         },
+        finished: {
+          type: 'array',
+          maxItems: 500,
+          items: TEXT,
+          description:
+            'Packages whose installation an earlier run was cut off in, and that this one finished, or would in check mode',
+        },
         packages_count: { ...COUNT, description: 'patch: how many, also when not all are listed' },
         reboot: { ...TEXT, description: 'patch, reboot, facts_report: not_needed, needed, done or unknown' },
         free_mb: { type: 'integer', description: 'precheck: on the fullest file system that matters' },

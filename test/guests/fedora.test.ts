@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fedoraRecipe } from '../servers/fedora-root.ts'
 import { run } from '../servers/run.ts'
+import { note, testsOfNewPackage } from './cut-off-rpm.ts'
 import { playTruly } from './play-truly.ts'
 import { publishRpms, rpmVersionOf } from './rpm-package.ts'
 import { faultOf, Stage } from './stage.ts'
@@ -34,6 +35,23 @@ test('a guest with dnf5 is looked at, told in check mode what would be updated, 
   expect(await rpmVersionOf(stage.guest(host), 'virtbridge-tool')).toBe('1.1')
 })
 
+test('a guest whose package database somebody keeps is waited for, and then failed', async () => {
+  const script = `import fcntl, time; f = open('/var/lib/dnf/system-repo.lock', 'w'); fcntl.lockf(f, fcntl.LOCK_EX); open('/run/held', 'w'); time.sleep(600)`
+  const holder = stage.inside(host, `exec python3 -c "${script}"`)
+  await expect.poll(() => existsSync(join(stage.guest(host).root, 'run/held')), { timeout: 60_000 }).toBe(true)
+  const looked = await stage.play('precheck', { limit: [host], vars: { precheck_lock_timeout: 1 } })
+  const vars = { packages_present: ['virtbridge-other'], packages_lock_timeout: 1 }
+  const refused = await stage.play('packages', { limit: [host], vars })
+  await stage.inside(host, 'pkill -f fcntl')
+  await holder
+  expect(existsSync(join(stage.guest(host).root, note))).toBe(false)
+  for (const { result } of [looked, refused])
+    expect(result[host]).toMatchObject({
+      outcome: 'failed',
+      message: expect.stringContaining('keeps the package database') as string,
+    })
+})
+
 test('a guest with dnf5 that goes while it is patched is told of, precheck says what to do, and the next run mends it', async () => {
   const guest = stage.guest(host)
   await publishRpms(guest, [{ name: 'virtbridge-tool', version: '1.2', postinst: FATAL }])
@@ -49,6 +67,7 @@ test('a guest with dnf5 that goes while it is patched is told of, precheck says 
     ) as string,
   })
   const tried = await stage.play('patch', { limit: [host], check: true })
+  expect(faultOf(tried)).toBe('')
   expect(tried.stdout).toContain('An installation that was cut off would be finished: virtbridge-tool.noarch')
   const mended = await stage.play('patch', { limit: [host] })
   expect(faultOf(mended)).toBe('')
@@ -58,3 +77,5 @@ test('a guest with dnf5 that goes while it is patched is told of, precheck says 
   const again = await stage.play('patch', { limit: [host] })
   expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
 })
+
+testsOfNewPackage(() => stage, host)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { familyRecipe, redhat } from '../servers/family-root.ts'
 import { run } from '../servers/run.ts'
+import { note, testsOfNewPackage, testsOfWhatIsGone } from './cut-off-rpm.ts'
 import { playTruly } from './play-truly.ts'
 import { publishRpms, rpmVersionOf } from './rpm-package.ts'
 import { faultOf, Stage } from './stage.ts'
@@ -60,6 +61,7 @@ describe('precheck', () => {
     const refused = await stage.play('packages', { limit: [host], vars })
     await stage.inside(host, 'pkill sleep')
     await holder
+    expect(existsSync(join(root, note))).toBe(false)
     expect(refused.result[host]).toMatchObject({
       outcome: 'failed',
       message: expect.stringContaining('keeps the package database') as string,
@@ -129,6 +131,9 @@ describe('patch', () => {
     expect(existsSync(join(root, 'root/ended'))).toBe(true)
   })
 })
+
+testsOfNewPackage(() => stage, host)
+testsOfWhatIsGone(() => stage, host, 'dnf --quiet --assumeyes install')
 
 describe('reboot', () => {
   test('is told to be needed when a library of the core was updated, and follows when asked for', async () => {

@@ -11,6 +11,8 @@ export interface Rpm {
   readonly version: string
   /** File of the package → its text; those of `etc/init.d` and of folders for programs are programs. */
   readonly files?: Readonly<Record<string, string>>
+  /** Another package without which it can not be installed. */
+  readonly requires?: string
   /** A script that runs in the guest when it is installed. */
   readonly postinst?: string
   /** The advisory by which it closes a hole. */
@@ -37,7 +39,7 @@ export async function rpmVersionOf(guest: Guest, name: string): Promise<string> 
   return status === 0 ? stdout : ''
 }
 
-async function build(guest: Guest, { name, version, files = {}, postinst = '' }: Rpm): Promise<void> {
+async function build(guest: Guest, { name, version, files = {}, requires = '', postinst = '' }: Rpm): Promise<void> {
   const all = { [`usr/share/${name}/version`]: `${version}\n`, ...files }
   const source = `srv/source/${name}`
   for (const [path, text] of Object.entries(all)) {
@@ -50,6 +52,7 @@ async function build(guest: Guest, { name, version, files = {}, postinst = '' }:
   // No other package of the guest says that it has a shell, which scripts ask for.
   const spec = [
     ...Object.entries(fields).map(([key, value]) => `${key}: ${value}`),
+    ...(requires === '' ? [] : [`Requires: ${requires}`]),
     'BuildArch: noarch\nAutoReqProv: no\nProvides: /bin/sh\n%description\nmade by a test\n%install',
     `mkdir -p %{buildroot} && cp -a /${source}/. %{buildroot}/`,
     ...(postinst === '' ? [] : [`%post\n${postinst}`]),

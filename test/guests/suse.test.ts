@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { familyRecipe, suse } from '../servers/family-root.ts'
 import { run } from '../servers/run.ts'
+import { note, testsOfNewPackage, testsOfWhatIsGone } from './cut-off-rpm.ts'
 import { playTruly } from './play-truly.ts'
 import { publishRpms, rpmVersionOf } from './rpm-package.ts'
 import { faultOf, Stage } from './stage.ts'
@@ -53,6 +54,7 @@ test('precheck fails a guest whose package database somebody keeps, once it was 
   const refused = await stage.play('packages', { limit: [host], vars })
   await stage.inside(host, 'pkill sleep; rm /run/zypp.pid')
   await holder
+  expect(existsSync(join(root, note))).toBe(false)
   expect(refused.result[host]).toMatchObject({
     outcome: 'failed',
     message: expect.stringContaining('keeps the package database') as string,
@@ -105,6 +107,9 @@ test('tells of a guest that goes while it is patched, precheck what to do, and m
   expect(await rpmVersionOf(guest, 'virtbridge-tool')).toBe('1.2')
   expect(existsSync(join(root, 'root/ended'))).toBe(true)
 })
+
+testsOfNewPackage(() => stage, host)
+testsOfWhatIsGone(() => stage, host, 'zypper --non-interactive --quiet install')
 
 test('verify knows its packages, and reboot whether it needs one', async () => {
   const well = await stage.play('verify', { limit: [host], vars: { verify_packages: { 'virtbridge-tool': '1.0' } } })
