@@ -44,13 +44,12 @@ export async function preflight(
   try {
     const remembered = lookup.knows(run.template, run.organization)
     const inventory = await lookup.inventory(needs)
-    const stopped =
-      (await stoppedBy(lookup, { run, inventory }, run.template)) ?? (await stoppedLater(lookup, { run, inventory }))
+    const template = await lookup.template(run.template, run.organization)
+    const stopped = refusedBy(template, inventory, run) ?? (await stoppedLater(lookup, inventory, run))
     if (stopped !== null) {
       lookup.forget()
       return stopped
     }
-    const template = await lookup.template(run.template, run.organization)
     const there = await lookup.hosts(inventory)
     const guests = run.hosts.map(({ host, uid }) => ({ host, uid, ways: needs === 'vm' ? null : waysTo(host) }))
     const { ready, stale } = rightGuest(guests, there)
@@ -64,30 +63,19 @@ export async function preflight(
 type Stopped = Extract<Preflight, { kind: 'refused' | 'later' }>
 
 /** Why nothing may be launched from a template; null when it may. */
-async function stoppedBy(
-  lookup: Lookup,
-  { run, inventory }: { readonly run: Run; readonly inventory: Inventory },
-  name: string,
-): Promise<Stopped | null> {
-  try {
-    const template = await lookup.template(name, run.organization)
-    const secrets = Object.keys(run.secrets ?? {})
-    const hazards = launchHazards(template, inventory, Object.keys(extraVars(run)), run.check, secrets)
-    const hazard = hazards.find(each => each.severity === 'stop')
-    if (hazard === undefined) return null
-    return { kind: 'refused', reason: `job template "${name}": ${hazard.message}; to mend it, ${hazard.mend}` }
-  } catch (error) {
-    return failed(error)
-  }
+function refusedBy(template: Template, inventory: Inventory, run: Run): Stopped | null {
+  const secrets = Object.keys(run.secrets ?? {})
+  const hazards = launchHazards(template, inventory, Object.keys(extraVars(run)), run.check, secrets)
+  const hazard = hazards.find(each => each.severity === 'stop')
+  if (hazard === undefined) return null
+  return { kind: 'refused', reason: `job template "${template.name}": ${hazard.message}; to mend it, ${hazard.mend}` }
 }
 
 /** Why a step that comes after the present one could not be launched: nothing is begun that can not be brought to its end. */
-async function stoppedLater(
-  lookup: Lookup,
-  of: { readonly run: Run; readonly inventory: Inventory },
-): Promise<Stopped | null> {
-  for (const { name, template } of stepsToCome(of.run)) {
-    const stopped = await stoppedBy(lookup, of, template)
+async function stoppedLater(lookup: Lookup, inventory: Inventory, run: Run): Promise<Stopped | null> {
+  for (const { name, template } of stepsToCome(run)) {
+    const found = await lookup.template(template, run.organization).catch(failed)
+    const stopped = 'kind' in found ? found : refusedBy(found, inventory, run)
     if (stopped !== null)
       return { ...stopped, reason: `a later step, ${name}, could not be launched: ${stopped.reason}` }
   }
