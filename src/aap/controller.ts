@@ -17,7 +17,7 @@ import type { LaunchRequest } from './launch-request.ts'
 import { recover, type Recovered } from './recover.ts'
 import { openSession, type ControllerOptions } from './session.ts'
 import { hostSummaries, type HostSummary } from './summary.ts'
-import { findTemplate, type Template } from './template.ts'
+import { confirmReadable, findTemplate, type Template } from './template.ts'
 import { tokenExpiry, type TokenExpiry } from './token-expiry.ts'
 import { update, updateSource, type Update, type UpdateRef } from './update.ts'
 
@@ -38,6 +38,7 @@ export interface Controller extends AsyncDisposable {
   /** `still`: asked right before the first byte is written; when it says no, nothing is sent. */
   launch(template: Template, request: LaunchRequest, still?: () => boolean): Promise<Launched>
   recover(template: Pick<Template, 'id'>, request: LaunchRequest): Promise<Recovered>
+  confirmReadable(template: Pick<Template, 'id'>): Promise<void>
   findByMarker(marker: string): Promise<Marked>
   jobs(ids: readonly number[]): Promise<Map<number, Followed>>
   job(ref: Pick<JobRef, 'url'>): Promise<Followed>
@@ -66,6 +67,7 @@ export function openController(options: ControllerOptions): Controller {
     update: ref => update(session, ref),
     launch: (template, request, still) => launch(session, template, request, still),
     recover: async (template, request) => recover(session, await base(), template, request),
+    confirmReadable: async ({ id }) => confirmReadable(session, await base(), id),
     findByMarker: async marker => findByMarker(session, await base(), marker),
     jobs: async ids => jobs(session, await base(), ids),
     job: ref => job(session, ref.url),

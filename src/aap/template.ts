@@ -1,5 +1,6 @@
 import { parse } from 'yaml'
 import { type Answer, isRecord } from './answer.ts'
+import { ControllerError } from './error.ts'
 import { only, query, rows } from './page.ts'
 import type { Session } from './session.ts'
 
@@ -60,6 +61,22 @@ export async function findTemplate(
   const launch = await session.get(row.answer('related').string('launch'))
   const template = templateFrom(row, launch, organization)
   return { ...template, passwordQuestions: template.surveyEnabled ? await passwordQuestions(session, row) : [] }
+}
+
+/**
+ * Resolves when this account can read the template with that id, by whatever name. Throws `not_found` when it was deleted and `forbidden`
+ * when the right to it is gone: then the jobs that were launched from it are in no list that this account gets, and that a search found
+ * none of them says nothing.
+ */
+export async function confirmReadable(session: Session, base: string, id: number): Promise<void> {
+  try {
+    await session.get(`${base}job_templates/${id}/`)
+  } catch (error) {
+    const { kind, status } = error instanceof ControllerError ? error : { kind: 'unreachable', status: 0 }
+    if (kind !== 'not_found' && kind !== 'forbidden') throw error
+    const fate = kind === 'not_found' ? 'was deleted' : 'can not be read any more'
+    throw new ControllerError(kind, `job template ${id} ${fate}, so that a job of it could not be seen`, { status })
+  }
 }
 
 /** Who may launch a template may read its survey. One that asks nothing is an empty object. */

@@ -12,7 +12,7 @@ import { type Clocks, freshFor, Proof } from './proof.ts'
 import { dueAt, leaveOut, type Run, type Verb, WAITS } from './run.ts'
 import { isLaterStep, otherSteps } from './run-step.ts'
 import { SourceUpdates } from './source-update.ts'
-import { afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
+import { afterFailedSearch, afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
 import type { Vault } from './vault.ts'
 
 /** How often an intent is made durable in a row when each append took too long to prove that we are still the one dispatcher. */
@@ -193,14 +193,17 @@ export class Launcher {
     const isQuiet = steady() - since > patience.quiet
     try {
       const found = await controller.recover({ id: run.template_id }, launchRequest(run, vault))
+      // Looked at after the search: a template that is there then was there while its jobs were searched.
+      if (isQuiet && found.kind === 'absent') await controller.confirmReadable({ id: run.template_id })
       if (isQuiet || found.kind !== 'absent') this.#searching.delete(run.id)
       await book.go(afterSearch(run, found, asked, isQuiet))
     } catch (error) {
-      book.report('trouble', { run: run.id, message: `search for its job: ${failed(error).reason}` })
-      if (ages.of(run.since) <= patience.job) return
-      this.#searching.delete(run.id)
-      const message = 'whether it was launched could not be found out'
-      await book.go({ kind: 'ends', run, outcome: 'unknown', message })
+      const { reason } = failed(error)
+      book.report('trouble', { run: run.id, message: `search for its job: ${reason}` })
+      const next = afterFailedSearch(run, reason, patience, ages.of)
+      if (next.kind === 'ends') this.#searching.delete(run.id)
+      else if (next.run.message === run.message) return
+      await book.go(next)
     }
   }
 }

@@ -100,8 +100,31 @@ export function afterSearch(
   if (found.kind === 'launched' || found.kind === 'widened') return afterLaunch(run, found, asked)
   if (found.kind === 'vanished')
     return { kind: 'ends', run, outcome: 'unknown', message: 'it was launched, and its job was deleted' }
-  if (!isQuiet) return { kind: 'goes_on', run, news: null }
-  return again(run, run.message, asked)
+  const searched = { ...run, message: run.message.startsWith(UNSEARCHED) ? 'its answer was lost' : run.message }
+  if (!isQuiet) return { kind: 'goes_on', run: searched, news: null }
+  return again(searched, searched.message, asked)
+}
+
+/** How the message of a run begins whose job can not be searched for now. */
+const UNSEARCHED = 'its job can not be searched for'
+
+/**
+ * What becomes of a run whose job could not be searched for: it is searched for again, and its VMs are held, since its job may run, until a
+ * person has waited long enough or it has been too long. `age`: how long ago a time on record was. Pure.
+ */
+export function afterFailedSearch(
+  run: Run,
+  reason: string,
+  patience: Pick<Patience, 'job' | 'cancel'>,
+  age: (at: number) => number,
+): Next {
+  const given = run.cancel !== undefined && age(run.cancel.at) > patience.cancel
+  if (given || age(run.since) > patience.job) {
+    const message = `${given ? `${run.cancel.by} cancelled it; ` : ''}whether it was launched could not be found out: ${reason}`
+    return { kind: 'ends', run, outcome: 'unknown', message }
+  }
+  const waits = run.cancel === undefined ? `; or give it up: virtbridge runs cancel ${run.id}` : ''
+  return { kind: 'goes_on', news: null, run: { ...run, message: `${UNSEARCHED}: ${reason}${waits}` } }
 }
 
 /**

@@ -416,3 +416,34 @@ describe('an ambiguous launch is settled by its marker', () => {
     expect(await controller.recover(demo, request)).toEqual({ kind: 'absent' })
   })
 })
+
+describe('that a search found nothing counts only while the template can be read, by which its jobs are', () => {
+  test('it can', async () => {
+    replayDiscovery()
+    replay('221-jt-readable')
+    await using controller = controllerFor()
+    await expect(controller.confirmReadable(demo)).resolves.toBeUndefined()
+  })
+
+  test('its right was taken away', async () => {
+    replayDiscovery()
+    replay('218-jt-hidden')
+    await using controller = controllerFor()
+    const message = 'job template 7 can not be read any more, so that a job of it could not be seen'
+    await expect(controller.confirmReadable(demo)).rejects.toMatchObject({ kind: 'forbidden', status: 403, message })
+  })
+
+  test.each([
+    [404, 'not_found', /^job template 7 was deleted, so that a job of it could not be seen$/],
+    [503, 'unavailable', /503/],
+    [401, 'unauthorized', /401/],
+  ])('%i: %s', async (status, kind, message) => {
+    replayDiscovery()
+    nock(ORIGIN).get('/api/v2/job_templates/7/').reply(status, { detail: 'no' }, JSON_HEADERS)
+    await using controller = controllerFor()
+    await expect(controller.confirmReadable(demo)).rejects.toMatchObject({
+      kind,
+      message: expect.stringMatching(message) as string,
+    })
+  })
+})

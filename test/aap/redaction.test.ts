@@ -64,6 +64,7 @@ const questions: [string, (controller: Controller) => Promise<unknown>][] = [
   ['update', controller => controller.update({ id: 1, url: '/api/v2/inventory_updates/1/' })],
   ['cancel', controller => controller.cancel({ url: '/api/v2/jobs/1/' })],
   ['launch', controller => controller.launch(template(), request)],
+  ['confirmReadable', controller => controller.confirmReadable({ id: 7 })],
   ['recover', controller => controller.recover(template(), request)],
 ]
 

@@ -3,7 +3,7 @@ import type { RequestFault } from '../../src/simulator/controller/faults.ts'
 import { isUnfinished } from '../../src/simulator/controller/records.ts'
 import { LOOKUP_AGE_MS } from '../../src/day2/lookup.ts'
 import { guest, hostOf } from './guest.ts'
-import { cutAt, LAUNCH, startWorld, type World } from './world.ts'
+import { cutAt, LAUNCH, ONBOARD, startWorld, type World } from './world.ts'
 
 const QUIET = 45_000
 
@@ -164,7 +164,72 @@ describe('a launch whose answer is lost is settled by its marker, and never make
     await world.settle(30_000)
     expect(world.launches()).toHaveLength(1)
     expect(world.run()).toMatchObject({ outcome: 'unknown', attempts: 1 })
-    expect(world.said('alarm')).toEqual(['whether it was launched could not be found out'])
+    expect(world.said('alarm')).toEqual([
+      expect.stringMatching(/^whether it was launched could not be found out: .*500/) as string,
+    ])
+  })
+
+  describe('and its template is made anew before the job is found, which an account that is no auditor can not read then', () => {
+    async function hidden(fault: RequestFault): Promise<World> {
+      const world = await known()
+      world.controller.faults.add(LAUNCH, fault)
+      await world.until(() => world.runs()[0]?.status === 'searching', 10)
+      const old = world.controller.store.templates.find(({ name }) => name === ONBOARD)?.id ?? 0
+      world.controller.recreateTemplate(ONBOARD)
+      const anew = world.controller.store.templates.find(({ name }) => name === ONBOARD)?.id ?? 0
+      for (const { roles } of world.controller.store.users.all())
+        for (const role of roles) if (role.on === 'job_template' && role.id === old) role.id = anew
+      await world.clock.advance(2 * QUIET)
+      await world.turn()
+      await world.clock.advance(2 * QUIET)
+      await world.turn()
+      return world
+    }
+
+    test.each<RequestFault>([{ kind: 'commit-then-drop' }, { kind: 'drop-before-commit' }])(
+      '%o: it is not launched once more, holds its VMs and says why',
+      async fault => {
+        await using world = await hidden(fault)
+        expect(world.launches()).toHaveLength(fault.kind === 'commit-then-drop' ? 1 : 0)
+        expect(world.run()).toMatchObject({ status: 'searching', attempts: 1 })
+        expect(world.run().message).toMatch(
+          /^its job can not be searched for: job template \d+ was deleted, .*virtbridge runs cancel /,
+        )
+        await world.command({ hosts: [hostOf('web-1')] })
+        await world.turn()
+        expect(Object.values(world.details(world.run(1)))).toEqual([expect.stringMatching(/^run \S+ holds it$/)])
+      },
+    )
+
+    test('and a person gives it up: unknown after ten minutes, and its VMs are free', async () => {
+      await using world = await hidden({ kind: 'commit-then-drop' })
+      const value = {
+        schema: 1,
+        kind: 'cancel',
+        id: world.run().id,
+        run: world.run().id,
+        asked_by: 'bob',
+        at: world.clock.now(),
+      }
+      await world.log.append([{ stream: 'commands', key: world.run().id, value }])
+      await world.turn()
+      expect(world.run()).toMatchObject({ status: 'searching', cancel: { by: 'bob' } })
+      await world.clock.advance(600_001)
+      await world.turn()
+      expect(world.run()).toMatchObject({ outcome: 'unknown', attempts: 1 })
+      expect(world.run().message).toMatch(/^bob cancelled it; whether it was launched could not be found out: /)
+      await world.command({ hosts: [hostOf('web-1')] })
+      await world.settle()
+      expect(world.outcomes(world.run(1))).toEqual({ [hostOf('web-1')]: 'ok' })
+    })
+
+    test('and it gets the right to read it: found, and launched once', async () => {
+      await using world = await hidden({ kind: 'commit-then-drop' })
+      for (const user of world.controller.store.users.all())
+        if (user.username === 'virtbridge') user.roles = [...user.roles, { on: 'organization', id: 1, role: 'auditor' }]
+      await world.settle()
+      expect(await seen(world)).toEqual(ONCE)
+    })
   })
 
   test('and what was committed late was widened too: it is cancelled', async () => {

@@ -3,6 +3,25 @@ import { newTally, play, type Step } from './model.ts'
 import type { Spoiled } from './mortal-process.ts'
 import { found, STEPPED } from './schedules.ts'
 
+/** The answer of a launch is lost, and its template is deleted and made anew before its job is found, by an account that then can not read it. */
+const HIDDEN: readonly Step[] = [
+  ...STEPPED,
+  { do: 'fault', on: 'launch', fault: { kind: 'commit-then-drop' }, times: 1 },
+  { do: 'audit', may: false },
+  { do: 'race', vm: 0, how: 'recreate' },
+  { do: 'ready', vm: 0 },
+  { do: 'share', by: 0 },
+  { do: 'watch', run: 0 },
+  { do: 'broken', vm: 0 },
+  { do: 'template', how: 'recreate' },
+  wish(0),
+  wish(0),
+  { do: 'clock', of: 'bridge', aheadMs: -3_600_000 },
+  { do: 'advance', ms: 100 },
+  { do: 'crash', awaits: 1 },
+  { do: 'advance', ms: 100 },
+]
+
 /** Few by default, as the whole unit suite is quick; test/long/model.test.ts is the long form, `FC_SEED` to see one again. */
 const RUNS = Number(process.env['FC_RUNS'] ?? 30)
 const SEED = Number(process.env['FC_SEED'] ?? Date.now() % 0x7fffffff)
@@ -87,6 +106,7 @@ const RARE: readonly (readonly Step[])[] = [
     wish(4, { verb: 'restore' }),
     ...turns(6),
   ],
+  HIDDEN,
   // A bridge that sleeps while it takes a wish, until another one has taken over.
   [{ do: 'ready', vm: 4 }, { do: 'pause', awaits: 2, ms: 60_000 }, wish(4), { do: 'advance', ms: 20_000 }],
 ]
@@ -125,6 +145,10 @@ describe('the model can fail', () => {
   test('without a look at the results of each host: a step too far', TIMEOUT, async () => {
     const schedule: readonly Step[] = [...STEPPED, { do: 'advance', ms: 20_000 }]
     expect((await play(schedule, { bypassResults: true })).join()).toContain('is taken to step')
+  })
+
+  test('without a look at the template whose job was not found: two jobs', TIMEOUT, async () => {
+    expect((await play(HIDDEN, { bypassReadable: true })).join()).toContain('two jobs for one intent')
   })
 
   test.each<[string, Spoiled, string]>([

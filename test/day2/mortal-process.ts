@@ -9,6 +9,8 @@ export interface Spoiled {
   readonly expected?: boolean
   readonly quiet?: number
   readonly bypassSearch?: boolean
+  /** A job that was not found is believed not to be there, whether or not it could be seen. */
+  readonly bypassReadable?: boolean
   readonly bypassEcho?: boolean
   /** A job's success is taken for that of each of its hosts. */
   readonly bypassResults?: boolean
@@ -109,6 +111,8 @@ export class MortalProcess {
       if (!this.#isFenced) this.#outside.looked()
       return found
     },
+    confirmReadable: template =>
+      this.#spoiled.bypassReadable === true ? Promise.resolve() : this.#track(client.confirmReadable(template)),
     recover: async (template, request) => {
       if (this.#spoiled.bypassSearch === true) return { kind: 'absent' }
       if (this.#spoiled.bypassEcho !== true) return this.#track(client.recover(template, request))

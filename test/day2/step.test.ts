@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Followed, Job, Launched } from '../../src/aap/index.ts'
 import { newRun, PATIENCE, type Run } from '../../src/day2/index.ts'
-import { afterLaunch, afterPoll, afterSearch, MAX_ATTEMPTS } from '../../src/day2/step.ts'
+import { afterFailedSearch, afterLaunch, afterPoll, afterSearch, MAX_ATTEMPTS } from '../../src/day2/step.ts'
 import { guest, meant, uuid } from './guest.ts'
 
 const NOW = Date.UTC(2026, 10, 21, 8)
@@ -139,6 +139,53 @@ describe('after a search for its marker', () => {
       outcome: 'refused',
       message: 'gave up after 3 attempts: reset',
     })
+  })
+})
+
+describe('after a search that could not be made', () => {
+  const asked = { id: uuid(9), by: 'bob', at: NOW }
+  const cancelled = { ...run({ status: 'searching', since: NOW, message: 'reset' }), cancel: asked }
+  const { cancel: _, ...searching } = cancelled
+  const after = (of: Run, age: number) => afterFailedSearch(of, 'no right', PATIENCE, () => age)
+
+  test.each<[string, Run, number, object]>([
+    [
+      'it is searched for again, and who may not wait gives it up',
+      searching,
+      PATIENCE.job,
+      {
+        kind: 'goes_on',
+        run: { message: `its job can not be searched for: no right; or give it up: virtbridge runs cancel ${uuid(1)}` },
+      },
+    ],
+    [
+      'who cancelled it waits as long as for a job that is cancelled',
+      cancelled,
+      PATIENCE.cancel,
+      { kind: 'goes_on', run: { message: 'its job can not be searched for: no right' } },
+    ],
+    [
+      'and then it holds nothing any more',
+      cancelled,
+      PATIENCE.cancel + 1,
+      {
+        kind: 'ends',
+        outcome: 'unknown',
+        message: 'bob cancelled it; whether it was launched could not be found out: no right',
+      },
+    ],
+    [
+      'nor when a job would have been cancelled for its age',
+      searching,
+      PATIENCE.job + 1,
+      { kind: 'ends', outcome: 'unknown', message: 'whether it was launched could not be found out: no right' },
+    ],
+  ])('%s', (_name, of, age, next) => expect(after(of, age)).toMatchObject(next))
+
+  test('the next one that is made says why it is searched for', () => {
+    const failed = after(searching, 1)
+    expect(afterSearch(failed.run, { kind: 'absent' }, NOW, false).run.message).toBe('its answer was lost')
+    expect(afterSearch(failed.run, { kind: 'absent' }, NOW, true).run.message).toBe('its answer was lost')
   })
 })
 
