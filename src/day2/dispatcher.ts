@@ -7,22 +7,20 @@ import { pause, until } from '../waiting.ts'
 import { Ages } from './ages.ts'
 import { Bell } from './bell.ts'
 import { Book, type DispatchReport } from './book.ts'
-import { type Brake, braked, whyBraked } from './brake.ts'
-import { SteadyBrakeAges } from './brake-ages.ts'
 import { type Caps, nodesOf, waitingFor } from './caps.ts'
 import { Follower } from './follower.ts'
-import { groundsOfNews } from './grounds.ts'
 import { Launcher } from './launcher.ts'
 import type { Ledger } from './ledger.ts'
 import { Lookup, type Place } from './lookup.ts'
 import { Onlooker, type Onlooking } from './onlooker.ts'
-import { plan, type Policy, SHARES, whyNotDue } from './plan.ts'
-import type { VerbPolicy } from './verb-policy.ts'
-import { buried, forgotten, planned } from './record.ts'
-import { dueAt, newRun, SELF, type Verb, WAITS } from './run.ts'
+import type { Policy } from './plan.ts'
+import { buried, forgotten } from './record.ts'
+import { dueAt, type Verb, WAITS } from './run.ts'
+import { SelfStarter } from './self-starter.ts'
 import { Spectator } from './spectator.ts'
 import { type Patience, standsStill } from './step.ts'
 import { Vault } from './vault.ts'
+import type { VerbPolicy } from './verb-policy.ts'
 import { Wishes } from './wishes.ts'
 
 /** What a Dispatcher is made of. Times are in milliseconds. */
@@ -64,26 +62,23 @@ const FORGOTTEN_AT_ONCE = 100
 const REST_MS = 50
 
 /**
- * The loop of day 2. Level based: at every turn it looks at fleet, ledger and commands as they are now, decides (`plan()`), and moves each run
- * one step on (`Launcher`, `Follower`). What a step is about to do outside is made durable first, so that after a crash at any await the
- * next dispatcher finds in the ledger where to go on.
+ * The loop of day 2. Level based: at every turn it looks at fleet, ledger and commands as they are now, starts what is due by itself
+ * (`SelfStarter`), and moves each run one step on (`Launcher`, `Follower`). What a step is about to do outside is made durable first, so that
+ * after a crash at any await the next dispatcher finds in the ledger where to go on.
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions
   readonly #book: Book
   readonly #ages: Ages
-  readonly #brakeAges: SteadyBrakeAges
+  readonly #selfStarter: SelfStarter
   readonly #launcher: Launcher
   readonly #follower: Follower
   readonly #onlooker: Onlooker | null
   readonly #wishes: Wishes
   readonly #spectator: Spectator
-  readonly #waitingSince = new Map<string, number>()
   /** Ids of runs that were moved on since the last full turn: until then they are not moved again. */
   readonly #stepped = new Set<string>()
   #recovered = false
-  /** When the coalescing window ends, in ms since the epoch; Infinity when none is open. */
-  #due = Infinity
   /** By the monotonic clock. */
   #tidied = -Infinity
 
@@ -91,7 +86,7 @@ export class Dispatcher {
     this.#options = options
     this.#book = new Book(options)
     this.#ages = new Ages(options)
-    this.#brakeAges = new SteadyBrakeAges(options)
+    this.#selfStarter = new SelfStarter({ ...options, book: this.#book })
     const lookup = new Lookup(options.controller, options.place, options)
     this.#spectator = new Spectator({ ...options, book: this.#book })
     const parts = {
@@ -117,7 +112,7 @@ export class Dispatcher {
    */
   async run(signal: AbortSignal): Promise<void> {
     const { log, fleet, ledger, pollMs, now, steady } = this.#options
-    using bell = new Bell(fleet, record => isNews(record, ledger))
+    using bell = new Bell(fleet, this.#selfStarter.isNews)
     for (let polled = -Infinity; !signal.aborted;) {
       const began = steady()
       const polls = began - polled >= pollMs
@@ -125,7 +120,7 @@ export class Dispatcher {
       if ((await unlessUnread(this.turn(signal, polls))) === true || polls) polled = began
       const waiting = new AbortController()
       const commanded = firstOf(log.follow('commands', ledger.commands, AbortSignal.any([signal, waiting.signal])))
-      const rest = Math.min(polled + pollMs - steady(), this.#due - now())
+      const rest = Math.min(polled + pollMs - steady(), this.#selfStarter.due - now())
       await until(Promise.race([commanded, bell.rung]), signal, Math.max(0, rest))
       waiting.abort()
       // Events that come within a moment of each other share a turn.
@@ -142,7 +137,7 @@ export class Dispatcher {
     if (polls) this.#stepped.clear()
     if (polls && this.#onlooker !== null) await this.#book.onRecord(this.#onlooker.turn())
     const look = await this.#wishes.take()
-    await this.#startDue()
+    await this.#selfStarter.turn()
     const waiting = await this.#makeRoom()
     const runs = this.#options.ledger.active()
     const due = runs.filter(run => run.status !== 'following' && !waiting.has(run.id) && !this.#stepped.has(run.id))
@@ -187,79 +182,27 @@ export class Dispatcher {
     await this.#book.append(forgotten(ledger.expired(keepRuns).slice(0, FORGOTTEN_AT_ONCE), ledger))
     if (steady() - this.#tidied < TIDY_EVERY_MS) return
     this.#tidied = steady()
-    this.#brakeAges.keep(ledger)
+    this.#selfStarter.tidy()
     let alive: ReadonlySet<string> | null = null
     const isAlive = (uid: string): boolean =>
       (alive ??= new Set([...fleet.vms.values()].map(record => record.uid))).has(uid)
     await this.#book.append(buried(ledger.outlived(isAlive, now - KEEP_GONE_MS).slice(0, TIDIED_AT_ONCE)))
   }
 
-  /** Once, at the first turn: a run that was `posting` when its dispatcher died may have a job, so it is searched for over a whole quiet period from now. */
+  /**
+   * Once, at the first turn: a run that was `posting` when its dispatcher died may have a job, so it is searched for over a whole quiet period
+   * from now. So is one that was `searching`, but since when that has been so stays: who takes over makes it wait no longer.
+   */
   async #recover(): Promise<void> {
     this.#recovered = true
     const now = this.#options.now()
-    const { brake } = this.#options.ledger
-    this.#brakeAges.keep(this.#options.ledger)
-    if (brake !== undefined) this.#tellBrake(brake)
+    this.#selfStarter.begin()
     for (const run of this.#options.ledger.active()) {
-      if (run.status !== 'posting' && run.status !== 'searching') continue
+      if (run.status !== 'posting') continue
       const message = 'the dispatcher stopped while it launched'
       await this.#book.save({ ...run, status: 'searching', since: now, message })
     }
   }
-
-  async #startDue(): Promise<void> {
-    const { fleet, ledger, onboard, newId } = this.#options
-    const now = this.#options.now()
-    this.#noteWaiting(now)
-    this.#due = Infinity
-    const ages = this.#brakeAges
-    // A release is seen when it is taken in, before anybody sets the clock again; and so is a run when it starts.
-    ages.release(ledger.releasedAt)
-    for (const decision of plan({ fleet, ledger, waitingSince: this.#waitingSince, ages }, onboard, now)) {
-      if (decision.kind === 'defer') {
-        if (decision.reason === SHARES) this.#due = decision.until
-        this.#book.report('deferred', { message: `${decision.hosts.length} hosts: ${decision.reason}` })
-        continue
-      }
-      if (decision.kind === 'brake') {
-        const { reason, hosts } = decision
-        const brake: Brake = { schema: 5, kind: 'brake', id: newId(), at: now, reason, hosts: hosts.length }
-        await this.#book.append(braked(brake))
-        this.#tellBrake(brake)
-        continue
-      }
-      const { verb, template, reason, hosts } = decision
-      const { organization = '', steps } = onboard
-      const by = { askedBy: SELF, reason, grounds: groundsOfNews(verb, onboard.brake) }
-      const run = newRun({ id: newId(), verb, template, organization, steps, ...by, hosts }, now)
-      this.#book.report('planned', { run: run.id, message: `${verb} on ${hosts.length} hosts: ${reason}` })
-      await this.#book.onRecord(this.#book.append(planned(run, ledger, now)), run.id)
-      ages.run(run.id, now)
-    }
-  }
-
-  /** A person is asked, when it is set and at each start. */
-  #tellBrake(brake: Brake): void {
-    this.#book.report('alarm', { message: `${brake.hosts} hosts wait, ${whyBraked(brake)}` })
-  }
-
-  #noteWaiting(now: number): void {
-    const { fleet, ledger, onboard } = this.#options
-    const waiting = new Set<string>()
-    for (const record of fleet.news) {
-      if (record.adopted || whyNotDue(record, { fleet, ledger }, onboard, now) !== '') continue
-      waiting.add(record.uid)
-      // Not later than now: somebody may have set the clock back.
-      this.#waitingSince.set(record.uid, Math.min(this.#waitingSince.get(record.uid) ?? now, now))
-    }
-    for (const uid of this.#waitingSince.keys()) if (!waiting.has(uid)) this.#waitingSince.delete(uid)
-  }
-}
-
-/** True when onboarding may start by itself on the VM: it is not adopted, reachable, and was never onboarded. */
-function isNews(record: VmRecord, ledger: Ledger): boolean {
-  return !record.adopted && record.told.reachable && ledger.verb(record.uid, 'onboard') === undefined
 }
 
 async function firstOf(entries: AsyncIterable<unknown>): Promise<void> {
