@@ -1,4 +1,4 @@
-import type { Controller, StaleGuest } from '../aap/index.ts'
+import type { Controller, Recovered, StaleGuest } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { type Way, waysTo } from '../inventory/index.ts'
 import type { VmRecord } from '../vm/index.ts'
@@ -100,16 +100,17 @@ export class Launcher {
    * should, and between the quiet period and this moment it may not have been asked for an hour.
    */
   async #cameLate(run: Run): Promise<boolean> {
-    const { controller, book, vault, now, ages, patience } = this.#parts
+    const { book, now, ages, patience } = this.#parts
     const asked = now()
     try {
-      const found = await controller.recover({ id: run.template_id }, launchRequest(run, vault))
+      const found = await this.#found(run)
       if (found.kind === 'absent') return false
       await book.go(afterSearch(run, found, asked, true))
     } catch (error) {
       const { reason } = failed(error)
       book.report('trouble', { run: run.id, message: `search for its job: ${reason}` })
-      if (ages.of(run.since) > patience.preflight) await book.refuse(run, reason)
+      const message = `not launched again, as the job of the launch before can not be searched for once more: ${reason}`
+      if (ages.of(run.since) > patience.preflight) await book.refuse(run, message)
     }
     return true
   }
@@ -186,25 +187,37 @@ export class Launcher {
   }
 
   async #search(run: Run): Promise<void> {
-    const { controller, book, vault, now, steady, ages, patience } = this.#parts
+    const { book, now, steady, ages, patience } = this.#parts
     const asked = now()
     const since = this.#searching.get(run.id) ?? steady()
     this.#searching.set(run.id, since)
     const isQuiet = steady() - since > patience.quiet
     try {
-      const found = await controller.recover({ id: run.template_id }, launchRequest(run, vault))
-      // Looked at after the search: a template that is there then was there while its jobs were searched.
-      if (isQuiet && found.kind === 'absent') await controller.confirmReadable({ id: run.template_id })
+      const found = await (isQuiet ? this.#settled(run) : this.#found(run))
       if (isQuiet || found.kind !== 'absent') this.#searching.delete(run.id)
       await book.go(afterSearch(run, found, asked, isQuiet))
     } catch (error) {
       const { reason } = failed(error)
       book.report('trouble', { run: run.id, message: `search for its job: ${reason}` })
-      const next = afterFailedSearch(run, reason, patience, ages.of)
+      const next = afterFailedSearch({ run, reason, isQuiet }, patience, ages.of)
       if (next.kind === 'ends') this.#searching.delete(run.id)
       else if (next.run.message === run.message) return
       await book.go(next)
     }
+  }
+
+  #found(run: Run): Promise<Recovered> {
+    const { controller, vault } = this.#parts
+    return controller.recover({ id: run.template_id }, launchRequest(run, vault))
+  }
+
+  /** What is found when nothing can come any more: that it is nothing counts when it could have been seen. */
+  async #settled(run: Run): Promise<Recovered> {
+    const found = await this.#found(run)
+    if (found.kind !== 'absent') return found
+    // A template that is there after the search was there before. A right to it may have come back in between: then the job is seen now.
+    await this.#parts.controller.confirmReadable({ id: run.template_id })
+    return this.#found(run)
   }
 }
 

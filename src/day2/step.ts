@@ -110,16 +110,16 @@ const UNSEARCHED = 'its job can not be searched for'
 
 /**
  * What becomes of a run whose job could not be searched for: it is searched for again, and its VMs are held, since its job may run, until a
- * person has waited long enough or it has been too long. `age`: how long ago a time on record was. Pure.
+ * person has waited long enough or it has been too long. `isQuiet`: it was searched for over a whole quiet period by who gives it up.
+ * `age`: how long ago a time on record was. Pure.
  */
 export function afterFailedSearch(
-  run: Run,
-  reason: string,
+  { run, reason, isQuiet }: { readonly run: Run; readonly reason: string; readonly isQuiet: boolean },
   patience: Pick<Patience, 'job' | 'cancel'>,
   age: (at: number) => number,
 ): Next {
   const given = run.cancel !== undefined && age(run.cancel.at) > patience.cancel
-  if (given || age(run.since) > patience.job) {
+  if (isQuiet && (given || age(run.since) > patience.job)) {
     const message = `${given ? `${run.cancel.by} cancelled it; ` : ''}whether it was launched could not be found out: ${reason}`
     return { kind: 'ends', run, outcome: 'unknown', message }
   }

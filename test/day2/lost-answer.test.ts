@@ -232,6 +232,97 @@ describe('a launch whose answer is lost is settled by its marker, and never make
     })
   })
 
+  describe('and the search for it fails', () => {
+    const JOBS = { method: 'GET', path: /\/jobs\/$/ }
+
+    async function cancel(world: World): Promise<void> {
+      const { id } = world.run()
+      const value = { schema: 1, kind: 'cancel', id, run: id, asked_by: 'bob', at: world.clock.now() }
+      await world.log.append([{ stream: 'commands', key: id, value }])
+    }
+
+    test.each([
+      ['is launched once', false],
+      ['is cancelled when a person wanted that', true],
+    ])(
+      'and its right comes back between that and the look at its template: the job is found, and %s',
+      async (_, isUnwanted) => {
+        let hides = true
+        const outcome = isUnwanted ? 'hang' : 'ok'
+        const account = (world: World) =>
+          world.controller.store.users.find(({ username }) => username === 'virtbridge')!
+        await using world: World = await known({
+          outcome: () => outcome,
+          controllerOf: client => ({
+            ...client,
+            recover: async (template, request) => {
+              const { roles } = account(world)
+              if (hides) account(world).roles = []
+              const found = await client.recover(template, request)
+              account(world).roles = roles
+              return found
+            },
+            confirmReadable: async template => {
+              hides = false
+              await client.confirmReadable(template)
+            },
+          }),
+        })
+        world.controller.faults.add(LAUNCH, { kind: 'commit-then-drop' })
+        await world.until(() => world.runs()[0]?.status === 'searching', 10)
+        if (isUnwanted) await cancel(world)
+        await world.settle(12_000)
+        expect(world.launches()).toHaveLength(1)
+        expect(world.jobs()).toMatchObject([{ status: isUnwanted ? 'canceled' : 'successful' }])
+        expect(world.run()).toMatchObject({ attempts: 1, outcome: isUnwanted ? 'unknown' : 'ok' })
+      },
+    )
+
+    test('each time that a bridge takes over: that makes it wait no longer', async () => {
+      await using world = await known({ patience: { job: 600_000 } })
+      world.controller.faults.add(LAUNCH, { kind: 'commit-then-drop' })
+      await world.until(() => world.runs()[0]?.status === 'searching', 10)
+      world.controller.faults.add(JOBS, { kind: 'server-error' }, 10_000)
+      for (let times = 0; times < 3; times += 1) {
+        await world.restart()
+        for (const ms of [100_000, 200_000]) {
+          await world.turn()
+          await world.clock.advance(ms)
+        }
+      }
+      expect(world.launches()).toHaveLength(1)
+      expect(world.run()).toMatchObject({ outcome: 'unknown', attempts: 1 })
+    })
+
+    test('once right after a bridge took over, long after a person cancelled it: it is searched for before it is given up', async () => {
+      await using world = await known({ outcome: () => 'hang' })
+      world.controller.faults.add(LAUNCH, { kind: 'commit-then-drop' })
+      await world.until(() => world.runs()[0]?.status === 'searching', 10)
+      await cancel(world)
+      world.controller.faults.add(JOBS, { kind: 'server-error' }, 2)
+      await world.turn()
+      await world.clock.advance(900_000)
+      await world.restart()
+      await world.turn()
+      expect(world.run()).toMatchObject({ status: 'searching', cancel: { by: 'bob' } })
+      await world.settle()
+      expect(world.jobs()).toMatchObject([{ status: 'canceled' }])
+    })
+
+    test('once more before it is launched again, for an hour: it is refused, and says what could not be looked for', async () => {
+      await using world = await known()
+      world.controller.faults.add(LAUNCH, { kind: 'drop-before-commit' })
+      await world.until(() => world.runs()[0]?.status === 'planned' && world.run().attempts === 1, 5_000)
+      world.controller.faults.add(JOBS, { kind: 'server-error' }, 10_000)
+      await world.settle(300_000)
+      expect(world.jobs()).toEqual([])
+      expect(world.run()).toMatchObject({ outcome: 'refused', attempts: 1 })
+      expect(world.details()[hostOf('web-1')]).toMatch(
+        /^not launched again, as the job of the launch before can not be searched for once more: .*500/,
+      )
+    })
+  })
+
   test('and what was committed late was widened too: it is cancelled', async () => {
     await using world = await known()
     world.controller.flipPromptAfterPreflight('Day2 | Onboard', 'limit')

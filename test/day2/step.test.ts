@@ -146,7 +146,8 @@ describe('after a search that could not be made', () => {
   const asked = { id: uuid(9), by: 'bob', at: NOW }
   const cancelled = { ...run({ status: 'searching', since: NOW, message: 'reset' }), cancel: asked }
   const { cancel: _, ...searching } = cancelled
-  const after = (of: Run, age: number) => afterFailedSearch(of, 'no right', PATIENCE, () => age)
+  const after = (of: Run, age: number, isQuiet = true) =>
+    afterFailedSearch({ run: of, reason: 'no right', isQuiet }, PATIENCE, () => age)
 
   test.each<[string, Run, number, object]>([
     [
@@ -181,6 +182,10 @@ describe('after a search that could not be made', () => {
       { kind: 'ends', outcome: 'unknown', message: 'whether it was launched could not be found out: no right' },
     ],
   ])('%s', (_name, of, age, next) => expect(after(of, age)).toMatchObject(next))
+
+  test.each([cancelled, searching])('it is not given up before it was searched for over a whole quiet period', of =>
+    expect(after(of, PATIENCE.job + 1, false)).toMatchObject({ kind: 'goes_on', run: { status: 'searching' } }),
+  )
 
   test('the next one that is made says why it is searched for', () => {
     const failed = after(searching, 1)
