@@ -22,6 +22,14 @@ const HIDDEN: readonly Step[] = [
   { do: 'advance', ms: 100 },
 ]
 
+/** A bridge dies when its launch was carried out and before it hears of that. The control below notices when that is another await. */
+const POSTED: readonly Step[] = [
+  { do: 'ready', vm: 0 },
+  { do: 'advance', ms: 2_000 },
+  { do: 'crash', awaits: 16 },
+  ...turns(4),
+]
+
 /** Few by default, as the whole unit suite is quick; test/long/model.test.ts is the long form, `FC_SEED` to see one again. */
 const RUNS = Number(process.env['FC_RUNS'] ?? 30)
 const SEED = Number(process.env['FC_SEED'] ?? Date.now() % 0x7fffffff)
@@ -107,6 +115,7 @@ const RARE: readonly (readonly Step[])[] = [
     ...turns(6),
   ],
   HIDDEN,
+  POSTED,
   // A bridge that sleeps while it takes a wish, until another one has taken over.
   [{ do: 'ready', vm: 4 }, { do: 'pause', awaits: 2, ms: 60_000 }, wish(4), { do: 'advance', ms: 20_000 }],
 ]
@@ -149,6 +158,10 @@ describe('the model can fail', () => {
 
   test('without a look at the template whose job was not found: two jobs', TIMEOUT, async () => {
     expect((await play(HIDDEN, { bypassReadable: true })).join()).toContain('two jobs for one intent')
+  })
+
+  test('without a search for the job of an intent that one who died had posted: two jobs', TIMEOUT, async () => {
+    expect((await play(POSTED, { bypassIntents: true })).join()).toContain('two jobs for one intent')
   })
 
   test.each<[string, Spoiled, string]>([

@@ -12,6 +12,8 @@ export interface Spoiled {
   /** A job that was not found is believed not to be there, whether or not it could be seen. */
   readonly bypassReadable?: boolean
   readonly bypassEcho?: boolean
+  /** Who takes over takes an intent that may have been launched for one that was not. */
+  readonly bypassIntents?: boolean
   /** A job's success is taken for that of each of its hosts. */
   readonly bypassResults?: boolean
 }
@@ -79,8 +81,8 @@ export class MortalProcess {
     return this.left > 0
   }
 
-  readonly logOf = (log: EventLog): EventLog =>
-    appending(log, async entries => {
+  readonly logOf = (log: EventLog): EventLog => {
+    const mortal = appending(log, async entries => {
       if (!this.asks()) throw new Error('the process is dead')
       await this.#mayFallAsleep()
       if (this.#isFenced) throw new LogError('fenced', 'somebody took over')
@@ -89,6 +91,8 @@ export class MortalProcess {
       await this.#mayFallAsleep()
       return position
     })
+    return this.#spoiled.bypassIntents === true ? { ...mortal, latest: stream => unposted(log.latest(stream)) } : mortal
+  }
 
   readonly controllerOf = (client: Controller): Controller => ({
     ...this.#tracked(client),
@@ -150,6 +154,15 @@ function track<T>(underWay: Set<Promise<unknown>>, call: Promise<T>): Promise<T>
   const done = (): void => void underWay.delete(call)
   call.then(done, done)
   return call
+}
+
+/** The log of a bridge that makes no difference between what it is about to launch and what it may have launched. */
+async function* unposted(entries: ReturnType<EventLog['latest']>): ReturnType<EventLog['latest']> {
+  for await (const entry of entries) {
+    const { value } = entry
+    const isPosted = typeof value === 'object' && value !== null && 'status' in value && value.status === 'posting'
+    yield isPosted ? { ...entry, value: { ...value, status: 'planned', attempts: 0 } } : entry
+  }
 }
 
 /** A launch that believes every 201. */
