@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config'
 const PARTS = [
   'test/aap/{ambiguity,exchanges,follow,inventory,jobs-on,launch,lookup,protocol,redaction,session-pace,token-expiry,trust}.test.ts',
   'test/cli/**/*.test.ts',
-  'test/cluster/{clock,keep,life,unacknowledged,watch}.test.ts',
+  'test/cluster/{clock,hub-clock,keep,life,unacknowledged,watch}.test.ts',
   'test/deploy/check.test.ts',
   'test/day2/{bell,cancel,commands,dispatcher,external-run,history,lost-answer,lost-ledger,model,off-record,paused,progress,preflight-age,secrets}.test.ts',
   'test/http/**/*.test.ts',

@@ -1,6 +1,7 @@
 import type { KubeClient, KubeError } from '../kube/index.ts'
 import { ABSENCE_HOLD_MS, mayLackKubeVirt, refutesAbsence, seesAbsence, withoutKubeVirt } from './absence.ts'
 import type { ClusterBook } from './book.ts'
+import { steadyClock } from './clocks.ts'
 import type { ClusterFold } from './fold.ts'
 import type { ClusterIdentity } from './identity.ts'
 import type { HubWord } from './managed.ts'
@@ -13,6 +14,8 @@ import { settled, unavailable } from './standing.ts'
 export interface ChronicleOptions {
   readonly client: KubeClient
   readonly now: () => number
+  /** By it goes how long something lasts (`Clocks`); that of the machine when left out. */
+  readonly steady?: () => number
   readonly signal: AbortSignal
   /** What its hub says of it now. */
   readonly word?: () => HubWord
@@ -34,24 +37,26 @@ export class Chronicle {
   readonly #book: ClusterBook
   readonly #identity: ClusterIdentity
   readonly #outages: Outages<Of | 'identity'>
+  readonly #steady: () => number
   readonly #watching = new Set<Of>()
   /** What is not required, and may not be read or is not there. */
   readonly #unread = new Map<Of, KubeError['kind']>()
-  /** Since when it is seen to have no KubeVirt; 0: it is not. */
-  #lacking = 0
+  /** Since when it is seen to have no KubeVirt, by both clocks; null: it is not. */
+  #lacking: { readonly since: number; readonly steady: number } | null = null
 
   constructor(options: ChronicleOptions, book: ClusterBook, identity: ClusterIdentity) {
     this.#options = options
     this.#book = book
     this.#identity = identity
     this.#outages = new Outages(options.outageHoldMs)
+    this.#steady = options.steady ?? steadyClock
   }
 
   get record(): ClusterRecord {
     return this.#book.record
   }
 
-  /** When something is next to be told of it, or null. */
+  /** When something is next to be told of it by the steady clock, or null. */
   due(): number | null {
     return this.#outages.due()
   }
@@ -81,7 +86,7 @@ export class Chronicle {
       if (!refutesAbsence(error.kind)) return
       await this.#book.become(withoutKubeVirt(this.record, 0))
     }
-    this.#outages.begin(of, error, this.#options.now())
+    this.#outages.begin(of, error, this.#steady())
     // Why it is not read yet is no fact, and is shown at once.
     if (this.record.status !== 'joining' || this.record.reason === error.message) return
     await this.#book.become({ ...this.record, reason: error.message, hint: error.hint, cause: error.kind })
@@ -89,7 +94,7 @@ export class Chronicle {
 
   /** Tells that it can not be read, when that has lasted. */
   async tellOutage(): Promise<void> {
-    const error = this.#outages.take(this.#options.now())
+    const error = this.#outages.take(this.#steady())
     const next = error === null ? null : unavailable(this.record, error, this.#word)
     if (next !== null) await this.#book.become(next.record, next.fact)
   }
@@ -101,12 +106,13 @@ export class Chronicle {
     const verify = (inner: AbortSignal): Promise<string> => this.#identity.verify(inner)
     const proven = await seesAbsence(client, verify, signal).catch(() => null)
     if (signal.aborted || proven === null) return
-    this.#lacking = proven ? this.#lacking || now() : 0
+    this.#lacking = proven ? (this.#lacking ?? { since: now(), steady: this.#steady() }) : null
     const known = (this.record.no_kubevirt_since ?? 0) > 0
-    const lasts = proven && now() - this.#lacking >= absenceHoldMs
-    if (lasts === known || (proven && known)) return
-    await this.#book.become(withoutKubeVirt(this.record, lasts ? this.#lacking : 0))
-    if (lasts) for (const of of REQUIRED) this.#outages.end(of)
+    const lasting =
+      this.#lacking === null || this.#steady() - this.#lacking.steady < absenceHoldMs ? null : this.#lacking
+    if ((lasting !== null) === known || (proven && known)) return
+    await this.#book.become(withoutKubeVirt(this.record, lasting?.since ?? 0))
+    if (lasting !== null) for (const of of REQUIRED) this.#outages.end(of)
   }
 
   /** An audit that finds something found a fault of ours, or of the API server's cache: it is counted and told. */

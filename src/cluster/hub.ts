@@ -10,6 +10,7 @@ import {
   type ReflectOptions,
   type Resource,
 } from '../kube/index.ts'
+import { steadyClock } from './clocks.ts'
 import { type ClusterSet, projectClusterSet } from './cluster-set.ts'
 import { type Decision, projectDecision } from './decision.ts'
 import { clusterEvent } from './event.ts'
@@ -31,6 +32,8 @@ export interface HubOptions {
   /** The name that a ManagedCluster has here. */
   readonly nameOf: (managed: string) => string
   readonly now: () => number
+  /** By it goes how long a cluster is away (`Clocks`); that of the machine when left out. */
+  readonly steady?: () => number
   readonly signal: AbortSignal
   readonly reflect?: Partial<Pick<ReflectOptions, 'pageSize' | 'stallMs' | 'backoff' | 'random'>>
   /** How long a cluster must be away from the selection to have left it: decisions move between slices, and are made anew. */
@@ -90,6 +93,7 @@ class Hub {
   readonly #inbox: Inbox<HubInbound>
   readonly #selection: Selection
   readonly #errors = new Map<HubInbound['of'], KubeError>()
+  readonly #steady: () => number
   #record: ClusterRecord
   #known = false
 
@@ -97,6 +101,7 @@ class Hub {
     const { rule, before, nameOf, leaveHoldMs } = options
     this.#options = options
     this.#inbox = inbox
+    this.#steady = options.steady ?? steadyClock
     this.#selection = new Selection({ rule, before, nameOf, holdMs: leaveHoldMs })
     this.#record = { ...(options.known ?? newCluster(options.name, '')), kind: 'hub' }
   }
@@ -112,10 +117,10 @@ class Hub {
   }
 
   async work(): Promise<void> {
-    const { signal, now } = this.#options
+    const { signal } = this.#options
     while (!signal.aborted) {
       const due = this.#selection.due
-      const taken = await this.#inbox.take(due === null ? null : due - now(), signal)
+      const taken = await this.#inbox.take(due === null ? null : due - this.#steady(), signal)
       for (const inbound of taken) this.#observe(inbound)
       if (!signal.aborted) await this.#look()
     }
@@ -148,7 +153,7 @@ class Hub {
   /** First what came and left, then that the hub was read: who sees it synced finds its clusters there. */
   async #look(): Promise<void> {
     const { now } = this.#options
-    const change = this.#selection.review(now())
+    const change = this.#selection.review(this.#steady())
     const { seen, unknown } = this.#selection
     if (change.came.size + change.left.size > 0 || (!this.#known && seen && unknown === '')) await this.#tell(change)
     const [error = null] = this.#errors.values()

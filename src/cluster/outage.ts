@@ -11,7 +11,8 @@ interface Outage {
 }
 
 /**
- * What of a cluster can not be read, since when and why. It becomes a fact when it has lasted. No clock: time is an argument.
+ * What of a cluster can not be read, since when and why. It becomes a fact when it has lasted. No clock: time is an argument, that of a
+ * clock which nobody sets.
  *
  * | what happens                                  | then                                                   |
  * |-----------------------------------------------|--------------------------------------------------------|
@@ -46,8 +47,6 @@ export class Outages<Of> {
 
   /** Why the cluster can not be read, when that is to be told by now and was not: of what began first. */
   take(now: number): KubeError | null {
-    // What began after now did so before the clock was put back: how long it has lasted is not known.
-    for (const [of, outage] of this.#open) if (outage.since > now) this.#open.set(of, { ...outage, since: now })
     const due = [...this.#open].filter(([, outage]) => !outage.told && this.#dueOf(outage) <= now)
     for (const [of, outage] of due) this.#open.set(of, { ...outage, told: true })
     return due.sort(([, a], [, b]) => a.since - b.since)[0]?.[1].error ?? null

@@ -27,7 +27,7 @@ export interface SelectionChange {
   readonly added: readonly string[]
 }
 
-/** What was selected, and when each was first seen to be so no longer (0: it is). */
+/** What was selected, and when each was first seen to be so no longer (0: it is), by a clock that nobody sets. */
 export type Selected = ReadonlyMap<string, number>
 
 /**
@@ -117,7 +117,7 @@ export class Selection {
 
   /**
    * What came and left since the last look. While that is not known nobody leaves and nobody is new, but who was selected in an earlier
-   * life and is still managed is watched on.
+   * life and is still managed is watched on. `now` is of a clock that nobody sets: how long somebody is away goes by it.
    */
   review(now: number): SelectionChange {
     if (!this.seen || this.unknown !== '') return this.#hold()
@@ -150,7 +150,7 @@ export class Selection {
     return { came, left: new Map(), added: [] }
   }
 
-  /** When the next cluster will have been away for long enough to have left, or null. */
+  /** When the next cluster will have been away for long enough to have left by that clock, or null. */
   get due(): number | null {
     const times = [...this.#selected.values()].filter(since => since > 0)
     return times.length === 0 ? null : Math.min(...times) + this.#options.holdMs

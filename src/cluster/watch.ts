@@ -5,10 +5,12 @@ import { pause, until } from '../waiting.ts'
 import { ClusterBook } from './book.ts'
 import type { ContestBoard } from './contest-board.ts'
 import { Chronicle, type ChronicleOptions } from './chronicle.ts'
+import { steadyClock } from './clocks.ts'
 import { ClusterFold } from './fold.ts'
 import { ClusterIdentity } from './identity.ts'
 import type { ImportBoard } from './imports.ts'
 import { Inbox } from './inbox.ts'
+import { Lateness } from './lateness.ts'
 import { LiveChanges } from './live.ts'
 import { type ClusterRecord, newCluster, notReadYet, sameAs } from './record.ts'
 import { type Extras, toRelist } from './extras.ts'
@@ -44,8 +46,6 @@ const INBOX_LIMIT = 500
 const IDENTITY_RETRY_MS = 5_000
 /** How long a list is waited for that was asked for as more is to be kept; it comes all the same. */
 const RELIST_PATIENCE_MS = 60_000
-/** Who wakes so much later than he meant to, or is busy for so long, has not read what came meanwhile. */
-const LATE_MS = 1_000
 
 /**
  * Watches one cluster until the signal aborts: reflectors → fold → log, in that order, one commit for all that came meanwhile.
@@ -187,31 +187,31 @@ export class ClusterWatch {
 
   async #work(signal: AbortSignal): Promise<void> {
     const fold = this.#need()
-    const { now, heartbeatMs } = this.#options
+    const { now, steady = steadyClock, heartbeatMs } = this.#options
     // Not at the next heartbeat: what a plan says is news of a VM as what its own cluster says.
     using imports = this.#options.imports?.read(() => this.#inbox.wake())
     using contests = this.#options.contests?.read(this.#options.name, () => this.#inbox.wake())
     const changes = this.#live(fold)
-    let beat = 0
+    const lateness = new Lateness({ now, steady })
+    let beat = -Infinity
     while (!signal.aborted) {
-      const at = now()
-      // A clock that was put back keeps nobody waiting.
-      beat = Math.min(beat, at)
-      const due = Math.min(fold.nextDue() ?? Infinity, this.#chronicle.due() ?? Infinity, beat + heartbeatMs)
-      const wake = Math.max(due, at)
-      const taken = await this.#inbox.take(wake - at, signal)
-      const began = now()
-      if (began - wake > LATE_MS || taken.length >= INBOX_LIMIT) fold.behind(began)
+      const due = Math.min(this.#chronicle.due() ?? Infinity, beat + heartbeatMs)
+      const rest = Math.max(0, Math.min((fold.nextDue() ?? Infinity) - now(), due - steady()))
+      lateness.expect(rest)
+      const taken = await this.#inbox.take(rest, signal)
+      if (lateness.isLate || taken.length >= INBOX_LIMIT) fold.behind(now())
+      lateness.expect(0)
       await this.#takeAll(taken, changes)
-      if (now() - began > LATE_MS) fold.behind(now())
-      if (!(await changes.rest(this.#inbox.size > 0))) continue
+      const rested = await changes.rest(this.#inbox.size > 0)
+      if (lateness.isLate) fold.behind(now())
+      if (!rested) continue
       await this.#book.store(fold, fold.mature(now()))
       await this.#book.store(fold, fold.lookAtServices(now()))
       if (imports !== undefined) await this.#book.store(fold, fold.lookAtImports(imports.changed, now()))
       if (contests !== undefined) await this.#book.store(fold, fold.lookAtContests(contests.changed, now()))
       await this.#chronicle.tellOutage()
-      if (now() - beat < heartbeatMs) continue
-      beat = now()
+      if (steady() - beat < heartbeatMs) continue
+      beat = steady()
       await this.#chronicle.beat(fold)
     }
     await changes.end()

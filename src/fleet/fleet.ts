@@ -1,3 +1,4 @@
+import { steadyClock } from '../cluster/clocks.ts'
 import { CLUSTER_SCHEMA, type ClusterRecord, isCluster } from '../cluster/record.ts'
 import { type EventLog, type Position, refuseNewer, type Stored } from '../log/index.ts'
 import { hostName, RECORD_SCHEMA, type VmRecord } from '../vm/index.ts'
@@ -14,6 +15,11 @@ export interface FleetView {
   readonly vms: ReadonlyMap<string, VmRecord>
   /** By name; hubs too. */
   readonly clusters: ReadonlyMap<string, ClusterRecord>
+  /**
+   * How long ago a cluster was seen last, in ms at `now` (since the epoch); Infinity of one that never was. By its heartbeat, and by a
+   * clock that nobody sets since that was heard here, whichever is longer: to put the clock back makes nobody seen more lately.
+   */
+  ageOf(cluster: string, now: number): number
   /** The VMs that appeared after their cluster was adopted: the only ones on which work may start by itself. Not packed, cheap to walk over. */
   readonly news: Iterable<VmRecord>
   /** The VM with this host name in Ansible, `<name>.<namespace>.<cluster>`. */
@@ -31,11 +37,19 @@ const MAX_GONE = 10_000
 export class Fleet implements FleetView {
   readonly #vms = new Records()
   readonly #clusters = new Map<string, ClusterRecord>()
+  /** When the heartbeat that a cluster has on record was heard here, by the steady clock. */
+  readonly #heard = new Map<string, number>()
   /** Host name → key, of VMs whose key can not be read from the host name alone: a name with dots. */
   readonly #odd = new Map<string, string>()
   /** Host name → uid, of VMs that were deleted; the oldest first. */
   readonly #gone = new Map<string, string>()
   readonly #listeners = new Set<(change: FleetChange) => void>()
+  readonly #steady: () => number
+
+  /** `steady`: see `Clocks`; that of the machine when left out. */
+  constructor(steady: () => number = steadyClock) {
+    this.#steady = steady
+  }
 
   get vms(): ReadonlyMap<string, VmRecord> {
     return this.#vms
@@ -43,6 +57,12 @@ export class Fleet implements FleetView {
 
   get clusters(): ReadonlyMap<string, ClusterRecord> {
     return this.#clusters
+  }
+
+  ageOf(cluster: string, now: number): number {
+    const { heartbeat = 0 } = this.#clusters.get(cluster) ?? {}
+    if (heartbeat === 0) return Infinity
+    return Math.max(now - heartbeat, this.#steady() - (this.#heard.get(cluster) ?? Infinity))
   }
 
   get news(): Iterable<VmRecord> {
@@ -93,8 +113,11 @@ export class Fleet implements FleetView {
 
   #applyCluster({ key, value }: Pick<Stored, 'key' | 'value'>): FleetChange {
     const after = value !== null && isCluster(value) ? value : null
-    if (after === null) this.#clusters.delete(key)
-    else this.#clusters.set(key, after)
+    if (after?.heartbeat !== this.#clusters.get(key)?.heartbeat) this.#heard.set(key, this.#steady())
+    if (after === null) {
+      this.#clusters.delete(key)
+      this.#heard.delete(key)
+    } else this.#clusters.set(key, after)
     return { kind: 'cluster', name: key, after }
   }
 }

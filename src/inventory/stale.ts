@@ -1,4 +1,4 @@
-import type { ClusterRecord } from '../cluster/index.ts'
+import type { FleetView } from '../fleet/index.ts'
 
 /** `fresh`: watched. `stale`: last known, not seen any more. `disabled`: not seen for so long that nothing may run there. */
 export type Staleness = 'fresh' | 'stale' | 'disabled'
@@ -8,9 +8,8 @@ export interface StaleLimits {
   readonly disableAfterMs: number
 }
 
-/** How far a cluster can be believed at `now`, by its heartbeat. One that was never heard of is stale at once, never gone. */
-export function stalenessOf(cluster: ClusterRecord | undefined, limits: StaleLimits, now: number): Staleness {
-  const age = now - (cluster?.heartbeat ?? 0)
+/** How far a cluster can be believed that was seen so long ago (`FleetView.ageOf`). One that was never heard of is stale at once, never gone. */
+export function stalenessOf(age: number, limits: StaleLimits): Staleness {
   if (age > limits.disableAfterMs) return 'disabled'
   return age > limits.staleAfterMs ? 'stale' : 'fresh'
 }
@@ -23,12 +22,12 @@ export interface Look {
 
 /** How stale each cluster is, as of the last time that was asked for all of them: hosts are rendered by that. */
 export class StaleBook {
-  readonly #clusters: ReadonlyMap<string, ClusterRecord>
+  readonly #fleet: Pick<FleetView, 'clusters' | 'ageOf'>
   readonly #limits: StaleLimits
   readonly #known = new Map<string, Look>()
 
-  constructor(clusters: ReadonlyMap<string, ClusterRecord>, limits: StaleLimits) {
-    this.#clusters = clusters
+  constructor(fleet: Pick<FleetView, 'clusters' | 'ageOf'>, limits: StaleLimits) {
+    this.#fleet = fleet
     this.#limits = limits
   }
 
@@ -40,7 +39,7 @@ export class StaleBook {
   /** The clusters that are not as stale any more as they were when this was last asked, or were seen in between. */
   crossed(now: number): ReadonlySet<string> {
     const crossed = new Set<string>()
-    for (const cluster of this.#clusters.keys()) {
+    for (const cluster of this.#fleet.clusters.keys()) {
       const [was, is] = [this.#known.get(cluster), this.#at(cluster, now)]
       if (is.staleness !== was?.staleness || is.since !== was.since) crossed.add(cluster)
       this.#known.set(cluster, is)
@@ -49,8 +48,7 @@ export class StaleBook {
   }
 
   #at(name: string, now: number): Look {
-    const cluster = this.#clusters.get(name)
-    const staleness = stalenessOf(cluster, this.#limits, now)
-    return { staleness, since: staleness === 'fresh' ? 0 : (cluster?.heartbeat ?? 0) }
+    const staleness = stalenessOf(this.#fleet.ageOf(name, now), this.#limits)
+    return { staleness, since: staleness === 'fresh' ? 0 : (this.#fleet.clusters.get(name)?.heartbeat ?? 0) }
   }
 }

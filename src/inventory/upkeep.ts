@@ -33,7 +33,7 @@ export class Upkeep implements Disposable {
     this.#options = options
     this.#gallery = gallery
     this.#sets = new Map([...fleet.clusters].map(([name, cluster]) => [name, cluster.cluster_sets?.join()]))
-    this.#staleness = new StaleBook(fleet.clusters, options.limits)
+    this.#staleness = new StaleBook(fleet, options.limits)
     this.#contention = new Contention({
       claimsOf: claimsIn(options),
       recordOf: host => fleet.byHost(host),

@@ -19,6 +19,7 @@ export interface WatcherOptions {
   /** Stands between the watch and its log. */
   readonly through?: (log: EventLog) => EventLog
   readonly now?: () => number
+  readonly steady?: () => number
   readonly holds?: typeof SHORT
   readonly outageHoldMs?: number
   readonly requestTimeoutMs?: number
@@ -43,6 +44,7 @@ export async function startWatcher(options: WatcherOptions): Promise<Watcher> {
     known: await (await Stock.read(log)).take('prod-1'),
     holds: options.holds ?? SHORT,
     now: options.now ?? Date.now,
+    ...(options.steady === undefined ? {} : { steady: options.steady }),
     signal: stop.signal,
     heartbeatMs: HEARTBEAT_MS,
     outageHoldMs: options.outageHoldMs ?? 300,

@@ -65,6 +65,8 @@ export interface Bridge extends AsyncDisposable {
 }
 
 interface BridgeOptions extends Pick<WatchOptions, 'resources' | 'guests' | 'imports' | 'outageHoldMs' | 'reflect'> {
+  readonly now?: () => number
+  readonly steady?: () => number
   readonly heartbeatMs?: number
   readonly absenceHoldMs?: number
   readonly holds?: typeof SHORT
@@ -88,7 +90,8 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     log,
     known: { ...before, ...(options.records === undefined ? {} : { records: options.records }) },
     holds: options.holds ?? SHORT,
-    now: () => Date.now(),
+    now: options.now ?? (() => Date.now()),
+    ...(options.steady === undefined ? {} : { steady: options.steady }),
     signal: stop.signal,
     heartbeatMs: options.heartbeatMs ?? 50,
     outageHoldMs: options.outageHoldMs ?? 20,

@@ -38,17 +38,6 @@ describe('an outage', () => {
     expect([outages.take(1_200), outages.take(1_200), outages.due()]).toEqual([refused, null, null])
   })
 
-  test('that began before the clock was put back is told when it has lasted by the clock as it is', () => {
-    const outages = new Outages<string>(100)
-    outages.begin('vm', away, 3_600_000)
-    expect([outages.take(1_000), outages.due(), outages.take(1_099), outages.take(1_100)]).toEqual([
-      null,
-      1_100,
-      null,
-      away,
-    ])
-  })
-
   test('that comes again begins anew', () => {
     const outages = new Outages<string>(100)
     outages.begin('vm', away, 1_000)

@@ -146,11 +146,33 @@ describe('what can not be seen', () => {
     [3_600_001, 'disabled'],
     [-5_000, 'fresh'],
   ])('a cluster whose heartbeat is %d ms old is %s', (age, expected) => {
-    expect(stalenessOf(cluster('prod-1', { heartbeat: NOW - age }), LIMITS, NOW)).toBe(expected)
+    const fleet = fleetWith()
+    fleet.apply({ key: 'prod-1', value: cluster('prod-1', { heartbeat: NOW - age }) })
+    expect(stalenessOf(fleet.ageOf('prod-1', NOW), LIMITS)).toBe(expected)
   })
 
   test('a cluster that was never heard of is disabled, not fresh', () => {
-    expect(stalenessOf(undefined, LIMITS, NOW)).toBe('disabled')
+    expect(stalenessOf(new Fleet().ageOf('prod-1', NOW), LIMITS)).toBe('disabled')
+  })
+
+  test('that the clock is put back makes no cluster look as if it were seen, and that it is set forward none for longer than to its next heartbeat', () => {
+    let steady = 0
+    const fleet = new Fleet(() => steady)
+    const beat = (heartbeat: number): void => fleet.apply({ key: 'prod-1', value: cluster('prod-1', { heartbeat }) })
+    beat(NOW)
+    put(fleet, guest('web-1'))
+    using cache = cacheOf(fleet)
+    const stale = (now: number): unknown =>
+      Object.values(documentOf(cache.read(now)).parsed._meta.hostvars).map(vars => vars['kubevirt_stale'])
+    const HOUR = 3_600_000
+    expect(stale(NOW - HOUR)).toEqual([false])
+    steady += LIMITS.staleAfterMs + 1
+    expect(stale(NOW - HOUR)).toEqual([true])
+    beat(NOW - HOUR)
+    expect(stale(NOW - HOUR)).toEqual([false])
+    expect(stale(NOW)).toEqual([true])
+    beat(NOW)
+    expect(stale(NOW)).toEqual([false])
   })
 
   test('that is stale says since when, the same at every look, and nothing once it is seen', () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import type { EventLog } from '../../src/log/index.ts'
 import type { Forward } from '../../src/simulator/kube/front.ts'
 import { all, type Bridge, openLog, startBridge } from '../cluster/bridge.ts'
@@ -36,6 +36,12 @@ beforeEach(async () => {
 afterEach(() => stack.disposeAsync())
 
 const bridge = async (absenceHoldMs = 30): Promise<Bridge> => stack.use(await startBridge(at, log, { absenceHoldMs }))
+
+/** Another look at the cluster was taken, from its beginning. */
+async function anotherLook(): Promise<void> {
+  const before = asked
+  await expect.poll(() => asked, SOON).toBeGreaterThan(before + 1)
+}
 const since = (some: Bridge): number => some.watch.record.no_kubevirt_since ?? 0
 const facts = async (some: Bridge): Promise<readonly string[]> =>
   (await some.clusterEvents()).map(event => event.data.fact)
@@ -60,6 +66,34 @@ test('not before it has lasted: an API server that comes up has its own kinds fi
   await expect.poll(() => some.watch.record.cause, SOON).toBe('absent')
   await expect.poll(() => asked, SOON).toBeGreaterThan(2)
   expect(since(some)).toBe(0)
+})
+
+describe('when the clock is set', () => {
+  let now = 0
+  let steady = 0
+  beforeEach(() => {
+    now = Date.UTC(2026, 0, 1)
+    steady = 1_000
+  })
+  const clocked = async (): Promise<Bridge> =>
+    stack.use(await startBridge(at, log, { absenceHoldMs: 60_000, now: () => now, steady: () => steady }))
+
+  test('back, it is let go all the same when it has lasted, as of when it was first seen', async () => {
+    const first = now
+    const some = await clocked()
+    await anotherLook()
+    now -= 3_600_000
+    steady += 60_000
+    await expect.poll(() => since(some), SOON).toBe(first)
+  })
+
+  test('forward, it is not let go before it has lasted', async () => {
+    const some = await clocked()
+    await anotherLook()
+    now += 3_600_000
+    await anotherLook()
+    expect(since(some)).toBe(0)
+  })
 })
 
 test('whose group is there is waited for, also when it was let go before', async () => {

@@ -73,7 +73,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
     explain: (host, record, told, tells) => {
       const rival = current.cache.rivalOf(record)
       const named = rival === '' || told(rival) ? rival : 'another VM'
-      const staleness = stalenessOf(fleet.clusters.get(record.cluster), limits, now())
+      const staleness = stalenessOf(fleet.ageOf(record.cluster, now()), limits)
       const profile = current.cache.profileWhy(record)
       const about = { host, fleet, ledger, policy, verbs, staleness, rival: named, profile }
       return explain(record, { ...about, ...(tells === undefined ? {} : { tells }) }, now())

@@ -92,7 +92,7 @@ export class FleetContests implements ContestBoard, Disposable {
     return new Contention({
       claimsOf: claimsIn(claimed),
       recordOf: host => fleet.byHost(host),
-      stalenessOf: record => stalenessOf(fleet.clusters.get(record.cluster), this.#limits, now()),
+      stalenessOf: record => stalenessOf(fleet.ageOf(record.cluster, now()), this.#limits),
     })
   }
 
@@ -124,8 +124,8 @@ export class FleetContests implements ContestBoard, Disposable {
   /** Judges anew the VMs of every cluster whose staleness changed, and the VMs that contend with them. */
   #age(cluster: string): void {
     const { fleet, now } = this.#parts
-    for (const [name, record] of fleet.clusters) {
-      const is = stalenessOf(record, this.#limits, now())
+    for (const name of fleet.clusters.keys()) {
+      const is = stalenessOf(fleet.ageOf(name, now()), this.#limits)
       const was = this.#staleness.get(name)
       this.#staleness.set(name, is)
       if (was === is || (was === undefined && name !== cluster)) continue

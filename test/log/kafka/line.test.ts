@@ -166,8 +166,31 @@ test.each([
   expect(isOpen(line)).toBe(false)
 })
 
-test('a request whose answer stays out is given up in its time, and an answer that comes later reaches nobody', async () => {
-  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'] })
+/** Time that only the test moves: of the timers, and of both clocks. */
+const FAKED = ['setInterval', 'clearInterval', 'Date', 'performance'] as const
+
+test.each([
+  ['put back', -3_600_000],
+  ['set forward', 3_600_000],
+])('a request whose answer stays out is given up in its time, also when the clock is %s', async (_, jump) => {
+  vi.useFakeTimers({ toFake: [...FAKED] })
+  try {
+    await using there = await connected()
+    const lost = ask(there.line, API, Buffer.alloc(1))
+    await there.server.requests(1)
+    vi.advanceTimersByTime(1_000)
+    vi.setSystemTime(Date.now() + jump)
+    vi.advanceTimersByTime(REQUEST_TIMEOUT_MS - 1_000)
+    expect(there.line.requestQueue.inflight.size).toBe(1)
+    vi.advanceTimersByTime(2_000)
+    await expect(lost).rejects.toThrow('EndTxn was not answered within 5 s')
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('a request whose answer stays out is given up, and an answer that comes later reaches nobody', async () => {
+  vi.useFakeTimers({ toFake: [...FAKED] })
   try {
     await using there = await connected()
     const { line, server } = there
