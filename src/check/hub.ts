@@ -1,6 +1,7 @@
 import { readSelection } from '../cluster/index.ts'
 import type { HubConfig } from '../config/index.ts'
 import { connectionOf, managedConnection, ruleOf } from '../service/watch/reach.ts'
+import { counted } from '../whole-number.ts'
 import { checkConnection, checkVms, connect } from './cluster.ts'
 import { failure, type Finding } from './finding.ts'
 import { checkOptional, checkResource, clusterWide, decisionsIn } from './resource.ts'
@@ -40,8 +41,8 @@ export async function* checkHub(hub: HubConfig, round: Round): AsyncIterable<Fin
 function selectionFinding(of: string, names: readonly string[], unknown: string): Finding {
   const what = `${of}: selection`
   if (unknown !== '') return { what, result: 'fail', detail: unknown, hint: 'make it, or mend the name' }
-  const count = names.length === 1 ? '1 cluster' : `${names.length} clusters`
-  if (names.length > 0) return { what, result: 'ok', detail: `${count}: ${some(names)}`, hint: '' }
+  if (names.length > 0)
+    return { what, result: 'ok', detail: `${counted(names.length, 'cluster')}: ${some(names)}`, hint: '' }
   const hint = 'look at hubs[].labels, cluster_set and placement; a cluster must have been accepted and have joined'
   return { what, result: 'warn', detail: 'no cluster', hint }
 }

@@ -2,6 +2,7 @@ import type { ClusterEventData, Day2EventData, Event, VmEventData } from '../eve
 import { Fault } from '../errors.ts'
 import type { DeadLetter } from '../log/index.ts'
 import { pause } from '../waiting.ts'
+import { counted } from '../whole-number.ts'
 import type { Api } from './api.ts'
 import { paint, type Terminal } from './terminal.ts'
 
@@ -95,7 +96,7 @@ function subjectOf(kind: string, event: Event): string {
 
 function day2Notes({ run, host, hosts, outcome, reason, message, job }: Day2EventData): readonly string[] {
   if (host !== '') return [run.verb, outcome, reason]
-  return [run.verb, `${hosts} host${hosts === 1 ? '' : 's'}`, job.id === 0 ? '' : `job ${job.id}`, outcome, message]
+  return [run.verb, counted(hosts, 'host'), job.id === 0 ? '' : `job ${job.id}`, outcome, message]
 }
 
 function vmNotes({ origin, gap, reason, transition, changed }: VmEventData): readonly string[] {
@@ -109,5 +110,5 @@ function clusterNotes(data: ClusterEventData): readonly string[] {
   if (fact === 'placement_changed')
     return [...added.map(name => `+${name}`), ...removed.map(name => `-${name}`), message]
   if (fact === 'deletions_confirmed') return [`${message}, says ${by}`, deleted.join(' ')]
-  return [`${vms} VMs`, message, origin === 'live' ? '' : origin]
+  return [counted(vms, 'VM'), message, origin === 'live' ? '' : origin]
 }

@@ -1,6 +1,7 @@
 import { type HostResult, type Run, type RunStep, splitHosts, stepName } from '../day2/index.ts'
 import { Fault } from '../errors.ts'
 import { pause } from '../waiting.ts'
+import { counted } from '../whole-number.ts'
 import type { Api } from './api.ts'
 import { courseLines, type Shown as Course } from './course.ts'
 import { hostsOf, type Selection } from './selection.ts'
@@ -102,12 +103,7 @@ function renderForeseen({ verb, steps, hosts }: Foreseen): string {
     return [...lines, ...more]
   }
   const left = not.length === 0 ? [] : [`not now, and left out: ${not.length}`, ...listed(not)]
-  return [
-    ...renderSteps(verb, steps),
-    `${verb} on ${on.length} host${on.length === 1 ? '' : 's'}:`,
-    ...listed(on),
-    ...left,
-  ].join('\n')
+  return [...renderSteps(verb, steps), `${verb} on ${counted(on.length, 'host')}:`, ...listed(on), ...left].join('\n')
 }
 
 function renderSteps(verb: string, steps: Foreseen['steps']): readonly string[] {
@@ -183,10 +179,9 @@ async function followRun(api: Api, id: string, terminal: Terminal, signal: Abort
 function standing(run: Shown): string {
   const { status, job, job_pending, message, hosts } = run
   const step = run.steps === undefined ? '' : `step ${stepName(run)}: `
-  const on = `${hosts.length} host${hosts.length === 1 ? '' : 's'}`
   const waits =
     job_pending === undefined ? message : `waits at the controller${job_pending === '' ? '' : `: ${job_pending}`}`
-  return `${step}${status}${job === null ? '' : ` (job ${job.id})`} on ${on}${waits === '' ? '' : `: ${waits}`}`
+  return `${step}${status}${job === null ? '' : ` (job ${job.id})`} on ${counted(hosts.length, 'host')}${waits === '' ? '' : `: ${waits}`}`
 }
 
 async function lookAt(api: Api, id: string, mayBeMissing: boolean): Promise<Shown | null> {

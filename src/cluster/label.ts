@@ -1,3 +1,5 @@
+import { isWhole } from '../whole-number.ts'
+
 /**
  * One condition on the labels of an object, as Kubernetes knows them. `notin` holds for an object without the label too; `gt` and `lt`, with
  * one whole number, for no object without it, and for none whose value is no whole number of 64 bits.
@@ -18,14 +20,6 @@ export function meets(labels: Readonly<Record<string, string>>, requirements: re
     const among = value !== undefined && values.includes(value)
     return operator === 'in' ? among : !among
   })
-}
-
-/** The largest whole number of 64 bits: Kubernetes takes a larger one for none. */
-const MOST = 2n ** 63n - 1n
-
-/** True for a whole number as the value of a label can be one, so without a sign. */
-function isWhole(value: string): boolean {
-  return /^\d{1,63}$/.test(value) && BigInt(value) <= MOST
 }
 
 function compares(operator: 'gt' | 'lt', value = '', bound = ''): boolean {

@@ -1,3 +1,5 @@
+import { isWhole } from '../whole-number.ts'
+
 /** One condition of a label selector, in the words of Kubernetes. */
 export interface LabelRequirement {
   readonly key: string
@@ -40,11 +42,6 @@ function requirement(part: string): LabelRequirement | null {
       values: inner.split(',').map(one => one.trim()),
     })
   return null
-}
-
-/** A whole number of 64 bits. */
-function isWhole(value: string): boolean {
-  return /^\d{1,63}$/.test(value) && BigInt(value) < 2n ** 63n
 }
 
 function compared(key: string, operator: LabelRequirement['operator'], value: string): LabelRequirement | null {

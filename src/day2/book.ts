@@ -1,4 +1,5 @@
 import { type Entry, type EventLog, LogError } from '../log/index.ts'
+import { counted } from '../whole-number.ts'
 import { runEvent } from './event.ts'
 import type { Ledger } from './ledger.ts'
 import { finished, type Outcomes, runEntry, started, stepped } from './record.ts'
@@ -61,13 +62,15 @@ export class Book {
     if (next.kind === 'goes_on') {
       if (next.news === null) return this.save(next.run)
       const { id, astray, job, hosts } = next.run
-      if (astray === '') this.report('started', { run: id, message: `job ${job?.id ?? 0} on ${hosts.length} hosts` })
+      if (astray === '')
+        this.report('started', { run: id, message: `job ${job?.id ?? 0} on ${counted(hosts.length, 'host')}` })
       else this.report('alarm', { run: id, message: astray })
       return this.append(started(next.run, this.#now()))
     }
     if (next.outcome === 'refused') return this.refuse(next.run, next.message)
     this.report('alarm', { run: next.run.id, message: next.message })
-    return this.end(next.run, new Map(), next.message, 'unknown')
+    const known = { outcome: 'unknown' as const, detail: next.message }
+    return this.end(next.run, new Map(next.run.hosts.map(({ host }) => [host, known])), next.message, 'unknown')
   }
 
   /** It stands still: told once, and a person may look. */
@@ -97,7 +100,7 @@ export class Book {
     for (let from = 0; from < end.entries.length; from += END_RECORDS)
       await this.append(end.entries.slice(from, from + END_RECORDS))
     if (next !== null) {
-      const said = `step ${stepOf(run)?.name ?? ''} has ended; ${stepOf(next.run)?.name ?? ''} on ${next.run.hosts.length} hosts`
+      const said = `step ${stepOf(run)?.name ?? ''} has ended; ${stepOf(next.run)?.name ?? ''} on ${counted(next.run.hosts.length, 'host')}`
       return this.report('planned', { run: run.id, message: `${said}${message === '' ? '' : ` (${message})`}` })
     }
     const counts = Object.entries(end.run.counts).map(([outcome, count]) => `${count} ${outcome}`)

@@ -9,6 +9,7 @@ import {
 } from '../aap/index.ts'
 import { plainText } from '../event/index.ts'
 import type { FleetView } from '../fleet/index.ts'
+import { counted } from '../whole-number.ts'
 import type { Ages } from './ages.ts'
 import type { Book } from './book.ts'
 import { failed } from './controller-side.ts'
@@ -58,7 +59,9 @@ export class Follower {
     try {
       return await this.#parts.controller.jobs(ids)
     } catch (error) {
-      this.#parts.book.report('trouble', { message: `following ${ids.length} jobs: ${failed(error).reason}` })
+      this.#parts.book.report('trouble', {
+        message: `following ${counted(ids.length, 'job')}: ${failed(error).reason}`,
+      })
       // One job that can not be read makes the question fail for all; a controller that is down is asked no more this time.
       const answered = error instanceof ControllerError && error.status !== 0 && error.kind !== 'unauthorized'
       return answered ? null : new Map(ids.map(id => [id, 'unanswered']))
@@ -211,8 +214,8 @@ function outcomesOf(run: Run, asked: readonly string[], job: Answer, summaries: 
 }
 
 /** What is kept names none of them: who may know of the hosts of a run need not know of others. */
-function ranOnStrangers({ job }: Run, { length }: readonly string[]): string {
-  return `its job ran on ${length} host${length === 1 ? '' : 's'} that nobody asked for: job ${job?.id ?? 0} at the controller names them`
+function ranOnStrangers({ job }: Run, strangers: readonly string[]): string {
+  return `its job ran on ${counted(strangers.length, 'host')} that nobody asked for: job ${job?.id ?? 0} at the controller names them`
 }
 
 function named(hosts: readonly string[]): string {

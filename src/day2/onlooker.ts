@@ -1,6 +1,7 @@
 import { type Controller, ControllerError, type Inventory, type Job, type JobsOn } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { Entry } from '../log/index.ts'
+import { counted } from '../whole-number.ts'
 import type { Book } from './book.ts'
 import { externalId, externalRun, isExternal, lookFrom } from './external.ts'
 import type { SeenJobs } from './ledger.ts'
@@ -151,7 +152,7 @@ export class Onlooker {
       { fleet, verbs, ledger: book.ledger, reason: isMeant ? 'its driver is eda' : by },
       now(),
     )
-    const where = run.external?.whole === true ? 'a limit that may mean any host' : `${run.hosts.length} hosts`
+    const where = run.external?.whole === true ? 'a limit that may mean any host' : counted(run.hosts.length, 'host')
     book.report('started', { run: run.id, message: `job ${job.id} (${job.name}) of ${job.launchedBy} on ${where}` })
     if (isSecond)
       book.report('alarm', {

@@ -1,5 +1,6 @@
 import type { FleetView } from '../fleet/index.ts'
 import type { VmRecord } from '../vm/index.ts'
+import { counted } from '../whole-number.ts'
 import type { Book } from './book.ts'
 import { type Brake, braked, whyBraked } from './brake.ts'
 import { SteadyBrakeAges } from './brake-ages.ts'
@@ -78,7 +79,7 @@ export class SelfStarter {
     const { organization = '', steps } = onboard
     const by = { askedBy: SELF, reason, grounds: groundsOfNews(verb, onboard.brake) }
     const run = newRun({ id: newId(), verb, template, organization, steps, ...by, hosts }, now)
-    book.report('planned', { run: run.id, message: `${verb} on ${hosts.length} hosts: ${reason}` })
+    book.report('planned', { run: run.id, message: `${verb} on ${counted(hosts.length, 'host')}: ${reason}` })
     await book.onRecord(book.append(planned(run, book.ledger, now)), run.id)
     this.#ages.run(run.id, now)
   }
@@ -92,7 +93,7 @@ export class SelfStarter {
 
   #defer({ reason, hosts, until }: Decision & { kind: 'defer' }): void {
     if (reason === SHARES) this.#due = until
-    this.#parts.book.report('deferred', { message: `${hosts.length} hosts: ${reason}` })
+    this.#parts.book.report('deferred', { message: `${counted(hosts.length, 'host')}: ${reason}` })
   }
 
   /** A person is asked, when it is set and at each start. */

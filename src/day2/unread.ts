@@ -1,3 +1,4 @@
+import { counted } from '../whole-number.ts'
 import type { Run } from './run.ts'
 
 /** How the message of a run begins whose job can not be read. */
@@ -21,7 +22,7 @@ export function readable(run: Run): Run {
 
 /** What a person is told of it: what it holds, and what to do. Pure. */
 export function whyUnread({ id, external, hosts, job }: Run): string {
-  const held = external?.whole === true ? 'every VM' : `${hosts.length} VM${hosts.length === 1 ? '' : 's'}`
+  const held = external?.whole === true ? 'every VM' : counted(hosts.length, 'VM')
   const ended = `when job ${job?.id ?? 0} has ended at the controller, let go of it: virtbridge runs cancel ${id}`
   return `${UNREAD}, and it holds ${held}: ${MEND}, ${ended}`
 }
