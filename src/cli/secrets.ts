@@ -1,4 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
+import { isLoopback } from '../config/index.ts'
 import { MAX_SECRET_BYTES, nameFault } from '../day2/index.ts'
 import { Fault, messageOf } from '../errors.ts'
 import type { Terminal } from './terminal.ts'
@@ -49,7 +50,7 @@ export function sourcesOf({ secret, secretFile }: SecretsSaid, address: string):
 function isInTheClear(address: string): boolean {
   if (!URL.canParse(address)) return false
   const { protocol, hostname } = new URL(address)
-  return protocol === 'http:' && !/^(?:localhost|127\.[0-9.]+|\[::1\])$/.test(hostname)
+  return protocol === 'http:' && !isLoopback(hostname)
 }
 
 /** The secrets themselves, asked for one after the other. Throws a Fault `secrets` that tells names alone. */

@@ -3,6 +3,7 @@ import { messageOf } from '../errors.ts'
 import type { Config, HubConfig, KafkaConfig, VerbConfig } from './config.ts'
 import type { ConfigFault } from './fault.ts'
 import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
+import { isLoopback } from './loopback.ts'
 import { profileFaults } from './profile-fault.ts'
 import { viewFaults } from './view-fault.ts'
 
@@ -76,8 +77,7 @@ function httpFaults({ listen, tokens }: Config['http']): readonly ConfigFault[] 
   }
   const [, host = '', port = ''] = /^(.*):(\d+)$/.exec(listen) ?? []
   if (Number(port) > 65_535) faults.push({ path: 'http.listen', message: `${port} is no port`, hint: 'at most 65535' })
-  const local = ['127.0.0.1', 'localhost', '[::1]'].includes(host)
-  if (!local && tokens.length === 0) {
+  if (!isLoopback(host) && tokens.length === 0) {
     faults.push({
       path: 'http.tokens',
       message: `listening on ${host} without a token would show the fleet to everybody`,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { ManagedCluster, SelectionRule } from '../../cluster/index.ts'
-import { type ClusterConfig, type HubConfig, parseSelector } from '../../config/index.ts'
+import { type ClusterConfig, type HubConfig, isLoopback, parseSelector } from '../../config/index.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import { type Connection, following, KubeError, type Tls } from '../../kube/index.ts'
 import { fromKubeconfig, fromKubeconfigText, inCluster } from '../../kube/kubeconfig.ts'
@@ -83,13 +83,10 @@ function readCa(file: string): string {
   }
 }
 
-/** Hosts for which plain http is allowed, as it never leaves this machine. */
-const LOOPBACK = ['127.0.0.1', '[::1]', 'localhost']
-
 function direct({ name, url }: ManagedCluster, ca: string): { url: string; tls: Tls } {
   const { protocol = '', hostname = '' } = URL.parse(url) ?? {}
   if (protocol === 'https:') return { url, tls: { ca } }
-  if (protocol === 'http:' && LOOPBACK.includes(hostname)) return { url, tls: {} }
+  if (protocol === 'http:' && isLoopback(hostname)) return { url, tls: {} }
   const says = url === '' ? 'does not say where its API server is' : `says that its API server is at ${url}`
   throw new KubeError('unreachable', `the ManagedCluster ${name} ${says}`, {
     hint: 'spec.managedClusterClientConfigs of it must have an https URL and its caBundle; or choose another way: hubs[].reach',
