@@ -64,17 +64,19 @@ export async function findTemplate(
 }
 
 /**
- * Resolves when this account can read the template with that id, by whatever name. Throws `not_found` when it was deleted and `forbidden`
- * when the right to it is gone: then the jobs that were launched from it are in no list that this account gets, and that a search found
+ * Resolves when this account can read the template with that id, by whatever name. Throws `not_found` when it is gone and `forbidden` when
+ * the right to it is: then the jobs that were launched from it are in no list that this account gets, and that a search found
  * none of them says nothing.
  */
 export async function confirmReadable(session: Session, base: string, id: number): Promise<void> {
+  const path = `${base}job_templates/${id}/`
   try {
-    await session.get(`${base}job_templates/${id}/`)
+    const found = (await session.get(path)).integer('id')
+    if (found !== id) throw new ControllerError('protocol', `GET ${path} answered with job template ${found}`)
   } catch (error) {
     const { kind, status } = error instanceof ControllerError ? error : { kind: 'unreachable', status: 0 }
     if (kind !== 'not_found' && kind !== 'forbidden') throw error
-    const fate = kind === 'not_found' ? 'was deleted' : 'can not be read any more'
+    const fate = kind === 'not_found' ? 'is not there any more' : 'can not be read any more'
     throw new ControllerError(kind, `job template ${id} ${fate}, so that a job of it could not be seen`, { status })
   }
 }

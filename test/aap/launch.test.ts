@@ -434,7 +434,7 @@ describe('that a search found nothing counts only while the template can be read
   })
 
   test.each([
-    [404, 'not_found', /^job template 7 was deleted, so that a job of it could not be seen$/],
+    [404, 'not_found', /^job template 7 is not there any more, so that a job of it could not be seen$/],
     [503, 'unavailable', /503/],
     [401, 'unauthorized', /401/],
   ])('%i: %s', async (status, kind, message) => {
@@ -443,6 +443,20 @@ describe('that a search found nothing counts only while the template can be read
     await using controller = controllerFor()
     await expect(controller.confirmReadable(demo)).rejects.toMatchObject({
       kind,
+      message: expect.stringMatching(message) as string,
+    })
+  })
+
+  test.each([
+    ['nothing of a template', {}, /"id" is missing/],
+    ['another template', { id: 8 }, /answered with job template 8$/],
+    ['a page', '<html>', /JSON/],
+  ])('what stands before the controller answers 200 with %s', async (_, body, message) => {
+    replayDiscovery()
+    nock(ORIGIN).get('/api/v2/job_templates/7/').reply(200, body, JSON_HEADERS)
+    await using controller = controllerFor()
+    await expect(controller.confirmReadable(demo)).rejects.toMatchObject({
+      kind: 'protocol',
       message: expect.stringMatching(message) as string,
     })
   })

@@ -126,6 +126,7 @@ describe('a launch whose answer is lost is settled by its marker, and never make
     await world.settle()
     expect(world.launches()).toEqual([])
     expect(world.run()).toMatchObject({ outcome: 'unknown', message: 'it was launched, and its job was deleted' })
+    expect(world.details()[hostOf('web-1')]).toBe('it was launched, and its job was deleted')
   })
 
   test('and the search is answered too late: what it missed meanwhile is looked for again', async () => {
@@ -164,6 +165,7 @@ describe('a launch whose answer is lost is settled by its marker, and never make
     await world.settle(30_000)
     expect(world.launches()).toHaveLength(1)
     expect(world.run()).toMatchObject({ outcome: 'unknown', attempts: 1 })
+    expect(world.details()[hostOf('web-1')]).toMatch(/^whether it was launched could not be found out: .*500/)
     expect(world.said('alarm')).toEqual([
       expect.stringMatching(/^whether it was launched could not be found out: .*500/) as string,
     ])
@@ -193,7 +195,7 @@ describe('a launch whose answer is lost is settled by its marker, and never make
         expect(world.launches()).toHaveLength(fault.kind === 'commit-then-drop' ? 1 : 0)
         expect(world.run()).toMatchObject({ status: 'searching', attempts: 1 })
         expect(world.run().message).toMatch(
-          /^its job can not be searched for: job template \d+ was deleted, .*virtbridge runs cancel /,
+          /^its job can not be searched for: job template \d+ is not there any more, .*virtbridge runs cancel /,
         )
         await world.command({ hosts: [hostOf('web-1')] })
         await world.turn()

@@ -366,6 +366,33 @@ describe('a lost answer, or a dead dispatcher', () => {
     expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
   })
 
+  test('whose job can not be searched for, as its template was made anew: it goes no further, and is unknown when a person gives it up', async () => {
+    await using world = await known()
+    await update(world, 'web-1', 'web-2')
+    await reach(world, 0)
+    world.controller.faults.add(LAUNCH, { kind: 'commit-then-drop' })
+    await world.until(() => world.run().step === 1 && world.run().status === 'searching', 200)
+    const idOf = () => world.controller.store.templates.find(({ name }) => name === PATCH)?.id ?? 0
+    const old = idOf()
+    world.controller.recreateTemplate(PATCH)
+    for (const { roles } of world.controller.store.users.all())
+      for (const role of roles) if (role.on === 'job_template' && role.id === old) role.id = idOf()
+    for (let turn = 0; turn < 3; turn += 1) {
+      await world.clock.advance(60_000)
+      await world.turn()
+    }
+    expect(world.run()).toMatchObject({ step: 1, status: 'searching', attempts: 1 })
+    expect(world.run().message).toContain(`job template ${old} is not there any more`)
+    await cancel(world)
+    await world.turn()
+    await world.clock.advance(600_001)
+    await world.settle()
+    expect(world.launches().map(({ name }) => name)).toEqual([PRECHECK, PATCH])
+    expect(world.run().steps?.map(({ state }) => state)).toEqual(['ok', 'unknown', 'not_run'])
+    expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'unknown', [hostOf('web-2')]: 'unknown' })
+    expect(world.details()[hostOf('web-1')]).toMatch(/^step patch: .*could not be found out/)
+  })
+
   test.each([true, false])(
     'whichever append it dies at (durable: %s): no step is launched twice, and none is left out',
     { timeout: 120_000 },
