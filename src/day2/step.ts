@@ -123,8 +123,11 @@ export function afterFailedSearch(
     const message = `${given ? `${run.cancel.by} cancelled it; ` : ''}whether it was launched could not be found out: ${reason}`
     return { kind: 'ends', run, outcome: 'unknown', message }
   }
-  const waits = run.cancel === undefined ? `; or give it up: virtbridge runs cancel ${run.id}` : ''
-  return { kind: 'goes_on', news: null, run: { ...run, message: `${UNSEARCHED}: ${reason}${waits}` } }
+  const end =
+    run.cancel === undefined
+      ? `or give it up: virtbridge runs cancel ${run.id}`
+      : `${run.cancel.by} cancelled it, and it is given up ${patience.cancel / 60_000} minutes after that`
+  return { kind: 'goes_on', news: null, run: { ...run, message: `${UNSEARCHED}: ${reason}; ${end}` } }
 }
 
 /**

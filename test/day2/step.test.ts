@@ -163,7 +163,13 @@ describe('after a search that could not be made', () => {
       'who cancelled it waits as long as for a job that is cancelled',
       cancelled,
       PATIENCE.cancel,
-      { kind: 'goes_on', run: { message: 'its job can not be searched for: no right' } },
+      {
+        kind: 'goes_on',
+        run: {
+          message:
+            'its job can not be searched for: no right; bob cancelled it, and it is given up 10 minutes after that',
+        },
+      },
     ],
     [
       'and then it holds nothing any more',
