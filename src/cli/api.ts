@@ -52,7 +52,7 @@ export function openApi(options: ApiOptions): Api {
       throw new Fault('redirected', `${base} answers with a redirect to ${leads.slice(0, 300)}`, {
         hint: 'it is not followed, as the token and the secrets of a run would go along; give the address that answers itself by --url or VIRTBRIDGE_URL',
       })
-    throw await faultOf(response)
+    throw await faultOf(response, base)
   }
   async function ask(path: string, init: Request): Promise<unknown> {
     const response = await send(path, init)
@@ -61,7 +61,7 @@ export function openApi(options: ApiOptions): Api {
     } catch (error) {
       if (init.signal?.aborted === true) throw error
       throw new Fault('not_virtbridge', `what answers at ${base} is not virtbridge: ${path} is no JSON`, {
-        hint: '--url or VIRTBRIDGE_URL is where `virtbridge serve` listens',
+        hint: NOT_THERE,
       })
     }
   }
@@ -88,11 +88,19 @@ export function openApi(options: ApiOptions): Api {
   }
 }
 
-async function faultOf(response: Response): Promise<Fault> {
+async function faultOf(response: Response, base: string): Promise<Fault> {
   const problem = (await response.json().catch(() => ({}))) as { code?: string; detail?: string; hint?: string } | null
   const { code = `http_${response.status}`, detail = `HTTP ${response.status}`, hint = '' } = problem ?? {}
-  return new Fault(code, detail, { hint: response.status === 401 ? NO_SUCH_TOKEN : inCommands(hint) })
+  // What says nothing of itself, or has none of our paths, is somewhere else than the bridge.
+  const elsewhere = problem?.code === undefined || code === 'not_found'
+  if (response.status === 401)
+    return new Fault(code, elsewhere ? `${detail} at ${base}` : detail, { hint: NO_SUCH_TOKEN })
+  return elsewhere
+    ? new Fault(code, `${detail} at ${base}`, { hint: NOT_THERE })
+    : new Fault(code, detail, { hint: inCommands(hint) })
 }
+
+const NOT_THERE = '--url or VIRTBRIDGE_URL is where `virtbridge serve` listens'
 
 const NO_SUCH_TOKEN =
   'VIRTBRIDGE_TOKEN, or the file of --token-file, must have a token of http.tokens that has not expired'

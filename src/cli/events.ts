@@ -79,7 +79,7 @@ export function describe(event: Event, terminal: Pick<Terminal, 'colours'>): str
 }
 
 /** One dead letter on one line: when, why, and where it was to be stored. */
-export function describeLetter(letter: DeadLetter, terminal: Pick<Terminal, 'colours'>): string {
+function describeLetter(letter: DeadLetter, terminal: Pick<Terminal, 'colours'>): string {
   const { at, cause, stream, key, event_type, event_id, reason } = letter
   const time = paint(terminal, 'dim', new Date(at).toISOString().slice(11, 19))
   const event = event_type === '' ? '' : `, ${event_type} ${event_id}`

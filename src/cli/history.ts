@@ -34,6 +34,7 @@ export async function historyOf(api: Api, host: string, json: boolean, terminal:
     detail,
   ])
   terminal.out(table(['AT (UTC)', 'VERB', 'OUTCOME', 'ASKED BY', 'RUN', 'DETAIL'], rows))
+  if (rows.length === 0) terminal.err(`nothing is on record of a host ${host}: virtbridge vms lists the hosts`)
 }
 
 /** All of them, as the bridge writes them. */

@@ -36,7 +36,11 @@ function build(context: ProgramContext, setCode: SetCode): Command {
     .exitOverride()
     .showHelpAfterError('(virtbridge --help lists the commands)')
     .configureOutput({ writeOut: text => terminal.out(text.trimEnd()), writeErr: text => terminal.err(text.trimEnd()) })
-    .configureHelp({ optionDescription: option => new Help().optionDescription(option).replace(NO_DEFAULT, '') })
+    .configureHelp({
+      optionDescription: option => new Help().optionDescription(option).replace(NO_DEFAULT, ''),
+      // That each has options says nothing, and leaves no room for what it does.
+      subcommandTerm: command => new Help().subcommandTerm(command).replace(' [options]', ''),
+    })
     .addHelpText('after', HELP)
   serviceCommands(program, context, setCode)
   logCommands(program, context, setCode)
@@ -59,8 +63,10 @@ function helpAfterErrors(parent: Command, path: string): void {
 const NO_DEFAULT = / \(default: (""|\[\])\)$/
 
 const HELP = `
-Exit codes: 0 well, 1 a fault (one sentence says which), 2 wrong usage, 3 check or topics found something that does not
-work, or a host that was asked about is not in the inventory, 4 a run ended with a host that is not ok, 70 a fault of
+Exit codes: 0 well, 1 a fault (one sentence says which), 2 wrong usage, 3 check
+or topics found something that does not work, or a host that was asked about is
+not in the inventory, 4 a run ended with a host that is not ok, 70 a fault of
 virtbridge itself, 130 ended at once by a second signal.
 
-Commands that ask a running bridge take --url and --token-file, or VIRTBRIDGE_URL and VIRTBRIDGE_TOKEN.`
+Commands that ask a running bridge take --url and --token-file, or
+VIRTBRIDGE_URL and VIRTBRIDGE_TOKEN.`

@@ -4,6 +4,7 @@ import { pause } from '../waiting.ts'
 import { counted } from '../whole-number.ts'
 import type { Api } from './api.ts'
 import { courseLines, type Shown as Course } from './course.ts'
+import { wholeId } from './run-id.ts'
 import { hostsOf, type Selection } from './selection.ts'
 import { paint, table, type Terminal } from './terminal.ts'
 
@@ -59,6 +60,10 @@ export async function startRun(
       return true
     }
     terminal.err(renderForeseen(shown))
+    if (!shown.hosts.some(host => host.launch))
+      throw new Fault('nobody', 'nothing was started: it would be launched on no host now', {
+        hint: 'name others, or mend what is told of each; --yes records the wish all the same',
+      })
     if (!(await terminal.ask('start it?')))
       throw new Fault('declined', 'nothing was started', { hint: 'say yes, or give --yes in a script' })
   }
@@ -258,12 +263,13 @@ export async function listRuns(api: Api, json: boolean, terminal: Terminal): Pro
 
 /** One run with its hosts. */
 export async function showRun(api: Api, id: string, json: boolean, terminal: Terminal): Promise<void> {
-  const run = (await api.get(`/api/v1/runs/${encodeURIComponent(id)}`)) as Shown
+  const run = (await api.get(`/api/v1/runs/${encodeURIComponent(await wholeId(api, id))}`)) as Shown
   terminal.out(json ? JSON.stringify(run) : renderRun(run, terminal))
 }
 
 /** Asks for the end of a run. */
-export async function cancelRun(api: Api, id: string, terminal: Terminal): Promise<void> {
+export async function cancelRun(api: Api, said: string, terminal: Terminal): Promise<void> {
+  const id = await wholeId(api, said)
   await api.post(`/api/v1/runs/${encodeURIComponent(id)}/cancel`, {})
   terminal.err(`run ${id} is to end; virtbridge runs show ${id} tells what came of it`)
 }

@@ -51,5 +51,5 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [] },
   })
   for (const row of rows) made.push([...row])
-  return made.toString()
+  return made.toString().replace(/ +$/gm, '')
 }

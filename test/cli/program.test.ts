@@ -30,6 +30,14 @@ test('help lists every command, the exit codes and the environment', async () =>
   expect((await virtbridge(['--version'])).out).toMatch(/^\d+\.\d+\.\d+/)
 })
 
+test('no help is wider than 80 columns, so that no terminal breaks its lines', async () => {
+  const commands = [[], ['demo'], ['confirm-deletions'], ['run'], ['runs'], ['runs', 'export'], ['loss'], ['brake']]
+  for (const command of commands) {
+    const { out } = await virtbridge([...command, '--help'])
+    expect(out.split('\n').filter(line => line.length > 80)).toEqual([])
+  }
+})
+
 test.each([
   [[]],
   [['srve']],
@@ -132,6 +140,17 @@ describe('a fault is one sentence and a next step, and ends with 1', () => {
     expect(err).toContain(`${file} has 2 faults:`)
     expect(err).toMatch(/^ {2}clusters\.0\.name: is not well formed/m)
     expect(err).toMatch(/^ {2}htpp: unknown key/m)
+  })
+
+  test.each([
+    ['HTTP 404', '{}'],
+    ['there is nothing here', JSON.stringify({ code: 'not_found', detail: 'there is nothing here', hint: 'go away' })],
+  ])('a place of which nothing answers that is ours: %s', async (said, body) => {
+    await using server = await answering(404, body)
+    const { code, err } = await virtbridge(['vms', '--url', `${server.url}/foo`], TOKEN)
+    expect(code).toBe(1)
+    expect(err).toContain(`${said} at ${server.url}/foo`)
+    expect(err).toContain('--url or VIRTBRIDGE_URL is where `virtbridge serve` listens')
   })
 
   test('something else that answers there', async () => {

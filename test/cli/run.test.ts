@@ -167,6 +167,50 @@ test.each(['runs', 'run'])('a run is cancelled by its id: %s cancel', async comm
   expect(last?.value).toMatchObject({ kind: 'cancel', run: uuid(7), asked_by: 'admin' })
 })
 
+describe('a run is called by the beginning of its id, as events show it', () => {
+  const [first, second] = ['0a1b2c3d-0000-4000-8000-000000000001', '0a1b2c3d-0000-4000-8000-000000000002']
+  const alone = 'feedbeef-0000-4000-8000-000000000001'
+
+  test('which is enough to show it, and to end it', async () => {
+    desk.run({ id: alone, status: 'following' })
+    expect((await ask('runs', 'show', 'feedbeef', '--json')).out).toContain(`"id":"${alone}"`)
+    expect((await ask('runs', 'cancel', 'feedbeef')).err).toContain(`run ${alone} is to end`)
+    expect((await desk.log.page('commands', '0', 500)).at(-1)?.value).toMatchObject({ kind: 'cancel', run: alone })
+  })
+
+  test('and does nothing where several begin so, which are named', async () => {
+    desk.run({ id: first, status: 'following' })
+    desk.run({ id: second, status: 'following' })
+    const before = await commands()
+    const { code, err } = await ask('runs', 'cancel', '0a1b2c3d')
+    expect([code, err]).toEqual([1, expect.stringContaining(`2 runs begin with 0a1b2c3d`)])
+    expect(err).toContain(first)
+    expect(err).toContain(second)
+    expect(await commands()).toBe(before)
+    expect((await ask('runs', 'show', second, '--json')).out).toContain(`"id":"${second}"`)
+  })
+
+  test.each(['feedbeee', 'feed', 'nope'])('and %s is no run', async id => {
+    expect(await ask('runs', 'show', id)).toMatchObject({ code: 1, err: expect.stringContaining('no run has the id') })
+  })
+})
+
+test('a host of which nothing is on record is no table without a word', async () => {
+  const { code, out, err } = await ask('runs', 'of', 'nobody')
+  expect([code, out]).toEqual([0, expect.stringMatching(/^AT/)])
+  expect(err).toContain('nothing is on record of a host nobody')
+})
+
+test('a run on nobody who could be launched on is not asked for', async () => {
+  const before = await commands()
+  const { code, err } = await ask('run', 'patch', '--limit', 'nobody')
+  expect(code).toBe(1)
+  expect(err).toContain('nobody: no VM has this host name')
+  expect(err).toContain('nothing was started: it would be launched on no host now')
+  expect(err).not.toContain('say yes')
+  expect(await commands()).toBe(before)
+})
+
 test('a run is shown with its variables, why it was allowed, when and at which attempt it was launched, and that it only looked', async () => {
   const variables = { patch_reboot: 'never' }
   const allowed_by = 'the right run of the token ops on the whole fleet'

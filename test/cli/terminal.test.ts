@@ -15,3 +15,17 @@ test('what commands print is printed as it is', () => {
   const text = `${paint({ colours: true }, 'red', 'no')}\n${table(['A\tB'], [['ä 語 🙂', paint({ colours: true }, 'bold', 'x')]])}`
   expect(harmless(text)).toBe(text)
 })
+
+test('no line of a table ends with blanks, which a narrow terminal would show as an empty line', () => {
+  expect(
+    table(
+      ['HOST', 'WHY'],
+      [
+        ['web', ''],
+        ['db', 'it is paused'],
+      ],
+    ),
+  ).toBe('HOST  WHY\nweb\ndb    it is paused')
+  const painted = paint({ colours: true }, 'red', 'no')
+  expect(table(['A'], [[painted], ['longer']])).toBe(`A\n${painted}\nlonger`)
+})
