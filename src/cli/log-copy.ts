@@ -3,7 +3,7 @@ import { copyLog, findMove } from '../service/log/copy-log.ts'
 import { Fault } from '../errors.ts'
 import { faultIn, glimpse, inspectTopics } from '../log/kafka/index.ts'
 import { openSqliteSource, type SqliteSource } from '../log/sqlite/source.ts'
-import { connectionOf, openKafka, topicsOf, unseenTopics } from '../service/log/open-log.ts'
+import { connectionOf, openKafka, topicsOf } from '../service/log/open-log.ts'
 import { progressOn } from './progress.ts'
 import type { ProgramContext } from './context.ts'
 import type { Terminal } from './terminal.ts'
@@ -42,7 +42,6 @@ export async function copyToKafka(
   const told = progressOn(terminal, now)
   const tell = (done: number, total: number): void => told('copied', done, total, 'entries')
   const target = await openKafka(config, kafka, env, {
-    onUnseenTopics: topics => terminal.err(unseenTopics(topics)),
     onHealth: ({ reason, notice = '' }) => terminal.err(reason || notice || 'Kafka takes writes again'),
     onDead: ({ stream, key, reason }) => terminal.err(`${stream} ${key} became a dead letter: ${reason}`),
   })
