@@ -3,7 +3,7 @@
  * The entry point. It checks the version of Node before anything else and imports the program dynamically: an older Node would fail to
  * parse the other files, and the person would see a syntax error instead of this message. Exit code 1 when Node is too old.
  */
-export const NEEDED = 24
+const NEEDED = 24
 
 const [major = 0] = process.versions.node.split('.').map(Number)
 if (major >= NEEDED) {

@@ -26,12 +26,6 @@ export type Launched =
   | { readonly kind: 'not_sent'; readonly reason: string }
 
 /**
- * How long an ambiguous launch may still appear: longer than any controller works on a request (30 s by default). Only after that much
- * time without a job of its marker may an intent be posted again.
- */
-export const QUIET_PERIOD_MS = 45_000
-
-/**
  * Posts a launch once, and compares what was started with what was asked for. `still` is asked when there is a connection, right before
  * the first byte is written; when it says no, nothing is sent (`not_sent`). Throws nothing that a launch can meet.
  */

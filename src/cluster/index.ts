@@ -1,14 +1,12 @@
 export { seesAbsence } from './absence.ts'
-export type { Burst } from './burst.ts'
 export { setsOf } from './cluster-set.ts'
 export { clusterEvent } from './event.ts'
-export { type HubOptions, readSelection, watchHub } from './hub.ts'
+export { readSelection, watchHub } from './hub.ts'
 export { groupsOf, keep } from './keep.ts'
-export { type HubWord, isSelected, type ManagedCluster, projectManagedCluster } from './managed.ts'
+export { type HubWord, type ManagedCluster, projectManagedCluster } from './managed.ts'
 export {
   CLUSTER_SCHEMA,
   type ClusterRecord,
-  type ClusterStatus,
   isCluster,
   isKnown,
   newCluster,
@@ -20,7 +18,7 @@ export { type Selection, type SelectionChange, type SelectionRule } from './sele
 export { ImportBoard } from './imports.ts'
 export type { ContestBoard } from './contest-board.ts'
 export { watchPlans } from './plans.ts'
-export { type Of, USUAL } from './resources.ts'
+export { USUAL } from './resources.ts'
 export { leavingEntries } from './scope.ts'
 export { ClusterWatch, type WatchOptions } from './watch.ts'
 export type { Extras } from './extras.ts'

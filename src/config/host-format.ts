@@ -1,5 +1,5 @@
 /** What a host name may be made of. */
-export const HOST_FIELDS = ['name', 'namespace', 'cluster', 'uid'] as const
+const HOST_FIELDS = ['name', 'namespace', 'cluster', 'uid'] as const
 export type HostField = (typeof HOST_FIELDS)[number]
 
 /** A part of a host name: as it stands, or a field of the VM. */

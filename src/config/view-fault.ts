@@ -83,7 +83,7 @@ function preferenceFaults({ addresses }: ViewConfig, path: string): ConfigFault[
 }
 
 /** Hubs bring clusters of any name, but none with the name of a hub: that has no VMs. */
-export function mayBe(name: string, { clusters, hubs }: Config): boolean {
+function mayBe(name: string, { clusters, hubs }: Config): boolean {
   if (clusters.some(cluster => cluster.name === name)) return true
   return hubs.length > 0 && !hubs.some(hub => hub.name === name)
 }

@@ -42,7 +42,7 @@ const FRESH_MS = 5_000
 
 /**
  * How long a proof is good for, in ms. A successor posts a launch again when it found no job of it for a whole quiet period: what the one
- * before it still sent must be through by then, with the time a controller works on a request (`QUIET_PERIOD_MS`).
+ * before it still sent must be through by then, with the time a controller works on a request (`Patience`).
  */
 export function freshFor(quietMs: number): number {
   return Math.min(FRESH_MS, quietMs / 8)

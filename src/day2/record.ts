@@ -53,7 +53,7 @@ type Outcome = Pick<HostResult, 'outcome' | 'detail' | 'returned'>
 export type Outcomes = ReadonlyMap<string, Outcome>
 
 /** How the detail of each host of a dry run begins. */
-export const DRY = 'dry run: '
+const DRY = 'dry run: '
 
 /** What became of one host of a run, as it is to be told. */
 type Became = Outcome & { readonly host: RunHost; readonly step?: string }

@@ -9,7 +9,7 @@ export interface Patience {
   readonly preflight: number
   /** For one inventory update. */
   readonly update: number
-  /** After a launch whose answer was lost, until no job of it can appear any more. */
+  /** After a launch whose answer was lost, until no job of it can appear any more: longer than any controller works on a request (30 s by default). */
   readonly quiet: number
   /** For a launched job to end; then it is cancelled. */
   readonly job: number

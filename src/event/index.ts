@@ -1,7 +1,7 @@
 export * from './event.ts'
 export * from './fact.ts'
 export { envelope } from './envelope.ts'
-export { type EventJudge, eventJudge } from './judge.ts'
+export { eventJudge } from './judge.ts'
 export { bytesOf, fitted, MAX_EVENT_BYTES } from './fit.ts'
 export { digestOf, factId } from './identity.ts'
 export { plainText } from './text.ts'

@@ -1,2 +1,2 @@
-export { type Expression, type ExpressionType, hostContext, type HostContext, parseExpression } from './expression.ts'
+export { type Expression, hostContext, type HostContext, parseExpression } from './expression.ts'
 export { HOST_VARIABLES } from './host-variables.ts'

@@ -43,7 +43,7 @@ export interface Authentication {
 /** How long a token's value is used before its source is read again, in ms. */
 const REREAD_MS = 5_000
 /** The fewest and the most characters of a token that are accepted. */
-export const MIN_TOKEN = 16
+const MIN_TOKEN = 16
 const MAX_TOKEN = 4_096
 /** How many values one token may have at once, while it is being changed. */
 const MAX_VALUES = 4

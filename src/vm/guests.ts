@@ -21,7 +21,7 @@ const LEGACY_NAMESPACE = '6a1a24a1-4061-4607-8bf4-a3963d0c5895'
 const OF_EXAMPLES = '5d307ca9-b3ef-428c-8861-06e72d69f223'
 
 /** True when a firmware UUID tells one guest from all others: not copied from an example, nor made from the VM's name alone. */
-export function identifies(firmwareUuid: string, vmName: string): boolean {
+function identifies(firmwareUuid: string, vmName: string): boolean {
   const uuid = firmwareUuid.toLowerCase()
   if (/^[0-]*$/.test(uuid) || uuid === OF_EXAMPLES) return false
   // The digit of its version tells of nearly all.

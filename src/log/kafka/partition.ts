@@ -17,7 +17,7 @@ export function partitionOf(key: string, { partitions, perCluster }: Spread): nu
 }
 
 /** FNV-1a, 32 bits, over UTF-8, with the finalizer of MurmurHash3: FNV alone leaves the low bits of short keys alike. */
-export function fnv1a(text: string): number {
+function fnv1a(text: string): number {
   let hash = 0x811c9dc5
   for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193)
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b)

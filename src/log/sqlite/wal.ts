@@ -14,7 +14,7 @@ const BUSY_MS = 5_000
 const BUSY = 5
 
 /** Whoever reads the log as it was at one moment keeps its write-ahead log from being emptied, and so growing. */
-export class WalHeld extends Error {
+class WalHeld extends Error {
   readonly errcode = BUSY
 
   constructor(bytes: number) {

@@ -1,7 +1,7 @@
 import { type Controller, expiryWarning } from '../../aap/index.ts'
 
 /** How often the expiry of the token is asked for: twice a day. */
-export const TOKEN_LOOK_MS = 43_200_000
+const TOKEN_LOOK_MS = 43_200_000
 
 /**
  * Warns while the controller's token is about to expire: at the start and then twice a day, until it is replaced. When the controller does

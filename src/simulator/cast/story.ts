@@ -33,7 +33,7 @@ export const FAILING_GUEST: Sketch & { cluster: ClusterName } = {
 }
 
 /** The guest that is deleted and made again under the same name. */
-export const TWICE_BORN: Sketch & { cluster: ClusterName } = {
+const TWICE_BORN: Sketch & { cluster: ClusterName } = {
   cluster: 'dev-1',
   namespace: 'build',
   name: 'runner-1',

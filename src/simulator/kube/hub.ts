@@ -91,7 +91,7 @@ export interface ManagedClusterFacts {
 }
 
 /** A ManagedCluster that has joined and is available. `at` is an RFC 3339 time. */
-export function managedCluster({ name, url, identity, clusterSet, labels }: ManagedClusterFacts, at: string): Draft {
+function managedCluster({ name, url, identity, clusterSet, labels }: ManagedClusterFacts, at: string): Draft {
   const condition = (type: string, reason: string, message: string) => ({
     type,
     status: 'True',

@@ -81,7 +81,7 @@ export const MANAGED_CLUSTERS: Resource = {
   ...custom('cluster.open-cluster-management.io', 'v1', 'managedclusters', 'ManagedCluster'),
   namespaced: false,
 }
-export const CLUSTER_SETS: Resource = {
+const CLUSTER_SETS: Resource = {
   ...custom('cluster.open-cluster-management.io', 'v1beta2', 'managedclustersets', 'ManagedClusterSet'),
   namespaced: false,
 }

@@ -40,7 +40,7 @@ export interface OpenWatch {
 }
 
 /** What a watcher with a selector sees of a write: an object that stops matching is DELETED to it, one that starts is ADDED. */
-export function asSeenBy(event: StoreEvent, matches: (object: KubeObject) => boolean): WatchLine | null {
+function asSeenBy(event: StoreEvent, matches: (object: KubeObject) => boolean): WatchLine | null {
   const now = event.type !== 'DELETED' && matches(event.object)
   const before = event.previous !== null && matches(event.previous)
   if (now) return { type: before ? 'MODIFIED' : 'ADDED', object: event.object }

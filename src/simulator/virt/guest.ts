@@ -90,13 +90,13 @@ export function guestOf(vm: Vm): Guest {
 }
 
 /** The pod network's address of a launcher pod: another pod, another address, so it changes with every boot and migration. */
-export function podAddress(podUid: string, cluster: string): string {
+function podAddress(podUid: string, cluster: string): string {
   const number = numberOf(podUid)
   return `10.${128 + (numberOf(cluster) % 4)}.${number & 0xff}.${2 + ((number >>> 8) % 250)}`
 }
 
 /** The address that a guest's own DHCP server gave it on a VLAN: the same for the life of the VM. */
-export function vlanAddress(vmUid: string, network: string): string {
+function vlanAddress(vmUid: string, network: string): string {
   const number = numberOf(`${vmUid}/${network}`)
   return `192.168.${10 + (numberOf(network) % 200)}.${2 + (number % 250)}`
 }

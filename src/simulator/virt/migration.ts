@@ -8,7 +8,7 @@ import type { Step, View, Write } from './view.ts'
 import { paced } from './view.ts'
 
 /** How long each phase of a live migration lasts, in ms. */
-export const MIGRATION_PACE = {
+const MIGRATION_PACE = {
   pending: 200,
   scheduling: 700,
   scheduled: 300,

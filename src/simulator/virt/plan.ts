@@ -4,7 +4,7 @@ import type { KubeObject } from '../kube/object.ts'
 export const IMPORT_FAILS_ANNOTATION = 'simulator.virtbridge.io/import-fails'
 
 /** How long each stage of an import lasts, in ms. */
-export const IMPORT_PACE = { start: 300, copy: 3000, convert: 1500, create: 800 } as const
+const IMPORT_PACE = { start: 300, copy: 3000, convert: 1500, create: 800 } as const
 
 /** A condition as the migration toolkit writes it: it has a category, and is no metav1.Condition. */
 interface PlanCondition {

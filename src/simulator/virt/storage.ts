@@ -9,7 +9,7 @@ import type { Step, View, Write } from './view.ts'
 import { paced } from './view.ts'
 
 /** How long each takes, in ms. */
-export const STORAGE_PACE = { bind: 300, snapshot: 1200, ready: 600, restore: 1500, clone: 1500 } as const
+const STORAGE_PACE = { bind: 300, snapshot: 1200, ready: 600, restore: 1500, clone: 1500 } as const
 
 /**
  * What happens to the disks of a VM, and to the snapshots, restores and clones that name it; the first line that applies.
