@@ -203,6 +203,20 @@ describe('a launch whose answer is lost is settled by its marker, and never make
       },
     )
 
+    test('and it stands still for half an hour: told once, with why and what to do', async () => {
+      await using world = await hidden({ kind: 'commit-then-drop' })
+      for (let turn = 0; turn < 4; turn += 1) {
+        await world.clock.advance(900_000)
+        await world.turn()
+      }
+      expect((await world.events()).filter(({ fact }) => fact === 'run_stuck')).toHaveLength(1)
+      expect(world.said('trouble').filter(said => said.startsWith('stands still'))).toEqual([
+        expect.stringMatching(
+          /^stands still: whether it was launched is not known yet: its job can not be searched for: .* is not there any more, .* virtbridge runs cancel /,
+        ) as string,
+      ])
+    })
+
     test('and a person gives it up: unknown after ten minutes, and its VMs are free', async () => {
       await using world = await hidden({ kind: 'commit-then-drop' })
       const value = {
