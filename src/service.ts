@@ -5,7 +5,7 @@ import { type DeadLetter, LogError, type LogHealth } from './log/index.ts'
 import { warnOfClusters } from './service/cluster-warning.ts'
 import { DispatchRole } from './service/dispatch/dispatch.ts'
 import { followLossConfirmations, lossChecks, meetLosses } from './service/log/losses.ts'
-import { type LogListener, openLog } from './service/log/open-log.ts'
+import { type LogListener, openLog, unseenTopics } from './service/log/open-log.ts'
 import { type ConfigSource, Reload } from './service/reload.ts'
 import type { RoleParts, Surroundings } from './service/role.ts'
 import { startServe } from './service/serve/serve.ts'
@@ -44,6 +44,7 @@ export async function startService(config: Config, around: Surroundings, source?
   const { signal } = closing
   const metrics = createMetrics()
   const listener: LogListener = {
+    onUnseenTopics: topics => around.logger.info({ topics }, unseenTopics(topics)),
     onHealth: health => tellHealth(health, around.logger),
     onDead: letter => tellDead(letter, metrics, around.logger),
   }

@@ -1,9 +1,9 @@
 import type { LogConfig } from '../config/index.ts'
 import { copyLog, findMove } from '../service/log/copy-log.ts'
 import { Fault } from '../errors.ts'
-import { faultIn, glimpse, inspectTopics } from '../log/kafka/index.ts'
+import { expectTopics, glimpse } from '../log/kafka/index.ts'
 import { openSqliteSource, type SqliteSource } from '../log/sqlite/source.ts'
-import { connectionOf, openKafka, topicsOf } from '../service/log/open-log.ts'
+import { connectionOf, openKafka, topicsOf, unseenTopics } from '../service/log/open-log.ts'
 import { progressOn } from './progress.ts'
 import type { ProgramContext } from './context.ts'
 import type { Terminal } from './terminal.ts'
@@ -33,8 +33,7 @@ export async function copyToKafka(
   using source = openSqliteSource(settings.from)
   await confirmCopy(source, settings, terminal)
   const [connection, topics] = [connectionOf(kafka, env), topicsOf(config, kafka)]
-  const fault = faultIn(await inspectTopics(connection, topics))
-  if (fault !== null) throw fault
+  await expectTopics(connection, topics, unseen => terminal.err(unseenTopics(unseen)))
   const { prefix, partitions } = topics
   const reading = { connection, prefix, partitions }
   const move = await glimpse(reading, kafka.partitions_per_cluster, found => findMove(found, source))

@@ -17,7 +17,7 @@ import {
   type Stored,
   type Stream,
 } from '../../src/log/index.ts'
-import { createTopics, openKafkaLog } from '../../src/log/kafka/index.ts'
+import { createTopics, openKafkaLog, topicSpecs } from '../../src/log/kafka/index.ts'
 import { OUTBOX_BYTES } from '../../src/log/kafka/outbox.ts'
 import { guest, meant, uuid } from '../day2/guest.ts'
 import { all, conformance, latest } from '../log/conformance.ts'
@@ -187,6 +187,26 @@ test('a topic that is not as it has to be is a fault that names it and the comma
     message: expect.stringMatching(/events\.vm has 3 partitions, not 6; .*retention\.ms is 604800000/) as string,
   })
   await using log = await openIn(folder.path, kafka.brokers)
+  expect(log.health().writable).toBe(true)
+})
+
+test('a log whose topics are created while it is opened is opened, and says that it waited for them', async () => {
+  await using folder = await temporaryFolder()
+  const [connection, topics] = [connectionTo(kafka.brokers), planOf(basename(folder.path), 1)]
+  let created: Promise<unknown> = Promise.resolve()
+  const told: string[] = []
+  await using log = await openKafkaLog({
+    connection,
+    topics,
+    perCluster: 1,
+    compression: 'none',
+    onUnseenTopics: names => {
+      told.push(...names)
+      created = createTopics(connection, topics)
+    },
+  })
+  await created
+  expect(told).toEqual(topicSpecs(topics).map(({ topic }) => topic))
   expect(log.health().writable).toBe(true)
 })
 

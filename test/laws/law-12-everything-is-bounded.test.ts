@@ -103,6 +103,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['log/kafka/reader', 'PARTITION_BYTES', 1_048_576, '', ''],
   ['log/kafka/reader', 'RESPONSE_BYTES', 8_388_608, '', ''],
   ['log/kafka/reading-room', 'PAGE', 500, 'log/conformance', 'a page has at most so many'],
+  ['log/kafka/appearance', 'MAX_UNSEEN_MS', 10_000, 'log/kafka/appearance', 'a fault after ten seconds'],
   ['log/kafka/topics', 'MAX_MESSAGE_BYTES', 2_097_152, 'log/conformance', 'a record of just so many bytes'],
   // What an administrator may write that is worked out for each VM, and what comes of it.
   ['config/profile-fault', 'MAX_PROFILE_VARIABLES_BYTES', 4_096, 'config/profile-fault', 'more than 4 KB of variables'],

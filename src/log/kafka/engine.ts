@@ -41,6 +41,8 @@ export interface KafkaLogOptions extends RecordOptions {
   readonly compression: keyof typeof COMPRESSION
   /** Looks at the log before it is taken over, and refuses it by throwing a Fault. */
   readonly before?: (found: Glimpse) => Promise<void>
+  /** Told the names of topics that Kafka does not know yet, when they are waited for. */
+  readonly onUnseenTopics?: (topics: readonly string[]) => void
   /** Told when the log stops or starts to accept writes. */
   readonly onHealth?: (health: LogHealth) => void
 }

@@ -1,6 +1,7 @@
 export type { KafkaLogOptions } from './engine.ts'
 export { openKafkaLog } from './open.ts'
-export { createTopics, faultIn, inspectTopics, type TopicsReport } from './admin.ts'
+export { expectTopics } from './appearance.ts'
+export { createTopics, faultIn, inspectTopics } from './admin.ts'
 export { aclCommands, type Right, rightsOf } from './rights.ts'
 export { type Connection } from './client.ts'
 export { type Glimpse, glimpse } from './glimpse.ts'

@@ -1,19 +1,19 @@
 import { Fault, messageOf } from '../../errors.ts'
 import type { EventLog } from '../log.ts'
-import { faultIn, inspectTopics } from './admin.ts'
+import { expectTopics } from './appearance.ts'
 import { KafkaLog, type KafkaLogOptions } from './engine.ts'
 import { isRefused } from './errors.ts'
 
 /**
- * Opens the log on Kafka and takes it over: from here on whoever wrote it before can not.
+ * Opens the log on Kafka and takes it over: from here on whoever wrote it before can not. Topics that no broker knows are waited for a
+ * moment: they may just have been created.
  *
  * Throws a Fault: `log_kafka` when Kafka can not be reached or refuses, `log_topics` when a topic is not as it has to be, `log_spread`
  * when the keys that are there were put elsewhere than this configuration would look for them.
  */
 export async function openKafkaLog(options: KafkaLogOptions): Promise<EventLog> {
   const { connection, topics } = options
-  const fault = faultIn(await inspectTopics(connection, topics))
-  if (fault !== null) throw fault
+  await expectTopics(connection, topics, options.onUnseenTopics ?? (() => undefined))
   const log = new KafkaLog(options)
   try {
     await log.open()

@@ -13,7 +13,8 @@ export interface Clock {
   rest(ms: number, signal: AbortSignal): Promise<void>
 }
 
-const CLOCK: Clock = { steady: () => performance.now(), rest: pause }
+/** That of the machine. */
+export const CLOCK: Clock = { steady: () => performance.now(), rest: pause }
 
 /**
  * Waits for what was acknowledged and can not be read yet: a commit is acknowledged when its end is decided, and read when its markers are

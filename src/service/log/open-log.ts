@@ -21,10 +21,16 @@ const GIB = 1_073_741_824
 const CONNECT_MS = 5_000
 const REQUEST_MS = 15_000
 
-/** Callbacks of an open log: its health changed, or a record became a dead letter. */
+/** Callbacks of a log: Kafka does not know these topics of it yet, its health changed, or a record became a dead letter. */
 export interface LogListener {
+  readonly onUnseenTopics?: (topics: readonly string[]) => void
   readonly onHealth?: (health: LogHealth) => void
   readonly onDead?: (letter: DeadLetter) => void
+}
+
+/** What is told of topics that are waited for. */
+export function unseenTopics(topics: readonly string[]): string {
+  return `Kafka does not know ${topics.join(', ')} yet; it is asked again for some seconds, as that is so right after they were created`
 }
 
 /** Opens the log that the configuration names: Kafka with `log.kafka`, else the SQLite file `log.path`. Rejects with a Fault, as `log_held` when another process has it. */
