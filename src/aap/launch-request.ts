@@ -1,7 +1,7 @@
-import { launchHazards } from './hazard.ts'
 import { limitFault, limitOf } from './limit.ts'
 import { isMarker, MAX_SKIP_TAGS, skipTags } from './marker.ts'
 import type { Template } from './template.ts'
+import { launchHazards } from './template-hazard.ts'
 
 /** Bytes of extra_vars; a megabyte of variables is a file that lost its way. */
 export const MAX_EXTRA_VARS_BYTES = 1024 * 1024
