@@ -84,19 +84,35 @@ async function checkExpiry(controller: Controller, now: number): Promise<Finding
 /** Jobs of the controller that are looked back at, of any kind: a few requests. */
 const RECENT_JOBS = 1_000
 
-/** A verb has one driver: those of which a rulebook launched jobs, though virtbridge launches them too. Pure. */
+/**
+ * A verb has one driver: those of which a rulebook launched jobs, though virtbridge launches them too, also by the template of a step. A template that
+ * a verb of driver eda has is a rulebook's to launch, whatever else it is a step of. Pure.
+ */
 function* secondDrivers(jobs: readonly Job[], { verbs }: Config): Iterable<Finding> {
-  for (const [verb, { template, also, driver }] of Object.entries(verbs)) {
-    const theirs = jobs.filter(job => job.rulebook === true && [template, ...also].includes(job.name))
-    const last = theirs.at(-1)
-    if (driver === 'eda' || last === undefined) continue
-    yield {
-      what: `verb ${verb}`,
-      result: 'warn',
-      detail: `a rulebook launches it, and its driver is ${driver}: ${theirs.length} of the last jobs, job ${last.id} by ${last.launchedBy} the latest`,
-      hint: `switch its activation off (docs/eda.md), or set verbs.${verb}.driver: eda`,
+  const all = Object.entries(verbs)
+  const meant = new Set(all.flatMap(([, { template, also, driver }]) => (driver === 'eda' ? [template, ...also] : [])))
+  for (const [verb, { template, also, steps = [], driver }] of all) {
+    if (driver === 'eda') continue
+    const theirs = launchedOf(jobs, [template, ...also])
+    const hint = `switch its activation off (docs/eda.md), or set verbs.${verb}.driver: eda`
+    if (theirs !== '') yield secondDriver(verb, `it, and its driver is ${driver}: ${theirs}`, hint)
+    for (const step of steps) {
+      const its = meant.has(step.template) ? '' : launchedOf(jobs, [step.template])
+      const how = `switch its activation off (docs/eda.md), or give ${step.template} a verb of its own with driver: eda`
+      if (its !== '') yield secondDriver(verb, `its step ${step.name}, and its driver is ${driver}: ${its}`, how)
     }
   }
+}
+
+function secondDriver(verb: string, what: string, hint: string): Finding {
+  return { what: `verb ${verb}`, result: 'warn', detail: `a rulebook launches ${what}`, hint }
+}
+
+/** How many of the jobs a rulebook launched from one of the templates, and which was the latest; empty when there is none. */
+function launchedOf(jobs: readonly Job[], templates: readonly string[]): string {
+  const theirs = jobs.filter(job => job.rulebook === true && templates.includes(job.name))
+  const last = theirs.at(-1)
+  return last === undefined ? '' : `${theirs.length} of the last jobs, job ${last.id} by ${last.launchedBy} the latest`
 }
 
 async function* checkObjects(

@@ -101,7 +101,7 @@ test('tells of a template of which no dry run can be launched, as that is no fau
 
 test('and each launch hazard that there is stands, with what to set, in the page for who sets up a controller', () => {
   const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8')
-  const source = read('src/aap/hazard.ts')
+  const source = ['template', 'source'].map(of => read(`src/aap/${of}-hazard.ts`)).join('\n')
   const codes = [...source.matchAll(/(?:stop|warn)\(\s*'([a-z_]+)'/g)].map(([, code = '']) => code)
   expect(new Set(codes).size).toBeGreaterThan(25)
   const page = read('docs/operations/controller.md')
@@ -190,6 +190,21 @@ describe('a rulebook that launches what virtbridge launches too', () => {
     expect(wrong(await checked(may, BESIDE, did))).toEqual([expect.stringMatching(message)])
     const eda = await checked(may, { ...BESIDE, verbs: { patch: { driver: 'eda' } } }, did)
     expect(wrong(eda).filter(line => line.startsWith('verb patch'))).toEqual([])
+  })
+
+  test('is told of where it is a step of a verb, unless a rulebook is meant to launch its template', async () => {
+    const did = async (controller: SimulatedController): Promise<void> => expect(await launch(controller)).toBe(201)
+    const steps = [
+      { name: 'look', template: 'Day2 | Precheck' },
+      { name: 'update', template: 'Day2 | Patch' },
+    ]
+    const told = async (driver: string): Promise<readonly string[]> => {
+      const verbs = { renew: { steps }, patch: { driver } }
+      return wrong(await checked(may, { ...BESIDE, verbs }, did)).filter(line => line.startsWith('verb renew'))
+    }
+    const message = /^verb renew: a rulebook launches its step update, and its driver is bridge: 1 of the last jobs, job \d+ by virtbridge-rulebooks the latest \| switch its activation off.*verb of its own/
+    expect(await told('bridge')).toEqual([expect.stringMatching(message)])
+    expect(await told('eda')).toEqual([])
   })
 })
 
