@@ -1,9 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Fault } from '../../src/errors.ts'
 import { provision, type Recipe, type Say } from './cache.ts'
 import { debianMirror } from './debian-mirror.ts'
+import { guestPrefix, removeGuest } from './left-guests.ts'
 import { run, runToEnd } from './run.ts'
 import type { Tool } from './toolchain.ts'
 
@@ -106,17 +107,13 @@ export async function guestRoot(options: { say?: Say; recipe?: Recipe } = {}): P
   requireRoot()
   const { recipe = guestRecipe, ...rest } = options
   const source = await provision(recipe, rest)
-  const folder = await mkdtemp(join(tmpdir(), 'virtbridge-guest-'))
+  const folder = await mkdtemp(join(tmpdir(), guestPrefix()))
   const path = join(folder, 'root')
   await run('cp', ['--archive', '--reflink=auto', source, path])
   return {
     path,
     async [Symbol.asyncDispose]() {
-      // A bind mount of the machine's own files would be deleted with the rest.
-      const mounts = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n').map(line => line.split(' ')[4] ?? '')
-      const left = mounts.filter(mount => mount.startsWith(`${folder}/`))
-      if (left.length > 0) throw new Fault('guest_mounted', `not deleted, for these are mounted: ${left.join(', ')}`)
-      await rm(folder, { recursive: true, force: true })
+      await removeGuest(folder)
     },
   }
 }

@@ -1,8 +1,10 @@
+import { tmpdir } from 'node:os'
 import { bundleRecipe } from './bundle.ts'
 import { provision } from './cache.ts'
 import { familyRecipe, redhat, suse } from './family-root.ts'
 import { fedoraRecipe } from './fedora-root.ts'
 import { ensureDebootstrap, guestRecipe, requireRoot } from './guest-root.ts'
+import { tidyGuests } from './left-guests.ts'
 import { plain } from './plain.ts'
 import { ansibleRecipe, windowsRecipe } from './python-environment.ts'
 import { servicesRecipe } from './services-root.ts'
@@ -23,6 +25,7 @@ export default async function setup(): Promise<void> {
   const say = (line: string): void => console.log(`guests: ${line}`)
   try {
     requireRoot()
+    await tidyGuests(tmpdir(), say)
     await ensureDebootstrap(say)
     for (const recipe of recipes) await provision(recipe, { say })
   } catch (error) {
