@@ -1,8 +1,8 @@
 import { hostName, isCrowded, type VmRecord } from '../vm/index.ts'
 import type { Document } from './document.ts'
 import type { Standing } from './host.ts'
-import { Legacy, legacyOf, pageOf, type Reader } from './legacy.ts'
-import { partOf } from './narrowing.ts'
+import { Legacy, legacyOf, namesOf, pageOf, type Reader } from './legacy.ts'
+import { isWithin, partOf } from './narrowing.ts'
 import { Page } from './page.ts'
 import { difference, type Difference, Past } from './past.ts'
 import type { Rendering } from './rendering.ts'
@@ -30,6 +30,8 @@ export interface Exhibit {
   readonly guard: ShrinkGuard
   /** The format that was asked for; empty for its own. */
   readonly format: string
+  /** The view itself, where this is a part of it or a format: whom that one believes in this one does from its beginning. Null for the view itself. */
+  readonly whole: Exhibit | null
   /** Those of its VMs that lack what the rendering shows, or what decides whether they are of it, by canonical name. */
   readonly lacking: Set<string>
   /** The same for the same view in the same rendering. */
@@ -114,11 +116,18 @@ export class Gallery {
       ofName: (host, because) => this.#warnings.ofName?.(view.name, host, because),
     })
     const key = keyOf(view, rendering)
-    const exhibit = { view, page, guard: new ShrinkGuard(view.shrink), format, lacking: new Set<string>(), key }
+    const whole = this.#wholeOf(view, rendering)
+    const exhibit = { view, page, guard: new ShrinkGuard(view.shrink), format, whole, lacking: new Set<string>(), key }
     const memory = this.#legacy.take(pageOf(view, format))
     if (memory !== undefined) exhibit.guard.succeed(memory.guard)
     this.#exhibits.set(key, exhibit)
     return exhibit
+  }
+
+  /** The view that this is a part or a format of; null when it is the view itself. */
+  #wholeOf({ name, within }: View, rendering: Rendering): Exhibit | null {
+    const whole = [...this.#exhibits.values()].find(each => each.view.name === name && each.view.within === undefined)
+    return whole === undefined || (within === undefined && whole.page.sheet.rendering === rendering) ? null : whole
   }
 
   /** Shows a VM in every view that takes it, and in no other. */
@@ -127,9 +136,11 @@ export class Gallery {
     const crowded = isCrowded(record.seen)
     this.#legacy.returned(record)
     const put = new Map([...this.#sheets.values()].map(sheet => [sheet, sheet.put(record, standing)] as const))
-    for (const { view, page, guard, lacking } of this.#exhibits.values()) {
+    for (const exhibit of this.#exhibits.values()) {
+      const { view, page, guard, lacking } = exhibit
       const { shown = null, changed = false } = put.get(page.sheet) ?? {}
       lacking.delete(host)
+      if (guard.isBeginning && isBelievedIn(exhibit, record)) guard.began(page.sheet.rendering.hostOf(record))
       if (crowded && unknownLabels(view, page.sheet.rendering, record, standing).length > 0) lacking.add(host)
       if (shown === null || notTakenBecause(view, record, standing).length > 0) page.drop(host)
       else {
@@ -193,6 +204,12 @@ export class Gallery {
     this.#tidied = now
     for (const { page } of this.#exhibits.values()) page.tidy()
   }
+}
+
+/** True for a VM of this part of a view that the view itself believes in, whatever is known of it by now. */
+function isBelievedIn({ view: { within }, whole }: Exhibit, record: VmRecord): boolean {
+  if (whole === null || (within !== undefined && !isWithin(within, record))) return false
+  return namesOf(record, whole.page.sheet.rendering).some(name => whole.guard.believes(name))
 }
 
 /** True for a view as it shows itself, in no format that somebody asked for. */

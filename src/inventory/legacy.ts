@@ -101,7 +101,7 @@ function isSame({ before, after }: Reader): boolean {
   return partOf({ name: '', within: before }) === partOf({ name: '', within: after })
 }
 
-/** It has the one or the other in a document: its own where nobody else would have it. */
-function namesOf(record: VmRecord, rendering: Rendering): readonly string[] {
+/** The names of which a VM has one in a document: its own where nobody else would have it. */
+export function namesOf(record: VmRecord, rendering: Rendering): readonly string[] {
   return [hostName(record), rendering.hostOf(record)]
 }

@@ -1,3 +1,4 @@
+import type { VmRecord } from '../vm/index.ts'
 import type { Narrowing, View } from './view.ts'
 
 /**
@@ -6,6 +7,12 @@ import type { Narrowing, View } from './view.ts'
  */
 export function narrowed(view: View, within: Narrowing): View {
   return { ...view, within }
+}
+
+/** Whether a VM lies within a narrowing, whatever view it is of. */
+export function isWithin({ clusters, namespaces }: Narrowing, { cluster, namespace }: VmRecord): boolean {
+  const has = (names: readonly string[], name: string): boolean => names.length === 0 || names.includes(name)
+  return has(clusters, cluster) && has(namespaces, namespace)
 }
 
 /** Says which part of which view it is: the same for the same. */

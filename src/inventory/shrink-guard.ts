@@ -74,6 +74,11 @@ export class ShrinkGuard {
     return this.#began === null ? this.#hosts - this.#deleted.size : null
   }
 
+  /** Whether the next document is held against this host. */
+  believes(host: string): boolean {
+    return this.#began === null ? this.#had(host) && !this.#deleted.has(host) : this.#began.has(host)
+  }
+
   /** A host was of the view at the start. */
   began(host: string): void {
     this.#began?.add(host)

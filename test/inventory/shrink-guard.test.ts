@@ -186,6 +186,35 @@ describe('after a start', () => {
   })
 })
 
+describe('the part of a view that a token may see, which nobody has asked for yet', () => {
+  const LATER = { now: NOW + 60_000 }
+  const part = { view: 'running', within: { clusters: ['prod-1'], namespaces: ['shop'] } }
+  const elsewhere = { view: 'running', within: { clusters: ['prod-1'], namespaces: ['desk'] } }
+
+  test.each([
+    ['was on record at the start', false],
+    ['was served last', true],
+  ])('is held against what of it %s in the view', (_, isServed) => {
+    const { cache, stop, start, delete: remove, hosts } = world(LATER)
+    if (isServed) expect(hosts('running')).toBe(10)
+    else cache.read(LATER.now, 'any')
+    stop('web-0', 'web-1', 'web-2')
+    remove('web-3', 'web-4')
+    const reads = (): number | string => told(cache.read(LATER.now, part))
+    expect([reads(), told(cache.read(LATER.now, elsewhere))]).toEqual(['3 of 8', 0])
+    start('web-0', 'web-1')
+    expect(reads()).toBe(7)
+  })
+
+  test('does not miss who came and left again since then', () => {
+    const { cache, start, stop } = world(LATER)
+    expect(told(cache.read(LATER.now, 'running'))).toBe(10)
+    start('late-1', 'late-2', 'late-3')
+    stop('late-1', 'late-2', 'late-3')
+    expect(told(cache.read(LATER.now, part))).toBe(10)
+  })
+})
+
 describe('the whole inventory', () => {
   const LATER = { now: NOW + 60_000 }
 
