@@ -116,4 +116,47 @@ export function describeRemoval(apiOf: () => KubeApiserver): void {
     const facts = (await all(watcher.log, 'events.vm')).map(({ value }) => (value as Event<VmEventData>).data.fact)
     expect(new Set(facts)).toEqual(new Set(['discovered']))
   })
+
+  test('of a cluster of two, a definition that is removed stops and deletes nobody before it is back and a whole list says so', async () => {
+    const api = apiOf()
+    const virt = new VirtController(api.client)
+    const namespace = await virt.freshNamespace('two')
+    for (const name of ['a', 'b']) await virt.boot(await virt.createVm(namespace, name))
+    await using folder = await temporaryFolder()
+    await using proxy = await TcpProxy.before(Number(new URL(api.url).port))
+    const token = await shippedToken(api)
+    let asked = 0
+    await using watcher = await startWatcher({
+      folder: folder.path,
+      url: `https://127.0.0.1:${proxy.port}`,
+      ca: api.ca,
+      token: () => {
+        asked += 1
+        return Promise.resolve(token)
+      },
+    })
+    await expect.poll(() => watcher.watch.record.status, PATIENT).toBe('synced')
+    const facts = async (): Promise<readonly string[]> =>
+      (await all(watcher.log, 'events.vm')).map(({ value }) => (value as Event<VmEventData>).data.fact).toSorted()
+    const known = ['discovered', 'discovered']
+    expect(await facts()).toEqual(known)
+    for (const [name, fact] of [
+      ['virtualmachineinstances.kubevirt.io', 'stopped'],
+      ['virtualmachines.kubevirt.io', 'deleted'],
+    ] as const) {
+      const definition = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`
+      proxy.refuse(true)
+      proxy.cut()
+      await api.client.delete(definition)
+      await expect.poll(async () => (await api.client.request('GET', definition)).status, PATIENT).toBe(404)
+      proxy.refuse(false)
+      await expect.poll(() => watcher.watch.record.cause, PATIENT).toBe('absent')
+      const before = asked
+      await expect.poll(() => asked, PATIENT).toBeGreaterThan(before + 10)
+      expect(await facts()).toEqual(known.toSorted())
+      await installCrds(api.client, [name])
+      known.push(fact, fact)
+      await expect.poll(facts, PATIENT).toEqual(known.toSorted())
+    }
+  })
 }
