@@ -111,3 +111,16 @@ test.each(['debian', 'redhat', 'suse', 'image'] as const)('nothing that can be p
   const how = PLAYED.map(verb => [verb, rows.get(verb)?.[COLUMNS[column]] ?? ''] as const)
   expect(how.filter(([, said]) => !/^(real|stand-in|the same)/.test(said))).toEqual([])
 })
+
+test('a play that is not played on Windows says that it is for Linux alone, by which one is refused there, and no other says so', () => {
+  const onGuests = verbs.filter(verb => rows.get(verb)?.length === WIDTH && !isElsewhere(verb))
+  const isPlayed = (verb: string): boolean => {
+    const how = rows.get(verb)?.[COLUMNS.windows] ?? ''
+    return how !== '–' && (!how.includes('`') || how.includes(`\`${verb}\``))
+  }
+  const alone = onGuests.filter(verb =>
+    readFileSync(join(root, `playbooks/${verb}.yml`), 'utf8').includes('verb_systems: [linux]'),
+  )
+  expect(alone.length).toBeGreaterThan(10)
+  expect(alone).toEqual(onGuests.filter(verb => !isPlayed(verb)))
+})
