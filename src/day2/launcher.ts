@@ -18,6 +18,15 @@ import type { Vault } from './vault.ts'
 /** How often an intent is made durable in a row when each append took too long to prove that we are still the one dispatcher. */
 export const MAX_PROOFS = 3
 
+/** A run whose job can not be searched for is searched for so often, in ms: somebody has to mend that first. */
+const UNSEARCHED_EVERY_MS = 30_000
+
+/** When the search for a job began, and when it is due next, by the monotonic clock: a clock that somebody sets could end the quiet period early. */
+interface Search {
+  readonly began: number
+  readonly due: number
+}
+
 /** What the preflight found: the template, and whether that was remembered from an earlier look. */
 type Looked = Pick<Extract<Preflight, { kind: 'ready' }>, 'template' | 'remembered'>
 
@@ -40,8 +49,8 @@ interface Parts extends Clocks {
  */
 export class Launcher {
   readonly #parts: Parts
-  /** Run id → when the search for its job began, by the monotonic clock: a clock that somebody sets could end the quiet period early. */
-  readonly #searching = new Map<string, number>()
+  /** By run id. */
+  readonly #searching = new Map<string, Search>()
   readonly #updates: SourceUpdates
 
   constructor(parts: Parts) {
@@ -189,9 +198,10 @@ export class Launcher {
   async #search(run: Run): Promise<void> {
     const { book, now, steady, ages, patience } = this.#parts
     const asked = now()
-    const since = this.#searching.get(run.id) ?? steady()
-    this.#searching.set(run.id, since)
-    const isQuiet = steady() - since > patience.quiet
+    const { began, due } = this.#searching.get(run.id) ?? { began: steady(), due: steady() }
+    if (steady() < due) return
+    const isQuiet = steady() - began > patience.quiet
+    this.#searching.set(run.id, { began, due: isQuiet ? steady() + UNSEARCHED_EVERY_MS : due })
     try {
       const found = await (isQuiet ? this.#settled(run) : this.#found(run))
       if (isQuiet || found.kind !== 'absent') this.#searching.delete(run.id)

@@ -3,7 +3,7 @@ import type { RequestFault } from '../../src/simulator/controller/faults.ts'
 import { isUnfinished } from '../../src/simulator/controller/records.ts'
 import { LOOKUP_AGE_MS } from '../../src/day2/lookup.ts'
 import { guest, hostOf } from './guest.ts'
-import { cutAt, LAUNCH, ONBOARD, startWorld, type World } from './world.ts'
+import { cutAt, LAUNCH, ONBOARD, startWorld, type World, type WorldOptions } from './world.ts'
 
 const QUIET = 45_000
 
@@ -172,8 +172,8 @@ describe('a launch whose answer is lost is settled by its marker, and never make
   })
 
   describe('and its template is made anew before the job is found, which an account that is no auditor can not read then', () => {
-    async function hidden(fault: RequestFault): Promise<World> {
-      const world = await known()
+    async function hidden(fault: RequestFault, controllerOf?: WorldOptions['controllerOf']): Promise<World> {
+      const world = await known(controllerOf === undefined ? {} : { controllerOf })
       world.controller.faults.add(LAUNCH, fault)
       await world.until(() => world.runs()[0]?.status === 'searching', 10)
       const old = world.controller.store.templates.find(({ name }) => name === ONBOARD)?.id ?? 0
@@ -202,6 +202,23 @@ describe('a launch whose answer is lost is settled by its marker, and never make
         expect(Object.values(world.details(world.run(1)))).toEqual([expect.stringMatching(/^run \S+ holds it$/)])
       },
     )
+
+    test('and the controller is asked for it once in half a minute from then on', async () => {
+      let searches = 0
+      await using world = await hidden({ kind: 'commit-then-drop' }, client => ({
+        ...client,
+        recover: (template, request) => {
+          searches += 1
+          return client.recover(template, request)
+        },
+      }))
+      searches = 0
+      for (let turn = 0; turn < 60; turn += 1) {
+        await world.clock.advance(2_000)
+        await world.turn()
+      }
+      expect(searches).toBe(4)
+    })
 
     test('and it stands still for half an hour: told once, with why and what to do', async () => {
       await using world = await hidden({ kind: 'commit-then-drop' })
