@@ -51,6 +51,14 @@ describe('what a template was looked up to be counts for a minute at most', () =
     expect(await patch(world, 3)).toBe('ok')
   })
 
+  test('a question of the preflight that failed is a surprise too: the template is looked at again', async () => {
+    await using world = await patched()
+    world.controller.setPrompt(PATCH, 'limit', false)
+    world.controller.faults.add({ method: 'GET', path: /\/script\/$/ }, { kind: 'server-error' })
+    expect(await patch(world, 2)).toBe('refused')
+    expect(world.launches()).toHaveLength(1)
+  })
+
   test('after the surprise what was mended counts at once too', async () => {
     await using world = await patched()
     world.controller.setPrompt(PATCH, 'limit', false)
