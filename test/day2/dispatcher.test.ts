@@ -487,6 +487,23 @@ describe('the right guest', () => {
     expect(await world.events()).not.toContainEqual(expect.objectContaining({ fact: 'run_stuck' }))
   })
 
+  test('waits as long for room as a job may run, and is refused then: nothing ran', async () => {
+    await using world = await startWorld({ caps: { jobs: 1 }, outcome: () => 'hang', patience: { job: 600_000 } })
+    world.put(...['web-1', 'web-2', 'web-3'].map(name => guest(name, { adopted: true })))
+    await world.sync()
+    for (const each of ['web-1', 'web-2', 'web-3']) {
+      await world.command({ hosts: names(each) })
+      await world.turn()
+      await world.clock.advance(60_000)
+    }
+    // The first is cancelled when its time is over, and the second has the room.
+    await world.until(() => world.run(2).status === 'finished', 10_000)
+    expect(world.run(1).status).toBe('following')
+    expect(world.run(2)).toMatchObject({ outcome: 'refused', attempts: 0 })
+    expect(world.details(world.run(2))).toEqual({ [hostOf('web-3')]: 'waits: 1 jobs are in flight' })
+    expect(world.launches().map(({ limit }) => limit)).toEqual(names('web-1', 'web-2'))
+  })
+
   test.each<[string, (world: World) => void, RegExp]>([
     ['recreated', world => world.put(guest('web-1', { uid: 'uid-anew' })), /another VM has its name by now/],
     ['given another address', world => world.put(guest('web-1', { address: '10.7.7.7' })), /its address has changed/],
