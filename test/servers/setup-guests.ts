@@ -3,6 +3,7 @@ import { bundleRecipe } from './bundle.ts'
 import { provision } from './cache.ts'
 import { familyRecipe, redhat, suse } from './family-root.ts'
 import { fedoraRecipe } from './fedora-root.ts'
+import { executionEnvironmentRecipe } from './execution-environment.ts'
 import { ensureDebootstrap, guestRecipe, requireRoot } from './guest-root.ts'
 import { tidyGuests } from './left-guests.ts'
 import { plain } from './plain.ts'
@@ -12,6 +13,7 @@ import { servicesRecipe } from './services-root.ts'
 const recipes = [
   ansibleRecipe,
   bundleRecipe,
+  executionEnvironmentRecipe,
   guestRecipe,
   familyRecipe(redhat),
   familyRecipe(suse),
