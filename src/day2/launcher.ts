@@ -106,7 +106,8 @@ export class Launcher {
 
   /**
    * Whether the job of an earlier attempt is there after all, or that can not be told now: a controller in trouble may commit later than it
-   * should, and between the quiet period and this moment it may not have been asked for an hour.
+   * should, and between the quiet period and this moment it may not have been asked for an hour. That nothing ran is known all the same, by
+   * the search before: where this one fails for an hour the run is refused.
    */
   async #cameLate(run: Run): Promise<boolean> {
     const { book, now, ages, patience } = this.#parts

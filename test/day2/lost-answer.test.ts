@@ -96,6 +96,18 @@ describe('a launch whose answer is lost is settled by its marker, and never make
     expect(world.run().attempts).toBe(1)
   })
 
+  test('and its template goes when it is known that no job came of it: refused, as nothing ran', async () => {
+    await using world = await known()
+    world.controller.faults.add(LAUNCH, { kind: 'drop-before-commit' })
+    await world.until(() => world.runs()[0]?.status === 'planned' && world.run().attempts === 1, 5_000)
+    world.controller.renameTemplate(ONBOARD, 'gone')
+    await world.clock.advance(LOOKUP_AGE_MS)
+    await world.turn()
+    expect(world.jobs()).toEqual([])
+    expect(world.run()).toMatchObject({ outcome: 'refused', attempts: 1 })
+    expect(world.details()[hostOf('web-1')]).toContain('knows no job template "Day2 | Onboard"')
+  })
+
   test('three times: it is given up, nothing ran, and it is told so', async () => {
     await using world = await known()
     world.controller.faults.add(LAUNCH, { kind: 'drop-before-commit' }, 3)
