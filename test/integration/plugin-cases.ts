@@ -71,6 +71,13 @@ const body = (bytes: Buffer | string, headers: Record<string, string> = {}): Pla
 const gzip = { 'content-encoding': 'gzip' }
 const ETAG = '"one"'
 
+/** Groups that are below themselves, with a host in each, so that one that was added too soon is seen. */
+function circling(groups: Readonly<Record<string, { readonly children: readonly string[] }>>): object {
+  const names = Object.keys(groups)
+  const each = names.map(name => [name, { hosts: [WEB], ...groups[name] }] as const)
+  return { _meta: { hostvars: { [WEB]: HOSTS[WEB] } }, all: { children: names }, ...Object.fromEntries(each) }
+}
+
 /** What the bridge answers, by the name of the view. */
 const VIEWS: Readonly<Record<string, Play>> = {
   v400: json(400, problem('bad_query')),
@@ -90,6 +97,8 @@ const VIEWS: Readonly<Record<string, Play>> = {
   utf16: body(Buffer.from(JSON.stringify(SMALL), 'utf16le')),
   twice: body(`{"_meta":{"hostvars":{"a":{"x":1},"b":{},"a":{"x":2}}},"all":{}}`),
   'group-twice': body(`{"_meta":{"hostvars":{"a":{},"b":{}}},"all":{},"g":{"hosts":["a"]},"g":{"hosts":["b"]}}`),
+  circle: json(200, circling({ g: { children: ['h'] }, h: { children: ['g'] } })),
+  'above-all': json(200, circling({ g: { children: ['all'] } })),
   odd: body(`{"_meta":{"hostvars":{"a":{"kubevirt_labels":{"{{ 6*7 }}":"1","b":"x\\ud83d"}}}},"all":{}}`),
   packed(response, { headers }) {
     // Two members, as of a body that is packed in parts, with no length told before.
@@ -252,6 +261,8 @@ const refusals: readonly Case[] = (
     ['another encoding of characters', ['not complete JSON'], { view: 'utf16' }],
     ['one host twice', ["'a' is there twice"], { view: 'twice' }],
     ['one group twice', ["'g' is there twice"], { view: 'group-twice' }],
+    ['groups that are below each other', ['recursive dependency loop'], { view: 'circle' }],
+    ['a group above all', ["the group 'g' has the group 'all' below it"], { view: 'above-all' }],
     ['no answer in time', ['did not answer within 1 s', 'raise timeout'], { view: 'hangs', timeout: 1 }],
     ['a connection that is cut', ['not reached, or hung up'], { view: 'gone' }],
     ['nobody there', ['not reached', 'http://127.0.0.1:9'], { url: 'http://127.0.0.1:9' }],

@@ -55,7 +55,25 @@ class PlanTest(unittest.TestCase):
         self.assertEqual({name: host.vars for name, host in inventory.hosts.items()}, {"a": {"x": 1}, "bee": {"x": 2}, "c": {}})
         members = {name: group.hosts for name, group in inventory.groups.items()}
         self.assertEqual(members, {"all": ["c"], "g": ["a", "bee"], "h": ["bee"]})
-        self.assertEqual(inventory.children, [("all", "g"), ("all", "h"), ("g", "h")])
+        self.assertEqual(inventory.children, [("g", "h"), ("all", "g"), ("all", "h")])
+
+    def test_what_is_wrong_with_groups_is_found_before_there_is_a_host_and_all_is_above_them_once_the_hosts_are_there(self):
+        there_were = []
+
+        class Watched(Inventory):
+            def add_child(self, group, name):
+                there_were.append((group, len(self.hosts), len(self.groups["g"].hosts)))
+
+        plan().apply(Watched())
+        self.assertEqual(there_were, [("g", 0, 0), ("all", 3, 2), ("all", 3, 2)])
+
+    def test_a_group_above_all_is_a_fault_and_nothing_is_added(self):
+        inventory = Inventory()
+        made = plan()
+        made.add_child(made.add_group("top"), made.add_group("all"))
+        with self.assertRaisesRegex(InventoryFault, "the group 'top' has the group 'all' below it"):
+            made.apply(inventory)
+        self.assertEqual((inventory.hosts, list(inventory.groups)), ({}, ["all"]))
 
     def test_a_host_that_was_filtered_out_is_in_no_group(self):
         chosen = {"a": "a"}
