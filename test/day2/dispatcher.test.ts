@@ -307,6 +307,15 @@ describe('a job', () => {
     expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
     expect(world.said('trouble').filter(message => message.includes('results'))).toHaveLength(5)
   })
+
+  test('whose results can never be read is given up after its time: its hosts are unknown, and say why', async () => {
+    await using world = await known(['web-1'], { patience: { job: 600_000 } })
+    await reach(world, 'following')
+    world.controller.faults.add({ path: /job_host_summaries/ }, { kind: 'server-error' }, 10_000)
+    await world.settle(30_000)
+    expect(world.run()).toMatchObject({ outcome: 'unknown' })
+    expect(world.details()[hostOf('web-1')]).toMatch(/^the results of its job can not be read: .*500/)
+  })
 })
 
 function noTimeouts({ templates }: { templates: { timeout?: number }[] }): void {
