@@ -24,6 +24,10 @@ async function demo(argv: readonly string[]): Promise<number> {
   const eda = edaAt !== -1
   if (eda && kafkaAt === -1 && argv.includes('--kafka'))
     throw new Fault('demo', '--eda brings a Kafka of its own', { hint: 'leave out --kafka' })
+  if (eda && argv.some(word => word === '--dir' || word.startsWith('--dir=')))
+    throw new Fault('demo', '--eda brings a Kafka of its own, and what the demo remembers goes with it', {
+      hint: 'leave out --dir',
+    })
   // What is missing of it is told before anything runs.
   if (eda) await rulebook({ say })
   await using stack = new AsyncDisposableStack()

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { blocksOf, page, shapeOf } from '../docs/documents.ts'
+import { runToEnd } from '../servers/run.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
 
@@ -39,6 +40,12 @@ test('npm run demo -- --eda: the event of a new guest goes over a Kafka to a rul
     shown.filter(line => !lines.has(line)),
     text,
   ).toEqual([])
+})
+
+test('a folder to remember things in is refused at once, as all of that demo goes with its Kafka', async () => {
+  const { status, stderr } = await runToEnd('npm', ['run', '-s', 'demo', '--', '--eda', '--dir', 'kept'], { cwd: ROOT })
+  expect(status).toBe(1)
+  expect(stderr).toMatch(/what the demo remembers goes with it\n {2}leave out --dir/)
 })
 
 /** Its lines without what is another each time. */
