@@ -1,6 +1,7 @@
 import { hostName, isCrowded, type VmRecord } from '../vm/index.ts'
 import type { Document } from './document.ts'
 import type { Standing } from './host.ts'
+import { Ended } from './ended.ts'
 import { Legacy, legacyOf, namesOf, pageOf, type Reader } from './legacy.ts'
 import { isWithin, partOf } from './narrowing.ts'
 import { Page } from './page.ts'
@@ -47,6 +48,7 @@ export class Gallery {
   readonly #found = new WeakMap<View, Map<Rendering, Exhibit>>()
   readonly #past = new Past()
   #legacy = new Legacy()
+  #ended = new Ended()
   readonly #begun: number
   #tidied: number
 
@@ -71,6 +73,7 @@ export class Gallery {
     const served = new Map(
       [...before.#exhibits.values()].flatMap(each => (isOwn(each) ? [[partOf(each.view), each]] : [])),
     )
+    this.#ended.add(before.#ended)
     const views = [...this.#exhibits.values()]
     for (const exhibit of views) {
       const known = isOwn(exhibit) ? served.get(partOf(exhibit.view)) : undefined
@@ -82,14 +85,18 @@ export class Gallery {
     })
   }
 
-  /** Of each view that may not get much shorter, by its name: how many hosts its next document is held against. */
+  /** How many hosts the next document is held against of each view that may not get much shorter, by its name, and of each part and format of it, by its page. */
   believed(): ReadonlyMap<string, number> {
-    const own = [...this.#exhibits.values()].filter(each => isOwn(each) && each.view.within === undefined)
     return new Map(
-      own.flatMap(({ view, guard: { believed } }) =>
-        believed === null || !isGuarded(view) ? [] : [[view.name, believed]],
+      [...this.#exhibits.values()].flatMap(({ view, format, whole, guard: { believed } }) =>
+        believed === null || !isGuarded(view) ? [] : [[whole === null ? view.name : pageOf(view, format), believed]],
       ),
     )
+  }
+
+  /** Before the start a page was believed to have so many hosts. Counts until its first document, without whoever was deleted of its part since. */
+  expect({ guard, view: { within } }: Exhibit, hosts: number): void {
+    if (guard.isBeginning && hosts > 0) guard.expect(Math.max(0, hosts - this.#ended.within(within)))
   }
 
   find(view: View, rendering: Rendering): Exhibit | undefined {
@@ -159,7 +166,10 @@ export class Gallery {
 
   /** A VM that was not shown yet is another now, or deleted (`after` null). */
   begin(before: VmRecord, after: VmRecord | null, standing: Standing): void {
-    if (after === null) this.#legacy.deleted(before)
+    if (after === null) {
+      this.#legacy.deleted(before)
+      this.#ended.note(before)
+    }
     if (!this.#wasThere(before)) return
     for (const { view, page, guard } of this.#exhibits.values()) {
       if (!guard.isBeginning) continue
@@ -173,6 +183,7 @@ export class Gallery {
   remove(record: VmRecord): void {
     const host = hostName(record)
     this.#legacy.deleted(record)
+    this.#ended.note(record)
     for (const { page, guard, lacking } of this.#exhibits.values()) {
       lacking.delete(host)
       const name = page.drop(host)

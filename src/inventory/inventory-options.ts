@@ -25,8 +25,8 @@ export interface InventoryOptions {
   readonly formats?: ReadonlyMap<string, Rendering>
   /** How much shorter the whole inventory may get at once; left out: any. */
   readonly shrink?: ShrinkRule
-  /** How many hosts of a view were believed in before the start (`InventoryCache.believed`); 0, or left out: it is not known. */
-  readonly believedBefore?: (view: string) => number
+  /** How many hosts of a view, or of a page of it, were believed in before the start (`InventoryCache.believed`); 0, or left out: it is not known. */
+  readonly believedBefore?: (page: string) => number
   readonly verbsOf: (uid: string) => VerbStatus
   readonly now: () => number
   /** Told once for each label key that makes more groups in a view than it may. */

@@ -4,14 +4,14 @@ import { Document } from './document.ts'
 import { type Exhibit, Gallery } from './gallery.ts'
 import { HOSTS_A_STEP } from './group-book.ts'
 import type { Inventory, InventoryOptions, Sight } from './inventory-options.ts'
-import type { Reader } from './legacy.ts'
+import { pageOf, type Reader } from './legacy.ts'
 import { narrowed } from './narrowing.ts'
 import type { Difference } from './past.ts'
 import type { Staleness } from './stale.ts'
 import type { GuestProfile, ProfileWhy } from './profile.ts'
 import { Turns } from './turns.ts'
 import { Upkeep } from './upkeep.ts'
-import { isGuarded, notTakenBecause, UNGUARDED, type View, viewOfAll } from './view.ts'
+import { isGuarded, type Narrowing, notTakenBecause, UNGUARDED, type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
 
 /** The most groups that one label key may make in the inventory of the whole fleet. */
@@ -62,7 +62,15 @@ export class InventoryCache implements Disposable {
     return new Set([...this.#views.values()].filter(isGuarded).map(({ name }) => name))
   }
 
-  /** Of each view that may not get much shorter, and was served: how many hosts its next document is held against. */
+  /** What `believed()` may tell of: those views by their names, and of each the formats and these parts by their pages. */
+  guardedPages(parts: readonly Narrowing[]): ReadonlySet<string> {
+    const pages = [...this.guarded].flatMap(name =>
+      [undefined, ...parts].flatMap(within => ['', ...this.formats].map(format => pageOf({ name, within }, format))),
+    )
+    return new Set([...this.guarded, ...pages])
+  }
+
+  /** Of each view that may not get much shorter, and was served, and of its parts and formats: how many hosts its next document is held against. */
   believed(): ReadonlyMap<string, number> {
     return this.#gallery.believed()
   }
@@ -226,7 +234,9 @@ export class InventoryCache implements Disposable {
     const known = this.#gallery.find(view, rendering)
     if (known !== undefined) return known
     this.#upkeep.showAll()
-    return this.#gallery.open(view, rendering, format)
+    const exhibit = this.#gallery.open(view, rendering, format)
+    this.#gallery.expect(exhibit, this.#options.believedBefore?.(pageOf(view, format)) ?? 0)
+    return exhibit
   }
 
   #closed({ view, lacking }: Exhibit, now: number): Closed | null {

@@ -10,7 +10,10 @@ export function narrowed(view: View, within: Narrowing): View {
 }
 
 /** Whether a VM lies within a narrowing, whatever view it is of. */
-export function isWithin({ clusters, namespaces }: Narrowing, { cluster, namespace }: VmRecord): boolean {
+export function isWithin(
+  { clusters, namespaces }: Narrowing,
+  { cluster, namespace }: Pick<VmRecord, 'cluster' | 'namespace'>,
+): boolean {
   const has = (names: readonly string[], name: string): boolean => names.length === 0 || names.includes(name)
   return has(clusters, cluster) && has(namespaces, namespace)
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { Fleet } from '../../src/fleet/index.ts'
 import { type Inventory, InventoryCache, type View } from '../../src/inventory/index.ts'
+import { pageOf } from '../../src/inventory/legacy.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'
@@ -15,12 +16,17 @@ const VIEWS: readonly View[] = [
 ]
 const TEN = Array.from({ length: 10 }, (_, n) => `web-${n}`)
 
-function world({ now = NOW, views = VIEWS, before = 0 } = {}) {
+function world({
+  now = NOW,
+  views = VIEWS,
+  before = 0,
+  believed = {},
+}: { now?: number; views?: readonly View[]; before?: number; believed?: Readonly<Record<string, number>> } = {}) {
   const fleet = new Fleet()
   fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW) })
   const put = (record: VmRecord): void => fleet.apply({ key: vmKey(record), value: record })
   for (const name of TEN) put(guest(name))
-  const cache = open(fleet, views, { now, before })
+  const cache = open(fleet, views, { now, before, believed })
   return {
     cache,
     fleet,
@@ -40,7 +46,12 @@ function world({ now = NOW, views = VIEWS, before = 0 } = {}) {
 function open(
   fleet: Fleet,
   views: readonly View[],
-  { now = NOW, before = 0, shrink }: { now?: number; before?: number; shrink?: View['shrink'] } = {},
+  {
+    now = NOW,
+    before = 0,
+    believed = {},
+    shrink,
+  }: { now?: number; before?: number; believed?: Readonly<Record<string, number>>; shrink?: View['shrink'] } = {},
 ): InventoryCache {
   return new InventoryCache({
     fleet,
@@ -49,7 +60,7 @@ function open(
     labelGroups: [],
     views,
     verbsOf: () => ({ onboard: '', patch: '' }),
-    believedBefore: view => (view === 'running' || view === '' ? before : 0),
+    believedBefore: page => believed[page] ?? (page === 'running' || page === '' ? before : 0),
     ...(shrink === undefined ? {} : { shrink }),
     now: () => now,
   })
@@ -192,12 +203,11 @@ describe('the part of a view that a token may see, which nobody has asked for ye
   const elsewhere = { view: 'running', within: { clusters: ['prod-1'], namespaces: ['desk'] } }
 
   test.each([
-    ['was on record at the start', false],
-    ['was served last', true],
-  ])('is held against what of it %s in the view', (_, isServed) => {
+    ['was on record at the start', 'any'],
+    ['was served last', 'running'],
+  ])('is held against what of it %s in the view', (_, served) => {
     const { cache, stop, start, delete: remove, hosts } = world(LATER)
-    if (isServed) expect(hosts('running')).toBe(10)
-    else cache.read(LATER.now, 'any')
+    expect(hosts(served)).toBe(10)
     stop('web-0', 'web-1', 'web-2')
     remove('web-3', 'web-4')
     const reads = (): number | string => told(cache.read(LATER.now, part))
@@ -212,6 +222,49 @@ describe('the part of a view that a token may see, which nobody has asked for ye
     start('late-1', 'late-2', 'late-3')
     stop('late-1', 'late-2', 'late-3')
     expect(told(cache.read(LATER.now, part))).toBe(10)
+  })
+})
+
+describe('how many hosts the part of a view had that a token may see', () => {
+  const LATER = { now: NOW + 60_000 }
+  const part = { view: 'running', within: { clusters: ['prod-1'], namespaces: ['shop'] } }
+  const page = pageOf({ name: part.view, within: part.within }, '')
+
+  test('is told beside that of the view, once it was served', () => {
+    const { cache, delete: remove } = world(LATER)
+    expect(told(cache.read(LATER.now, part))).toBe(10)
+    remove('web-1')
+    expect([...cache.believed()]).toEqual([[page, 9]])
+    expect([...cache.guardedPages([part.within])]).toEqual(expect.arrayContaining(['running', 'none', page]))
+    expect(cache.guardedPages([]).has(page)).toBe(false)
+  })
+
+  test('counts after a start, without those deleted in it until it is asked for, also by another configuration', () => {
+    const { cache, fleet, delete: remove } = world({ ...LATER, believed: { [page]: 14 } })
+    remove('web-1', 'web-2')
+    expect(told(cache.read(LATER.now, part))).toBe('4 of 12')
+    using next = open(fleet, VIEWS, { ...LATER, believed: { [page]: 14 } })
+    next.succeed(cache)
+    remove('web-3')
+    expect(told(next.read(LATER.now, part))).toBe('4 of 11')
+  })
+
+  test('counts after a start and a change of the configuration before anybody asked', () => {
+    const { cache, fleet, delete: remove } = world({ ...LATER, believed: { [page]: 14 } })
+    remove('web-1', 'web-2')
+    cache.read(LATER.now, 'any')
+    using next = open(fleet, VIEWS, { ...LATER, believed: { [page]: 14 } })
+    next.succeed(cache)
+    remove('web-3')
+    expect(told(next.read(LATER.now, part))).toBe('4 of 11')
+  })
+
+  test('says nothing of another part, and is not counted for a view that may lack any', () => {
+    const { cache } = world({ ...LATER, believed: { [page]: 14 } })
+    const other = { view: 'running', within: { clusters: ['prod-1'], namespaces: ['shop', 'desk'] } }
+    expect(told(cache.read(LATER.now, other))).toBe(10)
+    expect(told(cache.read(LATER.now, { ...part, view: 'any' }))).toBe(10)
+    expect([...cache.believed().keys()]).toEqual([pageOf({ name: other.view, within: other.within }, '')])
   })
 })
 

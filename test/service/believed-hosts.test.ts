@@ -1,12 +1,14 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { loadLedger } from '../../src/day2/index.ts'
+import { pageOf } from '../../src/inventory/legacy.ts'
 import type { EventLog, Stored } from '../../src/log/index.ts'
 import { openSqliteLog } from '../../src/log/index.ts'
 import { BelievedHosts } from '../../src/service/serve/believed-hosts.ts'
 import { startBridge, temporaryFolder } from '../support/bridge.ts'
 import { startClusters } from './clusters.ts'
 
+const SHOP_TOKEN = 'a-token-of-the-shop-42'
 const SOON = { timeout: 60_000, interval: 10 }
 
 let stack: AsyncDisposableStack
@@ -104,6 +106,28 @@ test.each([
     expect(await read({ max_shrink: 100 })).toContain('all')
   },
 )
+
+test('a bridge that is started holds back what a token sees of a view that had many more hosts there, and of no other token', async () => {
+  const within = { clusters: ['prod-1'], namespaces: ['shop'] }
+  await hadHosts(pageOf({ name: 'web', within }, ''), 30)
+  const clusters = stack.use(await startClusters(folder, 'prod-1'))
+  const tokens = [
+    { name: 'test', token: { env: 'TEST_TOKEN' }, can: ['read', 'admin'] },
+    { name: 'shop', token: { env: 'SHOP_TOKEN' }, can: ['read'], ...within },
+  ]
+  const config = {
+    clusters: clusters.config,
+    inventory: { views: [{ name: 'web' }] },
+    http: { listen: '127.0.0.1:0', tokens },
+  }
+  await using bridge = await startBridge(folder, config, { SHOP_TOKEN })
+  const answer = async (token: string): Promise<string> => {
+    const headers = { authorization: `Bearer ${token}` }
+    return (await fetch(`${bridge.url}/api/v1/inventory/web`, { headers })).text()
+  }
+  await expect.poll(() => answer(SHOP_TOKEN), SOON).toContain('of 30 hosts would be missing')
+  expect(await answer(bridge.token)).toContain('_meta')
+})
 
 /** A view was served with so many hosts by a bridge that is gone. */
 async function hadHosts(view: string, hosts: number): Promise<void> {

@@ -6,7 +6,7 @@ const LOOK_MS = 60_000
 const BELIEVED_SCHEMA = 1
 const PREFIX = 'believed/'
 
-/** On `state.runs` under `believed/<view>`: how many hosts the next document of a view is held against. */
+/** On `state.runs` under `believed/<view>`, or `believed/<format> <view> <part>`: how many hosts the next document of a view is held against, or what is seen of it. */
 interface Believed {
   readonly schema: typeof BELIEVED_SCHEMA
   readonly kind: 'believed'

@@ -49,6 +49,11 @@ export class CurrentInventory implements Disposable {
     this.#config = config
   }
 
+  /** What `cache.believed()` may tell of by this configuration: views, and what its tokens may see of them. */
+  get guarded(): ReadonlySet<string> {
+    return this.#cache.guardedPages(this.#config.http.tokens.flatMap(token => partOf(token) ?? []))
+  }
+
   [Symbol.dispose](): void {
     this.#cache[Symbol.dispose]()
   }

@@ -55,7 +55,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const limits = limitsOf(config)
   const expected = [...config.clusters, ...config.hubs].map(cluster => cluster.name)
   const verbsOf = verbReader(ledger)
-  const believedBefore = (view: string): number => believed.of(view)
+  const believedBefore = (page: string): number => believed.of(page)
   const around = { fleet, expected, limits, verbsOf, now, believedBefore, ...viewWarnings(logger, metrics) }
   const current = stack.use(new CurrentInventory(config, around))
   const history = stack.use(openHistory(config, logger))
@@ -111,7 +111,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
   const tasks = [
     followLedger(ledger, { log, from: position, signal, onVerb }),
     consumers.watch(signal),
-    believed.watch(() => [current.cache.believed(), current.cache.guarded], signal),
+    believed.watch(() => [current.cache.believed(), current.guarded], signal),
     followHistory(history, { log, now, keepMs, signal, tell }),
     ...countEvents(parts),
   ]
