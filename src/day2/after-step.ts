@@ -1,3 +1,4 @@
+import { UNBEGUN } from './new-run.ts'
 import type { HaltedHost, Run } from './run.ts'
 import { hasNextStep, type RunStep } from './run-step.ts'
 
@@ -26,22 +27,13 @@ export function afterStep(
   const step = (run.step ?? 0) + 1
   return {
     ...rest,
-    status: 'planned',
+    ...UNBEGUN,
     since: now,
     steps,
     step,
     step_at: now,
     template: steps[step]?.template ?? '',
     hosts,
-    left_out: [],
     halted: [...(run.halted ?? []), ...results.filter(({ host }) => !ok.has(host))],
-    attempts: 0,
-    updates: 0,
-    update: null,
-    template_id: 0,
-    job: null,
-    job_ended_at: 0,
-    stopped_at: 0,
-    message: '',
   }
 }

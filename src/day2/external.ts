@@ -5,7 +5,8 @@ import { plainText } from '../event/index.ts'
 import { groundsAtController } from './grounds.ts'
 import type { LedgerView } from './ledger.ts'
 import { runHost } from './admission.ts'
-import { newRun, type Run, type RunHost, type Verb } from './run.ts'
+import { newRun } from './new-run.ts'
+import type { Run, RunHost, Verb } from './run.ts'
 import { intentOf, intentsOf } from './run-step.ts'
 
 /** The namespace of the ids of runs that others launched. */

@@ -29,6 +29,7 @@ export {
   nameFault,
 } from './variables.ts'
 export * from './run.ts'
+export { newRun } from './new-run.ts'
 export { type RunStep, stepName } from './run-step.ts'
 export { KEY_SIZE, type SealingKey, sealingKey } from './sealed.ts'
 export { MAX_SECRETS, MAX_SECRET_BYTES, type SealedSecrets, type Secrets, secretsFault } from './secrets.ts'

@@ -12,7 +12,8 @@ import type { CancelCommand, RunCommand, WatchCommand } from './command.ts'
 import { isSealedSecrets, sealedFault } from './secrets.ts'
 import { groundsOfWish } from './grounds.ts'
 import { bytesOf, MAX_VARIABLES_UNDER_WAY_BYTES, variablesFault } from './variables.ts'
-import { newRun, type Run, type RunHost, VERB_PATTERN } from './run.ts'
+import { newRun } from './new-run.ts'
+import { type Run, type RunHost, VERB_PATTERN } from './run.ts'
 import { hostsDigest } from './wish.ts'
 
 /** Runs under way or waiting; what a person asks for beyond is refused. */

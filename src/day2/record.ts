@@ -3,29 +3,13 @@ import type { Entry } from '../log/index.ts'
 import { afterStep } from './after-step.ts'
 import { hostEvent, runEvent } from './event.ts'
 import type { LedgerView } from './ledger.ts'
-import {
-  type HostResult,
-  type Run,
-  type RunHost,
-  type RunOutcome,
-  SELF,
-  type Verb,
-  type VerbRecord,
-  withoutLarge,
-  withoutSecrets,
-} from './run.ts'
+import { type HostResult, type Run, type RunHost, type RunOutcome, withoutLarge, withoutSecrets } from './run.ts'
 import { isLaterStep, type RunStep, stepOf, withStep } from './run-step.ts'
+import { verbAfter, verbBegun } from './verb-record.ts'
 
 /** The entries that make a new intent durable: the run, and that its verb runs on each of its VMs. */
 export function planned(run: Run, ledger: LedgerView, now: number): readonly Entry[] {
-  const { verb } = run
-  if (verb === '' || run.check === true) return [runEntry(run)]
-  const running = run.hosts.map(host => {
-    const last = ledger.verb(host.uid, verb)
-    const record: VerbRecord = { ...verbRecord(run, verb, host, now), refusals: last?.refusals ?? 0 }
-    return verbEntry(record, lastThatRan(last))
-  })
-  return [runEntry(run), ...running]
+  return [runEntry(run), ...verbBegun(run, ledger, now)]
 }
 
 /** The entries of a job that others launched, at its first sight. */
@@ -71,7 +55,7 @@ export function finished(
 ): { run: Run; entries: readonly Entry[] } {
   const { now, nowhere = 'refused' } = around
   const results = becameOf(run, outcomes)
-  const counts = counted([...(run.halted ?? []), ...results])
+  const counts = countsOf([...(run.halted ?? []), ...results])
   const steps = endedSteps(run, outcomes, message, now)
   const done: Run = {
     ...withoutSecrets(withoutLarge(run)),
@@ -141,7 +125,7 @@ function outcomeOf({ host }: RunHost, outcomes: Outcomes): Outcome {
 function endedSteps(run: Run, outcomes: Outcomes, message: string, now: number): readonly RunStep[] | undefined {
   if (run.steps === undefined) return undefined
   const left = run.left_out.map(() => ({ outcome: 'refused' as const }))
-  const counts = counted([...run.hosts.map(host => outcomeOf(host, outcomes)), ...left])
+  const counts = countsOf([...run.hosts.map(host => outcomeOf(host, outcomes)), ...left])
   const { job, launched_at: started_at = 0, attempts } = run
   return withStep(run, {
     state: overall(counts) || 'refused',
@@ -158,7 +142,7 @@ function notRun(step: RunStep): RunStep {
   return { ...step, state: 'not_run' }
 }
 
-function counted(all: readonly Pick<HostResult, 'outcome'>[]): Readonly<Record<string, number>> {
+function countsOf(all: readonly Pick<HostResult, 'outcome'>[]): Readonly<Record<string, number>> {
   const counts: Record<string, number> = {}
   for (const { outcome } of all) counts[outcome] = (counts[outcome] ?? 0) + 1
   return counts
@@ -200,78 +184,9 @@ export function forgotten(runs: readonly Run[], ledger: LedgerView): readonly En
   ])
 }
 
-/** The entries that forget what verbs did to VMs that are long gone; the day-2 stream still tells it. */
-export function buried(verbs: readonly VerbRecord[]): readonly Entry[] {
-  return verbs.map(({ uid, verb }) => ({ stream: 'state.runs', key: `vm/${uid}/${verb}`, value: null }))
-}
-
-/**
- * What a verb came to on one host. Of a refusal only the run that was planned on the VM speaks, and it leaves what ran there before: an
- * incarnation that was onboarded stays so. Refusals are counted for what starts by itself alone.
- */
-function verbAfter(run: Run, host: RunHost, result: HostResult, ledger: LedgerView): readonly Entry[] {
-  const { verb } = run
-  // One that only looked did nothing to it.
-  if (host.uid === '' || verb === '' || run.check === true) return []
-  const { outcome: status, detail, at } = result
-  const record = { ...verbRecord(run, verb, host, at), status, detail }
-  const last = ledger.verb(host.uid, verb)
-  if (status !== 'refused') {
-    if (isOlder(run, last, ledger)) return []
-    // Others may launch two at once on a VM: what ends first is no news of what still runs.
-    const another = last !== undefined && last.run !== run.id && last.status === 'running'
-    return [another ? verbEntry(last, record) : verbEntry(record)]
-  }
-  if (last?.run !== run.id) return []
-  const ran = lastThatRan(last)
-  return [verbEntry(ran ?? { ...record, refusals: last.refusals + (run.asked_by === SELF ? 1 : 0) })]
-}
-
-/** Runs of others that were first seen within this time were seen by the same look. */
-const SAME_LOOK_MS = 60_000
-
-/**
- * Whether a job of others began before the one that spoke last of this VM. Those that ran while nobody looked end in any order here, and
- * the ids of jobs tell theirs; only within one look, as a controller that is set up anew counts from the beginning.
- */
-function isOlder(run: Run, last: VerbRecord | undefined, ledger: LedgerView): boolean {
-  const other = last === undefined || last.run === run.id ? undefined : ledger.runs.get(last.run)
-  if (run.external === undefined || other?.external === undefined || other.job === null || run.job === null)
-    return false
-  return other.job.id > run.job.id && Math.abs(other.created_at - run.created_at) < SAME_LOOK_MS
-}
-
-/** What to go back to when nothing runs after all. */
-function lastThatRan(last: VerbRecord | undefined): VerbRecord | undefined {
-  return last === undefined || last.status === 'refused' || last.status === 'running' ? last?.before : last
-}
-
 function overall(counts: Readonly<Record<string, number>>): RunOutcome {
   const known = Object.keys(counts)
   if (known.every(outcome => outcome === 'refused')) return 'refused'
   if (known.every(outcome => outcome === 'ok')) return 'ok'
   return known.every(outcome => outcome === 'unknown' || outcome === 'refused') ? 'unknown' : 'failed'
-}
-
-function verbRecord(run: Run, verb: Verb, host: RunHost, at: number): VerbRecord {
-  const { id, asked_by } = run
-  const { uid } = host
-  return {
-    schema: 1,
-    kind: 'verb',
-    uid,
-    host: host.host,
-    verb,
-    run: id,
-    asked_by,
-    at,
-    status: 'running',
-    detail: '',
-    refusals: 0,
-  }
-}
-
-function verbEntry(record: VerbRecord, before?: VerbRecord): Entry {
-  const value: VerbRecord = before === undefined ? record : { ...record, before }
-  return { stream: 'state.runs', key: `vm/${record.uid}/${record.verb}`, value }
 }

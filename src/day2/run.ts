@@ -1,8 +1,8 @@
 import type { Grounds } from './grounds.ts'
-import { plannedSteps, type RunStep, type StepPlan } from './run-step.ts'
+import type { RunStep } from './run-step.ts'
 import { spent } from './sealed.ts'
 import type { SealedSecrets } from './secrets.ts'
-import { bytesOf, MAX_KEPT_VARIABLES_BYTES, type Variables, variablesDigest } from './variables.ts'
+import { MAX_KEPT_VARIABLES_BYTES, type Variables } from './variables.ts'
 
 /** What is done to a VM: `onboard`, `patch`, and whatever else the configuration names. Lower case, with underscores. */
 export type Verb = string
@@ -180,66 +180,6 @@ export interface VerbRecord {
 
 /** How the message of a run begins that waits for room beside others. */
 export const WAITS = 'waits: '
-
-/** A new intent. It does nothing yet: it is to be made durable first. */
-export function newRun(
-  wish: {
-    id: string
-    verb: Verb
-    template: string
-    organization?: string
-    steps?: readonly StepPlan[] | undefined
-    variables?: Variables
-    secrets?: SealedSecrets
-    check?: boolean
-    selection?: Selection
-    shared?: Readonly<Record<string, string>>
-    askedBy: string
-    reason: string
-    grounds?: Grounds
-    hosts: readonly RunHost[]
-  },
-  now: number,
-): Run {
-  const { organization = '', steps, variables = {}, secrets = {}, check = false, selection, shared, grounds } = wish
-  const has = Object.keys(variables).length > 0
-  const hides = Object.keys(secrets).length > 0
-  return {
-    schema: steps !== undefined ? 6 : hides ? 4 : organization !== '' || has || check ? 3 : 1,
-    kind: 'run',
-    id: wish.id,
-    verb: wish.verb,
-    template: steps?.[0]?.template ?? wish.template,
-    ...(organization === '' ? {} : { organization }),
-    ...(has ? { variables, variables_digest: variablesDigest(variables), variables_bytes: bytesOf(variables) } : {}),
-    ...(hides ? { secrets } : {}),
-    ...(check ? { check } : {}),
-    ...(selection === undefined ? {} : { selection }),
-    ...(shared === undefined ? {} : { shared }),
-    asked_by: wish.askedBy,
-    reason: wish.reason,
-    ...grounds,
-    created_at: now,
-    status: 'planned',
-    hosts: wish.hosts,
-    left_out: [],
-    ...(steps === undefined ? {} : { steps: plannedSteps(wish.id, steps), step: 0 }),
-    attempts: 0,
-    updates: 0,
-    update: null,
-    since: now,
-    template_id: 0,
-    inventory_id: 0,
-    job: null,
-    job_ended_at: 0,
-    astray: '',
-    stopped_at: 0,
-    finished_at: 0,
-    outcome: '',
-    counts: {},
-    message: '',
-  }
-}
 
 /** Since when the job that a run is at has been due, in ms. */
 export function dueAt({ created_at, step_at = created_at }: Pick<Run, 'created_at' | 'step_at'>): number {

@@ -5,10 +5,11 @@ import type { Book } from './book.ts'
 import { type Brake, braked, whyBraked } from './brake.ts'
 import { SteadyBrakeAges } from './brake-ages.ts'
 import { groundsOfNews } from './grounds.ts'
+import { newRun } from './new-run.ts'
 import { type Decision, plan, type Policy, SHARES, whyNotDue } from './plan.ts'
 import type { Clocks } from './proof.ts'
 import { planned } from './record.ts'
-import { newRun, SELF } from './run.ts'
+import { SELF } from './run.ts'
 
 interface Parts extends Clocks {
   readonly fleet: FleetView

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { History } from '../../src/day2/index.ts'
 import { hostEvent } from '../../src/day2/event.ts'
-import { newRun } from '../../src/day2/run.ts'
+import { newRun } from '../../src/day2/new-run.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
 import { guest, hostOf, meant, uuid } from '../day2/guest.ts'
 import { type Desk, NOW, openDesk, TOKENS } from '../http/desk.ts'

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { Ledger, newRun, type VerbRecord } from '../../src/day2/index.ts'
-import { buried, forgotten, runEntry } from '../../src/day2/record.ts'
+import { forgotten, runEntry } from '../../src/day2/record.ts'
+import { buried } from '../../src/day2/verb-record.ts'
 import { uuid } from './guest.ts'
 
 const verb = (uid: string, at: number): VerbRecord => ({

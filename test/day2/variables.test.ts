@@ -1,6 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { newRun, withoutLarge } from '../../src/day2/run.ts'
+import { newRun } from '../../src/day2/new-run.ts'
+import { withoutLarge } from '../../src/day2/run.ts'
 import {
   MAX_KEPT_VARIABLES_BYTES,
   MAX_VARIABLE_DEPTH,

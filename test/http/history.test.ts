@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { History, type HistoryRow, rightOfToken } from '../../src/day2/index.ts'
 import { hostEvent } from '../../src/day2/event.ts'
-import { newRun } from '../../src/day2/run.ts'
+import { newRun } from '../../src/day2/new-run.ts'
 import { doneBefore } from '../../src/http/done-before.ts'
 import { EVERYTHING } from '../../src/http/scope.ts'
 import { guest, hostOf, meant, uuid } from '../day2/guest.ts'
