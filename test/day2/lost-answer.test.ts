@@ -108,6 +108,15 @@ describe('a launch whose answer is lost is settled by its marker, and never make
     expect(world.details()[hostOf('web-1')]).toContain('knows no job template "Day2 | Onboard"')
   })
 
+  test('twice: each time it is searched for a whole quiet period long', async () => {
+    await using world = await known()
+    world.controller.faults.add(LAUNCH, { kind: 'drop-before-commit' })
+    world.controller.faults.add(LAUNCH, { kind: 'drop-then-commit', afterMs: 40_000 })
+    await world.settle(5_000)
+    expect(await seen(world)).toEqual(ONCE)
+    expect(world.run().attempts).toBe(2)
+  })
+
   test('three times: it is given up, nothing ran, and it is told so', async () => {
     await using world = await known()
     world.controller.faults.add(LAUNCH, { kind: 'drop-before-commit' }, 3)
