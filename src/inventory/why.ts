@@ -69,72 +69,85 @@ function unknownBecause(gone: string, ofOthers: boolean): string {
 
 /** Explains one host in one view. Pure. */
 export function why(evidence: Evidence): Why {
-  const {
-    host,
-    view,
-    rendering,
-    record,
-    gone,
-    listed,
-    misnamed,
-    rival,
-    ofOthers,
-    standing,
-    profile,
-    closed,
-    hasGroup,
-  } = evidence
+  const { host, view, rendering, record, gone, listed, ofOthers, standing, profile, closed } = evidence
   const base = { host, view: view.name, listed, profile, closed: closed?.clusters ?? [] }
   if (record === null) return { ...base, because: [unknownBecause(gone, ofOthers)], ...NOWHERE }
   const left = isHostName(host)
     ? notTakenBecause(view, record, standing)
     : ['its name is none that Ansible may be told']
   if (left.length > 0) return { ...base, because: left, ...NOWHERE }
-  const unsure = unknownLabels(view, rendering, record, standing)
-  const { disabled } = reachOf(record, standing, rendering.approach)
-  const detail =
-    disabled === 'conflicting address'
-      ? `${disabled}: ${ofOthers ? rival : 'another VM'} has the better claim to it`
-      : disabled
-  const { sources, maxPerSource } = rendering
   const memberships = rendering.groupsOf(record, standing)
-  const isThere = ({ group }: Membership): boolean => hasGroup(group)
-  const chosen = sources.map(label => ({ label, membership: memberships.find(({ source }) => source === label) }))
-  const tooMany = (source: string, { group }: Membership): string =>
-    `${source} more than ${maxPerSource} groups, and ${group} would be one more`
-  const built = memberships.flatMap(one =>
-    one.source === undefined || sources.includes(one.source) || isThere(one)
-      ? []
-      : [{ label: one.source, because: tooMany(`${one.source} make`, one) }],
-  )
-  const notIn = chosen
-    .filter(({ membership }) => membership === undefined || !isThere(membership))
-    .map(({ label, membership }) => ({
-      label,
-      because:
-        membership === undefined
-          ? rendering.whyNot?.(record, standing, label) ||
-            `it has no label ${label}, or an empty one${unkept(record.seen, label)}`
-          : tooMany(`${label.startsWith('expression ') ? label : 'the label'} makes`, membership),
-    }))
   return {
     ...base,
-    because: [
-      view.name === '' ? 'it is known' : 'it is known, and all that the view asks for holds',
-      ...(misnamed === '' ? [] : [`it is shown by this name, as ${misnamed}`]),
-      ...(unsure.length === 0
-        ? []
-        : [`which of these labels it has is not known yet, and they count: ${unsure.join(', ')}`]),
-    ],
-    enabled: disabled === '',
-    enabled_because: detail || (rendering.approach.enabled === 'known' ? KNOWN : reachableBecause(record)),
-    groups: memberships.filter(isThere).map(({ group, because }) => ({
-      group,
-      because: because + merged(evidence.originsOf(group).filter(other => other !== because)),
-    })),
-    not_in: [...notIn, ...built],
+    because: takenBecause(evidence, record),
+    ...enabledBecause(evidence, record),
+    groups: groupsIn(evidence, memberships),
+    not_in: [...chosenNotIn(evidence, record, memberships), ...builtNotIn(evidence, memberships)],
     ...rendering.connectionWhy(record, standing),
   }
+}
+
+function takenBecause({ view, rendering, misnamed, standing }: Evidence, record: VmRecord): readonly string[] {
+  const unsure = unknownLabels(view, rendering, record, standing)
+  return [
+    view.name === '' ? 'it is known' : 'it is known, and all that the view asks for holds',
+    ...(misnamed === '' ? [] : [`it is shown by this name, as ${misnamed}`]),
+    ...(unsure.length === 0
+      ? []
+      : [`which of these labels it has is not known yet, and they count: ${unsure.join(', ')}`]),
+  ]
+}
+
+function enabledBecause(
+  { rendering, rival, ofOthers, standing }: Evidence,
+  record: VmRecord,
+): Pick<Why, 'enabled' | 'enabled_because'> {
+  const { disabled } = reachOf(record, standing, rendering.approach)
+  if (disabled === '')
+    return { enabled: true, enabled_because: rendering.approach.enabled === 'known' ? KNOWN : reachableBecause(record) }
+  const better =
+    disabled === 'conflicting address' ? `: ${ofOthers ? rival : 'another VM'} has the better claim to it` : ''
+  return { enabled: false, enabled_because: `${disabled}${better}` }
+}
+
+function groupsIn({ hasGroup, originsOf }: Evidence, memberships: readonly Membership[]): Why['groups'] {
+  return memberships
+    .filter(({ group }) => hasGroup(group))
+    .map(({ group, because }) => ({
+      group,
+      because: because + merged(originsOf(group).filter(other => other !== because)),
+    }))
+}
+
+/** Groups of what the configuration chooses that it has no value for, or that were one too many. */
+function chosenNotIn(
+  { rendering, standing, hasGroup }: Evidence,
+  record: VmRecord,
+  memberships: readonly Membership[],
+): Why['not_in'] {
+  return rendering.sources.flatMap(label => {
+    const membership = memberships.find(({ source }) => source === label)
+    if (membership !== undefined && hasGroup(membership.group)) return []
+    const because =
+      membership === undefined
+        ? rendering.whyNot?.(record, standing, label) ||
+          `it has no label ${label}, or an empty one${unkept(record.seen, label)}`
+        : tooMany(rendering, `${label.startsWith('expression ') ? label : 'the label'} makes`, membership)
+    return [{ label, because }]
+  })
+}
+
+/** Groups of what nobody chose that were one too many. */
+function builtNotIn({ rendering, hasGroup }: Evidence, memberships: readonly Membership[]): Why['not_in'] {
+  return memberships.flatMap(one =>
+    one.source === undefined || rendering.sources.includes(one.source) || hasGroup(one.group)
+      ? []
+      : [{ label: one.source, because: tooMany(rendering, `${one.source} make`, one) }],
+  )
+}
+
+function tooMany({ maxPerSource }: Rendering, makes: string, { group }: Membership): string {
+  return `${makes} more than ${maxPerSource} groups, and ${group} would be one more`
 }
 
 /** Others that one group tells of, in words. */
