@@ -6,6 +6,7 @@ import {
   MAX_VARIABLES,
   rightOfToken,
   type RunCommand,
+  type SealedSecrets,
   type Secrets,
   secretsFault,
   type Variables,
@@ -113,24 +114,10 @@ export function runStartRoute(app: FastifyInstance, parts: AppParts): void {
     const share = request.body.share === true
     // A run that is shared is none of its wishes, so it has an id of its own.
     const id = wishId === '' || share ? parts.newId() : wishId
-    const has = Object.keys(variables).length > 0
-    const hides = Object.keys(secrets).length > 0
-    const sealed = hides ? withKeys(() => vault.seal(id, secrets)) : {}
-    const command: RunCommand = {
-      schema: hides ? 3 : has || check ? 2 : 1,
-      kind: 'run',
-      id,
-      verb,
-      hosts,
-      asked_by: caller.name,
-      reason,
-      at: parts.now(),
-      ...(has ? { variables } : {}),
-      ...(hides ? { secrets: sealed } : {}),
-      ...(check ? { check } : {}),
-      ...said,
-      allowed_by: rightOfToken(caller.name, isNarrow(caller.scope)),
-    }
+    const by = { asked_by: caller.name, allowed_by: rightOfToken(caller.name, isNarrow(caller.scope)), at: parts.now() }
+    const seal = (): SealedSecrets => withKeys(() => vault.seal(id, secrets))
+    const hidden = Object.keys(secrets).length > 0 ? { secrets: seal() } : {}
+    const command = commandOf({ id, verb, hosts, reason, ...by, ...said, ...hidden }, variables, check)
     const run = share ? shared.ask(shareable(command), wishId) : record(log, command)
     // Before it is on the log: who asks a moment later must meet it.
     if (wishId !== '') asked.add(wishId, { mark: markOf(command), run })
@@ -146,6 +133,18 @@ export function runStartRoute(app: FastifyInstance, parts: AppParts): void {
 /** The id that a wish has by its idempotency key; empty without one. */
 function idOfKey(caller: string, key: string | string[] = ''): string {
   return key.length === 0 ? '' : uuid5(JSON.stringify([caller, key.toString()]), KEYS)
+}
+
+/** What goes on the log, which says of variables and of a dry run only where there are any. */
+function commandOf(wish: Omit<RunCommand, 'schema' | 'kind'>, variables: Variables, check: boolean): RunCommand {
+  const has = Object.keys(variables).length > 0
+  return {
+    schema: wish.secrets !== undefined ? 3 : has || check ? 2 : 1,
+    kind: 'run',
+    ...wish,
+    ...(has ? { variables } : {}),
+    ...(check ? { check } : {}),
+  }
 }
 
 /** Puts a wish on the log, and gives the id of its run. */
