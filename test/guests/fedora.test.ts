@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fedoraRecipe } from '../servers/fedora-root.ts'
 import { run } from '../servers/run.ts'
 import { note, testsOfNewPackage } from './cut-off-rpm.ts'
+import { testsOfHeldDatabase } from './held-rpm.ts'
 import { playTruly } from './play-truly.ts'
 import { publishRpms, rpmVersionOf } from './rpm-package.ts'
 import { faultOf, Stage } from './stage.ts'
@@ -79,3 +80,4 @@ test('a guest with dnf5 that goes while it is patched is told of, precheck says 
 })
 
 testsOfNewPackage(() => stage, host)
+testsOfHeldDatabase(() => stage, host)

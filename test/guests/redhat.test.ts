@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { familyRecipe, redhat } from '../servers/family-root.ts'
 import { run } from '../servers/run.ts'
 import { note, testsOfNewPackage, testsOfWhatIsGone } from './cut-off-rpm.ts'
+import { testsOfHeldDatabase } from './held-rpm.ts'
 import { playTruly } from './play-truly.ts'
 import { publishRpms, rpmVersionOf } from './rpm-package.ts'
 import { faultOf, Stage } from './stage.ts'
@@ -134,6 +135,7 @@ describe('patch', () => {
 
 testsOfNewPackage(() => stage, host)
 testsOfWhatIsGone(() => stage, host, 'dnf --quiet --assumeyes install')
+testsOfHeldDatabase(() => stage, host)
 
 describe('reboot', () => {
   test('is told to be needed when a library of the core was updated, and follows when asked for', async () => {

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { rm, writeFile } from 'node:fs/promises'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { familyRecipe, suse } from '../servers/family-root.ts'
 import { run } from '../servers/run.ts'
 import { note, testsOfNewPackage, testsOfWhatIsGone } from './cut-off-rpm.ts'
+import { testsOfHeldDatabase } from './held-rpm.ts'
 import { playTruly } from './play-truly.ts'
 import { publishRpms, rpmVersionOf } from './rpm-package.ts'
 import { faultOf, Stage } from './stage.ts'
@@ -12,6 +13,8 @@ import { faultOf, Stage } from './stage.ts'
 const host = 'db-1.shop.prod-1'
 /** The first time it is installed the guest ends in the middle of it. */
 const FATAL = '[ -e /root/once ] || { touch /root/once; kill -TERM 1; sleep 60; }; touch /root/ended'
+/** With this zypper is asked what is new, the last that is looked at before it updates. */
+const LOOK = 'list-updates'
 let stage: Stage
 let root: string
 
@@ -65,6 +68,21 @@ test('precheck fails a guest whose package database somebody keeps, once it was 
   })
 })
 
+test('patch fails a guest whose package database is taken once it was looked at, and leaves nothing that the next run would take for cut off', async () => {
+  const held = await takenAfter(LOOK)
+  const ended = await stage.play('patch', { limit: [host], vars: { patch_lock_timeout: 1 } })
+  await held.release()
+  expect(ended.result[host]).toMatchObject({
+    outcome: 'failed',
+    changed: false,
+    message: expect.stringMatching(
+      /keeps the package database, for longer than patch_lock_timeout.*nothing was changed/,
+    ) as string,
+  })
+  expect(existsSync(join(root, note))).toBe(false)
+  expect(await rpmVersionOf(stage.guest(host), 'virtbridge-tool')).toBe('1.0')
+})
+
 test('patch fails a guest without room, and changes nothing', async () => {
   const ended = await stage.play('patch', { limit: [host], vars: { patch_min_free_mb: 100_000_000 } })
   expect(ended.result[host]).toMatchObject({
@@ -110,6 +128,7 @@ test('tells of a guest that goes while it is patched, precheck what to do, and m
 
 testsOfNewPackage(() => stage, host)
 testsOfWhatIsGone(() => stage, host, 'zypper --non-interactive --quiet install')
+testsOfHeldDatabase(() => stage, host)
 
 test('verify knows its packages, and reboot whether it needs one', async () => {
   const well = await stage.play('verify', { limit: [host], vars: { verify_packages: { 'virtbridge-tool': '1.0' } } })
@@ -128,3 +147,21 @@ test('configure installs and removes packages, and the second time changes nothi
   const again = await stage.play('configure', { limit: [host], vars })
   expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
 })
+
+/** From the first time on that zypper has ended with that word, somebody keeps its database, until it is released. */
+async function takenAfter(word: string): Promise<{ release(): Promise<void> }> {
+  const script = `#!/bin/sh
+/usr/bin/zypper.real "$@"
+ended=$?
+case " $* " in *" ${word} "*) [ -e /run/taken ] || { sleep 600 < /dev/null > /dev/null 2>&1 & echo $! | tee /run/taken > /run/zypp.pid; } ;; esac
+exit $ended
+`
+  await rename(join(root, 'usr/bin/zypper'), join(root, 'usr/bin/zypper.real'))
+  await writeFile(join(root, 'usr/bin/zypper'), script, { mode: 0o755 })
+  return {
+    async release() {
+      await rename(join(root, 'usr/bin/zypper.real'), join(root, 'usr/bin/zypper'))
+      await stage.inside(host, 'kill "$(cat /run/taken)"; rm /run/taken /run/zypp.pid')
+    },
+  }
+}
