@@ -1,5 +1,5 @@
 import { Fault } from '../../errors.ts'
-import type { Candidate } from './running.ts'
+import type { Candidate } from './candidate.ts'
 
 /** What may be the last part of a host name: a DNS label (RFC 1123). */
 const LABEL = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/

@@ -1,22 +1,13 @@
 import { isDeepStrictEqual } from 'node:util'
-import { type ClusterRecord, ClusterWatch, type Extras, type HubWord, ImportBoard, USUAL } from '../../cluster/index.ts'
+import { type ClusterRecord, ClusterWatch, type Extras, ImportBoard, USUAL } from '../../cluster/index.ts'
 import { annotationsNamed, type Config, labelsNamed } from '../../config/index.ts'
-import { Budget, type Connection, KubeClient } from '../../kube/index.ts'
+import { Budget, KubeClient } from '../../kube/index.ts'
 import { GuestIndex, type Keep, type VmRecord } from '../../vm/index.ts'
 import { type RoleParts, USER_AGENT } from '../role.ts'
+import type { Candidate } from './candidate.ts'
 import type { Confirmations } from './confirmations.ts'
 import { FleetContests } from './contests.ts'
 import type { Stock } from './stock.ts'
-
-/** A cluster that is to be watched, and what its watch needs to know of it. */
-export interface Candidate {
-  readonly name: string
-  readonly hub: string
-  readonly connection: Connection
-  readonly word: () => HubWord
-  /** The ManagedClusterSets it is in now. */
-  readonly sets: () => readonly string[]
-}
 
 interface Running {
   /** Its VMs by `<namespace>/<name>`; its watch changes them after each append. */

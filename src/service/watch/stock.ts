@@ -1,6 +1,7 @@
-import { type ClusterRecord, isCluster, readCluster } from '../../cluster/index.ts'
-import type { EventLog } from '../../log/index.ts'
+import { type ClusterRecord, isCluster, newCluster, readCluster } from '../../cluster/index.ts'
+import type { Entry, EventLog } from '../../log/index.ts'
 import { type Keep, PackedMap, type VmRecord } from '../../vm/index.ts'
+import type { Candidate } from './candidate.ts'
 
 /** What the log knows of one cluster. */
 export interface Known {
@@ -39,6 +40,11 @@ export class Stock {
   /** True when the log had a record of the cluster at the start, or it was taken or kept since. */
   has(name: string): boolean {
     return this.#found.has(name) || this.#taken.has(name)
+  }
+
+  /** The first record of a cluster that the log does not have. It is written before the watch begins, so that the inventory stays closed until the cluster was read. */
+  firstRecord({ name, hub, sets }: Pick<Candidate, 'name' | 'hub' | 'sets'>): readonly Entry[] {
+    return this.has(name) ? [] : [{ stream: 'state.fleet', key: name, value: newCluster(name, hub, sets()) }]
   }
 
   /** What the log knows of a cluster, for the watch that begins; empty for a new one. The watch owns it from then on. */
