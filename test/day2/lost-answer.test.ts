@@ -14,6 +14,13 @@ async function known(options: Parameters<typeof startWorld>[0] = {}): Promise<Wo
   return world
 }
 
+/** A person wants the end of the first run. */
+async function cancel(world: World): Promise<void> {
+  const { id } = world.run()
+  const value = { schema: 1, kind: 'cancel', id, run: id, asked_by: 'bob', at: world.clock.now() }
+  await world.log.append([{ stream: 'commands', key: id, value }])
+}
+
 /** What went on, from outside. */
 async function seen(world: World) {
   const told = (await world.events()).map(event => `${event.fact} ${event.host}`)
@@ -150,22 +157,34 @@ describe('a launch whose answer is lost is settled by its marker, and never make
     expect(world.details()[hostOf('web-1')]).toBe('it was launched, and its job was deleted')
   })
 
-  test('and the search is answered too late: what it missed meanwhile is looked for again', async () => {
-    await using world = await known({
-      controllerOf: client => ({
-        ...client,
-        // The answer of before the commit, given after the quiet period.
-        recover: async (template, request) => {
-          const found = await client.recover(template, request)
-          if (found.kind === 'absent') await world.clock.advance(QUIET + 1)
-          return found
-        },
-      }),
-    })
-    world.controller.faults.add(LAUNCH, { kind: 'drop-then-commit', afterMs: 20_000 })
-    await world.settle(10)
-    expect(await seen(world)).toEqual(ONCE)
-  })
+  test.each([
+    ['launched once', false],
+    ['cancelled when a person wanted that', true],
+  ])(
+    'and the search is answered too late: what it missed meanwhile is looked for again, and %s',
+    async (_, isUnwanted) => {
+      const outcome = isUnwanted ? 'hang' : 'ok'
+      await using world = await known({
+        outcome: () => outcome,
+        controllerOf: client => ({
+          ...client,
+          // The answer of before the commit, given after the quiet period.
+          recover: async (template, request) => {
+            const found = await client.recover(template, request)
+            if (found.kind === 'absent') await world.clock.advance(QUIET + 1)
+            return found
+          },
+        }),
+      })
+      world.controller.faults.add(LAUNCH, { kind: 'drop-then-commit', afterMs: 20_000 })
+      await world.turn()
+      expect(world.run().status).toBe('searching')
+      if (isUnwanted) await cancel(world)
+      await world.settle(isUnwanted ? 1_000 : 10)
+      expect(world.launches().map(({ status }) => status)).toEqual([isUnwanted ? 'canceled' : 'successful'])
+      if (!isUnwanted) expect(await seen(world)).toEqual(ONCE)
+    },
+  )
 
   test('and the controller can not be searched for long: it is not posted again before it was', async () => {
     await using world = await known()
@@ -257,15 +276,7 @@ describe('a launch whose answer is lost is settled by its marker, and never make
 
     test('and a person gives it up: unknown after ten minutes, and its VMs are free', async () => {
       await using world = await hidden({ kind: 'commit-then-drop' })
-      const value = {
-        schema: 1,
-        kind: 'cancel',
-        id: world.run().id,
-        run: world.run().id,
-        asked_by: 'bob',
-        at: world.clock.now(),
-      }
-      await world.log.append([{ stream: 'commands', key: world.run().id, value }])
+      await cancel(world)
       await world.turn()
       expect(world.run()).toMatchObject({ status: 'searching', cancel: { by: 'bob' } })
       await world.clock.advance(600_001)
@@ -288,12 +299,6 @@ describe('a launch whose answer is lost is settled by its marker, and never make
 
   describe('and the search for it fails', () => {
     const JOBS = { method: 'GET', path: /\/jobs\/$/ }
-
-    async function cancel(world: World): Promise<void> {
-      const { id } = world.run()
-      const value = { schema: 1, kind: 'cancel', id, run: id, asked_by: 'bob', at: world.clock.now() }
-      await world.log.append([{ stream: 'commands', key: id, value }])
-    }
 
     test.each([
       ['is launched once', false],
