@@ -41,7 +41,7 @@ function plainFault(path: string, error: ErrorObject): ConfigFault {
     case 'type':
       return {
         path: path || WHOLE,
-        message: error.message ?? 'is of another type',
+        message: TYPES.get(String(error.params['type'])) ?? error.message ?? 'is of another type',
         hint: path === '' ? 'it is a map of key: value' : '',
       }
     case 'enum':
@@ -70,6 +70,16 @@ function plainFault(path: string, error: ErrorObject): ConfigFault {
       return { path, message: error.message ?? 'is wrong', hint: '' }
   }
 }
+
+/** What YAML calls the types of JSON. */
+const TYPES = new Map([
+  ['array', 'must be a list: [one, two]'],
+  ['object', 'must be a map: {key: value}'],
+  ['string', 'must be a text'],
+  ['boolean', 'must be true or false'],
+  ['integer', 'must be a whole number'],
+  ['number', 'must be a number'],
+])
 
 /** What has its names at this path. */
 function whose(path: string): string {

@@ -35,7 +35,7 @@ verbs: {patch: {driver: me}}
 `)
   const told = faults.map(({ path, message, hint }) => `${path}: ${message} | ${hint}`).sort()
   expect(told).toEqual([
-    'clusters.0.in_cluster: must be boolean | ',
+    'clusters.0.in_cluster: must be true or false | ',
     'clusters.0.name: is not well formed | a DNS label: lower-case letters, digits and dashes, at most 63',
     'controller.url: is missing | ',
     'htpp: unknown key | known here: log, http, clusters, hubs, watch, inventory, profiles, controller, verbs, dispatch, secrets, telemetry',
@@ -51,8 +51,8 @@ verbs: {patch: {driver: me}}
 test.each<[why: string, source: string, path: string, message: RegExp, hint: RegExp]>([
   ['no cluster at all', 'log: {}', 'clusters', /no cluster and no hub/, /kubeconfig/],
   ['an empty file', '', 'clusters', /no cluster and no hub/, /kubeconfig/],
-  ['a list', '- clusters', 'the file', /must be object/, /key: value/],
-  ['a sentence', 'hello there', 'the file', /must be object/, /key: value/],
+  ['a list', '- clusters', 'the file', /must be a map/, /key: value/],
+  ['a sentence', 'hello there', 'the file', /must be a map/, /key: value/],
   ['neither kubeconfig nor in_cluster', 'clusters: [{name: a}]', 'clusters.0', /needs either/, /exactly one/],
   ['both', 'clusters: [{name: a, in_cluster: true, kubeconfig: k}]', 'clusters.0', /needs either/, /exactly one/],
   [

@@ -255,6 +255,11 @@ describe('the script virtbridge-inventory', () => {
     })
     expect((await start(script, ['--host', 'nobody'])).stdout.trim()).toBe('{}')
   })
+
+  test('ends without a word, and not well, where nobody reads on, as a pipe to head does', async () => {
+    const { stdout, stderr } = await start('bash', ['-c', `"$0" --list | true; echo "\${PIPESTATUS[0]}"`, script])
+    expect([stdout.trim(), stderr]).toEqual(['1', ''])
+  })
 })
 
 const whole = JSON.stringify(inventory)
