@@ -1,7 +1,7 @@
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite'
-import { rmSync } from 'node:fs'
+import type { DatabaseSync, SQLInputValue } from 'node:sqlite'
 import type { Day2EventData } from '../event/index.ts'
-import { type EventLog, isAfter, makePrivate, type Position, START, type Stored, unlessUnread } from '../log/index.ts'
+import { type EventLog, isAfter, type Position, START, type Stored, unlessUnread } from '../log/index.ts'
+import { openDatabase } from './history-database.ts'
 
 /** What became of one host of one run, as it was told on `events.day2`. */
 export interface HistoryRow {
@@ -63,25 +63,10 @@ export const MEMORY_ROWS = 100_000
 export const FILE_ROWS = 5_000_000
 /** Results that are looked through for one page where no index leads to those that are meant: nobody else is answered meanwhile. */
 export const LOOKED_ROWS = 20_000
-const VERSION = 3
 const CATCH_UP_PAGE = 500
 const TELL_EVERY = 50_000
 const PRUNE_EVERY_MS = 3_600_000
 
-const SCHEMA = `
-  CREATE TABLE result (
-    seq INTEGER PRIMARY KEY, at INTEGER NOT NULL, run TEXT NOT NULL, verb TEXT NOT NULL, template TEXT NOT NULL,
-    asked_by TEXT NOT NULL, asked_because TEXT NOT NULL, trigger TEXT NOT NULL, allowed_by TEXT NOT NULL, attempts INTEGER NOT NULL,
-    step TEXT NOT NULL, job INTEGER NOT NULL, host TEXT NOT NULL, key TEXT NOT NULL, vm_uid TEXT NOT NULL, outcome TEXT NOT NULL, detail TEXT NOT NULL
-  ) STRICT;
-  CREATE INDEX by_host ON result (host, at, seq);
-  CREATE UNIQUE INDEX by_run ON result (run, host);
-  CREATE INDEX by_time ON result (at, seq);
-  CREATE TABLE position (one INTEGER PRIMARY KEY CHECK (one = 1), at TEXT NOT NULL) STRICT;
-  PRAGMA user_version = ${VERSION};
-`
-/** Made anew, it is written at random places: few checkpoints and some memory make that several times as fast. */
-const PRAGMAS = `PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 16384; PRAGMA cache_size = -16384`
 const NEWEST = 'ORDER BY at DESC, seq DESC'
 const FILTERS = ['host', 'run', 'verb', 'outcome', 'asked_by'] as const
 
@@ -223,35 +208,6 @@ function isWithin(position: Position, end: Position): boolean {
     position === end ||
     (position.startsWith('k') === end.startsWith('k') && isAfter(end, position))
   )
-}
-
-function openDatabase(file: string | null): DatabaseSync {
-  if (file === null) return prepared(new DatabaseSync(':memory:'))
-  const open = (): DatabaseSync => {
-    makePrivate(file)
-    return prepared(new DatabaseSync(file))
-  }
-  try {
-    return open()
-  } catch {
-    for (const part of ['', '-wal', '-shm']) rmSync(`${file}${part}`, { force: true })
-    return open()
-  }
-}
-
-/** Throws when it is no index of this version. What a crash takes from it is read again. */
-function prepared(database: DatabaseSync): DatabaseSync {
-  try {
-    database.exec(PRAGMAS)
-    const version = database.prepare('PRAGMA user_version').get()?.['user_version']
-    const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get()?.['count']
-    if (version === 0 && tables === 0) database.exec(SCHEMA)
-    else if (version !== VERSION) throw new Error(`an index of version ${String(version)}`)
-    return database
-  } catch (error) {
-    database.close()
-    throw error
-  }
 }
 
 interface Told {
