@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import { isWatch, laterPages } from '../../src/simulator/kube/faults.ts'
+import { isWatch, laterPages, type Match } from '../../src/simulator/kube/faults.ts'
 import { Herd } from '../chaos/herd.ts'
 import { disagreement } from '../chaos/judge.ts'
 import { KubeProxy } from '../chaos/kube-proxy.ts'
@@ -10,6 +10,7 @@ import type { KubeApiserver } from '../servers/kube-apiserver.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { shippedToken } from '../support/shipped-rights.ts'
 import { TcpProxy } from '../support/tcp-proxy.ts'
+import { VirtController } from '../support/virt.ts'
 
 const PATIENT = { timeout: 60_000, interval: 50 }
 /** The binding that is shipped: by it the account of both watchers may read. */
@@ -144,13 +145,27 @@ export function describeFaults(apiOf: () => KubeApiserver): void {
     })
 
     test('a list fails on its third page, after a restart in which things changed', async () => {
+      const virt = new VirtController(api.client)
+      const namespace = await virt.freshNamespace('pages')
+      for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await virt.createVm(namespace, name)
+      expect(await agree()).toEqual([])
       await overHttp[Symbol.asyncDispose]()
       await happen(5)
+      const { items } = await api.client.get<{ items: readonly object[] }>('/apis/kubevirt.io/v1/virtualmachines')
+      // So few are on the third page that nobody would be asked about them.
+      const pageSize = Math.ceil(items.length / 3)
       http.oldLists = true
-      let pages = 0
-      http.plan({ kind: 'status', code: 500 }, request => laterPages(request) && (pages += 1) % 2 === 0, 2)
-      overHttp = await startWatcher(httpOptions())
+      let [pages, failed] = [0, 0]
+      const isThird: Match = request => {
+        if (!laterPages(request) || request?.plural !== 'virtualmachines' || failed > 1) return false
+        pages += 1
+        failed += pages % 2 === 0 ? 1 : 0
+        return pages % 2 === 0
+      }
+      http.plan({ kind: 'status', code: 500 }, isThird)
+      overHttp = await startWatcher({ ...httpOptions(), reflect: { pageSize } })
       expect(await agree()).toEqual([])
+      expect(failed).toBe(2)
       http.oldLists = false
       http.calm()
     })
