@@ -249,6 +249,16 @@ describe('how many hosts the part of a view had that a token may see', () => {
     expect(told(next.read(LATER.now, part))).toBe('4 of 11')
   })
 
+  test('counts without those deleted after they were shown, and with those deleted elsewhere', () => {
+    const { cache, fleet, delete: remove, hosts } = world({ ...LATER, believed: { [page]: 14 } })
+    const desk = { ...guest('desk-1'), namespace: 'desk' }
+    fleet.apply({ key: vmKey(desk), value: desk })
+    expect(hosts('any')).toBe(11)
+    remove('web-1', 'web-2')
+    fleet.apply({ key: vmKey(desk), value: null })
+    expect(told(cache.read(LATER.now, part))).toBe('4 of 12')
+  })
+
   test('counts after a start and a change of the configuration before anybody asked', () => {
     const { cache, fleet, delete: remove } = world({ ...LATER, believed: { [page]: 14 } })
     remove('web-1', 'web-2')
