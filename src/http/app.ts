@@ -9,6 +9,7 @@ import { Problem, PROBLEM_TYPE } from './problem.ts'
 import type { Part } from './request-fault.ts'
 import { refusalOf, refuseExpectation, refuseUnreadable } from './refusal.ts'
 import { brakeRoutes } from './routes/brake.ts'
+import { clusterRoutes } from './routes/clusters.ts'
 import { consumerRoutes } from './routes/consumers.ts'
 import { documentRoutes } from './routes/document.ts'
 import { eventRoutes } from './routes/events.ts'
@@ -59,6 +60,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   probeRoutes(app, parts)
   inventoryRoutes(app, parts)
   fleetRoutes(app, parts)
+  clusterRoutes(app, parts)
   eventRoutes(app, parts)
   consumerRoutes(app, parts)
   runStartRoute(app, parts)
