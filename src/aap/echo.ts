@@ -3,7 +3,8 @@ import { isRecord, type Answer } from './answer.ts'
 
 /** What a launch must come back with. */
 export interface Expected {
-  readonly template: number
+  /** Null: it is gone by now. */
+  readonly template: number | null
   readonly inventory: number
   readonly limit: string
   readonly skipTags: string

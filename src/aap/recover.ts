@@ -24,6 +24,8 @@ export async function recover(
   if (original === null) return { kind: copies.length > 0 ? 'vanished' : 'absent' }
   const echo = await session.get(original.url)
   const job = jobFrom(echo, session)
+  // Whoever deletes a template takes it from its jobs. Which one this was launched from is said by its marker, which was posted to no other.
+  const its = echo.raw('job_template') === null ? { id: null } : template
   // It was found by its marker; the tags before it are the template's, which may have been changed since.
-  return verified(session, template, request, { job, echo, skipTags: job.skipTags })
+  return verified(session, its, request, { job, echo, skipTags: job.skipTags })
 }

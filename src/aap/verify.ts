@@ -5,7 +5,6 @@ import type { Job, JobRef } from './job.ts'
 import { limitOf } from './limit.ts'
 import type { LaunchRequest } from './launch-request.ts'
 import type { Session } from './session.ts'
-import type { Template } from './template.ts'
 
 /** A job that exists, and whether it is what was asked for. `cancelled` false: it could not be ended, or it had ended already. */
 export type Started =
@@ -20,7 +19,7 @@ export type Started =
 /** Compares a job with the request it was started for, and cancels it at once when it differs. `echo` is what the controller says of it. */
 export async function verified(
   session: Session,
-  template: Pick<Template, 'id'>,
+  template: { readonly id: number | null },
   request: LaunchRequest,
   started: { job: Job; echo: Answer; skipTags: string },
 ): Promise<Started> {

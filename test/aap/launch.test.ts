@@ -402,6 +402,14 @@ describe('an ambiguous launch is settled by its marker', () => {
     })
   })
 
+  test('found as asked for, and its template was deleted since: it is launched', async () => {
+    replayDiscovery()
+    answer('/api/v2/jobs/', listOf(row({ id: 9, url: '/api/v2/jobs/9/', job_template: null })))
+    answer('/api/v2/jobs/9/', detail({ skip_tags: MARKER, job_template: null, ignored_fields: undefined }))
+    await using controller = controllerFor()
+    expect(await controller.recover(demo, request)).toMatchObject({ kind: 'launched', job: { id: 9 } })
+  })
+
   test('found only as a person’s relaunch, its job has vanished', async () => {
     replayDiscovery()
     answer('/api/v2/jobs/', listOf(row({ id: 12, launch_type: 'relaunch' })))

@@ -76,6 +76,7 @@ function withObjects({ store, faults, clock }: Parts, committed: () => void): Pi
     recreateTemplate(name) {
       const old = templateNamed(name)
       store.templates.delete(old.id)
+      for (const job of store.jobs.filter(({ job_template }) => job_template === old.id)) job.job_template = null
       store.templates.add({ ...old, id: nextId(store, 'template') })
       committed()
     },

@@ -106,12 +106,15 @@ describe('the controller changes behind the client', () => {
     expect((await world.ask('POST', LAUNCH, BODY)).body).toMatchObject({ ignored_fields: { limit: 'vm1' } })
   })
 
-  test('a template is made anew: the old id is gone, the name leads to another', async () => {
+  test('a template is made anew: the old id is gone, also from its jobs, and the name leads to another', async () => {
     await using world = await day2World()
+    const job = await launch(world, BODY)
+    expect((await jobOf(world, job))['job_template']).toBe(3)
     world.recreateTemplate('Patch')
     expect((await world.ask('POST', LAUNCH, BODY)).status).toBe(404)
     const { body } = await world.ask('GET', '/api/v2/job_templates/?name=Patch&organization__name=Default')
     expect(body).toMatchObject({ count: 1, results: [{ id: 4 }] })
+    expect(await jobOf(world, job)).toMatchObject({ name: 'Patch', job_template: null })
   })
 
   test('a template is renamed: its id stays, nothing is found under the old name, and a job keeps the name it was launched with', async () => {
