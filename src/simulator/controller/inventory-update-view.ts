@@ -1,6 +1,6 @@
 import { mayWithInventory } from './access.ts'
 import { NODE } from './discovery.ts'
-import { isUnfinished } from './records.ts'
+import { elapsedOf, isUnfinished } from './records.ts'
 import { isoTime } from './route.ts'
 import { sourceSettings } from './source-status.ts'
 import {
@@ -54,7 +54,7 @@ export function renderUpdate(call: Call, update: InventoryUpdate, shape: Shape):
     started: isoTime(update.started),
     finished: isoTime(update.finished),
     canceled_on: isoTime(update.canceled_on),
-    elapsed: ran ? ((update.finished ?? call.now) - (update.started ?? 0)) / 1000 : 0,
+    elapsed: elapsedOf(update, call.now),
     job_args: ran ? JSON.stringify(['ansible-inventory', '--list', '--export', '-i', source.source_path]) : '',
     job_cwd: ran ? '/runner/project' : '',
     job_env: {},

@@ -12,6 +12,7 @@ import {
   userSummary,
 } from './summary-fields.ts'
 import type { Job } from './job-records.ts'
+import { elapsedOf } from './records.ts'
 import type { Call } from './route.ts'
 
 const RELATED = [
@@ -75,7 +76,7 @@ export function jobSummaryFields({ base, store, user, now }: Call, job: Job): un
       description: '',
       status: job.status,
       failed: job.failed,
-      elapsed: job.started === null ? 0 : ((job.finished ?? now) - job.started) / 1000,
+      elapsed: elapsedOf(job, now),
     },
     ancestor_job: job.workflow && {
       ...job.workflow,

@@ -1,6 +1,6 @@
 import { NODE } from './discovery.ts'
 import { pythonJson } from './python-json.ts'
-import { isUnfinished } from './records.ts'
+import { elapsedOf, isUnfinished } from './records.ts'
 import { isoTime } from './route.ts'
 import { EXECUTION_ENVIRONMENT, INSTANCE_GROUP, REVISION } from './summary-fields.ts'
 import { jobRelated, jobSummaryFields } from './job-links.ts'
@@ -87,7 +87,7 @@ function progress(call: Call, job: Job): { [key: string]: unknown } {
     started: isoTime(job.started),
     finished: isoTime(job.finished),
     canceled_on: isoTime(job.canceled_on),
-    elapsed: job.started === null ? 0 : ((job.finished ?? call.now) - job.started) / 1000,
+    elapsed: elapsedOf(job, call.now),
     job_env: {},
     job_explanation: job.job_explanation,
     event_processing_finished: job.event_processing_finished,

@@ -5,7 +5,7 @@ import { renderJob } from './job-view.ts'
 import { jobEvents, eventColumns, renderEvent } from './job-event.ts'
 import { listUpdates } from './inventory-update.ts'
 import { listReply } from './page.ts'
-import { isUnfinished } from './records.ts'
+import { elapsedOf, isUnfinished } from './records.ts'
 import { byId, forbidden, isoTime, noMatch, notAllowed, ok } from './route.ts'
 import { sendText } from './stdout.ts'
 import { readableTemplate } from './template.ts'
@@ -126,7 +126,7 @@ function jobSummary(call: Call, job: Job): unknown {
     description: job.description,
     status: job.status,
     failed: job.failed,
-    elapsed: job.started === null ? 0 : ((job.finished ?? call.now) - job.started) / 1000,
+    elapsed: elapsedOf(job, call.now),
     type: 'job',
     job_template_id: job.job_template,
     job_template_name: job.name,

@@ -97,6 +97,11 @@ export function isUnfinished(row: { status: Status }): boolean {
   return (UNFINISHED as readonly string[]).includes(row.status)
 }
 
+/** For how many seconds a job or update has run, or ran. */
+export function elapsedOf(row: { started: number | null; finished: number | null }, now: number): number {
+  return row.started === null ? 0 : ((row.finished ?? now) - row.started) / 1000
+}
+
 export type InventoryUpdate = {
   id: number
   inventory_source: number

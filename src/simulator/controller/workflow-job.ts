@@ -2,7 +2,7 @@ import { mayCancelJob, mayReadJob } from './access.ts'
 import { cancel, jobColumns } from './jobs.ts'
 import { shownVariables } from './job-view.ts'
 import { listReply } from './page.ts'
-import { isUnfinished } from './records.ts'
+import { elapsedOf, isUnfinished } from './records.ts'
 import { byId, forbidden, isoTime, noMatch, ok, relatedOf } from './route.ts'
 import { inventorySummary, labelsSummary, organizationSummary, userSummary } from './summary-fields.ts'
 import type { Job } from './job-records.ts'
@@ -92,7 +92,7 @@ export function renderWorkflowJob(call: Call, job: Job): { [key: string]: unknow
     started: isoTime(job.started),
     finished: isoTime(job.finished),
     canceled_on: isoTime(job.canceled_on),
-    elapsed: job.started === null ? 0 : ((job.finished ?? call.now) - job.started) / 1000,
+    elapsed: elapsedOf(job, call.now),
     job_args: '',
     job_cwd: '',
     job_env: {},
