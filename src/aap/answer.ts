@@ -70,6 +70,7 @@ export class Answer {
   }
 }
 
+/** True for a JSON object: neither null nor a list. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -18,6 +18,7 @@ export function marker(intentId: string): string {
   return made
 }
 
+/** True for a text that is a marker as `marker()` makes it, and nothing else. */
 export function isMarker(text: string): boolean {
   return MARKER.test(text)
 }

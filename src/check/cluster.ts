@@ -41,6 +41,7 @@ export async function* checkVms(
   yield await checkOptional(client, what, services ? [...OPTIONAL, clusterWide('services')] : OPTIONAL, signal)
 }
 
+/** A client as `virtbridge check` uses it: one that gives up soon. Sends nothing yet. */
 export function connect(connection: Connection): KubeClient {
   return new KubeClient({ connection, userAgent: USER_AGENT, requestTimeoutMs: REQUEST_TIMEOUT_MS })
 }

@@ -9,6 +9,7 @@ export interface Wanted {
   readonly namespace: string
 }
 
+/** A resource in all namespaces. */
 export function clusterWide(of: keyof typeof PATHS): Wanted {
   const path = PATHS[of]
   return { resource: path.split('/').at(-1) ?? of, path, namespace: '' }

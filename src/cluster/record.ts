@@ -55,6 +55,7 @@ export interface ClusterRecord {
   readonly last_event: string
 }
 
+/** The record of a cluster that nobody has read yet. `hub`: the one that names it; empty for one of the configuration. */
 export function newCluster(name: string, hub: string, sets: readonly string[] = []): ClusterRecord {
   return {
     schema: 1,

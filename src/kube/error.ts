@@ -18,6 +18,7 @@ export type KubeErrorKind =
   | 'server'
   | 'invalid'
 
+/** Why a cluster did not give what was asked for. The message is for people; `kind` is what decides. */
 export class KubeError extends Error {
   readonly kind: KubeErrorKind
   /** What to do about it, for people. */

@@ -18,6 +18,7 @@ export interface Move {
   readonly entries: number
 }
 
+/** A move of the log at `from` of which nothing was copied yet. */
 export function newMove(from: string): Move {
   const commands = { handled: START, position: START }
   return { schema: 1, kind: 'move', from, status: 'going', positions: {}, commands, entries: 0 }

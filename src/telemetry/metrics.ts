@@ -23,6 +23,7 @@ export interface Metrics extends ReadMetrics {
   readonly consumerGaps: Counter<'token' | 'stream'>
 }
 
+/** All metrics of a process in a registry of their own, with those of Node beside them. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })

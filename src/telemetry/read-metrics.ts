@@ -6,6 +6,7 @@ export interface ReadMetrics {
   readonly readBytes: Counter<'token'>
 }
 
+/** Those metrics, on the registers that are given. */
 export function createReadMetrics(registers: Registry[]): ReadMetrics {
   return {
     reads: new Counter({

@@ -60,6 +60,7 @@ export function newClaim({ partitions, perCluster }: Spread): Claim {
   }
 }
 
+/** The record of a claim on one partition of a stream of state. */
 export function claimRecord(claim: Claim, stream: StateStream, partition: number): OutgoingRecord {
   return ownRecord(CLAIM_KEY, JSON.stringify(claim), stream, partition)
 }

@@ -33,6 +33,7 @@ export interface Reader extends Disposable {
   id(): string
 }
 
+/** Opens the database to read it; it must be there already, with its tables. Throws what SQLite throws. */
 export function openReader(file: string): Reader {
   const db = new DatabaseSync(file, { readOnly: true })
   db.exec('PRAGMA busy_timeout = 5000')
