@@ -182,11 +182,16 @@ export function describeFaults(apiOf: () => KubeApiserver): void {
     })
 
     test('etcd is compacted while nobody watches: what was forgotten is listed (410)', async () => {
+      const virt = new VirtController(api.client)
+      const gone = await virt.createVm(await virt.freshNamespace('compacted'), 'gone')
+      expect(await agree()).toEqual([])
       tcp.refuse(true)
       tcp.cut()
       http.plan({ kind: 'hang' }, isWatch, 1)
       http.cut()
       await happen(6)
+      // Of a deletion nothing is left but that a list does not have it.
+      await virt.delete(gone)
       await api.compact()
       await api.restart('SIGKILL')
       await happen(2)
