@@ -15,6 +15,8 @@ export interface Shown extends AsyncDisposable {
   readonly text: () => string
   /** Resolves when it printed this. */
   readonly printed: (line: string) => Promise<void>
+  /** Resolves with true when it printed this, with false when it ended before. */
+  readonly toldOrGaveUp: (line: string) => Promise<boolean>
   readonly ended: Promise<number | null>
 }
 
@@ -33,6 +35,12 @@ export function startDemo(dir: string, ...more: string[]): Shown {
     ended,
     printed: async line => {
       await expect.poll(() => text, { timeout: 240_000, interval: 20 }).toContain(line)
+    },
+    toldOrGaveUp: async line => {
+      let over = false
+      void ended.then(() => (over = true))
+      await expect.poll(() => over || text.includes(line), { timeout: 600_000, interval: 20 }).toBe(true)
+      return text.includes(line)
     },
     [Symbol.asyncDispose]: async () => {
       child.kill('SIGKILL')
