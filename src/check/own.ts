@@ -61,7 +61,7 @@ async function* checkFile(config: Config): AsyncIterable<Finding> {
       yield {
         what,
         result: 'ok',
-        detail: error.message,
+        detail: error.message.replace(`${config.log.path} `, ''),
         hint: 'a second `virtbridge serve` on it would refuse to start',
       }
     else yield { ...failure(what, error), hint: hintOf(error) }

@@ -307,7 +307,7 @@ test('a log that is held by a virtbridge that runs is well, and says by whom', a
   const { code, out } = await check({ log: { path: join(own.path, 'virtbridge.db') } })
   expect([code, out]).toEqual([
     0,
-    expect.stringMatching(new RegExp(`^ok .*is held by process ${process.pid} on `)) as string,
+    expect.stringMatching(new RegExp(`^ok +log [^ ]+: is held by process ${process.pid} on `)) as string,
   ])
 })
 
