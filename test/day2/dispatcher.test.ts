@@ -496,6 +496,37 @@ describe('the right guest', () => {
     expect(await world.events()).not.toContainEqual(expect.objectContaining({ fact: 'run_stuck' }))
   })
 
+  test('is looked at anew after its update, although another run has read the hosts a moment before', async () => {
+    const begin = async (): Promise<World> => {
+      const world = await startWorld()
+      world.put(guest('web-1', { adopted: true }), guest('web-2', { adopted: true }))
+      await world.sync()
+      world.put(guest('web-1', { adopted: true, address: '10.7.7.7' }))
+      await world.command({ hosts: names('web-1') })
+      await world.turn()
+      expect(world.run().status).toBe('updating')
+      return world
+    }
+    let lasts = 0
+    {
+      await using world = await begin()
+      const { update } = world.run()
+      if (update === null) throw new Error('no update')
+      for (; !(await world.client.update(update)).finished; lasts += 100) await world.clock.advance(100)
+    }
+    await using world = await begin()
+    await world.clock.advance(lasts - 100)
+    await world.command({ hosts: names('web-2') })
+    await world.turn()
+    expect(world.runs().map(({ status }) => status)).toEqual(['updating', 'following'])
+    await world.clock.advance(100)
+    await world.turn()
+    expect(world.run().status).toBe('planned')
+    await world.turn()
+    await world.settle()
+    expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
+  })
+
   test('waits as long for room as a job may run, and is refused then: nothing ran', async () => {
     await using world = await startWorld({ caps: { jobs: 1 }, outcome: () => 'hang', patience: { job: 600_000 } })
     world.put(...['web-1', 'web-2', 'web-3'].map(name => guest(name, { adopted: true })))
