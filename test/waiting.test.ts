@@ -1,7 +1,14 @@
 import { getEventListeners } from 'node:events'
-import { expect, test } from 'vitest'
-import { pause, until } from '../src/waiting.ts'
+import { beforeEach, expect, test } from 'vitest'
+import { pause, until, Waiter } from '../src/waiting.ts'
 
+const timers = (): number => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length - idle
+/** Those of the runner. */
+let idle = 0
+beforeEach(() => {
+  idle = 0
+  idle = timers()
+})
 const listeners = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
 
 test('ends with what it waits for, and leaves no listener behind', async () => {
@@ -51,4 +58,40 @@ test('a time longer than a timer holds does not end at once', async () => {
   ])
   over.abort()
   expect(first).toBe('short')
+})
+
+test('who waits again and again is woken, and has one timer and one listener for all of it', async () => {
+  const over = new AbortController()
+  const waiter = new Waiter(over.signal)
+  for (let turn = 0; turn < 100; turn += 1) {
+    const waiting = waiter.wait(60_000)
+    waiter.wake()
+    await waiting
+  }
+  expect(listeners(over.signal)).toBe(1)
+  expect(timers()).toBe(1)
+  over.abort()
+  expect([listeners(over.signal), timers()]).toEqual([0, 0])
+})
+
+test('who waits again and again waits no longer than he says, whatever he waited for before', async () => {
+  const over = new AbortController()
+  const waiter = new Waiter(over.signal)
+  for (const before of [60_000, 1, null]) {
+    const waiting = waiter.wait(before)
+    waiter.wake()
+    await waiting
+    await expect(waiter.wait(2)).resolves.toBeUndefined()
+  }
+  over.abort()
+})
+
+test('who waits again and again is let go when it is over, and does not begin again', async () => {
+  const over = new AbortController()
+  const waiter = new Waiter(over.signal)
+  const waiting = waiter.wait(null)
+  over.abort()
+  await waiting
+  await waiter.wait(60_000)
+  expect(timers()).toBe(0)
 })

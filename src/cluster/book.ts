@@ -76,7 +76,7 @@ export class ClusterBook {
       await nextTurn()
       began = performance.now()
     }
-    await flush()
+    if (size > 0) await flush()
     return count
   }
 

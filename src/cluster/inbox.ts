@@ -1,4 +1,4 @@
-import { until } from '../waiting.ts'
+import { until, Waiter } from '../waiting.ts'
 
 /**
  * A bounded queue between several sources and one reader. A source waits while it is full, and so leaves its socket unread; the
@@ -7,8 +7,10 @@ import { until } from '../waiting.ts'
 export class Inbox<T> {
   readonly #limit: number
   #items: T[] = []
-  #came = Promise.withResolvers<void>()
-  #left = Promise.withResolvers<void>()
+  /** Who takes is to look up, whether there is anything or not. */
+  #woken = false
+  #taker: Waiter | null = null
+  #left: PromiseWithResolvers<void> | null = null
 
   constructor(limit: number) {
     this.#limit = limit
@@ -20,25 +22,37 @@ export class Inbox<T> {
 
   /** Resolves when the item is in. Gives up when the signal aborts. */
   async put(item: T, signal: AbortSignal): Promise<void> {
-    while (this.#items.length >= this.#limit && !signal.aborted) await until(this.#left.promise, signal)
+    while (this.#items.length >= this.#limit && !signal.aborted) {
+      this.#left ??= Promise.withResolvers<void>()
+      await until(this.#left.promise, signal)
+    }
     if (signal.aborted) return
     this.#items.push(item)
-    this.#came.resolve()
+    this.#taker?.wake()
   }
 
   /** Who waits to take looks up now, whether there is anything or not. */
   wake(): void {
-    this.#came.resolve()
+    this.#woken = true
+    this.#taker?.wake()
   }
 
-  /** All items, or none when `ms` pass (null: for ever), somebody wakes it or the signal aborts first. */
+  /**
+   * All items; none when `ms` pass (null: for ever), somebody wakes it or the signal aborts first, and now and then for nothing. One takes at
+   * a time.
+   */
   async take(ms: number | null, signal: AbortSignal): Promise<readonly T[]> {
-    if (this.#items.length === 0) await until(this.#came.promise, signal, ms)
+    if (this.#items.length === 0 && !this.#woken) await this.#wait(ms, signal)
     const taken = this.#items
     this.#items = []
-    this.#came = Promise.withResolvers<void>()
-    this.#left.resolve()
-    this.#left = Promise.withResolvers<void>()
+    this.#woken = false
+    this.#left?.resolve()
+    this.#left = null
     return taken
+  }
+
+  #wait(ms: number | null, signal: AbortSignal): Promise<void> {
+    if (this.#taker?.signal !== signal) this.#taker = new Waiter(signal)
+    return this.#taker.wait(ms)
   }
 }

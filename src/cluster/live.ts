@@ -58,7 +58,7 @@ export class LiveChanges {
 
   /** One is on its way at a time: those after it go when it has landed. */
   async #send(): Promise<void> {
-    await this.#land()
+    if (this.#flight !== null) await this.#land()
     const [keys, staged] = [this.#keys, this.#staged]
     this.#keys = new Set()
     this.#staged = []

@@ -7,7 +7,7 @@ import type { Commit, Outbox } from '../outbox.ts'
 import type { OutgoingRecord } from './record.ts'
 import { CLAIMED, lookAround } from './recovery.ts'
 import { type Placed, Session, type SessionOptions } from './session.ts'
-import { after, watched } from './watchdog.ts'
+import { Alarm, Watchdog } from './watchdog.ts'
 
 export interface LaneOptions extends SessionOptions {
   readonly claim: Claim
@@ -36,6 +36,8 @@ const SLOW_MS = 5_000
  */
 export class Lane {
   readonly #options: LaneOptions
+  readonly #slow: Alarm
+  readonly #dog: Watchdog
   #session: Session | null = null
   #draining: Promise<void> | null = null
   /** The offset after the newest record of ours that may be in the claimed partition and was acknowledged. */
@@ -50,6 +52,9 @@ export class Lane {
 
   constructor(options: LaneOptions) {
     this.#options = options
+    const trouble = `Kafka does not take writes: no answer within ${SLOW_MS / 1000} s`
+    this.#slow = new Alarm(SLOW_MS, () => options.onTrouble(trouble))
+    this.#dog = new Watchdog(WATCHDOG_MS, options.closing)
   }
 
   /** Why nothing will ever be written again; null while it may. */
@@ -127,7 +132,7 @@ export class Lane {
   async #write(records: readonly OutgoingRecord[]): Promise<readonly Placed[]> {
     const { closing, onTrouble } = this.#options
     const timestamp = this.#timestamp()
-    using slow = after(SLOW_MS, () => onTrouble(`Kafka does not take writes: no answer within ${SLOW_MS / 1000} s`))
+    this.#slow.set()
     const there: Placed[] = []
     let left = records
     let last = this.#last
@@ -145,15 +150,16 @@ export class Lane {
         if (left.length > 0) {
           const placed: Placed[] = []
           doubt = placed
-          await this.#watched(() => this.#need().commit(left, timestamp, placed))
+          await this.#dog.watch(async () => this.#need().commit(left, timestamp, placed))
           there.push(...placed)
         }
+        this.#slow.off()
         this.#last = there
         this.#note(there)
         onTrouble('')
         return there
       } catch (error) {
-        slow[Symbol.dispose]()
+        this.#slow.off()
         this.#drop()
         const reaction = reactionTo(error)
         if (reaction === 'fenced' || reaction === 'fatal') throw error
@@ -166,8 +172,9 @@ export class Lane {
 
   /** Begins anew after a failure, and resolves with what counts of commits that may or may not. */
   async #recover(doubts: readonly (readonly Placed[])[]): Promise<ReadonlySet<Placed>> {
-    return this.#watched(async signal => {
-      const session = await Session.open(this.#options, signal)
+    const given = new AbortController()
+    const look = async (): Promise<ReadonlySet<Placed>> => {
+      const session = await Session.open(this.#options, given.signal)
       this.#session = session
       const { claim } = this.#options
       return lookAround({
@@ -177,13 +184,10 @@ export class Lane {
         known: this.#known,
         at: this.#timestamp(),
         doubts,
-        signal,
+        signal: given.signal,
       })
-    })
-  }
-
-  #watched<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    return watched(work, WATCHDOG_MS, this.#options.closing)
+    }
+    return this.#dog.watch(look, reason => given.abort(reason))
   }
 
   #note(placed: readonly Placed[]): void {
