@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { familyRecipe, redhat, suse } from '../servers/family-root.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+import { note } from './cut-off-rpm.ts'
 import { publishPackage } from './debian-package.ts'
 import { playTruly } from './play-truly.ts'
 import { publishRpms } from './rpm-package.ts'
@@ -17,6 +19,8 @@ const every = [host, debianHost, suseHost]
 const uid = '0b5a5c1e-6f0e-4d5e-9a39-0f3f0a1b2c3d'
 const uids = Object.fromEntries([debianHost, suseHost].map((name, at) => [name, { kubevirt_uid: `uid-of-${at}` }]))
 const standIns = join(import.meta.dirname, 'stand-ins')
+/** Keeps what the guest has noted of its packages: what others install meanwhile can be finished by it. */
+const KEEP = `cp /${note} /srv/noted`
 let stage: Stage
 let root: string
 let attempts = 0
@@ -231,7 +235,8 @@ describe('where its collection is there', () => {
     await writeFile(join(place, 'galaxy.yml'), `namespace: ${namespace}\nname: ${name}\nversion: 1.0.0\n`)
     const copy = (dest: string, content: string): string =>
       `- ansible.builtin.copy: {dest: ${dest}, content: ${JSON.stringify(content)}, mode: "0600"}\n`
-    const tasks = [copy(`/var/log/${role}`, `{{ ${told} | to_json }}`), left]
+    const keep = `- ansible.builtin.command: {cmd: ${KEEP}}\n  changed_when: false\n`
+    const tasks = [copy(`/var/log/${role}`, `{{ ${told} | to_json }}`), keep, left]
     await writeFile(join(place, 'roles', role, 'tasks/main.yml'), tasks.join(''))
   }
   afterAll(() => rm(folder, { recursive: true, force: true }))
@@ -261,6 +266,7 @@ describe('where its collection is there', () => {
       [{ name: 'rhel-9-baseos', state: 'enabled' }],
     ])
     expect(new Set((await callsOf('rhsm')).map(({ command }) => command))).toEqual(new Set(['identity']))
+    await expectNoted(host)
   })
 
   test('the role ipaclient joins, is told what it needs, and is left alone in check mode and by who is a member', async () => {
@@ -280,6 +286,7 @@ describe('where its collection is there', () => {
     await playTruly('identity_join', asking, () => stage.stateOf(host))
     const words = JSON.parse(await readFile(join(root, 'var/log/ipaclient'), 'utf8')) as unknown
     expect(words).toEqual(['example.com', 'EXAMPLE.COM', 'otp-of-db-1', 'db-1.example.com'])
+    await expectNoted(host)
     const again = await stage.play('identity_join', { limit: [host], vars, collections: folder })
     expect(again.recap[host]).toMatchObject({ changed: 0, failed: 0 })
     expect(again.stdout).not.toContain('ipaclient :')
@@ -349,8 +356,10 @@ describe('foreman', () => {
   })
 
   test('register asks for a command, runs its script, and marks each host as that guest’s; the second time changes nothing', async () => {
+    for (const name of [host, suseHost]) await writeFile(rootOf(name, 'srv/client'), KEEP)
     const asking = stage.asking({ ...all, vars: asked() })
     const { tried, done: first } = await playTruly('foreman_register', asking, states)
+    for (const name of [host, suseHost]) await expectNoted(name)
     for (const name of every) expect(tried.result[name], name).toMatchObject({ outcome: 'ok', changed: true })
     // In check mode each host is asked for, and nothing else.
     const heard = await callsOf('foreman')
@@ -426,6 +435,37 @@ describe('foreman', () => {
     )
   })
 })
+
+// The last one: with the guest what runs in it ends, Foreman too.
+test('what the role of a collection was cut off in, as it installed packages, is finished by the next run', async () => {
+  await using folder = await temporaryFolder()
+  const place = join(folder.path, 'ansible_collections/redhat/rhel_system_roles')
+  await mkdir(join(place, 'roles/rhc/tasks'), { recursive: true })
+  await writeFile(join(place, 'galaxy.yml'), 'namespace: redhat\nname: rhel_system_roles\nversion: 1.0.0\n')
+  const install = 'rpm --install /srv/rpms/virtbridge-client-1.0.rpm'
+  const task = `- ansible.builtin.command: {cmd: ${install}, creates: /usr/share/virtbridge-client/version}\n`
+  await writeFile(join(place, 'roles/rhc/tasks/main.yml'), task)
+  const fatal = '[ -e /root/begun ] || { touch /root/begun; kill -TERM 1; sleep 60; }; echo >> /root/configured'
+  await publishRpms(stage.guest(host), [{ name: 'virtbridge-client', version: '1.0', postinst: fatal }])
+  const vars = { subscribe_organization: 'acme', subscribe_activation_key: 'key-of-acme' }
+  const asked = { limit: [host], vars, collections: folder.path }
+  const cut = await stage.play('subscribe', asked)
+  expect(cut.recap[host], cut.stdout).toMatchObject({ unreachable: 1 })
+  await expect.poll(async () => (await stage.inside(host, 'true')).status, { timeout: 60_000 }).toBe(0)
+  const mended = await stage.play('subscribe', asked)
+  expect(faultOf(mended)).toBe('')
+  expect(mended.result[host]).toMatchObject({ outcome: 'ok', finished: ['virtbridge-client.noarch'] })
+  expect(existsSync(join(root, 'root/configured'))).toBe(true)
+  expect(existsSync(join(root, note))).toBe(false)
+})
+
+/** What was there was noted while others installed packages, and the note is gone now. */
+async function expectNoted(name: string): Promise<void> {
+  const noted = await readFile(rootOf(name, 'srv/noted'), 'utf8')
+  await rm(rootOf(name, 'srv/noted'))
+  expect(noted, name).toMatch(/^((\S+ [0-9]+:\S+ \S+ [0-9]+)?\n)+$/)
+  expect(existsSync(rootOf(name, note)), name).toBe(false)
+}
 
 interface Call {
   readonly command?: string
