@@ -46,7 +46,7 @@ export function versionOf(db: DatabaseSync, file: string): number {
 }
 
 /** Three records of a VM, or four events, in one. With a table that is its own index one of 2.7 KB spilled over into pages of its own. */
-const PAGE_BYTES = 8_192
+export const PAGE_BYTES = 8_192
 
 /**
  * Creates the tables in an empty database.

@@ -29,6 +29,8 @@ export class Wal {
   readonly #file: string
   readonly #most: number
   #tryAt: number
+  /** How much may still be written before it can be so large that it must be looked at. */
+  #room = 0
 
   /** `most`: how large it may be, in bytes. */
   constructor(db: DatabaseSync, file: string, most: number) {
@@ -43,13 +45,28 @@ export class Wal {
     return statSync(this.#file, { throwIfNoEntry: false })?.size ?? 0
   }
 
-  /** Empties it when it is large. Throws a `WalHeld` when it is too large and somebody keeps it from being emptied. */
-  ensureRoom(): void {
+  /**
+   * Before so many bytes are written, at most: empties it when it is large. Throws a `WalHeld` when it is too large and somebody keeps it
+   * from being emptied. It is looked at only when it may be large by now: a look costs as much as a statement.
+   */
+  ensureRoom(more: number): void {
+    if (this.#room <= 0) this.#look()
+    this.#room -= more
+  }
+
+  /** Something else was written, nobody knows how much. */
+  grown(): void {
+    this.#room = 0
+  }
+
+  #look(): void {
     const bytes = this.bytes()
-    if (bytes < this.#tryAt) return
-    if (this.#empty()) this.#tryAt = Math.min(EMPTY_BYTES, this.#most)
-    else if (bytes >= this.#most) throw new WalHeld(bytes)
-    else this.#tryAt = Math.min(bytes + AGAIN_BYTES, this.#most)
+    if (bytes >= this.#tryAt) {
+      if (this.#empty()) this.#tryAt = Math.min(EMPTY_BYTES, this.#most)
+      else if (bytes >= this.#most) throw new WalHeld(bytes)
+      else this.#tryAt = Math.min(bytes + AGAIN_BYTES, this.#most)
+    }
+    this.#room = this.#tryAt - bytes
   }
 
   #empty(): boolean {

@@ -5,7 +5,7 @@ import { EVENT_STREAMS, isState, type Stream } from '../log.ts'
 import { confirmCopied, findCopied } from './copied.ts'
 import { migrate } from './migrate.ts'
 import type { Limits } from './retention.ts'
-import { create, tableOf, versionOf } from './schema.ts'
+import { create, PAGE_BYTES, tableOf, versionOf } from './schema.ts'
 import { tend, type Tended } from './tend.ts'
 import { Wal } from './wal.ts'
 
@@ -96,13 +96,14 @@ function answerer(db: DatabaseSync, { file, limits, walBytes }: WriterData): (re
     switch (request.kind) {
       case 'append': {
         if (request.number !== next) return { kind: 'skipped' }
-        wal.ensureRoom()
+        wal.ensureRoom(mostOf(request.fields))
         const last = write(request.fields, request.at)
         next += 1
         return { kind: 'done', last }
       }
       case 'tend': {
         const tended = tend(db, limits, request.now)
+        wal.grown()
         // What was given back leaves the file when it leaves the write-ahead log.
         if (worked && !tended.more) db.exec('PRAGMA wal_checkpoint(PASSIVE)')
         worked = tended.more
@@ -116,7 +117,10 @@ function answerer(db: DatabaseSync, { file, limits, walBytes }: WriterData): (re
 }
 
 function writer(db: DatabaseSync): (fields: Fields, at: number) => number {
-  const readLast = db.prepare('SELECT last FROM sequence')
+  const begin = db.prepare('BEGIN IMMEDIATE')
+  const commit = db.prepare('COMMIT')
+  // Nobody else writes, so it is read once.
+  let { last: stored } = db.prepare('SELECT last FROM sequence').get() as { last: number }
   const saveLast = db.prepare('UPDATE sequence SET last = ?')
   const add = new Map<Stream, StatementSync>(
     EVENT_STREAMS.map(stream => {
@@ -129,8 +133,8 @@ function writer(db: DatabaseSync): (fields: Fields, at: number) => number {
       'ON CONFLICT (stream, key) DO UPDATE SET seq = excluded.seq, value = excluded.value, at = excluded.at',
   )
   return (fields, at) => {
-    db.exec('BEGIN IMMEDIATE')
-    let last = (readLast.get() as { last: number }).last
+    begin.run()
+    let last = stored
     for (let field = 0; field < fields.length; field += 3) {
       const stream = fields[field] as Stream
       const key = fields[field + 1] ?? ''
@@ -140,9 +144,19 @@ function writer(db: DatabaseSync): (fields: Fields, at: number) => number {
       else add.get(stream)?.run(last, key, json, at)
     }
     saveLast.run(last)
-    db.exec('COMMIT')
+    commit.run()
+    stored = last
     return last
   }
+}
+
+/** Pages that one row changes, and more: its table's, those of three indices, what these are split into, and the file's own. */
+const ROW_PAGES = 12
+
+/** How much the write-ahead log grows by these, at most, in bytes. */
+function mostOf(fields: Fields): number {
+  const chars = fields.reduce((sum, field) => sum + (field?.length ?? 0), 0)
+  return (fields.length / 3) * ROW_PAGES * PAGE_BYTES + chars * 3
 }
 
 function failure(error: unknown): WriterAnswer {
