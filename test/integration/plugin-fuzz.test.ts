@@ -2,10 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import * as fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { Fleet } from '../../src/fleet/index.ts'
 import {
   approachOf,
-  InventoryCache,
   KUBEVIRT_CORE_DEFAULTS,
   kubevirtCoreRendering,
   ownRendering,
@@ -13,8 +11,7 @@ import {
 } from '../../src/inventory/index.ts'
 import { USUAL_CONNECTION } from '../../src/inventory/connection.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
-import { type VmRecord, vmKey } from '../../src/vm/index.ts'
-import { synced } from '../inventory/clusters.ts'
+import { documentsOf } from '../inventory/documents.ts'
 import { hostileRecord, LABELS } from '../inventory/hostile-vm.ts'
 import { ansible, OLDER_CORES, olderAnsible, type PythonEnvironment } from '../servers/python-environment.ts'
 import { runToEnd } from '../servers/run.ts'
@@ -61,8 +58,9 @@ beforeAll(async () => {
   console.log(`SEED=${SEED} HOSTS=${HOSTS}`)
   const records = fc.sample(hostileRecord, { numRuns: HOSTS, seed: SEED })
   // Each has a name of its own, as odd as it was.
-  for (const [view, body] of render(records.map((one, index) => ({ ...one, name: `${one.name}${index}` }))))
-    bodies.set(view, body)
+  const named = records.map((one, index) => ({ ...one, name: `${one.name}${index}` }))
+  for (const [view, text] of documentsOf(named, { views: VIEWS, labels: LABELS, now: NOW }))
+    bodies.set(view, JSON.parse(text) as Body)
   folder = stack.use(await temporaryFolder()).path
   bridge = stack.use(await startInventoryServer({}))
   bridge.answer(response => {
@@ -71,28 +69,6 @@ beforeAll(async () => {
   })
 })
 afterAll(() => stack.disposeAsync())
-
-function render(records: readonly VmRecord[]): ReadonlyMap<string, Body> {
-  const fleet = new Fleet()
-  fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW) })
-  for (const one of records) fleet.apply({ key: vmKey(one), value: one })
-  using cache = new InventoryCache({
-    fleet,
-    expected: ['prod-1'],
-    limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
-    labelGroups: LABELS,
-    views: VIEWS,
-    verbsOf: () => ({ onboard: 'ok', patch: '' }),
-    now: () => NOW,
-  })
-  return new Map(
-    VIEWS.map(({ name }) => {
-      const inventory = cache.read(NOW, name)
-      if (inventory.kind === 'closed') throw new Error(`${name} is closed`)
-      return [name, JSON.parse(inventory.body) as Body]
-    }),
-  )
-}
 
 /** The hosts of each group that has some. */
 function membersOf(groups: Outcome['groups'] | Body): Readonly<Record<string, readonly string[]>> {

@@ -1,12 +1,11 @@
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Fleet } from '../../src/fleet/index.ts'
-import { approachOf, InventoryCache, ownRendering, ruleOf, type View } from '../../src/inventory/index.ts'
+import { approachOf, ownRendering, ruleOf, type View } from '../../src/inventory/index.ts'
 import { USUAL_CONNECTION } from '../../src/inventory/connection.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
-import { hostName, type VmRecord, vmKey } from '../../src/vm/index.ts'
+import { hostName, type VmRecord } from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'
-import { synced } from './clusters.ts'
+import { documentsOf } from './documents.ts'
 import { hostileRecord, LABELS } from './hostile-vm.ts'
 
 const NOW = Date.UTC(2026, 10, 21)
@@ -46,23 +45,8 @@ interface Body {
 }
 
 function documents(records: readonly VmRecord[]): readonly Body[] {
-  const fleet = new Fleet()
-  fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW) })
-  for (const one of records) fleet.apply({ key: vmKey(one), value: one })
-  using cache = new InventoryCache({
-    fleet,
-    expected: ['prod-1'],
-    limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
-    labelGroups: LABELS,
-    views: VIEWS,
-    verbsOf: () => ({ onboard: 'ok', patch: '' }),
-    now: () => NOW,
-  })
-  return [...cache.views, ''].map(view => {
-    const inventory = cache.read(NOW, view)
-    if (inventory.kind === 'closed') throw new Error('closed')
-    return JSON.parse(inventory.body) as Body
-  })
+  const texts = documentsOf(records, { views: VIEWS, labels: LABELS, now: NOW })
+  return [...texts.values()].map(text => JSON.parse(text) as Body)
 }
 
 /** What of a value Ansible could take for a template, or could not write. */
