@@ -61,7 +61,7 @@ export async function startRun(
     }
     terminal.err(renderForeseen(shown))
     if (!shown.hosts.some(host => host.launch))
-      throw new Fault('nobody', 'nothing was started: it would be launched on no host now', {
+      throw new Fault('nobody_now', 'nothing was started: it would be launched on no host now', {
         hint: 'name others, or mend what is told of each; --yes records the wish all the same',
       })
     if (!(await terminal.ask('start it?')))
