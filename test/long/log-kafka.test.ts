@@ -14,7 +14,7 @@ import { type KafkaServer, startKafka } from '../servers/kafka.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 
 const APPENDER = join(import.meta.dirname, '..', 'log', 'kafka', 'appender.ts')
-const SOON = { timeout: 60_000, interval: 20 }
+const SOON = { timeout: 240_000, interval: 20 }
 
 let kafka: KafkaServer
 let proxy: Proxy
