@@ -190,19 +190,11 @@ export class Dispatcher {
     await this.#book.append(buried(ledger.outlived(isAlive, now - KEEP_GONE_MS).slice(0, TIDIED_AT_ONCE)))
   }
 
-  /**
-   * Once, at the first turn: a run that was `posting` when its dispatcher died may have a job, so it is searched for over a whole quiet period
-   * from now. So is one that was `searching`, but since when that has been so stays: who takes over makes it wait no longer.
-   */
+  /** Once, before the first turn. */
   async #recover(): Promise<void> {
     this.#recovered = true
-    const now = this.#options.now()
     this.#selfStarter.begin()
-    for (const run of this.#options.ledger.active()) {
-      if (run.status !== 'posting') continue
-      const message = 'the dispatcher stopped while it launched'
-      await this.#book.save({ ...run, status: 'searching', since: now, message })
-    }
+    await this.#launcher.recover()
   }
 }
 

@@ -12,7 +12,7 @@ import { type Clocks, freshFor, Proof } from './proof.ts'
 import { dueAt, leaveOut, type Run, type Verb, WAITS } from './run.ts'
 import { isLaterStep, otherSteps } from './run-step.ts'
 import { SourceUpdates } from './source-update.ts'
-import { afterFailedSearch, afterLaunch, afterSearch, MAX_UPDATES, type Patience } from './step.ts'
+import { afterFailedSearch, afterLaunch, afterSearch, MAX_UPDATES, type Patience, unheard } from './step.ts'
 import type { Vault } from './vault.ts'
 
 /** How often an intent is made durable in a row when each append took too long to prove that we are still the one dispatcher. */
@@ -66,6 +66,15 @@ export class Launcher {
     if (!signal.aborted) await this.#updates.ask()
   }
 
+  /**
+   * Once, before the first turn: a run that was `posting` when its dispatcher died may have a job, so it is searched for over a whole quiet
+   * period from now. So is one that was `searching`, but since when that has been so stays: who takes over makes it wait no longer.
+   */
+  async recover(): Promise<void> {
+    const { book, now } = this.#parts
+    for (const run of book.ledger.active()) if (run.status === 'posting') await book.save(unheard(run, now()))
+  }
+
   async #step(run: Run, signal: AbortSignal): Promise<void> {
     if (signal.aborted) return
     const unlaunched = run.status === 'planned' || run.status === 'updating'
@@ -76,6 +85,8 @@ export class Launcher {
     if (run.status === 'planned') await this.#launch(run, signal)
     else if (run.status === 'updating') await this.#updates.look(run)
     else if (run.status === 'searching') await this.#search(run)
+    // Its launch has ended in a turn before this one, and what came of it could not be put on record.
+    else if (run.status === 'posting') await this.#parts.book.save(unheard(run, this.#parts.now()))
   }
 
   async #launch(run: Run, signal: AbortSignal): Promise<void> {

@@ -87,6 +87,11 @@ export function afterLaunch(run: Run, launched: Launched, now: number, remembere
   return { kind: 'goes_on', news: null, run: { ...run, status: 'searching', since: now, message: launched.reason } }
 }
 
+/** A run that was launched, or was about to be, without anything on record of what came of it. Pure. */
+export function unheard(run: Run, now: number): Run {
+  return { ...run, status: 'searching', since: now, message: 'what came of its launch is not on record' }
+}
+
 /**
  * What becomes of a run whose launch was searched for by its marker, at `asked`. `isQuiet`: the quiet period was over when the search was
  * sent: what it did not find may have appeared while its answer was under way. Pure.

@@ -158,14 +158,13 @@ describe('a launch whose answer is lost is settled by its marker, and never make
   })
 
   test.each([
-    ['launched once', false],
-    ['cancelled when a person wanted that', true],
+    ['launched once', false, 'successful', 'ok'],
+    ['cancelled when a person wanted that', true, 'canceled', 'unknown'],
   ])(
     'and the search is answered too late: what it missed meanwhile is looked for again, and %s',
-    async (_, isUnwanted) => {
-      const outcome = isUnwanted ? 'hang' : 'ok'
+    async (_, isUnwanted, status, outcome) => {
       await using world = await known({
-        outcome: () => outcome,
+        outcome: () => (isUnwanted ? 'hang' : 'ok'),
         controllerOf: client => ({
           ...client,
           // The answer of before the commit, given after the quiet period.
@@ -181,8 +180,8 @@ describe('a launch whose answer is lost is settled by its marker, and never make
       expect(world.run().status).toBe('searching')
       if (isUnwanted) await cancel(world)
       await world.settle(isUnwanted ? 1_000 : 10)
-      expect(world.launches().map(({ status }) => status)).toEqual([isUnwanted ? 'canceled' : 'successful'])
-      if (!isUnwanted) expect(await seen(world)).toEqual(ONCE)
+      expect(world.launches()).toMatchObject([{ status, limit: ONCE.launches[0] }])
+      expect(world.outcomes()).toEqual({ [hostOf('web-1')]: outcome, [hostOf('web-2')]: outcome })
     },
   )
 

@@ -57,6 +57,18 @@ test('a command whose run can not be put on record is passed over and told, and 
   expect(world.said('alarm')).toHaveLength(1)
 })
 
+test('a launch of which nothing can be put on record is searched for as one whose answer was lost, and never posted again', async () => {
+  const bad = poison(record => record.status === 'following')
+  await using world = await known(bad.logOf)
+  await world.command({ hosts: names('web-1') })
+  await world.until(() => world.said('alarm').length > 1)
+  expect(world.run()).toMatchObject({ status: 'searching', attempts: 1 })
+  bad.hits = () => false
+  await world.settle()
+  expect(world.launches()).toMatchObject([{ limit: hostOf('web-1') }])
+  expect(world.outcomes()).toEqual({ [hostOf('web-1')]: 'ok' })
+})
+
 test('a run whose end can not be put on record stays as it was and holds up no other', async () => {
   const bad = poison(record => record.kind === 'host')
   await using world = await known(bad.logOf)
