@@ -119,8 +119,9 @@ function answerer(db: DatabaseSync, { file, limits, walBytes }: WriterData): (re
 function writer(db: DatabaseSync): (fields: Fields, at: number) => number {
   const begin = db.prepare('BEGIN IMMEDIATE')
   const commit = db.prepare('COMMIT')
-  // Nobody else writes, so it is read once.
-  let { last: stored } = db.prepare('SELECT last FROM sequence').get() as { last: number }
+  const readLast = db.prepare('SELECT last FROM sequence')
+  /** What the database has: nobody else writes, so it is read once, and again when it is not known whether a transaction counts. */
+  let stored: number | null = null
   const saveLast = db.prepare('UPDATE sequence SET last = ?')
   const add = new Map<Stream, StatementSync>(
     EVENT_STREAMS.map(stream => {
@@ -134,7 +135,8 @@ function writer(db: DatabaseSync): (fields: Fields, at: number) => number {
   )
   return (fields, at) => {
     begin.run()
-    let last = stored
+    let last = stored ?? (readLast.get() as { last: number }).last
+    stored = null
     for (let field = 0; field < fields.length; field += 3) {
       const stream = fields[field] as Stream
       const key = fields[field + 1] ?? ''
