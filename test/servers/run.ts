@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { Fault } from '../../src/errors.ts'
 
-const keptBytes = 64 * 1024
+const keptBytes = 1024 * 1024
 const toldLines = 15
 
 /** How to run a program: its whole environment (nothing is inherited unless given), its folder, and what may end it early. */
@@ -15,7 +15,7 @@ export interface RunOptions {
   readonly heard?: (stdout: string) => void
 }
 
-/** What a program left: its exit status (`null` when a signal ended it) and the last 64 KB of each stream. */
+/** What a program left: its exit status (`null` when a signal ended it) and the last megabyte of each stream. */
 export interface RunResult {
   readonly status: number | null
   readonly stdout: string
