@@ -38,6 +38,15 @@ async function each<T>(items: readonly T[], act: (item: T) => Promise<unknown>):
   await Promise.all(Array.from({ length: 8 }, one))
 }
 
+/** A definition goes while nobody can reach the API server through the proxy: what is read next finds it gone. */
+async function removeUnseen(api: KubeApiserver, proxy: TcpProxy, definition: string): Promise<void> {
+  proxy.refuse(true)
+  proxy.cut()
+  await api.client.delete(definition)
+  await expect.poll(async () => (await api.client.request('GET', definition)).status, PATIENT).toBe(404)
+  proxy.refuse(false)
+}
+
 /** The scenario on which five tools were measured, each of which lost something: 50 deletions, 50 creations, 100 changes, 10 made anew. */
 export function describeAbsence(apiOf: () => KubeApiserver): void {
   let tries = 0
@@ -104,11 +113,7 @@ export function describeRemoval(apiOf: () => KubeApiserver): void {
     await expect.poll(() => watcher.watch.record.status, PATIENT).toBe('synced')
     const known = watcher.watch.record.vms
     expect(known).toBeGreaterThan(2)
-    proxy.refuse(true)
-    proxy.cut()
-    await api.client.delete(definition)
-    await expect.poll(async () => (await api.client.request('GET', definition)).status, PATIENT).toBe(404)
-    proxy.refuse(false)
+    await removeUnseen(api, proxy, definition)
     await expect.poll(() => watcher.watch.record.cause, PATIENT).toBe('absent')
     await installCrds(api.client, ['virtualmachines.kubevirt.io'])
     await expect.poll(() => watcher.watch.record.status, PATIENT).toBe('held')
@@ -145,11 +150,7 @@ export function describeRemoval(apiOf: () => KubeApiserver): void {
       ['virtualmachines.kubevirt.io', 'deleted'],
     ] as const) {
       const definition = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${name}`
-      proxy.refuse(true)
-      proxy.cut()
-      await api.client.delete(definition)
-      await expect.poll(async () => (await api.client.request('GET', definition)).status, PATIENT).toBe(404)
-      proxy.refuse(false)
+      await removeUnseen(api, proxy, definition)
       await expect.poll(() => watcher.watch.record.cause, PATIENT).toBe('absent')
       const before = asked
       await expect.poll(() => asked, PATIENT).toBeGreaterThan(before + 10)
