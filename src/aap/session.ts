@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto'
+import { steadyClock } from '../clocks.ts'
 import { messageOf } from '../errors.ts'
 import { pause } from '../waiting.ts'
 import { Answer } from './answer.ts'
@@ -121,7 +122,7 @@ export function openSession(options: ControllerOptions): Session {
 }
 
 function paceOf(perSecond: number | undefined): Pace | null {
-  return perSecond === undefined ? null : new Pace({ perSecond, steady: () => performance.now(), pause })
+  return perSecond === undefined ? null : new Pace({ perSecond, steady: steadyClock, pause })
 }
 
 /** Sends when it is its turn, and lets the pace learn from the answer. One that is given up before was not sent. */

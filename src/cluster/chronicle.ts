@@ -1,7 +1,7 @@
+import { steadyClock } from '../clocks.ts'
 import type { KubeClient, KubeError } from '../kube/index.ts'
 import { ABSENCE_HOLD_MS, mayLackKubeVirt, refutesAbsence, seesAbsence, withoutKubeVirt } from './absence.ts'
 import type { ClusterBook } from './book.ts'
-import { steadyClock } from './clocks.ts'
 import type { ClusterFold } from './fold.ts'
 import type { ClusterIdentity } from './identity.ts'
 import type { HubWord } from './managed.ts'

@@ -1,3 +1,4 @@
+import { steadyClock } from '../clocks.ts'
 import type { Entry, EventLog } from '../log/index.ts'
 import {
   type KubeClient,
@@ -10,7 +11,6 @@ import {
   type ReflectOptions,
   type Resource,
 } from '../kube/index.ts'
-import { steadyClock } from './clocks.ts'
 import { type ClusterSet, projectClusterSet } from './cluster-set.ts'
 import { type Decision, projectDecision } from './decision.ts'
 import { clusterEvent } from './event.ts'

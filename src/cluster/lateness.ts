@@ -1,4 +1,4 @@
-import type { Clocks } from './clocks.ts'
+import type { Clocks } from '../clocks.ts'
 
 /** Who goes on so much later than he meant to, or was busy for so long, has not read what came meanwhile. */
 const LATE_MS = 1_000

@@ -1,4 +1,4 @@
-import type { Clocks } from './proof.ts'
+import type { Clocks } from '../clocks.ts'
 import type { Run } from './run.ts'
 
 type Stamped = Pick<Run, 'created_at' | 'since' | 'step_at' | 'stopped_at' | 'job_ended_at' | 'cancel'>

@@ -1,5 +1,5 @@
+import type { Clocks } from '../clocks.ts'
 import type { LedgerView } from './ledger.ts'
-import type { Clocks } from './proof.ts'
 import { SELF } from './run.ts'
 
 /** How long ago, in ms, what the brake goes by was: runs that started by themselves, and the last release. */

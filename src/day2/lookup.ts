@@ -1,6 +1,6 @@
 import type { Controller, ControllerHost, Inventory, Template } from '../aap/index.ts'
+import type { Clocks } from '../clocks.ts'
 import type { Needs } from './verb-policy.ts'
-import type { Clocks } from './proof.ts'
 
 /** Where the bridge's things are in the controller. */
 export interface Place {

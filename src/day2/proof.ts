@@ -1,8 +1,4 @@
-/** Both clocks of a machine, in ms. The steady one is set by nobody, but may stand still while the machine sleeps; the wall clock goes on. */
-export interface Clocks {
-  readonly now: () => number
-  readonly steady: () => number
-}
+import type { Clocks } from '../clocks.ts'
 
 /**
  * A proof that this process still writes the ledger: an append that became durable, as nobody's is whom another has replaced. It says

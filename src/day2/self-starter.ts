@@ -1,3 +1,4 @@
+import type { Clocks } from '../clocks.ts'
 import type { FleetView } from '../fleet/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import { counted } from '../whole-number.ts'
@@ -7,7 +8,6 @@ import { SteadyBrakeAges } from './brake-ages.ts'
 import { groundsOfNews } from './grounds.ts'
 import { newRun } from './new-run.ts'
 import { type Decision, plan, type Policy, SHARES, whyNotDue } from './plan.ts'
-import type { Clocks } from './proof.ts'
 import { planned } from './record.ts'
 import { SELF } from './run.ts'
 

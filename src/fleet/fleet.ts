@@ -1,4 +1,4 @@
-import { steadyClock } from '../cluster/clocks.ts'
+import { steadyClock } from '../clocks.ts'
 import { CLUSTER_SCHEMA, type ClusterRecord, isCluster } from '../cluster/record.ts'
 import { type EventLog, type Position, refuseNewer, type Stored } from '../log/index.ts'
 import { hostName, RECORD_SCHEMA, type VmRecord } from '../vm/index.ts'

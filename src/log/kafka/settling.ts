@@ -1,3 +1,4 @@
+import { steadyClock } from '../../clocks.ts'
 import { pause } from '../../waiting.ts'
 import { LogError } from '../log.ts'
 
@@ -14,7 +15,7 @@ export interface Clock {
 }
 
 /** That of the machine. */
-export const CLOCK: Clock = { steady: () => performance.now(), rest: pause }
+export const CLOCK: Clock = { steady: steadyClock, rest: pause }
 
 /**
  * Waits for what was acknowledged and can not be read yet: a commit is acknowledged when its end is decided, and read when its markers are

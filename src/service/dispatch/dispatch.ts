@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { type Controller, openController } from '../../aap/index.ts'
+import { steadyClock } from '../../clocks.ts'
 import { type Config, type ControllerConfig, readSecret } from '../../config/index.ts'
 import {
   Dispatcher,
@@ -75,7 +76,7 @@ export class DispatchRole {
       waysTo: record => waysTo(record, this.#approaches),
       pollMs: settings.poll_seconds * 1000,
       now,
-      steady: () => performance.now(),
+      steady: steadyClock,
       newId,
       report: (what, details) => this.#report(what, details),
     })
