@@ -57,7 +57,7 @@ export function hostVars(
   // Last: a verb may be called profile.
   days['day2_profile'] = guestProfile.name
   const standardVars = { ...given, ...standard(record, told), ...days }
-  return profile === 'full' ? { ...standardVars, ...full(record) } : standardVars
+  return profile === 'full' ? { ...standardVars, ...full(record, told) } : standardVars
 }
 
 interface Told {
@@ -104,22 +104,32 @@ function slim(record: VmRecord, told: Told): HostVars {
   }
 }
 
+/** What playbooks read most. Flat, and no more: each value of each host costs every sync and every start of a job. */
 function standard(record: VmRecord, told: Told): HostVars {
-  const { staleness, staleSince, reason, disabled, address, endpoint, clusterSets } = told
   const { seen } = record
+  const { reason, address } = told
   return {
-    kubevirt_cluster: record.cluster,
-    kubevirt_namespace: record.namespace,
-    kubevirt_name: record.name,
-    kubevirt_uid: safe(record.uid),
-    kubevirt_firmware_uuid: safe(seen.firmware_uuid),
-    kubevirt_status: safe(seen.status),
-    kubevirt_enabled: disabled === '',
-    kubevirt_stale: staleness !== 'fresh',
-    kubevirt_stale_since: instant(staleSince),
-    kubevirt_cluster_sets: clusterSets.map(safe),
+    ...slim(record, told),
     kubevirt_node: safe(seen.node),
     kubevirt_instancetype: safe(seen.instancetype),
+    kubevirt_os_family: seen.os.family,
+    kubevirt_os_id: safe(seen.os.id),
+    kubevirt_os_version: safe(seen.os.version),
+    kubevirt_address: address,
+    kubevirt_address_source: addressesOf(record).find(entry => entry.address === address)?.source ?? '',
+    kubevirt_agent_connected: seen.agent_connected,
+    kubevirt_reachable: reason === '',
+    kubevirt_labels: texts(labelsOf(seen)),
+    // Where none is named there are none, of any VM.
+    ...(Object.keys(seen.annotations ?? {}).length > 0 && { kubevirt_annotations: texts(seen.annotations ?? {}) }),
+  }
+}
+
+/** What else is kept of it. What an older record lacks is empty. */
+function full({ hub, cluster_uid, seen, adopted, descent }: VmRecord, { endpoint, clusterSets }: Told): HostVars {
+  return {
+    kubevirt_annotations: texts(seen.annotations ?? {}),
+    kubevirt_cluster_sets: clusterSets.map(safe),
     kubevirt_os: {
       family: seen.os.family,
       id: safe(seen.os.id),
@@ -132,28 +142,15 @@ function standard(record: VmRecord, told: Told): HostVars {
       interface: safe(entry.interface),
       source: entry.source,
     })),
-    kubevirt_address: address,
     kubevirt_via: safe(endpoint.via),
-    kubevirt_address_source: addressesOf(record).find(entry => entry.address === address)?.source ?? '',
-    kubevirt_agent_connected: seen.agent_connected,
-    kubevirt_reachable: reason === '',
-    kubevirt_reachable_reason: reason,
-    kubevirt_labels: texts(labelsOf(seen)),
-    kubevirt_annotations: texts(seen.annotations ?? {}),
-    kubevirt_adopted: record.adopted,
+    kubevirt_adopted: adopted,
     kubevirt_application: safe(seen.application ?? ''),
     kubevirt_descent: {
-      kind: record.descent?.kind ?? '',
-      from: safe(record.descent?.from ?? ''),
-      by: safe(record.descent?.by ?? ''),
-      run: safe(record.descent?.run ?? ''),
+      kind: descent?.kind ?? '',
+      from: safe(descent?.from ?? ''),
+      by: safe(descent?.by ?? ''),
+      run: safe(descent?.run ?? ''),
     },
-  }
-}
-
-/** What else is kept of it. What an older record lacks is empty. */
-function full({ hub, cluster_uid, seen }: VmRecord): HostVars {
-  return {
     kubevirt_hub: hub,
     kubevirt_cluster_uid: safe(cluster_uid),
     kubevirt_created: instant(seen.created_at),

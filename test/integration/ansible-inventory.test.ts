@@ -22,6 +22,8 @@ const fleet: Hosts = {
   [web]: hostvars('web-1'),
   [db]: hostvars('db-1', {
     ansible_host: '10.1.2.4',
+    kubevirt_os_id: 'debian',
+    kubevirt_os_version: '12',
     kubevirt_os: { family: 'linux', id: 'debian', name: { __ansible_unsafe: hostile }, version: '12' },
     kubevirt_labels: { note: 'a {% raw %} b', size: 'größe "1"' },
   }),

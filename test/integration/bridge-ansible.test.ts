@@ -35,7 +35,10 @@ beforeAll(async () => {
   await virt.connectAgent(odd, '10.0.0.8', HOSTILE)
   await virt.createVm('shop', 'off-1')
   bridge = stack.use(
-    await startBridge(folder.path, { clusters: [{ name: 'prod-1', kubeconfig: 'kubeconfig', context: 'prod-1' }] }),
+    await startBridge(folder.path, {
+      clusters: [{ name: 'prod-1', kubeconfig: 'kubeconfig', context: 'prod-1' }],
+      inventory: { views: [{ name: 'full', profile: 'full' }] },
+    }),
   )
   await vi.waitUntil(async () => (await bridge.api.get('/api/v1/inventory').catch(() => null)) !== null, {
     timeout: 60_000,
@@ -48,6 +51,7 @@ async function run(program: string, ...args: string[]): Promise<string> {
     ...environment.env,
     VIRTBRIDGE_URL: bridge.url,
     VIRTBRIDGE_TOKEN: bridge.token,
+    VIRTBRIDGE_VIEW: 'full',
     ANSIBLE_COLLECTIONS_PATH: join(ROOT, 'inventory-plugin'),
     ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: '1',
   }

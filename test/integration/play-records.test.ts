@@ -212,7 +212,7 @@ describe('cmdb', () => {
 
 function hostvars(name: string, uid: string, address: string): Record<string, unknown> {
   const vm = { kubevirt_cluster: 'prod-1', kubevirt_namespace: 'shop', kubevirt_name: { __ansible_unsafe: name } }
-  return { ...vm, kubevirt_uid: uid, kubevirt_address: address, kubevirt_os: { family: 'linux', id: 'debian' } }
+  return { ...vm, kubevirt_uid: uid, kubevirt_address: address, kubevirt_os_family: 'linux', kubevirt_os_id: 'debian' }
 }
 
 /** A row of NetBox that says whose it is: the uid of a VM, or null for nobody's. */

@@ -24,12 +24,17 @@ const HOSTS = {
   [WEB]: hostvars('web-1'),
   [DB]: hostvars('db-1', {
     ansible_host: '10.1.2.4',
+    kubevirt_os_id: 'debian',
+    kubevirt_os_version: '12',
     kubevirt_os: { family: 'linux', id: 'debian', name: { __ansible_unsafe: HOSTILE }, version: '12' },
     kubevirt_labels: { app: 'db', note: 'a {% raw %} b', size: 'größe "1"' },
   }),
   [DESK]: hostvars('desk-1', {
     kubevirt_cluster: 'dev-1',
     kubevirt_namespace: 'office',
+    kubevirt_os_family: 'windows',
+    kubevirt_os_id: '',
+    kubevirt_os_version: '',
     kubevirt_os: { family: 'windows', id: '', name: '', version: '' },
     kubevirt_labels: {},
   }),

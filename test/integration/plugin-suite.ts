@@ -32,6 +32,19 @@ const PLAY = `---
         msg: "<kept {{ inventory_hostname }}|{{ kept }}|{{ tried }}>"
 `
 
+/** Ansible takes the first line of a text for how the template in the others is written. */
+const HEADER = "#jinja2: variable_start_string:'<<', variable_end_string:'>>'\n<< 6*7 >>"
+const SAYING = `---
+- name: Tell what the inventory says
+  hosts: all
+  gather_facts: false
+  connection: local
+  tasks:
+    - name: Tell it
+      ansible.builtin.debug:
+        msg: "<{{ said }}|{{ within[0].said }}|{{ cut }}>"
+`
+
 /** Holds one version of ansible-core to all cases of the plugin, and to a playbook that would run a template of a guest if it could. */
 export function pluginSuite(version: string, environmentOf: () => Promise<PythonEnvironment>): void {
   describe(`the plugin on ansible-core ${version}`, () => {
@@ -100,6 +113,23 @@ export function pluginSuite(version: string, environmentOf: () => Promise<Python
       expect(stdout).toContain(`<kept ${DB}|${HOSTILE}|42>`)
     })
 
+    test.each([
+      ['the plugin', 'header.virtbridge.yml'],
+      ['the script', SCRIPT],
+    ])('a text that would give a template other delimiters is shown too, and not obeyed: %s', async (_, from) => {
+      const hosts = { [WEB]: { said: HEADER, within: [{ said: HEADER }], cut: HEADER.replaceAll('\n', ' ') } }
+      await using said = await startInventoryServer({ _meta: { hostvars: hosts }, all: {} })
+      const play = join(folder, 'header.yml')
+      await writeFile(join(folder, 'header.virtbridge.yml'), 'plugin: virtbridge.fleet.vms\n')
+      await writeFile(play, SAYING)
+      const args = ['-i', resolve(folder, from), play]
+      const more = { VIRTBRIDGE_URL: said.url, PYTHONDONTWRITEBYTECODE: '1' }
+      const { status, stdout, stderr } = await runToEnd('ansible-playbook', args, { env: { ...env(), ...more } })
+      expect(status, `${stdout}\n${stderr}`).toBe(0)
+      const shown = HEADER.replaceAll('\n', '\\n')
+      expect(stdout).toContain(`<${shown}|${shown}|${HEADER.replaceAll('\n', ' ')}>`)
+    })
+
     test('max_shrink that nothing is remembered for, and a filter on labels that may not have been kept, are warned of, and the inventory is given', async () => {
       const options = { max_shrink: 20, view: 'crowded', filters: { selector: '!zone, label-1' } }
       await writeFile(join(folder, 'void.virtbridge.yml'), stringify({ plugin: 'virtbridge.fleet.vms', ...options }))
@@ -115,6 +145,23 @@ export function pluginSuite(version: string, environmentOf: () => Promise<Python
       expect(said).toContain(
         `of 1 hosts with 64 labels or more (${WEB}, …) the bridge may have kept none called zone, and`,
       )
+    })
+
+    test('an export is the same, byte for byte, of this source alone and of one beside which there is another', async () => {
+      await writeFile(join(folder, 'alone.virtbridge.yml'), 'plugin: virtbridge.fleet.vms\n')
+      await writeFile(join(folder, 'nothing.yml'), 'all: {}\n')
+      const exported = async (...form: readonly string[]): Promise<string> => {
+        const { status, stdout, stderr } = await start('ansible-inventory', '--list', '--export', ...form)
+        expect(status, stderr).toBe(0)
+        expect(stderr).not.toContain('WARNING')
+        return stdout
+      }
+      const alone = ['-i', join(folder, 'alone.virtbridge.yml')]
+      for (const form of [[], ['--yaml']]) {
+        const said = await exported(...form, ...alone)
+        expect(said).toContain(HOSTILE)
+        expect(said).toBe(await exported(...form, ...alone, '-i', join(folder, 'nothing.yml')))
+      }
     })
 
     test('ansible-inventory lists the same through the plugin, the script, and a file of what the bridge says', async () => {

@@ -18,6 +18,7 @@ const VIEW: View = {
   ...viewOfAll('by-login', GROUPS),
   rendering: ownRendering('standard', GROUPS, { approach }),
 }
+const FULL: View = { ...viewOfAll('full', GROUPS), rendering: ownRendering('full', GROUPS) }
 
 interface Vars {
   readonly ansible_user?: string
@@ -39,7 +40,7 @@ function open(...records: readonly VmRecord[]) {
   records.forEach(put)
   const cache = new InventoryCache({
     fleet,
-    views: [VIEW],
+    views: [VIEW, FULL],
     expected: ['prod-1'],
     limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
     labelGroups: [],
@@ -71,10 +72,11 @@ test('annotations that were kept are told as they are or marked, and expressions
   expect(Object.keys(world.read('by-login'))).toContain('owner_shop__a___')
 })
 
-test('of a VM whose annotations were never looked for none is told, and the whole inventory is open', () => {
+test('of a VM whose annotations were never looked for none is told, in the profile full that there are none, and the whole inventory is open', () => {
   const web = noted('web-1')
   using world = open(web)
-  expect(world.varsOf('', web).kubevirt_annotations).toEqual({})
+  expect(world.varsOf('', web)).not.toHaveProperty('kubevirt_annotations')
+  expect(world.varsOf('full', web).kubevirt_annotations).toEqual({})
 })
 
 test('a view whose variables hang on an annotation is closed until it is known what each of its VMs says there', () => {

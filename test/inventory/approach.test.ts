@@ -212,7 +212,7 @@ describe('why a guest can not be reached: the first that holds', () => {
   })
 
   test('a lost address is told to nobody, whichever view would use it', () => {
-    const vars = hostVars(guest('web-1', with_([VLAN])), { ...LOST, verbs: VERBS })
+    const vars = hostVars(guest('web-1', with_([VLAN])), { ...LOST, verbs: VERBS }, 'full')
     expect(vars['ansible_host']).toBeUndefined()
     expect(vars).toMatchObject({ kubevirt_address: '', kubevirt_address_source: '', kubevirt_via: '' })
   })

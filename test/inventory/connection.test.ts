@@ -124,7 +124,7 @@ describe('by its name in DNS', () => {
 
   test('its address is told all the same, and the name is what leads to it', () => {
     const approach = approachOf({ connection: { ...USUAL_CONNECTION, linux: { ...USUAL_CONNECTION.linux, dnsName } } })
-    expect(hostVars(guest('web-7'), STANDING, 'standard', approach)).toMatchObject({
+    expect(hostVars(guest('web-7'), STANDING, 'full', approach)).toMatchObject({
       ansible_host: 'web-7.shop.vm.example.com',
       kubevirt_address: '10.1.0.7',
       kubevirt_via: 'address',
@@ -226,12 +226,8 @@ describe('a Service that leads to the guest', () => {
       services: [service('ps', [port(), port({ name: 'winrms', target: 'winrms', node: 30986 })])],
     }
     const via = { ...USUAL_CONNECTION.windows, via: 'service' as const }
-    const vars = hostVars(
-      record,
-      STANDING,
-      'standard',
-      approachOf({ connection: { ...USUAL_CONNECTION, windows: via } }),
-    )
+    const approach = approachOf({ connection: { ...USUAL_CONNECTION, windows: via } })
+    const vars = hostVars(record, STANDING, 'full', approach)
     expect(vars).toMatchObject({
       ansible_host: 'n1',
       ansible_port: 30986,

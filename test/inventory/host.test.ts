@@ -86,15 +86,13 @@ test('Windows is reached by PSRP, and what is not known leaves no ansible_host b
   ).toEqual(['ansible_connection', 'ansible_port'])
 })
 
-test('the source of the address in use is told, and what day 2 knows', () => {
+test('the source of the address in use is told, with all others, and what day 2 knows', () => {
   const addresses = [
     { address: '10.1.0.7', network: 'vlan', interface: 'eth1', source: 'agent', pod: false },
     { address: '10.9.0.7', network: 'default', interface: 'eth0', source: 'platform', pod: true },
   ] as const
-  const vars = hostVars(guest('web-7', { seen: { addresses } }), {
-    staleness: 'fresh',
-    verbs: { onboard: 'ok', patch: 'failed' },
-  })
+  const verbs = { onboard: 'ok', patch: 'failed' }
+  const vars = hostVars(guest('web-7', { seen: { addresses } }), { staleness: 'fresh', verbs }, 'full')
   expect(vars).toMatchObject({ kubevirt_address_source: 'agent', day2_onboard: 'ok', day2_patch: 'failed' })
   expect(vars['kubevirt_addresses']).toEqual([
     { address: '10.1.0.7', network: 'vlan', interface: 'eth1', source: 'agent' },
@@ -157,23 +155,23 @@ describe('text that a guest or a user wrote', () => {
   test.each(['{{ 6*7 }}', '{% set x = 1 %}', '{# hidden #}', EVIL, 'a{{b', '{ {{', '{{'])(
     '%s is marked unsafe wherever it stands',
     text => {
-      const vars = hostVars(raw(text), FRESH)
+      const vars = hostVars(raw(text), FRESH, 'full')
       expect(bare(vars, text)).toEqual([])
-      expect(JSON.stringify(vars).split('__ansible_unsafe').length - 1).toBe(9)
+      expect(JSON.stringify(vars).split('__ansible_unsafe').length - 1).toBe(11)
     },
   )
 
   test.each(['} }', '{', '{}', '{ { x } }', '%}', '$(id)', '`id`', "'; --", '!unsafe x', 'null', '127.0.0.1'])(
     '%s is inert, and goes through as it is',
     text => {
-      const vars = hostVars(raw(text), FRESH)
+      const vars = hostVars(raw(text), FRESH, 'full')
       expect(JSON.stringify(vars)).not.toContain('__ansible_unsafe')
-      expect(vars).toMatchObject({ kubevirt_node: text, kubevirt_os: { name: text } })
+      expect(vars).toMatchObject({ kubevirt_node: text, kubevirt_os_id: text, kubevirt_os: { name: text } })
     },
   )
 
   test('control and direction characters are gone, and it is cut at 256 characters', () => {
-    const vars = hostVars(raw(`a\u0000\u001b[31m\u202eb\nc${'x'.repeat(5000)}`), FRESH)
+    const vars = hostVars(raw(`a\u0000\u001b[31m\u202eb\nc${'x'.repeat(5000)}`), FRESH, 'full')
     // oxlint-disable-next-line no-control-regex -- they are what is looked for
     expect(JSON.stringify(vars)).not.toMatch(/[\u0000-\u001f\u202e]|\\u00|\\n/)
     expect(Math.max(...strings(vars).map(text => text.length))).toBeLessThanOrEqual(256)
@@ -181,7 +179,7 @@ describe('text that a guest or a user wrote', () => {
 
   test('where a VM comes from and what manages it is text too: inert, or marked unsafe', () => {
     const descent = { kind: 'import', from: EVIL, by: 'wave-3', run: 'run-1' } as const
-    const vars = hostVars({ ...guest('web-7', { seen: { application: EVIL } }), descent }, FRESH)
+    const vars = hostVars({ ...guest('web-7', { seen: { application: EVIL } }), descent }, FRESH, 'full')
     const unsafe = { __ansible_unsafe: EVIL }
     expect([vars['kubevirt_application'], vars['kubevirt_descent']]).toEqual([
       unsafe,

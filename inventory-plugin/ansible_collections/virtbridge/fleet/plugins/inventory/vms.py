@@ -95,7 +95,7 @@ options:
   compose:
     description:
       - A mapping of variables to expressions that make them.
-      - A path such as C(kubevirt_addresses[0].address) or C(kubevirt_labels['app']) and a quoted text cost nothing; any other
+      - A path such as C(kubevirt_os_id) or C(kubevirt_labels['app']) and a quoted text cost nothing; any other
         expression costs a template for every host.
       - In the environment it is written as YAML or JSON.
     type: raw
@@ -164,7 +164,7 @@ plugin: virtbridge.fleet.vms
 #     - key: kubevirt_instancetype
 #       prefix: size
 #   groups:
-#     rhel: kubevirt_os.id == 'rhel'
+#     rhel: kubevirt_os_id == 'rhel'
 #   compose:
 #     ansible_user: "'cloud-user'"
 #   strict: true
@@ -188,8 +188,10 @@ import gc
 from contextlib import contextmanager
 
 import yaml
+from ansible import context
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructable, get_cache_plugin
+from ansible.release import __version__
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import endpoint, filters, guard
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.answer import parse
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.bridge import Bridge
@@ -198,6 +200,7 @@ from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import c
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.kept import fingerprint, kept
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.plan import Plan
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.printed import Printed, is_only_printed
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.trust import believe, doubt
 
 _MOST_TOLD = 10
@@ -220,6 +223,9 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
         try:
             address = endpoint.inventory_url(url, self.get_option("view"), {"format": self.get_option("format")})
             wanted = {name: self._structure(name, kind) for name, kind in _STRUCTURES.items()}
+            # What is constructed may be a template, and renders what it reads.
+            renders = any(wanted[name] for name in _CONSTRUCTED)
+            self._believe = Printed if not renders and is_only_printed(__version__, context.CLIARGS, path) else believe
             with _without_collector():
                 document = self._document(path, address, cache)
                 self._tell_dropped(document.dropped)
@@ -234,7 +240,7 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
     def _document(self, path, address, cache):
         bridge = Bridge(self.get_option, self.display.vv)
         if not self.get_option("cache"):
-            return _checked(bridge.ask(address).text)
+            return self._checked(bridge.ask(address).text)
         self.load_cache_plugin()
         # The address and the token can come from the environment: what was said to one must not be taken for what is said to another.
         key = f"{self.get_cache_key(path)}_{fingerprint(address, bridge.token)}"
@@ -245,17 +251,20 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
         # What has expired may still hold, and to be told so is much cheaper. It is never taken in place of an answer.
         expired = kept(self._store().get(key), limit) if cache else None
         answer = bridge.ask(address, expired.etag if expired else None)
-        document = self._usable(expired) if answer is None else _checked(answer.text)
+        document = self._usable(expired) if answer is None else self._checked(answer.text)
         if document is None:
             answer = bridge.ask(address)
-            document = _checked(answer.text)
+            document = self._checked(answer.text)
         self.cache[key] = (answer or expired).stored()
         return document
+
+    def _checked(self, text):
+        return check(parse(text), self._believe, doubt)
 
     def _usable(self, answer):
         """The document of what was kept, or None, with a warning, when there is none in it."""
         try:
-            return None if answer is None else _checked(answer.text)
+            return None if answer is None else self._checked(answer.text)
         except InventoryFault as fault:
             self.display.warning(f"virtbridge: what the cache holds is not used: {fault}")
             return None
@@ -335,10 +344,7 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
 
 _SHAPES = {dict: "a mapping", list: "a list", str: "a text", bool: "a boolean", int: "a number", float: "a number"}
 _STRUCTURES = {"filters": dict, "hostnames": list, "compose": dict, "groups": dict, "keyed_groups": list}
-
-
-def _checked(text):
-    return check(parse(text), believe, doubt)
+_CONSTRUCTED = ("hostnames", "compose", "groups", "keyed_groups")
 
 
 def _trusted(value):

@@ -62,8 +62,12 @@ def check(value, believe=str, doubt=Untrusted):
 def script_output(document):
     """The document as a script inventory prints it: whatever a script prints is a template to Ansible unless it is marked."""
     output = {"_meta": {"hostvars": {name: marked(given) for name, given in document.hosts.items()}}}
+    grouped = set()
     for name, (hosts, children) in document.groups.items():
         output[name] = {"hosts": hosts, "children": children}
+        grouped.update(hosts)
+    # Of a host that is in no group a script's variables are taken for nobody's.
+    output["all"]["hosts"] = [*output["all"]["hosts"], *(name for name in document.hosts if name not in grouped)]
     return output
 
 

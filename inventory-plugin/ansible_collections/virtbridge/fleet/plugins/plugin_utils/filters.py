@@ -106,8 +106,7 @@ def _of(name, variables, variable, kind):
 
 
 def _systems(name, variables):
-    system = _of(name, variables, "kubevirt_os", dict)
-    return [str(system.get(key, "")).lower() for key in ("family", "id")]
+    return [str(_of(name, variables, variable, str)).lower() for variable in ("kubevirt_os_family", "kubevirt_os_id")]
 
 
 def _reachable(name, variables, wanted):

@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import re
 
-_TEMPLATE = re.compile(r"\{[{%#]")
+# What a template begins with, wherever it stands; and what at the beginning of a text says that it begins otherwise.
+_TEMPLATE = re.compile(r"\{[{%#]|\A#jinja2:")
 # How the script protocol marks it.
 UNSAFE = "__ansible_unsafe"
 
 
 class Untrusted(str):
-    """A string that holds template delimiters, or that the bridge marked: data for good, never a template."""
+    """A string that could be a template, or that the bridge marked: data for good, never a template."""
 
 
 def is_template(text):
-    """Whether Ansible would see a template in the text; such text is data here, wherever it comes from."""
+    """Whether Ansible, whatever its version, could see a template in the text; such text is data here, wherever it comes from."""
     return _TEMPLATE.search(text) is not None
 
 

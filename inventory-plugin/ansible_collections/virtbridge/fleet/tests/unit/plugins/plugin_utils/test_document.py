@@ -144,7 +144,8 @@ class ConnectionTest(unittest.TestCase):
 
 class TrustTest(unittest.TestCase):
     def test_text_with_template_delimiters_is_untrusted_wherever_it_stands(self):
-        for text in ("{{ 6*7 }}", "a {% if x %}", "{# c #}", "{{{"):
+        header = "#jinja2: variable_start_string:'[[', variable_end_string:']]'\n[[ 6*7 ]]"
+        for text in ("{{ 6*7 }}", "a {% if x %}", "{# c #}", "{{{", header, "#jinja2:"):
             found = checked({"a": text, "b": [text], "c": {"d": {"e": text}}})
             for value in (found["a"], found["b"][0], found["c"]["d"]["e"]):
                 with self.subTest(text=text):
@@ -152,7 +153,7 @@ class TrustTest(unittest.TestCase):
                     self.assertEqual(value, text)
 
     def test_all_other_text_is_plain(self):
-        for text in ("", "10.0.0.1", "{ {", "}}", "%}", "Größe \u2028", "{a}"):
+        for text in ("", "10.0.0.1", "{ {", "}}", "%}", "Größe \u2028", "{a}", "# jinja2:", " #jinja2:", "a\n#jinja2:"):
             with self.subTest(text=text):
                 self.assertIs(type(checked({"a": text})["a"]), str)
 
@@ -195,6 +196,10 @@ class ScriptTest(unittest.TestCase):
         )
         self.assertEqual(output["web"], {"hosts": ["web.shop.dev-1"], "children": []})
         self.assertEqual(document.check(output).hosts, document.check(given).hosts)
+
+    def test_a_host_in_no_group_is_in_all_as_ansible_takes_no_host_from_its_variables(self):
+        output = document.script_output(document.check(inventory()))
+        self.assertEqual(output["all"], {"hosts": ["web.shop.dev-1"], "children": []})
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ def host(name, **different):
         "kubevirt_cluster": "prod-1",
         "kubevirt_namespace": "shop",
         "kubevirt_status": "Running",
-        "kubevirt_os": {"family": "linux", "id": "rhel"},
+        "kubevirt_os_family": "linux",
+        "kubevirt_os_id": "rhel",
         "kubevirt_labels": {"app": name},
         "kubevirt_reachable": True,
         "kubevirt_stale": False,
@@ -24,8 +25,8 @@ def host(name, **different):
 
 HOSTS = {
     "web": host("web"),
-    "db": host("db", kubevirt_namespace="data", kubevirt_os={"family": "linux", "id": "debian"}),
-    "desk": host("desk", kubevirt_cluster="dev-1", kubevirt_os={"family": "windows", "id": ""}, kubevirt_labels={}),
+    "db": host("db", kubevirt_namespace="data", kubevirt_os_id="debian"),
+    "desk": host("desk", kubevirt_cluster="dev-1", kubevirt_os_family="windows", kubevirt_os_id="", kubevirt_labels={}),
     "off": host("off", kubevirt_status="Stopped", kubevirt_reachable=False),
     "unseen": host("unseen", kubevirt_reachable=False, kubevirt_stale=True),
 }
