@@ -51,7 +51,7 @@ async function* checkFile(config: Config): AsyncIterable<Finding> {
     // A log that is not there yet is left for the start to make, and an older one to migrate.
     const older = existsSync(config.log.path) ? olderLog(config.log.path, room) : null
     if (older !== null) return yield { what, ...older }
-    if (existsSync(config.log.path)) yield* tellLosses(await tryLog(config.log.path))
+    if (existsSync(config.log.path)) yield* tryLog(config.log.path, what)
     const free = `${Math.round(room / 1024 / 1024)} MB free`
     if (room < ROOM_BYTES)
       yield { what, result: 'warn', detail: `writable, but only ${free}`, hint: 'give its disk more room' }
@@ -97,12 +97,13 @@ function* tellLosses(losses: readonly Loss[]): Iterable<Finding> {
     yield { what: `records of ${stream}`, result: 'fail', detail: reason, hint: meaningOf(stream) }
 }
 
-async function tryLog(file: string): Promise<readonly Loss[]> {
+async function* tryLog(file: string, what: string): AsyncIterable<Finding> {
   const forever = Number.MAX_SAFE_INTEGER
   await using log = await openSqliteLog({ file, retentionMs: forever, auditRetentionMs: forever })
-  const { writable, reason } = log.health()
+  const { writable, reason, notice = '' } = log.health()
   if (!writable) throw new Fault('log_open', reason, { hint: 'make room on its disk, or mend its permissions' })
-  return log.losses()
+  if (notice !== '') yield { what, result: 'warn', detail: notice, hint: '' }
+  yield* tellLosses(log.losses())
 }
 
 const MONTH_MS = 30 * 24 * 3_600_000

@@ -8,6 +8,7 @@ import { brakeFinding } from '../../src/check/brake.ts'
 import { checkViews } from '../../src/check/view.ts'
 import type { Finding } from '../../src/check/check.ts'
 import { parseConfig } from '../../src/config/index.ts'
+import { openSqliteLog } from '../../src/log/index.ts'
 import { loadObjects, readObjectFiles, startSimulatedController } from '../../src/simulator/controller/index.ts'
 import { onPlural } from '../../src/simulator/kube/faults.ts'
 import { VIEW } from '../../src/simulator/kube/access.ts'
@@ -298,6 +299,19 @@ test('a folder that the start would make is no fault, and is not made', async ()
   const { code, out } = await check({ log: { path: './later/on/v.db' } })
   expect([code, out]).toEqual([0, expect.stringMatching(/^ok {4}log .*later\/on\/v\.db: writable/) as string])
   expect(existsSync(join(folder, 'later'))).toBe(false)
+})
+
+test('a clock that is far from what the log has seen pass is warned of', async () => {
+  await using own = await temporaryFolder()
+  const file = join(own.path, 'v.db')
+  const long = { retentionMs: 1e12, auditRetentionMs: 1e12 }
+  await (await openSqliteLog({ file, ...long, clocks: { now: () => 0, steady: () => 0 } }))[Symbol.asyncDispose]()
+  const { code, out } = await check({ log: { path: file } })
+  expect(code).toBe(0)
+  expect(out).toMatch(
+    /^warn {2}log .*v\.db: the clock of this machine is \d+ days ahead of the time that the log has seen/m,
+  )
+  expect(out).toMatch(/^ok {4}log .*v\.db: writable/m)
 })
 
 test('a log that is held by a virtbridge that runs is well, and says by whom', async () => {

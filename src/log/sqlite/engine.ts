@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { dirname } from 'node:path'
+import { type Clocks, steadyClock } from '../../clocks.ts'
 import { Fault, messageOf } from '../../errors.ts'
 import { pause, until } from '../../waiting.ts'
 import { encode, type RecordOptions } from '../encode.ts'
@@ -9,6 +10,7 @@ import { makePrivate } from '../private-file.ts'
 import { lossesOf } from './copied.ts'
 import { Lane, passes, RETRY_MS } from './lane.ts'
 import { takeLock } from './lock.ts'
+import { LogTime } from './log-time.ts'
 import { createOutbox, type Row } from './outbox.ts'
 import { openReader, type Reader } from './reader.ts'
 import type { Limits } from './retention.ts'
@@ -20,6 +22,8 @@ export interface SqliteLogOptions extends RecordOptions, Pick<Limits, 'retention
   /** Without: any size; and the audit keeps its time whatever the size. */
   readonly maxBytes?: number
   readonly sizeTakesAudit?: boolean
+  /** Those of the machine, when none are given. */
+  readonly clocks?: Clocks
   /** How large the write-ahead log may become while somebody else reads, in bytes. */
   readonly walBytes?: number
   /** Told when the log stops or starts to accept writes, and when there is something else to say of it. */
@@ -31,6 +35,7 @@ const WAL_BYTES = 1_073_741_824
 /** That it is kept from being emptied is told from this size on. */
 const WAL_NOTICE_BYTES = 134_217_728
 const DAY_MS = 86_400_000
+const CLOCKS: Clocks = { now: Date.now, steady: steadyClock }
 
 /**
  * Opens the embedded log: one file in WAL mode, every commit fsynced, writes on a thread of their own, held for life. A file of an
@@ -61,6 +66,8 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<EventLog
 
 class SqliteLog implements EventLog {
   readonly #options: SqliteLogOptions
+  readonly #clocks: Clocks
+  readonly #time: LogTime
   readonly #reader: Reader
   readonly #thread: WriterThread
   readonly #resources: AsyncDisposableStack
@@ -71,11 +78,15 @@ class SqliteLog implements EventLog {
   #appended = Promise.withResolvers<void>()
   #trouble = ''
   #notice = ''
-  /** When size last took what age would have kept, and until when those were stored; 0: never. */
-  #taken = { at: 0, until: 0 }
+  /** What there is to be said of what it keeps. */
+  #stock: readonly string[] = []
+  /** When size last took what age would have kept, by the steady clock, and until when those were stored. */
+  #taken = { at: -Infinity, until: 0 }
 
   constructor(options: SqliteLogOptions, thread: WriterThread, reader: Reader, resources: AsyncDisposableStack) {
     this.#options = options
+    this.#clocks = options.clocks ?? CLOCKS
+    this.#time = new LogTime(this.#clocks, reader.time(), options.retentionMs)
     this.#reader = reader
     this.#thread = thread
     this.#resources = resources
@@ -83,18 +94,21 @@ class SqliteLog implements EventLog {
     this.#lane = new Lane({
       thread,
       outbox: this.#outbox,
+      clocks: this.#clocks,
+      time: this.#time,
       closing: this.#closing.signal,
       onDurable: () => this.#durable(),
-      onTrouble: trouble => this.#say(trouble, this.#notice),
+      onTrouble: trouble => this.#say(trouble, this.#stock),
       onTended: (tended, walBytes) => this.#tended(tended, walBytes),
     })
+    this.#say('', [])
     // What is past its time goes at once.
     this.#lane.wake()
   }
 
   async append(entries: readonly Entry[]): Promise<Position> {
     this.#refuseIfOver()
-    const { records, refusal } = encode(entries, this.#options, Date.now())
+    const { records, refusal } = encode(entries, this.#options, this.#clocks.now())
     const rows = records.map(({ stream, key, json }): Row => [stream, key, json])
     const position = await this.#outbox.put(rows, () => {
       this.#refuseIfOver()
@@ -181,7 +195,7 @@ class SqliteLog implements EventLog {
   }
 
   #tended(tended: Tended, walBytes: number): void {
-    const now = Date.now()
+    const now = this.#clocks.steady()
     if (tended.taken > 0) this.#taken = { at: now, until: Math.max(this.#taken.until, tended.takenUntil) }
     const { maxBytes = Infinity } = this.#options
     const notices: string[] = []
@@ -193,10 +207,12 @@ class SqliteLog implements EventLog {
       notices.push(`events up to ${day} went before their time, as the log may have ${megabytes(maxBytes)} MB`)
     }
     if (walBytes > WAL_NOTICE_BYTES) notices.push('another program reads the log and keeps its write-ahead log growing')
-    this.#say(this.#trouble, notices.join('; '))
+    this.#say(this.#trouble, notices)
   }
 
-  #say(trouble: string, notice: string): void {
+  #say(trouble: string, stock: readonly string[]): void {
+    this.#stock = stock
+    const notice = [this.#time.doubt, ...stock].filter(Boolean).join('; ')
     if (trouble === this.#trouble && notice === this.#notice) return
     this.#trouble = trouble
     this.#notice = notice

@@ -1,6 +1,8 @@
+import type { Clocks } from '../../clocks.ts'
 import { pause } from '../../waiting.ts'
 import { LogError, type Position } from '../log.ts'
 import type { Commit, Outbox } from '../outbox.ts'
+import type { LogTime } from './log-time.ts'
 import type { Row } from './outbox.ts'
 import type { Tended } from './tend.ts'
 import { PRIMARY, type WriterThread } from './thread.ts'
@@ -9,6 +11,9 @@ import type { Fields, WriterAnswer, WriterRequest } from './writer.ts'
 export interface LaneOptions {
   readonly thread: WriterThread
   readonly outbox: Outbox<Row, Position>
+  readonly clocks: Clocks
+  /** What is forgotten goes by. */
+  readonly time: LogTime
   /** Aborts when the log is closed: what can not be written then is refused. */
   readonly closing: AbortSignal
   /** Told of each commit, after those who appended it. */
@@ -46,7 +51,7 @@ export class Lane {
   #number = 0
   #draining: Promise<void> | null = null
   #tending: Promise<boolean> | null = null
-  #tendAt = 0
+  #tendAt = -Infinity
   #untended = 0
   #ended: LogError | null = null
 
@@ -87,12 +92,17 @@ export class Lane {
 
   /** Nothing on its way: whatever waits goes. Else only a commit that would not grow if it waited. */
   #send(flight: Sent[]): void {
-    const { outbox, thread } = this.#options
+    const { clocks, outbox, thread } = this.#options
     while (flight.length === 0 || (flight.length < AHEAD && outbox.full)) {
       const commit = outbox.next()
       if (commit === null) return
       this.#untended += commit.bytes
-      const request = { kind: 'append', number: this.#number, fields: fieldsOf(commit.items), at: Date.now() } as const
+      const request = {
+        kind: 'append',
+        number: this.#number,
+        fields: fieldsOf(commit.items),
+        at: clocks.now(),
+      } as const
       this.#number += 1
       flight.push({ commit, request, answer: thread.ask(request) })
     }
@@ -128,20 +138,20 @@ export class Lane {
 
   /** Forgets one small part of what is past its time or too much, when it is time to; between commits, and no two at once. */
   #tend(): void {
-    const { closing, thread } = this.#options
-    const now = Date.now()
+    const { clocks, closing, thread, time } = this.#options
+    const now = clocks.steady()
     const due = now >= this.#tendAt || this.#untended >= TEND_AFTER_BYTES
     if (!due || this.#tending !== null || this.#ended !== null || closing.aborted) return
     this.#untended = 0
     this.#tendAt = now + TEND_EVERY_MS
-    this.#tending = thread.ask({ kind: 'tend', now }).then(answer => this.#tended(answer))
+    this.#tending = thread.ask({ kind: 'tend', ...time.look() }).then(answer => this.#tended(answer))
   }
 
   #tended(answer: WriterAnswer): boolean {
     this.#tending = null
     if (answer.kind === 'tended') {
       this.#options.onTended(answer.tended, answer.walBytes)
-      if (answer.tended.more) this.#tendAt = 0
+      if (answer.tended.more) this.#tendAt = -Infinity
       return answer.tended.more
     }
     // A full disk is not the fault of what is forgotten: it is tried again when it is time.

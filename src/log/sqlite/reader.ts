@@ -10,6 +10,7 @@ import {
   START,
 } from '../log.ts'
 import { type Copied, readCopied } from './copied.ts'
+import { readTime, type TimeMark } from './log-time.ts'
 import { MARK, tableOf } from './schema.ts'
 
 interface Row {
@@ -29,6 +30,8 @@ export interface Reader extends Disposable {
   end(stream: Stream): Position
   /** What it is a copy of, while that is not confirmed. */
   copied(): Copied | null
+  /** What it knows of its own time; null when it is empty. */
+  time(): TimeMark | null
   /** Which log it is; a copy has the same. */
   id(): string
 }
@@ -77,6 +80,7 @@ export function openReader(file: string): Reader {
       return typeof last === 'number' ? String(last) : START
     },
     copied: () => readCopied(db),
+    time: () => readTime(db),
     id: () => String(db.prepare('SELECT value FROM mark WHERE name = ?').get(MARK.id)?.['value'] ?? ''),
     [Symbol.dispose]: () => db.close(),
   }

@@ -17,6 +17,8 @@ export const MARK = {
   id: 'id',
   /** That it is a copy: see `copied.ts`. */
   copied: 'copied',
+  /** Up to when it has seen time pass: see `log-time.ts`. */
+  time: 'time',
 } as const
 
 /**

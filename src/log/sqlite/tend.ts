@@ -49,11 +49,7 @@ function stockOf(db: DatabaseSync): Stock {
 function take(db: DatabaseSync, step: Step): Partial<Tended> {
   switch (step.kind) {
     case 'age':
-      // The order of a stream is that of its time, but for a clock that was set back: then the newer one goes first, and none too early.
-      db.prepare(
-        `DELETE FROM ${tableOf(step.stream)} WHERE at < ?1 AND seq <= ` +
-          `(SELECT max(seq) FROM (SELECT seq FROM ${tableOf(step.stream)} ORDER BY seq LIMIT ${STEP_ROWS}))`,
-      ).run(step.before)
+      takeAged(db, tableOf(step.stream), step.before)
       return {}
     case 'tombstones':
       db.prepare(
@@ -66,6 +62,19 @@ function take(db: DatabaseSync, step: Step): Partial<Tended> {
       db.exec(`PRAGMA incremental_vacuum(${STEP_PAGES})`)
       return {}
   }
+}
+
+/**
+ * The oldest rows of a table that are all past their time. One that was stored under a clock that was set back looks older than it is: it
+ * goes after those that were stored before it.
+ */
+function takeAged(db: DatabaseSync, table: string, before: number): void {
+  let last = 0
+  for (const row of db.prepare(`SELECT seq, at FROM ${table} ORDER BY seq LIMIT ${STEP_ROWS}`).iterate()) {
+    if (Number(row['at']) >= before) break
+    last = Number(row['seq'])
+  }
+  db.prepare(`DELETE FROM ${table} WHERE seq <= ?`).run(last)
 }
 
 /** The oldest rows over several tables, up to so many bytes, in one transaction. */

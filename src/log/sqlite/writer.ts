@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { Fault } from '../../errors.ts'
 import { EVENT_STREAMS, isState, type Stream } from '../log.ts'
 import { confirmCopied, findCopied } from './copied.ts'
+import { type TimeMark, writeTime } from './log-time.ts'
 import { migrate } from './migrate.ts'
 import type { Limits } from './retention.ts'
 import { create, PAGE_BYTES, tableOf, versionOf } from './schema.ts'
@@ -21,7 +22,7 @@ export interface WriterData {
 export type WriterRequest =
   /** `number` counts the transactions: one that is not next is skipped, so that none overtakes one that failed. */
   | { readonly kind: 'append'; readonly number: number; readonly fields: Fields; readonly at: number }
-  | { readonly kind: 'tend'; readonly now: number }
+  | { readonly kind: 'tend'; readonly now: number; readonly mark: TimeMark | null }
   | { readonly kind: 'confirm'; readonly loss: string }
   | { readonly kind: 'close' }
 
@@ -103,6 +104,7 @@ function answerer(db: DatabaseSync, { file, limits, walBytes }: WriterData): (re
       }
       case 'tend': {
         const tended = tend(db, limits, request.now)
+        if (request.mark !== null) writeTime(db, request.mark)
         wal.grown()
         // What was given back leaves the file when it leaves the write-ahead log.
         if (worked && !tended.more) db.exec('PRAGMA wal_checkpoint(PASSIVE)')

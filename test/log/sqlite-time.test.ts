@@ -1,0 +1,112 @@
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { expect, test } from 'vitest'
+import { type EventLog, openSqliteLog } from '../../src/log/index.ts'
+import type { SqliteLogOptions } from '../../src/log/index.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+import { all } from './conformance.ts'
+
+const YEAR_MS = 31_536_000_000
+const DAY_MS = 86_400_000
+const SOON = { timeout: 60_000, interval: 10 }
+
+function open(folder: string, more: Partial<SqliteLogOptions> = {}): Promise<EventLog> {
+  const file = join(folder, 'virtbridge.db')
+  return openSqliteLog({ file, retentionMs: YEAR_MS, auditRetentionMs: YEAR_MS, ...more })
+}
+
+test('a start years after all that is stored takes nothing, the audit neither, and says why', async () => {
+  await using folder = await temporaryFolder()
+  {
+    await using log = await open(folder.path)
+    await log.append([
+      { stream: 'events.vm', key: 'c/n/vm', value: { n: 0 } },
+      { stream: 'events.day2', key: 'r', value: { n: 0 } },
+    ])
+  }
+  const db = new DatabaseSync(join(folder.path, 'virtbridge.db'))
+  for (const table of ['events_vm', 'events_day2']) db.prepare(`UPDATE ${table} SET at = at - ?`).run(14 * YEAR_MS)
+  db.exec("DELETE FROM mark WHERE name = 'time'")
+  db.close()
+  await using log = await open(folder.path)
+  await expect.poll(() => log.health().notice, SOON).toMatch(/^the clock of this machine is 5110 days ahead of /)
+  expect(await all(log, 'events.vm')).toHaveLength(1)
+  expect(await all(log, 'events.day2')).toHaveLength(1)
+})
+
+/** The clocks of a machine that a test sets. */
+class Machine {
+  wall = Date.now()
+  passed = 0
+  readonly clocks = { now: () => this.wall, steady: () => this.passed }
+
+  pass(ms: number): void {
+    this.wall += ms
+    this.passed += ms
+  }
+}
+
+/** Stores an event more of the stream, and waits until it was looked at what is kept. */
+async function look(log: EventLog, n: number, notice: RegExp): Promise<void> {
+  await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n } }])
+  await expect.poll(() => log.health().notice, SOON).toMatch(notice)
+}
+
+function numbers(entries: Awaited<ReturnType<typeof all>>): readonly unknown[] {
+  return entries.map(({ value }) => (value as { n: number }).n)
+}
+
+test('a clock that is set years ahead takes nothing from a log that is open, nor at the next start; what is set right is told no more', async () => {
+  await using folder = await temporaryFolder()
+  const machine = new Machine()
+  const { clocks } = machine
+  {
+    await using log = await open(folder.path, { clocks })
+    await log.append([{ stream: 'events.day2', key: 'r', value: { n: 0 } }])
+    await look(log, 0, /^$/)
+    machine.wall += 14 * YEAR_MS
+    machine.passed += 60_000
+    await look(log, 1, /^the clock of this machine is 5110 days ahead/)
+  }
+  {
+    await using log = await open(folder.path, { clocks })
+    await look(log, 2, /^the clock of this machine is 5110 days ahead/)
+    machine.wall -= 14 * YEAR_MS
+    machine.passed += 60_000
+    await look(log, 3, /^$/)
+  }
+  await using log = await open(folder.path, { clocks })
+  expect(numbers(await all(log, 'events.vm'))).toEqual([0, 1, 2, 3])
+  expect(await all(log, 'events.day2')).toHaveLength(1)
+})
+
+test('what is past its time goes when the clock has said so for three days', async () => {
+  await using folder = await temporaryFolder()
+  const machine = new Machine()
+  await using log = await open(folder.path, { clocks: machine.clocks })
+  await look(log, 0, /^$/)
+  machine.wall += 14 * YEAR_MS
+  machine.passed += 60_000
+  await look(log, 1, /days ahead/)
+  machine.pass(3 * DAY_MS)
+  await look(log, 2, /^$/)
+  await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([1, 2])
+})
+
+test('what was stored under a clock that stood in the past goes no sooner than what was stored before it', async () => {
+  await using folder = await temporaryFolder()
+  const machine = new Machine()
+  const start = machine.wall
+  await using log = await open(folder.path, { clocks: machine.clocks })
+  await look(log, 0, /^$/)
+  machine.wall = 0
+  machine.passed += 60_000
+  await look(log, 1, /days behind/)
+  machine.wall = start + YEAR_MS
+  machine.passed += YEAR_MS
+  await look(log, 2, /^$/)
+  expect(numbers(await all(log, 'events.vm'))).toEqual([0, 1, 2])
+  machine.pass(60_001)
+  await look(log, 3, /^$/)
+  await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([2, 3])
+})
