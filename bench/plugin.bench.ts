@@ -23,13 +23,13 @@ type Size = (typeof SIZES)[number]
 /** Four entries as people write them, all of them plain; and one of them as a template, which is what such entries cost elsewhere. */
 const CONSTRUCTED = {
   keyed_groups: [
-    { key: 'kubevirt_os.id', prefix: 'system' },
+    { key: 'kubevirt_os_id', prefix: 'system' },
     { key: 'kubevirt_labels.app', prefix: 'app' },
   ],
-  groups: { rhel: "kubevirt_os.id == 'rhel'" },
+  groups: { rhel: "kubevirt_os_id == 'rhel'" },
   compose: { ansible_user: "'cloud-user'" },
 }
-const TEMPLATE = { groups: { rhel: "kubevirt_os.id in ['rhel']" } }
+const TEMPLATE = { groups: { rhel: "kubevirt_os_id in ['rhel']" } }
 
 /** Processor time in ms of a command and all it starts: neither side waits for anything, and a busy machine tells little in seconds. */
 const TIMER = `
