@@ -53,6 +53,8 @@ export interface Sight {
   readonly conflict?: boolean
   /** The addresses that another has a better claim to; left out: `conflict` alone says. */
   readonly lost?: readonly string[]
+  /** Those that another would have a better claim to if its own cluster, and every other, could be seen; left out: the same. */
+  readonly lostIfSeen?: readonly string[]
 }
 
 /**

@@ -1,7 +1,9 @@
 import { hostName, type VmRecord } from '../vm/index.ts'
 import { addressOf } from './address.ts'
+import { Claimants } from './claimants.ts'
 import type { Claim, ClaimsOf } from './network.ts'
 import type { Staleness } from './stale.ts'
+import { type Rank, Winners } from './winners.ts'
 
 /** What a contest is decided by, beside the claims. */
 export interface Contest {
@@ -14,11 +16,6 @@ export interface Contest {
 export interface Loss {
   readonly address: string
   readonly host: string
-}
-
-interface Winner {
-  readonly host: string
-  readonly platform: boolean
 }
 
 /**
@@ -38,10 +35,12 @@ interface Winner {
  */
 export class Contention {
   readonly #contest: Contest
-  /** By place: the one host that claims it, or those that do. */
-  readonly #claimants = new Map<string, string | Set<string>>()
-  /** Of the places with several: who has the best claim. */
-  readonly #winners = new Map<string, Winner>()
+  readonly #claimants = new Claimants()
+  readonly #winners = new Winners((host, place) =>
+    this.#rankOf(host, place, record => this.#contest.stalenessOf(record)),
+  )
+  /** Who would win if every cluster could be seen. */
+  readonly #winnersIfSeen = new Winners((host, place) => this.#rankOf(host, place, () => 'fresh'))
 
   constructor(contest: Contest) {
     this.#contest = contest
@@ -58,15 +57,21 @@ export class Contention {
     const [was, is] = [this.#placesOf(before), this.#placesOf(after)]
     const touched = new Set<string>()
     for (const place of new Set([...was, ...is])) {
-      const [winner, before] = [this.#winnerOf(place), this.#winners.get(place)]
-      if (was.has(place) && !is.has(place)) this.#remove(place, host)
-      if (!was.has(place)) this.#add(place, host)
-      this.#judge(place, winner, host)
-      touched.add(winner).add(this.#winnerOf(place))
-      const after = this.#winners.get(place)
-      if (before === undefined || after === undefined || before.platform === after.platform) continue
-      const all = this.#claimants.get(place)
-      if (all !== undefined && typeof all !== 'string') for (const claimant of all) touched.add(claimant)
+      const held = [this.#winners, this.#winnersIfSeen].map(book => ({
+        book,
+        winner: this.#winnerOf(place, book),
+        platform: book.of(place)?.platform,
+      }))
+      if (was.has(place) && !is.has(place)) this.#claimants.remove(place, host)
+      if (!was.has(place)) this.#claimants.add(place, host)
+      const rivals = this.#claimants.rivalsOf(place)
+      for (const { book, winner, platform } of held) {
+        book.judge(place, rivals, winner, host)
+        touched.add(winner).add(this.#winnerOf(place, book))
+        const now = book.of(place)?.platform
+        if (platform === undefined || now === undefined || platform === now) continue
+        for (const rival of rivals ?? []) touched.add(rival)
+      }
     }
     touched.delete(host)
     touched.delete('')
@@ -79,95 +84,58 @@ export class Contention {
    */
   betterThan(record: VmRecord, address = addressOf(record)): string {
     const mine = this.#contest.claimsOf(record).find(claim => claim.used && claim.address === address)
-    return mine === undefined ? '' : this.#betterAt(mine, record)
+    return mine === undefined ? '' : this.#betterAt(mine, record, this.#winners)
   }
 
   /** The addresses of this one that automation would use and another has a better claim to, and who; the one that is used where no view says otherwise first. */
   lossesOf(record: VmRecord): readonly Loss[] {
+    return this.#lossesOf(record, this.#winners)
+  }
+
+  /** The same if every cluster could be seen. */
+  lossesIfSeen(record: VmRecord): readonly Loss[] {
+    return this.#lossesOf(record, this.#winnersIfSeen)
+  }
+
+  #lossesOf(record: VmRecord, winners: Winners): readonly Loss[] {
     const used = this.#contest.claimsOf(record).filter(claim => claim.used)
     const losses = used.flatMap(claim => {
-      const host = this.#betterAt(claim, record)
+      const host = this.#betterAt(claim, record, winners)
       return host === '' ? [] : [{ address: claim.address, host }]
     })
     const usual = losses.length > 1 ? addressOf(record) : ''
     return losses.length > 1 ? losses.sort((a, b) => Number(b.address === usual) - Number(a.address === usual)) : losses
   }
 
-  #betterAt(mine: Claim, record: VmRecord): string {
-    const winner = this.#winnerOf(mine.place)
+  #betterAt(mine: Claim, record: VmRecord, winners: Winners): string {
+    const winner = this.#winnerOf(mine.place, winners)
     if (winner === hostName(record) || winner === '') return ''
-    return mine.declared || this.#winners.get(mine.place)?.platform === true ? winner : ''
+    return mine.declared || winners.of(mine.place)?.platform === true ? winner : ''
   }
 
-  /** Finds who has the best claim to a place after `changed` did; `winner` had it before. */
-  #judge(place: string, winner: string, changed: string): void {
-    const claimants = this.#claimants.get(place)
-    if (claimants === undefined || typeof claimants === 'string') {
-      this.#winners.delete(place)
-      return
-    }
-    // Against a winner that is as it was, only who changed can win.
-    const contenders = winner === changed || !claimants.has(winner) ? claimants : [winner, changed]
-    let [best, bestRank]: [string, readonly number[]] = ['', []]
-    for (const host of contenders) {
-      const rank = claimants.has(host) ? this.#rankOf(host, place) : null
-      if (rank === null || (best !== '' && !isBetter(rank, host, bestRank, best))) continue
-      best = host
-      bestRank = rank
-    }
-    this.#winners.set(place, { host: best, platform: this.#claimOf(best, place)?.platform ?? false })
-  }
-
-  /** Greater is better, the first difference counts; null: it claims nothing there. */
-  #rankOf(host: string, place: string): readonly number[] | null {
+  #rankOf(host: string, place: string, stalenessOf: (record: VmRecord) => Staleness): ReturnType<Rank> {
     const record = this.#contest.recordOf(host)
-    const claim = this.#claimOf(host, place)
+    const claim = record && this.#contest.claimsOf(record).find(claim => claim.place === place)
     if (record === undefined || claim === undefined) return null
-    const staleness = this.#contest.stalenessOf(record)
+    const staleness = stalenessOf(record)
     const { platform, used } = claim
-    return [
+    const rank = [
       ...[staleness !== 'disabled', platform, staleness === 'fresh', used, hasSettled(record)].map(Number),
       -record.known_since,
     ]
+    return { rank, platform }
   }
 
-  #claimOf(host: string, place: string): Claim | undefined {
-    const record = this.#contest.recordOf(host)
-    return record && this.#contest.claimsOf(record).find(claim => claim.place === place)
-  }
-
-  #winnerOf(place: string): string {
-    const claimants = this.#claimants.get(place)
-    return typeof claimants === 'string' ? claimants : (this.#winners.get(place)?.host ?? '')
+  #winnerOf(place: string, winners: Winners): string {
+    return this.#claimants.soleOf(place) || (winners.of(place)?.host ?? '')
   }
 
   #placesOf(record: VmRecord | null): ReadonlySet<string> {
     return new Set(record === null ? [] : this.#contest.claimsOf(record).map(claim => claim.place))
-  }
-
-  #add(place: string, host: string): void {
-    const claimants = this.#claimants.get(place)
-    if (claimants === undefined) this.#claimants.set(place, host)
-    else if (typeof claimants === 'string') this.#claimants.set(place, new Set([claimants, host]))
-    else claimants.add(host)
-  }
-
-  #remove(place: string, host: string): void {
-    const claimants = this.#claimants.get(place)
-    if (claimants === host) this.#claimants.delete(place)
-    if (claimants === undefined || typeof claimants === 'string') return
-    claimants.delete(host)
-    const [first, second] = claimants
-    if (first !== undefined && second === undefined) this.#claimants.set(place, first)
   }
 }
 
 function hasSettled({ seen, told }: VmRecord): boolean {
   // An empty one is not known for a moment, and the other holds.
   return told.reachable && (seen.address === '' || told.address === seen.address)
-}
-
-function isBetter(rank: readonly number[], host: string, than: readonly number[], other: string): boolean {
-  const first = rank.map((value, index) => value - (than[index] ?? 0)).find(difference => difference !== 0)
-  return first === undefined ? host < other : first > 0
 }

@@ -116,6 +116,9 @@ export class Upkeep implements Disposable {
       staleSince,
       conflict: lost.includes(addressOf(record)),
       lost,
+      ...(staleness === 'fresh'
+        ? {}
+        : { lostIfSeen: this.#contention.lossesIfSeen(record).map(({ address }) => address) }),
       ...setsOf(this.#options.fleet.clusters.get(record.cluster)),
       profile: this.profileOf(record),
       ...(this.#options.profiles === undefined ? {} : { profileLabels: this.#options.profiles.labelKeys }),

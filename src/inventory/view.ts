@@ -1,3 +1,4 @@
+import type { Scope } from '../fleet/index.ts'
 import { isCrowded, mayHave, type VmRecord } from '../vm/index.ts'
 import { unreachableReason } from './approach.ts'
 import type { Profile, Standing } from './host.ts'
@@ -5,12 +6,6 @@ import { type Match, notAmong, notSuch, notThere } from './match.ts'
 import { NO_PROFILE } from './profile.ts'
 import { ownRendering, type Rendering, type ViewGroups } from './rendering.ts'
 import type { ShrinkRule } from './shrink-guard.ts'
-
-/** A part of the fleet that somebody may see. An empty list does not narrow it; both must hold. */
-export interface Narrowing {
-  readonly clusters: readonly string[]
-  readonly namespaces: readonly string[]
-}
 
 /** A named part of the inventory. An empty list does not narrow it; all that is said must hold. */
 export interface View extends Match {
@@ -27,7 +22,7 @@ export interface View extends Match {
   readonly rendering: Rendering
   readonly onStale: 'disable' | 'fail'
   /** The part of it that is shown; all of it when it is left out. */
-  readonly within?: Narrowing | undefined
+  readonly within?: Scope | undefined
   /** How many of its hosts a document may lack since the last one that was served, without their deletion being known. What lacks more is not served. */
   readonly shrink: ShrinkRule
 }
@@ -76,7 +71,14 @@ export function notTakenBecause(view: View, record: VmRecord, standing: WhatElse
   if (view.profiles.length > 0 && !view.profiles.some(name => chain.includes(name)))
     reasons.push(profile === '' ? 'it has no profile' : `its profile is ${profile}`)
   if (view.reachable !== null) {
-    const reason = unreachableReason(record, { ...standing, staleness: 'fresh' }, false, view.rendering.approach)
+    const { lostIfSeen } = standing
+    const lost = lostIfSeen === undefined ? {} : { lost: lostIfSeen }
+    const reason = unreachableReason(
+      record,
+      { ...standing, ...lost, staleness: 'fresh' },
+      false,
+      view.rendering.approach,
+    )
     if ((reason === '') !== view.reachable)
       reasons.push(reason === '' ? 'it is reachable' : `it is not reachable: ${reason}`)
   }
@@ -106,4 +108,4 @@ export function unknownLabels(
 }
 
 /** What a view goes by, beside the record: nothing of it says how long ago the cluster was seen. */
-export type WhatElse = Pick<Standing, 'conflict' | 'lost' | 'clusterSets' | 'profile' | 'profileLabels'>
+export type WhatElse = Pick<Standing, 'conflict' | 'lost' | 'lostIfSeen' | 'clusterSets' | 'profile' | 'profileLabels'>

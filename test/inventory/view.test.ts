@@ -257,31 +257,6 @@ describe('a view never gets shorter because something can not be seen', () => {
     },
   )
 
-  test('one of reachable VMs keeps one whose address another has the better claim to only as its cluster is not seen, and takes that other', () => {
-    const networks = [{ name: 'office', cidrs: ['10.1.0.0/16'], clusters: [], namespaces: [] }]
-    const was = guest('web-1')
-    const fleet = fleetWith(was, { ...guest('web-1', { cluster: 'dev-1' }), known_since: was.known_since + 1 })
-    const views = [view('v', { reachable: true }), view('not', { reachable: false })]
-    using cache = cacheOf(fleet, views, { networks })
-    const [lost, found] = ['web-1.shop.prod-1', 'web-1.shop.dev-1'] as const
-    expect(hostsOf(cache.read(NOW, 'v'))).toEqual([lost])
-    expect(hostsOf(cache.read(NOW, 'not'))).toEqual([found])
-    for (const [at, reason] of [
-      [NOW + 60_001, 'conflicting address'],
-      [late, 'cluster unreachable'],
-    ] as const) {
-      fleet.apply({ key: 'dev-1', value: synced('dev-1', at) })
-      const { hostvars } = bodyOf(cache.read(at, 'v'))._meta
-      expect(hostvars[lost]).toMatchObject({ kubevirt_enabled: false, kubevirt_reachable_reason: reason })
-      expect(hostvars[found]).toMatchObject({ kubevirt_enabled: true })
-      expect(hostsOf(cache.read(at, 'not'))).toEqual([])
-      expect(cache.why(lost, at, { view: 'v' }).listed).toBe(true)
-    }
-    fleet.apply({ key: 'prod-1', value: synced('prod-1', late) })
-    expect(hostsOf(cache.read(late, 'v'))).toEqual([lost])
-    expect(hostsOf(cache.read(late, 'not'))).toEqual([found])
-  })
-
   test('it is closed while a cluster that it could contain was never read, and by no other', () => {
     const fleet = new Fleet()
     fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW) })
