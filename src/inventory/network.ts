@@ -61,9 +61,11 @@ export function claimsIn({ networks = [], views = [], formats }: Claimed): Claim
       ({ clusters, namespaces, ranges }) =>
         fits(clusters, record.cluster) && fits(namespaces, record.namespace) && lies(entry.address, ranges),
     )
-    if (network !== undefined) return { place: `${network.name} ${entry.address}`, declared: true }
+    // A zone (fd00::5%1), as older records may have it, leads to no other guest.
+    const [address = ''] = entry.address.split('%', 1)
+    if (network !== undefined) return { place: `${network.name} ${address}`, declared: true }
     const counts = entry.pod || entry.source === 'agent'
-    return { place: counts ? `/${record.cluster} ${entry.address}` : '', declared: false }
+    return { place: counts ? `/${record.cluster} ${address}` : '', declared: false }
   }
   return record => {
     const used = usedOf(record)

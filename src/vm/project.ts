@@ -169,10 +169,11 @@ function addresses(interfaces: readonly Json[], pod: ReadonlySet<string>): reado
   return found.slice(0, MAX_ADDRESSES)
 }
 
-/** An address a controller might reach: no link-local, loopback or unspecified one, no prefix length; empty otherwise. */
+/** An address a controller might reach: no link-local, loopback or unspecified one, no prefix length, no zone; empty otherwise. */
 function usable(raw: string): string {
   const [bare = ''] = raw.split('/')
-  if (!ipaddr.isValid(bare)) return ''
+  // With a zone (fd00::5%1) the address of another is another text, and leads to it all the same.
+  if (!ipaddr.isValid(bare) || bare.includes('%')) return ''
   // An IPv4 address in IPv6 clothes is that address: ::ffff:127.0.0.1 is this machine.
   const parsed = ipaddr.process(bare)
   return ['linkLocal', 'loopback', 'unspecified', 'multicast', 'broadcast'].includes(parsed.range())

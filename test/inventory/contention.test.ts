@@ -1,7 +1,8 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Fleet } from '../../src/fleet/index.ts'
-import { InventoryCache, type Network } from '../../src/inventory/index.ts'
+import { InventoryCache, type Network, type View } from '../../src/inventory/index.ts'
+import { viewOfAll } from '../../src/inventory/view.ts'
 import { type Address, hostName, type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { guest, type GuestWish } from '../day2/guest.ts'
 import { cpuMs } from '../support/cpu-time.ts'
@@ -46,6 +47,7 @@ function worldOf(
   records: readonly VmRecord[],
   networks: readonly Network[] = [],
   seen: Record<string, number> = {},
+  views: readonly View[] = [],
 ): World {
   const fleet = new Fleet()
   for (const name of ['prod-1', 'dev-1']) fleet.apply({ key: name, value: synced(name, seen[name] ?? NOW) })
@@ -54,6 +56,7 @@ function worldOf(
   const cache = new InventoryCache({
     fleet,
     networks,
+    views,
     expected: [],
     limits: LIMITS,
     labelGroups: [],
@@ -65,8 +68,8 @@ function worldOf(
 
 type Vars = Readonly<Record<string, unknown>>
 
-function varsOf(cache: InventoryCache): ReadonlyMap<string, Vars> {
-  const inventory = cache.read(NOW)
+function varsOf(cache: InventoryCache, view = ''): ReadonlyMap<string, Vars> {
+  const inventory = cache.read(NOW, view)
   if (inventory.kind === 'closed') throw new Error('closed')
   const body = JSON.parse(inventory.body) as { _meta: { hostvars: Record<string, Vars> } }
   return new Map(Object.entries(body._meta.hostvars))
@@ -91,6 +94,13 @@ describe('two running VMs of one address', () => {
     ['in a declared network, one on the pod network of another cluster', { ...POD, ...FAR }, {}, [STRETCHED], ['b']],
     ['outside of its ranges: no conflict', { address: '10.21.0.5' }, { address: '10.21.0.5' }, [STRETCHED], []],
     ['in its other range', { address: 'fd00:20::5' }, { address: 'fd00:20::5', since: 1 }, [STRETCHED], ['b']],
+    [
+      'with a zone behind it, which leads nowhere else',
+      { address: 'fd00:20::5%1', since: 1 },
+      { ...POD, address: 'fd00:20::5', since: 2 },
+      [STRETCHED],
+      ['a'],
+    ],
     ['in a network of other clusters: no conflict', {}, {}, [{ ...STRETCHED, clusters: ['x'] }], []],
     ['in a network of one of their clusters: no conflict', {}, FAR, [{ ...STRETCHED, clusters: ['prod-1'] }], []],
     ['on a network of a namespace that is set apart: no conflict', POD, { ...POD, namespace: 'udn' }, [APART], []],
@@ -251,5 +261,58 @@ test('however claims come and go, who has an address is who would have it if all
       expect(working.length).toBeLessThanOrEqual(1)
     }),
     { numRuns: 200 },
+  )
+})
+
+const BY_REACH = [true, false].map(reachable => ({
+  ...viewOfAll(String(reachable), { builtin: true, labels: [], maxPerLabel: 5 }),
+  reachable,
+}))
+
+test('a view of reachable VMs keeps one whose address another has the better claim to only as its cluster is not seen, and takes that other', () => {
+  const seen = { 'prod-1': NOW, 'dev-1': NOW }
+  const { fleet, cache: opened } = worldOf(
+    [claiming('a'), claiming('a', { ...FAR, since: 9 })],
+    [STRETCHED],
+    seen,
+    BY_REACH,
+  )
+  using cache = opened
+  const [lost, found] = ['a.shop.prod-1', 'a.shop.dev-1'] as const
+  const both = (): unknown => BY_REACH.map(({ name }) => [...varsOf(cache, name).keys()])
+  expect(both()).toEqual([[lost], [found]])
+  for (const [age, reason] of [
+    [60_001, 'conflicting address'],
+    [3_600_001, 'cluster unreachable'],
+  ] as const) {
+    fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW - age) })
+    expect(both()).toEqual([[found, lost], []])
+    const told = { kubevirt_enabled: false, kubevirt_stale: true, kubevirt_reachable_reason: reason }
+    expect(varsOf(cache, 'true').get(lost)).toMatchObject(told)
+    expect(varsOf(cache, 'true').get(found)).toMatchObject({ kubevirt_enabled: true })
+    expect(cache.why(lost, NOW, { view: 'true' })).toMatchObject({ listed: true, enabled: false })
+  }
+  fleet.apply({ key: 'prod-1', value: synced('prod-1', NOW) })
+  expect(both()).toEqual([[lost], [found]])
+})
+
+test('however claims come and go, no VM leaves a view of reachable ones as its cluster, or that of another, is not seen any more', () => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), steps => {
+      const { fleet, cache: opened } = worldOf([], [STRETCHED], {}, BY_REACH)
+      using cache = opened
+      for (const { name, wish, gone, age } of steps) {
+        const record = claiming(name, wish)
+        fleet.apply({ key: vmKey(record), value: gone ? null : record })
+        const before = [...varsOf(cache, 'true').keys()]
+        if (age === null) continue
+        fleet.apply({ key: 'dev-1', value: synced('dev-1', NOW - age) })
+        expect(age === 0 ? before : [...varsOf(cache, 'true').keys()]).toEqual(expect.arrayContaining(before))
+        using anew = worldOf([...fleet.vms.values()], [STRETCHED], { 'dev-1': NOW - age }, BY_REACH).cache
+        for (const { name } of BY_REACH) expect(varsOf(cache, name)).toEqual(varsOf(anew, name))
+        fleet.apply({ key: 'dev-1', value: synced('dev-1', NOW) })
+      }
+    }),
+    { numRuns: 100 },
   )
 })
