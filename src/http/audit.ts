@@ -78,14 +78,16 @@ function whoOf({ caller, ip }: FastifyRequest): object {
   return { who: caller?.name ?? '', from: ip }
 }
 
-function whatOf({ method, routeOptions, query, told, headers }: FastifyRequest): object {
+function whatOf({ method, routeOptions, query, params, told, headers }: FastifyRequest): object {
   const asked = Object.entries(query ?? {}).map(([name, value]) => [name, String(value).slice(0, MAX_REPEATED)])
-  const { view = '', host = '', hosts = 0, stream = false } = told
+  // Of who was refused the route tells nothing: it was never asked, or had not come so far.
+  const named: Readonly<Record<string, string>> = { ...Object.fromEntries(asked), ...(params as object) }
+  const { view = named['view'] ?? '', host = named['host'] ?? named['why'] ?? '', hosts = 0, stream = false } = told
   return {
     method,
     route: routeOptions.url ?? '',
     query: Object.fromEntries(asked) as object,
-    view,
+    view: view.slice(0, MAX_REPEATED),
     host: host.slice(0, MAX_REPEATED),
     hosts,
     ...(stream ? { stream } : {}),

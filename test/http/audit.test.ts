@@ -32,6 +32,25 @@ describe('who asked for what, and what was answered, is in the log', () => {
     ['no such host', '/api/v1/vms/nobody', {}, { host: 'nobody', status: 404 }],
     ['VMs', '/api/v1/vms?limit=1', {}, { hosts: 1, status: 200 }],
     ['what it may not', '/api/v1/losses', bearer(TOKENS.shop), { who: 'shop', status: 403 }],
+    [
+      'a view that it may not',
+      '/api/v1/inventory/db',
+      bearer(TOKENS.scoped),
+      { view: 'db', who: 'scoped', status: 403 },
+    ],
+    ['no such view', '/api/v1/inventory/db?why=web-1', {}, { view: 'db', host: 'web-1', status: 404 }],
+    [
+      'a change of what it may not',
+      '/api/v1/inventory/db/diff?since=x',
+      bearer(TOKENS.scoped),
+      { view: 'db', who: 'scoped', status: 403 },
+    ],
+    [
+      'one host without a token',
+      '/api/v1/inventory/hosts/web-1?view=web',
+      { authorization: 'Bearer wrong-token-of-somebody' },
+      { view: 'web', host: 'web-1', who: '', status: 401 },
+    ],
     ['without a token', '/api/v1/vms', { authorization: 'Bearer wrong-token-of-somebody' }, { who: '', status: 401 }],
   ])('%s', async (_what, path, headers, line) => {
     await using desk = await openAudited()
