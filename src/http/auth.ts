@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { EVERYTHING, type Scope } from './scope.ts'
+import { EVERYTHING, type Scope } from '../fleet/index.ts'
 
 export type Right = 'read' | 'run' | 'admin' | 'notify'
 

@@ -1,3 +1,4 @@
+import type { Scope } from '../fleet/index.ts'
 import { type EventLog, type Position, refuseNewer, START, type Stored } from '../log/index.ts'
 import type { Logger } from '../telemetry/index.ts'
 import { pause } from '../waiting.ts'
@@ -13,7 +14,6 @@ import {
   lookedAt,
 } from './consumer.ts'
 import { Delivery } from './delivery.ts'
-import type { Scope } from './scope.ts'
 
 /** The most consumers in all, and of one token. */
 export const MAX_CONSUMERS = 200

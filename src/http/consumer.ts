@@ -1,5 +1,5 @@
+import { type Scope, seesKey } from '../fleet/index.ts'
 import { type Entry, type EventStream, isAfter, type Position, START, type Stored } from '../log/index.ts'
-import { type Scope, seesKey } from './scope.ts'
 
 /** The identity of a consumer: its name, which is unique for one token and stream. */
 export interface ConsumerName {

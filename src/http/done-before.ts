@@ -1,5 +1,5 @@
 import type { HistoryRow, HistoryView } from '../day2/index.ts'
-import { type Scope, seesKey } from './scope.ts'
+import { type Scope, seesKey } from '../fleet/index.ts'
 
 /** Results that are looked through, and VMs of one name that are told of, the latest first. */
 const LOOKED = 500

@@ -1,7 +1,7 @@
 import type { VerbPolicy } from '../day2/index.ts'
+import { type Scope, sees } from '../fleet/index.ts'
 import type { AppParts } from './parts.ts'
 import { Problem } from './problem.ts'
-import { type Scope, sees } from './scope.ts'
 
 /** Unknown names that are told in one sentence; the answer lists them all. */
 const NAMED = 5

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import type { Explanation, HistoryView, LedgerView, Run, Vault, Verb, VerbPolicy } from '../day2/index.ts'
 import type { Requirement } from '../cluster/label.ts'
-import type { FleetView } from '../fleet/index.ts'
+import { type FleetView, isNarrow } from '../fleet/index.ts'
 import type { InventoryCache } from '../inventory/index.ts'
 import type { EventLog } from '../log/index.ts'
 import type { Logger, Metrics } from '../telemetry/index.ts'
@@ -11,7 +11,6 @@ import type { ConsumerRegister } from './consumer-register.ts'
 import type { Check } from './health.ts'
 import type { HttpLimits } from './limits.ts'
 import { Problem } from './problem.ts'
-import { isNarrow } from './scope.ts'
 
 /** What the routes answer from. They read views and append commands; they call nobody. */
 export interface AppParts {

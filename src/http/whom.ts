@@ -1,10 +1,10 @@
 import { meets, type Requirement } from '../cluster/label.ts'
 import { MAX_LIMIT_BYTES, type Selection, splitHosts } from '../day2/index.ts'
+import { type Scope, sees } from '../fleet/index.ts'
 import { hostName, labelsOf, type VmRecord } from '../vm/index.ts'
 import { text } from './description.ts'
 import type { AppParts } from './parts.ts'
 import { Problem } from './problem.ts'
-import { type Scope, sees } from './scope.ts'
 
 /** The most hosts of one request. `virtbridge run` splits a larger selection into several. */
 export const MAX_HOSTS = 500

@@ -1,6 +1,5 @@
+import { type Scope, sees } from '../fleet/index.ts'
 import type { VmRecord } from '../vm/index.ts'
-import { isWithin } from './narrowing.ts'
-import type { Narrowing } from './view.ts'
 
 /** How many VMs were deleted since the start, by where they were: as many numbers as there are namespaces with VMs. */
 export class Ended {
@@ -16,11 +15,9 @@ export class Ended {
     for (const { place, count } of other.#numbers.values()) this.#add(place, count)
   }
 
-  /** How many of them lay within a narrowing, whatever view they were of; left out: anywhere. */
-  within(narrowing: Narrowing | undefined): number {
-    const there = [...this.#numbers.values()].filter(
-      ({ place }) => narrowing === undefined || isWithin(narrowing, place),
-    )
+  /** How many of them lay within a scope, whatever view they were of; left out: anywhere. */
+  within(scope: Scope | undefined): number {
+    const there = [...this.#numbers.values()].filter(({ place }) => scope === undefined || sees(scope, place))
     return there.reduce((sum, { count }) => sum + count, 0)
   }
 

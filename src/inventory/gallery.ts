@@ -1,9 +1,10 @@
+import { sees } from '../fleet/index.ts'
 import { hostName, isCrowded, type VmRecord } from '../vm/index.ts'
 import type { Document } from './document.ts'
 import type { Standing } from './host.ts'
 import { Ended } from './ended.ts'
 import { Legacy, legacyOf, namesOf, pageOf, type Reader } from './legacy.ts'
-import { isWithin, partOf } from './narrowing.ts'
+import { partOf } from './narrowing.ts'
 import { Page } from './page.ts'
 import { difference, type Difference, Past } from './past.ts'
 import type { Rendering } from './rendering.ts'
@@ -219,7 +220,7 @@ export class Gallery {
 
 /** True for a VM of this part of a view that the view itself believes in, whatever is known of it by now. */
 function isBelievedIn({ view: { within }, whole }: Exhibit, record: VmRecord): boolean {
-  if (whole === null || (within !== undefined && !isWithin(within, record))) return false
+  if (whole === null || (within !== undefined && !sees(within, record))) return false
   return namesOf(record, whole.page.sheet.rendering).some(name => whole.guard.believes(name))
 }
 

@@ -1,4 +1,4 @@
-import type { FleetView } from '../fleet/index.ts'
+import type { FleetView, Scope } from '../fleet/index.ts'
 import type { Closed } from './closed.ts'
 import type { Document } from './document.ts'
 import type { VerbStatus } from './host.ts'
@@ -7,7 +7,7 @@ import type { Profiles } from './profile.ts'
 import type { Rendering } from './rendering.ts'
 import type { ShrinkRule, Shrunk } from './shrink-guard.ts'
 import type { StaleLimits } from './stale.ts'
-import type { Narrowing, View } from './view.ts'
+import type { View } from './view.ts'
 
 /** What an inventory is made from. */
 export interface InventoryOptions {
@@ -58,5 +58,5 @@ export interface Sight {
   /** One of `formats`; left out: as the view shows it. */
   readonly format?: string
   /** The part of it that may be seen; left out: all of it. Each part costs memory only once somebody has asked. */
-  readonly within?: Narrowing | undefined
+  readonly within?: Scope | undefined
 }

@@ -1,3 +1,4 @@
+import type { Scope } from '../fleet/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import { type Closed, closedBecause } from './closed.ts'
 import { Document } from './document.ts'
@@ -11,7 +12,7 @@ import type { Staleness } from './stale.ts'
 import type { GuestProfile, ProfileWhy } from './profile.ts'
 import { Turns } from './turns.ts'
 import { Upkeep } from './upkeep.ts'
-import { isGuarded, type Narrowing, notTakenBecause, UNGUARDED, type View, viewOfAll } from './view.ts'
+import { isGuarded, notTakenBecause, UNGUARDED, type View, viewOfAll } from './view.ts'
 import { type Why, why } from './why.ts'
 
 /** The most groups that one label key may make in the inventory of the whole fleet. */
@@ -63,7 +64,7 @@ export class InventoryCache implements Disposable {
   }
 
   /** What `believed()` may tell of: those views by their names, and of each the formats and these parts by their pages. */
-  guardedPages(parts: readonly Narrowing[]): ReadonlySet<string> {
+  guardedPages(parts: readonly Scope[]): ReadonlySet<string> {
     const pages = [...this.guarded].flatMap(name =>
       [undefined, ...parts].flatMap(within => ['', ...this.formats].map(format => pageOf({ name, within }, format))),
     )

@@ -1,13 +1,14 @@
+import type { Scope } from '../fleet/index.ts'
 import { hostName, type VmRecord } from '../vm/index.ts'
 import { partOf } from './narrowing.ts'
 import type { Rendering } from './rendering.ts'
 import type { ShrinkGuard } from './shrink-guard.ts'
-import type { Narrowing, View } from './view.ts'
+import type { View } from './view.ts'
 
 /** Somebody who reads, and may see another part of the fleet since configuration changed; left out: all of it. */
 export interface Reader {
-  readonly before: Narrowing | undefined
-  readonly after: Narrowing | undefined
+  readonly before: Scope | undefined
+  readonly after: Scope | undefined
 }
 
 /** What is remembered of a page, and how that page names its hosts. */

@@ -1,21 +1,12 @@
-import type { VmRecord } from '../vm/index.ts'
-import type { Narrowing, View } from './view.ts'
+import type { Scope } from '../fleet/index.ts'
+import type { View } from './view.ts'
 
 /**
- * The part of a view that lies within a narrowing: never more than the view takes. It is another one than the whole view, with
+ * The part of a view that lies within a scope: never more than the view takes. It is another one than the whole view, with
  * documents of its own.
  */
-export function narrowed(view: View, within: Narrowing): View {
+export function narrowed(view: View, within: Scope): View {
   return { ...view, within }
-}
-
-/** Whether a VM lies within a narrowing, whatever view it is of. */
-export function isWithin(
-  { clusters, namespaces }: Narrowing,
-  { cluster, namespace }: Pick<VmRecord, 'cluster' | 'namespace'>,
-): boolean {
-  const has = (names: readonly string[], name: string): boolean => names.length === 0 || names.includes(name)
-  return has(clusters, cluster) && has(namespaces, namespace)
 }
 
 /** Says which part of which view it is: the same for the same. */

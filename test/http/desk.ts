@@ -3,7 +3,7 @@ import { pino } from 'pino'
 import { expect } from 'vitest'
 import { type ClusterRecord, newCluster } from '../../src/cluster/index.ts'
 import { Ledger, loadLedger, newRun, type Run, type VerbPolicy } from '../../src/day2/index.ts'
-import { Fleet } from '../../src/fleet/index.ts'
+import { Fleet, type Scope } from '../../src/fleet/index.ts'
 import {
   type AppParts,
   buildApp,
@@ -16,7 +16,6 @@ import { type EventLog, openSqliteLog, type Position } from '../../src/log/index
 import { createMetrics } from '../../src/telemetry/index.ts'
 import { inert } from '../../src/telemetry/inert.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
-import type { Scope } from '../../src/http/scope.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { watchAnswers } from './document.ts'
 

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { EVERYTHING } from '../../src/fleet/index.ts'
 import { MAX_FOLLOWERS } from '../../src/http/routes/events.ts'
 import type { Caller } from '../../src/http/auth.ts'
-import { EVERYTHING } from '../../src/http/scope.ts'
 import { bearer, type Desk, openDesk, TOKENS } from './desk.ts'
 
 const SOON = { timeout: 60_000, interval: 5 }

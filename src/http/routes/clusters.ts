@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
 import type { ClusterRecord } from '../../cluster/index.ts'
 import type { ConfirmCommand } from '../../day2/index.ts'
+import { seesCluster } from '../../fleet/index.ts'
 import { closed, type Description, json, listOf, query, text } from '../description.ts'
 import { type AppParts, requireClusters } from '../parts.ts'
 import { Problem } from '../problem.ts'
-import { seesCluster } from '../scope.ts'
 import { shape } from '../shapes.ts'
 
 const CLUSTERS: Description = {

@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isNarrow, type Scope, sees, seesKey } from '../../fleet/index.ts'
 import { START, type EventStream, type Position, POSITION_PATTERN, type Stored } from '../../log/index.ts'
 import { closed, type Description, listOf, query } from '../description.ts'
 import { auditStream } from '../audit.ts'
@@ -7,7 +8,6 @@ import { whileEntitled } from '../entitlement.ts'
 import { LIMITS } from '../limits.ts'
 import { type AppParts, requireAll, requireClusters, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
-import { isNarrow, type Scope, sees, seesKey } from '../scope.ts'
 import { shape } from '../shapes.ts'
 import { sendEvents } from '../stream.ts'
 

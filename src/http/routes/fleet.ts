@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify'
+import { type Scope, sees } from '../../fleet/index.ts'
 import { hostName, labelsOf, type VmRecord } from '../../vm/index.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { doneBefore } from '../done-before.ts'
 import { Problem } from '../problem.ts'
-import { type Scope, sees } from '../scope.ts'
 import { shape } from '../shapes.ts'
 import { runsSeen } from './runs.ts'
 

@@ -7,10 +7,10 @@ import {
   type HistoryView,
   type LedgerView,
 } from '../../day2/index.ts'
+import { type Scope, seesKey } from '../../fleet/index.ts'
 import { closed, type Description, json, listOf, query, text } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { runsSeen } from './runs.ts'
-import { type Scope, seesKey } from '../scope.ts'
 import { shape } from '../shapes.ts'
 
 /** Results of a page. */

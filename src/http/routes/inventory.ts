@@ -1,11 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { isNarrow } from '../../fleet/index.ts'
 import { CODINGS, type Document, type Sight } from '../../inventory/index.ts'
 import { streamOf } from '../chunks.ts'
 import { closed, type Description, json, query, text } from '../description.ts'
 import { type AppParts, requireView } from '../parts.ts'
 import { codingFor, namesTag } from '../preference.ts'
 import { Problem } from '../problem.ts'
-import { isNarrow } from '../scope.ts'
 import { shape } from '../shapes.ts'
 import { closedProblem, notListed } from './inventory-problem.ts'
 

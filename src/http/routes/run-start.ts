@@ -13,6 +13,7 @@ import {
   variablesFault,
   Vault,
 } from '../../day2/index.ts'
+import { isNarrow } from '../../fleet/index.ts'
 import type { EventLog } from '../../log/index.ts'
 import { AskedKeys } from '../asked-keys.ts'
 import { runOfKey, theSame, withKeys } from '../used-key.ts'
@@ -20,7 +21,6 @@ import { closed, type Description, json, listOf, query } from '../description.ts
 import { obstacleTo } from '../obstacle.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
-import { isNarrow } from '../scope.ts'
 import { type SharedWish, SharedWishes } from '../shared-wishes.ts'
 import { VERB, verbOf } from '../verb.ts'
 import { WHOM, WHOM_PROBLEMS, type Whom, whomOf } from '../whom.ts'

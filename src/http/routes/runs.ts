@@ -1,9 +1,9 @@
 import type { FastifyInstance } from 'fastify'
 import { askedOf, type LedgerView, type Run, type RunStep } from '../../day2/index.ts'
+import { isNarrow, type Scope, seesKey } from '../../fleet/index.ts'
 import { closed, type Description, json, listOf, query } from '../description.ts'
 import { type AppParts, requireRight } from '../parts.ts'
 import { Problem } from '../problem.ts'
-import { isNarrow, type Scope, seesKey } from '../scope.ts'
 import { shape } from '../shapes.ts'
 
 /** Runs of one list. */

@@ -1,5 +1,5 @@
 import type { Config } from '../../config/index.ts'
-import { isNarrow, type Scope } from '../../http/scope.ts'
+import { isNarrow, type Scope } from '../../fleet/index.ts'
 import { InventoryCache, type InventoryOptions, type Reader } from '../../inventory/index.ts'
 import { inventoryParts, type OnFailure } from '../views.ts'
 
