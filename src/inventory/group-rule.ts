@@ -1,7 +1,7 @@
 import { type Expression, type HostContext, hostContext, parseExpression } from '../expression/index.ts'
 import type { VmRecord } from '../vm/index.ts'
 import { type Approach, USUAL_APPROACH } from './approach.ts'
-import { groupName, type Membership } from './group.ts'
+import { groupName, MAX_GROUP_NAME, type Membership } from './group.ts'
 import { hostVars, type Standing } from './host.ts'
 import { plain } from './safe.ts'
 
@@ -56,11 +56,17 @@ export function applyRule(rule: GroupRule, host: HostContext): RuleOutcome {
     const values = (typeof given === 'string' ? [given] : given).filter(value => value !== '')
     const groups = values.map(value => ({
       group: groupName(name, value),
-      because: `the expression ${name} gives ${value}`,
+      because: `the expression ${name} gives ${shortened(value)}`,
       source,
     }))
     return { groups, failure: '' }
   } catch (error) {
     return { groups: [], failure: error instanceof Error ? error.message : 'it failed' }
   }
+}
+
+/** It is kept for each group and each VM: what the name of the group has no room for says nothing of why. */
+function shortened(value: string): string {
+  const more = value.length - MAX_GROUP_NAME
+  return more > 0 ? `${value.slice(0, MAX_GROUP_NAME).toWellFormed()} (and ${more} more)` : value
 }

@@ -42,7 +42,8 @@ export class SharedGroups {
     const keys = named.map(({ group, source, parent = '', because }) =>
       source === undefined ? `${group}  ${parent}` : `${group} ${source} ${parent} ${because}`,
     )
-    return shared(this.#sets, keys.join(), () =>
+    // Between them stands what no text of a guest holds: else one could read as several.
+    return shared(this.#sets, keys.join('\0'), () =>
       named.map(({ group, source, parent, because }, index) =>
         shared(this.#tags, keys[index] ?? '', () => ({
           group,

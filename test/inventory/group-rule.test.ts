@@ -180,6 +180,14 @@ test('a text that a guest wrote becomes the name of a group in letters that Ansi
   expect(children).toHaveLength(2)
 })
 
+test('of a text that is longer than the name of a group may be, no more is kept to tell why', () => {
+  const labels = Object.fromEntries(Array.from({ length: 60 }, (_, at) => [`key-${at}`, 'x'.repeat(63)]))
+  const rules = [ruleOf('all', 'kubevirt_labels.map(key, kubevirt_labels[key]).join(" ")')]
+  using one = grouped({ rules }, guest('web-1', { seen: { labels } }))
+  const { groups } = one.cache.why('web-1.shop.prod-1', NOW, { view: 'v' })
+  expect(groups.map(({ because }) => because)).toEqual([expect.stringMatching(/ gives [x ]{400} \(and 3439 more\)$/)])
+})
+
 test('a group that different values come to make is told of, once, and ?why names what else makes it, as long as it does', () => {
   const of = (name: string, labels: Record<string, string>): VmRecord => guest(name, { seen: { labels } })
   const last = of('web-3', { 'tier.a': 'b' })

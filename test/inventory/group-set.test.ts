@@ -18,3 +18,15 @@ test('hosts of the same groups share them, and ten thousand groups are shared at
   expect(shared.size).toBe(1)
   expect(of('0')).toEqual(first)
 })
+
+test('no text of a guest makes the groups of one VM those of another', () => {
+  const shared = new SharedGroups()
+  const [long, admin] = [
+    { group: 'g', source: 'expression g', because: 'it gives x' },
+    { group: 'admin', source: 'expression admin', because: 'it holds' },
+  ]
+  const both = shared.of([long, admin])
+  const liar = { ...long, because: 'it gives x,admin expression admin  it holds' }
+  expect(shared.of([liar])).not.toEqual(both)
+  expect(shared.of([liar]).map(({ group }) => group)).toEqual(['g'])
+})
