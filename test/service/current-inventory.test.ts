@@ -86,6 +86,27 @@ test('equal hosts have equal ETags before and after, and who reads keeps its doc
   expect(held.kind === 'document' ? held.body : '').toBe(body)
 })
 
+test('another value, right or end of a token leaves the inventory as it is, with what is remembered of past documents', async () => {
+  const part = { clusters: ['prod-1'] }
+  const views = [{ name: 'web', selector: 'app=web' }]
+  using one = current(10, ...views)
+  await one.inventory.become(configWith({ views }, [part]))
+  const before = one.inventory.cache
+  const since = etagOf(before.read(NOW, 'web'))
+  const again = [{ ...part, token: { env: 'OTHER' }, can: ['run'], expires: '2030-01-01T00:00:00Z' }, { name: 'new' }]
+  await one.inventory.become(configWith({ views }, again))
+  put(one.fleet, guest('late', { seen: { labels: { app: 'web' } } }))
+  const now = one.inventory.cache.read(NOW, 'web')
+  expect(one.inventory.cache.differenceOf(since, etagOf(now), 'web')).toEqual({
+    joined: ['late.shop.prod-1'],
+    left: [],
+    changed: [],
+  })
+  expect(one.inventory.cache).toBe(before)
+  await one.inventory.become(configWith({ views }, [{ clusters: ['prod-1'], namespaces: ['shop'] }]))
+  expect(one.inventory.cache).not.toBe(before)
+})
+
 test('a VM that changes while another configuration is made ready is as it is in both', async () => {
   using one = current(2_000, { name: 'web', selector: 'app=web' })
   const becoming = one.inventory.become(config({ name: 'all', selector: '' }))

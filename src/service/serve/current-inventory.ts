@@ -33,9 +33,14 @@ export class CurrentInventory implements Disposable {
 
   /**
    * Rebuilds the inventory for the views, networks and profiles of `config`, in short steps so that requests are answered meanwhile.
-   * Resolves when the new one serves. Rejects when it can not be built; then the old one goes on serving.
+   * Resolves when the new one serves. Rejects when it can not be built; then the old one goes on serving. Where nothing of that is other,
+   * and nobody may see another part of the fleet, the same goes on, and still knows its past documents.
    */
   async become(config: Config): Promise<void> {
+    if (shownBy(config) === shownBy(this.#config)) {
+      this.#config = config
+      return
+    }
     const next = this.#build(config)
     try {
       await next.prepare()
@@ -62,6 +67,15 @@ export class CurrentInventory implements Disposable {
     const { onFailure, ...around } = this.#around
     return new InventoryCache({ ...around, ...inventoryParts(config, onFailure) })
   }
+}
+
+/** Says what of a configuration an inventory is made of, and which parts of it are seen: the same for the same. */
+function shownBy({ inventory, profiles, http }: Config): string {
+  const parts = http.tokens.flatMap(token => {
+    const part = partOf(token)
+    return part === undefined ? [] : [[token.name, part]]
+  })
+  return JSON.stringify([inventory, profiles, parts])
 }
 
 type Tokens = Pick<Config, 'http'>
