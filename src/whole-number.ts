@@ -6,7 +6,7 @@ export function isWhole(text: string): boolean {
   return /^\d{1,63}$/.test(text) && BigInt(text) <= MOST
 }
 
-/** How many of what, for people: `1 host`, `3 hosts`. The noun is one that takes an s. */
+/** How many of what, for people: `1 host`, `3 hosts`, `2 entries`. The noun is one that takes an s. */
 export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
+  return `${count} ${count === 1 ? noun : `${noun.replace(/(?<![aeiou])y$/, 'ie')}s`}`
 }

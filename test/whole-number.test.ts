@@ -19,4 +19,6 @@ test.each([
 
 test('one is said without an s, none and more with it', () => {
   expect([0, 1, 2].map(count => counted(count, 'host'))).toEqual(['0 hosts', '1 host', '2 hosts'])
+  expect([1, 2].map(count => counted(count, 'entry'))).toEqual(['1 entry', '2 entries'])
+  expect([1, 2].map(count => counted(count, 'day'))).toEqual(['1 day', '2 days'])
 })

@@ -1,3 +1,4 @@
+import { counted } from '../whole-number.ts'
 import { type Hazard, stop, warn } from './hazard.ts'
 import type { Inventory, InventorySource } from './inventory.ts'
 
@@ -69,7 +70,7 @@ export function eventHazards(
     .map(({ name, cacheSeconds }) =>
       warn(
         'believes_too_long',
-        `the source "${name}" of its ${its} believes an update for ${cacheSeconds} seconds, without guests that came since`,
+        `the source "${name}" of its ${its} believes an update for ${counted(cacheSeconds, 'second')}, without guests that came since`,
         `set its cache timeout to 0, or to ${BELIEVED_SECONDS} at most`,
       ),
     )

@@ -1,3 +1,4 @@
+import { counted } from '../whole-number.ts'
 import type { Answer } from './answer.ts'
 import type { Discovery } from './discovery.ts'
 import { ControllerError } from './error.ts'
@@ -52,5 +53,5 @@ export function expiryWarning(expiry: TokenExpiry, now: number): string {
   if (expiry.scope === 'read') return 'the token of the controller may only read: make one with write scope'
   if (expiry.expires === null || expiry.expires.getTime() - now >= EXPIRY_WARNING_MS) return ''
   const days = Math.max(0, Math.floor((expiry.expires.getTime() - now) / 86_400_000))
-  return `the token of the controller ends on ${expiry.expires.toISOString().slice(0, 10)} (${days} days): make a new one; a changed token file counts at once`
+  return `the token of the controller ends on ${expiry.expires.toISOString().slice(0, 10)} (${counted(days, 'day')}): make a new one; a changed token file counts at once`
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../config/index.ts'
+import { counted } from '../whole-number.ts'
 import type { Finding } from './finding.ts'
 
 /** A brake that lets more than this start in an hour stops no mistake: by the time that a person is asked, a large fleet has had it. */
@@ -11,7 +12,7 @@ export function brakeFinding({ verbs, dispatch }: Pick<Config, 'verbs' | 'dispat
   const driver = verbs['onboard']?.driver ?? 'off'
   if (driver !== 'bridge')
     return { what, result: 'ok', detail: `nothing: the driver of onboard is ${driver}`, hint: '' }
-  const detail = `onboard, on at most ${hosts} hosts within ${seconds} s; one more asks a person`
+  const detail = `onboard, on at most ${counted(hosts, 'host')} within ${seconds} s; one more asks a person`
   if ((hosts * 3600) / seconds <= BRAKES_NOTHING_PER_HOUR) return { what, result: 'ok', detail, hint: '' }
   return {
     what,

@@ -1,6 +1,7 @@
 import { type Controller, EXPIRY_WARNING_MS, type Job } from '../aap/index.ts'
 import type { Config, ControllerConfig } from '../config/index.ts'
 import { connectController } from '../service/dispatch/dispatch.ts'
+import { counted } from '../whole-number.ts'
 import { checkBeside, sourceFindings } from './beside.ts'
 import { failure, type Finding } from './finding.ts'
 import { checkOthers, checkTemplate } from './template.ts'
@@ -76,7 +77,7 @@ async function checkExpiry(controller: Controller, now: number): Promise<Finding
   return {
     what,
     result: soon ? 'warn' : 'ok',
-    detail: `valid until ${found.expires.toISOString().slice(0, 10)} (${days} days)`,
+    detail: `valid until ${found.expires.toISOString().slice(0, 10)} (${counted(days, 'day')})`,
     hint: soon ? 'make a new one; a changed token file counts at once' : '',
   }
 }

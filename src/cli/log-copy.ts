@@ -4,6 +4,7 @@ import { Fault } from '../errors.ts'
 import { expectTopics, glimpse } from '../log/kafka/index.ts'
 import { openSqliteSource, type SqliteSource } from '../log/sqlite/source.ts'
 import { connectionOf, openKafka, topicsOf, unseenTopics } from '../service/log/open-log.ts'
+import { counted } from '../whole-number.ts'
 import { progressOn } from './progress.ts'
 import type { ProgramContext } from './context.ts'
 import type { Terminal } from './terminal.ts'
@@ -49,7 +50,9 @@ export async function copyToKafka(
   const seconds = (now() - began) / 1000
   if (settings.json) return terminal.out(JSON.stringify({ from: settings.from, to: prefix, entries, before, seconds }))
   const earlier = before === 0 ? '' : `, ${before} of them before`
-  terminal.out(`${entries} entries of ${settings.from} are at ${prefix}.*${earlier}, in ${seconds.toFixed(1)} s`)
+  terminal.out(
+    `${counted(entries, 'entry')} of ${settings.from} ${entries === 1 ? 'is' : 'are'} at ${prefix}.*${earlier}, in ${seconds.toFixed(1)} s`,
+  )
 }
 
 /** A copy may be older than what was done: that is not known there any more. */

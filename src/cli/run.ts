@@ -115,7 +115,7 @@ function renderSteps(verb: string, steps: Foreseen['steps']): readonly string[] 
   if (steps.length === 0) return []
   const width = Math.max(...steps.map(({ name }) => name.length))
   const lines = steps.map(({ name, template }) => `  ${name.padEnd(width)}  ${template}`)
-  return [`${verb} in ${steps.length} steps, each on the hosts that came through the one before:`, ...lines]
+  return [`${verb} in ${counted(steps.length, 'step')}, each on the hosts that came through the one before:`, ...lines]
 }
 
 async function startOne(
@@ -200,7 +200,7 @@ async function lookAt(api: Api, id: string, mayBeMissing: boolean): Promise<Show
 
 /** A run for people: what it was, and each host's outcome. */
 export function renderRun(run: Shown, terminal: Terminal): string {
-  const by = run.steps === undefined ? run.template : `${run.steps.length} steps`
+  const by = run.steps === undefined ? run.template : counted(run.steps.length, 'step')
   const head = `${doneBy(run)} (${by}) by ${run.asked_by}: ${paint(terminal, run.outcome === 'ok' ? 'green' : 'red', run.outcome || run.status)}`
   const again = run.attempts > 1 ? `  (launch ${run.attempts} of it)` : ''
   const job = run.job === null ? '' : `\njob ${run.job.id}  ${run.job.url}${again}`

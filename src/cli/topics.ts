@@ -4,6 +4,7 @@ import type { KafkaConfig, LogConfig } from '../config/index.ts'
 import { Fault, messageOf } from '../errors.ts'
 import { aclCommands, createTopics, inspectTopics, type Right, rightsOf, topicSpecs } from '../log/kafka/index.ts'
 import { connectionOf, topicsOf } from '../service/log/open-log.ts'
+import { counted } from '../whole-number.ts'
 import { paint, type Terminal } from './terminal.ts'
 
 export interface TopicsOptions {
@@ -49,7 +50,9 @@ export async function showTopics(
     const mark = faults.length === 0 ? paint(terminal, 'green', 'ok  ') : paint(terminal, 'red', 'FAIL')
     const wanted = settings.map(({ name, value }) => `${name}=${value}`).join(' ')
     terminal.out(`${mark}  ${topic}${created.includes(topic) ? ' (created)' : ''}`)
-    terminal.out(`      ${paint(terminal, 'dim', `${partitions} partitions, ${replicas} replicas, ${wanted}`)}`)
+    terminal.out(
+      `      ${paint(terminal, 'dim', `${counted(partitions, 'partition')}, ${counted(replicas, 'replica')}, ${wanted}`)}`,
+    )
     for (const fault of faults) terminal.out(`      ${fault}`)
   }
   if (!well) terminal.out(`\n${MENDS}`)

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js'
 import { messageOf } from '../errors.ts'
+import { counted } from '../whole-number.ts'
 import type { Config, HubConfig, KafkaConfig, VerbConfig } from './config.ts'
 import type { ConfigFault } from './fault.ts'
 import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
@@ -167,7 +168,7 @@ function kafkaFaults(kafka: KafkaConfig | undefined): readonly ConfigFault[] {
   const faults: ConfigFault[] = []
   const { partitions, partitions_per_cluster: perCluster, tls, sasl } = kafka
   if (partitions % perCluster !== 0) {
-    const message = `${partitions} partitions can not be shared out by ${perCluster}`
+    const message = `${counted(partitions, 'partition')} can not be shared out by ${perCluster}`
     faults.push({ path: 'log.kafka.partitions_per_cluster', message, hint: 'it must divide log.kafka.partitions' })
   }
   if ((tls.cert_file === '') !== (tls.key_file === '')) {

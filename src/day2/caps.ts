@@ -1,4 +1,5 @@
 import type { FleetView } from '../fleet/index.ts'
+import { counted } from '../whole-number.ts'
 import type { Run, RunHost } from './run.ts'
 
 /** How much may be under way at once. */
@@ -54,15 +55,20 @@ export function loadOf(runs: Iterable<Run>, nodeOf: NodeOf, all = false): Load {
 
 /** Why a job must wait for others to end, in one phrase; empty when it need not. Pure. */
 export function noRoom(wish: Pick<Run, 'template' | 'hosts'>, load: Load, caps: Caps, nodeOf: NodeOf): string {
-  if (load.jobs >= caps.jobs) return `${caps.jobs} jobs are in flight`
+  if (load.jobs >= caps.jobs) return areInFlight(caps.jobs)
   if ((load.ofTemplate.get(wish.template) ?? 0) >= caps.jobsPerTemplate)
-    return `${caps.jobsPerTemplate} jobs of ${wish.template} are in flight`
+    return areInFlight(caps.jobsPerTemplate, ` of ${wish.template}`)
   const room = rooms(load, caps)
   for (const host of wish.hosts) {
     const full = room.take(host, nodeOf)
     if (full !== '') return full
   }
   return ''
+}
+
+/** That so many jobs are, in one phrase. `which` begins with a space. */
+export function areInFlight(jobs: number, which = ''): string {
+  return `${counted(jobs, 'job')}${which} ${jobs === 1 ? 'is' : 'are'} in flight`
 }
 
 /** Planned runs that must wait for others to end, and why: the oldest go first, each as if it were on its way for those behind it. Pure. */
@@ -119,9 +125,9 @@ function rooms(
     take(host, nodeOf) {
       const [cluster, node] = [clusterOf(host), nodeOf(host.key)]
       if ((ofCluster.get(cluster) ?? 0) >= caps.hostsPerCluster)
-        return `cluster ${cluster} has ${caps.hostsPerCluster} hosts under way`
+        return `cluster ${cluster} has ${counted(caps.hostsPerCluster, 'host')} under way`
       if (node !== '' && (ofNode.get(node) ?? 0) >= caps.hostsPerNode)
-        return `node ${node} has ${caps.hostsPerNode} hosts under way`
+        return `node ${node} has ${counted(caps.hostsPerNode, 'host')} under way`
       weigh(host, ofCluster, ofNode, nodeOf)
       return ''
     },

@@ -1,4 +1,5 @@
 import { plainText } from '../event/index.ts'
+import { counted } from '../whole-number.ts'
 
 /** Why a run was allowed, as an audit asks it; what it was wanted for is its `reason`. Runs of before have none. */
 export interface Grounds {
@@ -10,7 +11,7 @@ export interface Grounds {
 
 /** Of what starts by itself: the rule that `plan()` went by. Pure. */
 export function groundsOfNews(verb: string, brake: { readonly hosts: number; readonly perMs: number }): Grounds {
-  const most = `${brake.hosts} hosts in ${brake.perMs / 1000} s at most`
+  const most = `${counted(brake.hosts, 'host')} in ${brake.perMs / 1000} s at most`
   const rule = `the rule of ${verb}: new since its cluster was adopted, ready, never done before; ${most}`
   return { trigger: 'news', allowed_by: plainText(rule) }
 }

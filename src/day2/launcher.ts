@@ -3,6 +3,7 @@ import type { Clocks } from '../clocks.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { type Way, waysTo } from '../inventory/index.ts'
 import type { VmRecord } from '../vm/index.ts'
+import { counted } from '../whole-number.ts'
 import type { Ages } from './ages.ts'
 import type { Book } from './book.ts'
 import { failed, launchRequest, type Preflight, preflight } from './controller-side.ts'
@@ -171,7 +172,7 @@ export class Launcher {
   #waitFor(run: Run, changed: ReadonlyMap<string, string>): Promise<void> {
     const { book } = this.#parts
     const [[host, why] = ['', '']] = changed
-    const message = `${WAITS}${changed.size} hosts are not as they were after the step before: ${host}: ${why}`
+    const message = `${WAITS}${counted(changed.size, 'host')} ${changed.size === 1 ? 'is not as it was' : 'are not as they were'} after the step before: ${host}: ${why}`
     book.report('deferred', { run: run.id, message })
     return run.message === message ? Promise.resolve() : book.save({ ...run, message })
   }

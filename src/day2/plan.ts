@@ -1,10 +1,11 @@
 import { splitHosts } from '../aap/index.ts'
 import type { FleetView } from '../fleet/index.ts'
 import { hostName, type VmRecord } from '../vm/index.ts'
+import { counted } from '../whole-number.ts'
 import { conflicted, held, runHost, unready, unsynced } from './admission.ts'
 import { ageByWall, type BrakeAges } from './brake-ages.ts'
 import { whyBraked } from './brake.ts'
-import { type Caps, fitting, loadOf, nodesOf } from './caps.ts'
+import { areInFlight, type Caps, fitting, loadOf, nodesOf } from './caps.ts'
 import type { LedgerView } from './ledger.ts'
 import { askedOf, type Run, type RunHost, SELF, type Verb } from './run.ts'
 import { firstTemplate, type VerbPolicy } from './verb-policy.ts'
@@ -94,7 +95,7 @@ export function plan(world: World, policy: Policy, now: number): readonly Decisi
   if (taken < fit.length && taken >= allowed)
     return [...decisions, { kind: 'brake', hosts: rest, reason: tooMany(policy) }]
   const [crowded = ''] = full.values()
-  const reason = taken < fit.length ? `${policy.maxJobs} jobs are in flight` : crowded
+  const reason = taken < fit.length ? areInFlight(policy.maxJobs) : crowded
   return [...decisions, { kind: 'defer', hosts: rest, until: now + 1000, reason }]
 }
 
@@ -108,7 +109,7 @@ function dueNow(world: Omit<World, 'waitingSince'>, policy: Policy, now: number)
 }
 
 function tooMany({ brake }: Policy): string {
-  return `more than ${brake.hosts} hosts would start by themselves within ${brake.perMs / 1000} s`
+  return `more than ${counted(brake.hosts, 'host')} would start by themselves within ${brake.perMs / 1000} s`
 }
 
 /** How many jobs may still start, and which hosts fit under the caps of cluster and node. Runs that are planned and not launched yet count as in flight. */

@@ -99,7 +99,9 @@ export class SelfStarter {
 
   /** A person is asked, when it is set and at each start. */
   #tellBrake(brake: Brake): void {
-    this.#parts.book.report('alarm', { message: `${brake.hosts} hosts wait, ${whyBraked(brake)}` })
+    this.#parts.book.report('alarm', {
+      message: `${counted(brake.hosts, 'host')} ${brake.hosts === 1 ? 'waits' : 'wait'}, ${whyBraked(brake)}`,
+    })
   }
 
   #noteWaiting(now: number): void {

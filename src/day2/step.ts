@@ -1,4 +1,5 @@
 import type { Followed, Job, Launched } from '../aap/index.ts'
+import { counted } from '../whole-number.ts'
 import { type Run, withoutSecrets } from './run.ts'
 import { hasNextStep, withStep } from './run-step.ts'
 import { readable, unread } from './unread.ts'
@@ -216,7 +217,12 @@ function following(run: Run, { id, url }: { readonly id: number; readonly url: s
 /** The same intent once more, with the same marker; bounded. */
 function again(run: Run, reason: string, now: number): Next {
   if (run.attempts >= MAX_ATTEMPTS)
-    return { kind: 'ends', run, outcome: 'refused', message: `gave up after ${run.attempts} attempts: ${reason}` }
+    return {
+      kind: 'ends',
+      run,
+      outcome: 'refused',
+      message: `gave up after ${counted(run.attempts, 'attempt')}: ${reason}`,
+    }
   return { kind: 'goes_on', news: null, run: { ...run, status: 'planned', since: now, message: reason } }
 }
 

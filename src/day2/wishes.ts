@@ -1,5 +1,6 @@
 import type { FleetView } from '../fleet/index.ts'
 import type { Entry, EventLog, Position } from '../log/index.ts'
+import { counted } from '../whole-number.ts'
 import type { Book } from './book.ts'
 import { readRelease, released } from './brake.ts'
 import type { Caps } from './caps.ts'
@@ -65,7 +66,7 @@ export class Wishes {
     }
     if (stale > 0)
       this.#parts.book.report('alarm', {
-        message: `${stale} commands of before the ledger was lost are not carried out`,
+        message: `${counted(stale, 'command')} of before the ledger was lost ${stale === 1 ? 'is' : 'are'} not carried out`,
       })
     return look
   }
@@ -99,7 +100,7 @@ export class Wishes {
     const { run, entries } = runOf(command, { fleet, ledger, caps, policy: verbs.get(command.verb) }, now())
     this.#parts.book.report('planned', {
       run: run.id,
-      message: `${run.verb} on ${run.hosts.length} of ${command.hosts.length} hosts, asked by ${run.asked_by}`,
+      message: `${run.verb} on ${run.hosts.length} of ${counted(command.hosts.length, 'host')}, asked by ${run.asked_by}`,
     })
     return entries
   }

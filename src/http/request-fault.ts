@@ -1,4 +1,5 @@
 import { plainText } from '../event/index.ts'
+import { counted } from '../whole-number.ts'
 
 /** One thing in which a request is not as the schema of its route has it, as the validator gives it. */
 export interface SchemaFault {
@@ -22,12 +23,12 @@ const WORDS: Readonly<Record<string, (params: SchemaFault['params']) => string>>
   enum: ({ allowedValues }) => `is none of ${[allowedValues].flat().join(', ')}`,
   required: () => 'is missing',
   minItems: ({ limit }) => (limit === 1 ? 'is an empty list' : `has fewer than ${String(limit)} entries`),
-  maxItems: ({ limit }) => `has more than ${String(limit)} entries`,
+  maxItems: ({ limit }) => `has more than ${counted(Number(limit), 'entry')}`,
   uniqueItems: ({ i, j }) =>
     `has the same twice, at ${Math.min(Number(i), Number(j))} and ${Math.max(Number(i), Number(j))}`,
   minLength: ({ limit }) => (limit === 1 ? 'is empty' : `has fewer than ${String(limit)} characters`),
-  maxLength: ({ limit }) => `has more than ${String(limit)} characters`,
-  maxProperties: ({ limit }) => `has more than ${String(limit)} names`,
+  maxLength: ({ limit }) => `has more than ${counted(Number(limit), 'character')}`,
+  maxProperties: ({ limit }) => `has more than ${counted(Number(limit), 'name')}`,
   minimum: ({ limit }) => `is less than ${String(limit)}`,
   maximum: ({ limit }) => `is more than ${String(limit)}`,
   pattern: ({ pattern }) => `is not of the form ${String(pattern)}`,

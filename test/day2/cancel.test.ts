@@ -37,7 +37,7 @@ describe('a person cancels a run', () => {
     await world.command({ id: uuid(8_101), hosts: names('web-1') })
     await world.command({ id: uuid(8_102), hosts: names('web-2') })
     await world.turn()
-    expect(world.run(1)).toMatchObject({ status: 'planned', message: 'waits: 1 jobs are in flight' })
+    expect(world.run(1)).toMatchObject({ status: 'planned', message: 'waits: 1 job is in flight' })
     await cancel(world, uuid(8_102))
     await world.turn()
     expect(world.run(1)).toMatchObject({ outcome: 'refused', message: 'bob cancelled it before anything ran' })

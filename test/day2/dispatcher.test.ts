@@ -540,7 +540,7 @@ describe('the right guest', () => {
     await world.until(() => world.run(2).status === 'finished', 10_000)
     expect(world.run(1).status).toBe('following')
     expect(world.run(2)).toMatchObject({ outcome: 'refused', attempts: 0 })
-    expect(world.details(world.run(2))).toEqual({ [hostOf('web-3')]: 'waits: 1 jobs are in flight' })
+    expect(world.details(world.run(2))).toEqual({ [hostOf('web-3')]: 'waits: 1 job is in flight' })
     expect(world.launches().map(({ limit }) => limit)).toEqual(names('web-1', 'web-2'))
   })
 

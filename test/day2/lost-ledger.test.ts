@@ -114,7 +114,7 @@ describe('when a person has confirmed that the ledger is gone', () => {
     await world.turn()
     await world.settle()
     expect(world.launches()).toMatchObject([{ name: ONBOARD, limit: hostOf('web-2') }])
-    expect(world.said('alarm')).toEqual(['1 commands of before the ledger was lost are not carried out'])
+    expect(world.said('alarm')).toEqual(['1 command of before the ledger was lost is not carried out'])
     await world.command({ id: uuid(4_305), hosts: names('web-1') })
     await world.settle()
     expect(world.launches().map(job => job.name)).toEqual([ONBOARD, PATCH])

@@ -226,7 +226,7 @@ describe('a verb with steps', () => {
     expect(world.run(1)).toMatchObject({
       step: 1,
       status: 'planned',
-      message: `waits: 1 jobs of ${PATCH} are in flight`,
+      message: `waits: 1 job of ${PATCH} is in flight`,
     })
   })
 })
@@ -295,7 +295,7 @@ describe('before each step the guest is looked at anew', () => {
       await update(world, 'web-1')
       await reach(world, 0)
       world.put(guest('web-1', { adopted: true, told: { reachable: false } }))
-      await world.until(() => world.run().message.startsWith('waits: 1 hosts are not as they were'), 500)
+      await world.until(() => world.run().message.startsWith('waits: 1 host is not as it was'), 500)
       if (comesBack) world.put(guest('web-1', { adopted: true }))
       await world.settle()
       expect(world.outcomes()).toEqual({ [hostOf('web-1')]: outcome })

@@ -57,7 +57,7 @@ test('topics that are made wrong are a fault at the start that prints commands, 
   expect(fault).toMatchObject({ code: 'log_topics' })
   const { message, hint } = fault as Fault
   for (const part of [
-    'events.vm has 1 replicas, not 3',
+    'events.vm has 1 replica, not 3',
     'events.vm: cleanup.policy is compact and must be delete',
     'events.vm: retention.ms is 1000 and must be at least 604800000',
     'events.dead: min.insync.replicas is 1 and must be at least 2',
@@ -65,7 +65,7 @@ test('topics that are made wrong are a fault at the start that prints commands, 
     'state.fleet: max.message.bytes is 1000000 and must be at least 2097152',
     'state.fleet: segment.ms is 604800000 and must be at most 3600000',
     'events.day2: unclean.leader.election.enable is true and must be false',
-    'commands has 1 partitions, not 2',
+    'commands has 1 partition, not 2',
     'events.cluster has 3 partitions, not 2',
     'state.runs does not exist',
   ]) {

@@ -1,3 +1,4 @@
+import { counted } from '../../whole-number.ts'
 import type { Stream } from '../log.ts'
 import { EVENT_STREAMS, isState, STATE_STREAMS } from '../log.ts'
 
@@ -85,10 +86,10 @@ export function faultsOf(spec: TopicSpec, found: FoundTopic | undefined): readon
   if (found === undefined) return [`${spec.topic} does not exist`]
   const faults: string[] = []
   if (found.partitions !== spec.partitions) {
-    faults.push(`${spec.topic} has ${found.partitions} partitions, not ${spec.partitions}`)
+    faults.push(`${spec.topic} has ${counted(found.partitions, 'partition')}, not ${spec.partitions}`)
   }
   if (found.replicas < spec.replicas) {
-    faults.push(`${spec.topic} has ${found.replicas} replicas, not ${spec.replicas}`)
+    faults.push(`${spec.topic} has ${counted(found.replicas, 'replica')}, not ${spec.replicas}`)
   }
   for (const { name, value, must } of misfits(spec, found)) {
     faults.push(`${spec.topic}: ${name} is ${found.settings.get(name)} and must ${must} ${value}`)

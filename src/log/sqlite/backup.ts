@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, realpathSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { Fault, messageOf } from '../../errors.ts'
+import { counted } from '../../whole-number.ts'
 import { markCopied } from './copied.ts'
 import { type Counts, Duplicate, place, type Progress, sync, verify } from './duplicate.ts'
 
@@ -44,7 +45,7 @@ export async function backupSqliteLog(options: BackupOptions): Promise<Backup> {
     const found = verify(partial)
     for (const [stream, count] of Object.entries(counts)) {
       const there = found[stream as keyof Counts]
-      if (there !== count) throw new Error(`${stream} has ${count} entries, and ${there} of them are in the copy`)
+      if (there !== count) throw new Error(`${stream} has ${counted(count, 'entry')}, and ${there} of them in the copy`)
     }
     chmodSync(partial, statSync(source).mode)
     // What an earlier file left would be laid over this one.

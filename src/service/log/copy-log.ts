@@ -11,6 +11,7 @@ import {
 import type { Glimpse } from '../../log/kafka/index.ts'
 import { type Move, MOVE_KEY, moveOf, newMove } from '../../log/move.ts'
 import type { SqliteSource } from '../../log/sqlite/source.ts'
+import { counted } from '../../whole-number.ts'
 
 /** The key of the ledger that says up to which command the dispatcher has read (`src/day2/ledger.ts`). It is a position, so it must be translated for the new log. */
 const COMMANDS_KEY = 'position/commands'
@@ -43,7 +44,7 @@ export async function refuseHalfCopied(target: Glimpse): Promise<void> {
   if (move === null || move.status === 'done') return
   throw new Fault(
     'log_half_copied',
-    `the log on Kafka is a copy that was not finished: ${move.entries} entries so far`,
+    `the log on Kafka is a copy that was not finished: ${counted(move.entries, 'entry')} so far`,
     {
       hint: 'virtbridge log copy --from FILE, with the file that it comes from, goes on where it was',
     },

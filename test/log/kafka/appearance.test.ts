@@ -4,7 +4,7 @@ import { whenTheyAppear } from '../../../src/log/kafka/appearance.ts'
 
 const THERE = { topic: 'vb.events.vm', exists: true, faults: [] }
 const UNSEEN = { topic: 'vb.commands', exists: false, faults: ['vb.commands does not exist'] }
-const WRONG = { topic: 'vb.state.runs', exists: true, faults: ['vb.state.runs has 1 replicas, not 3'] }
+const WRONG = { topic: 'vb.state.runs', exists: true, faults: ['vb.state.runs has 1 replica, not 3'] }
 
 /** Asks of topics that come to be known after so many ms, by a clock that moves when it is waited for; what came of it, when, and what was told. */
 async function asked(appearAfterMs: number, others: TopicsReport['topics'] = []): Promise<object> {

@@ -32,7 +32,7 @@ test('every stream has its topic', () => {
 test.each([
   ['not there', events, undefined, ['vb.events.vm does not exist']],
   ['of other partitions', events, { partitions: 24 }, ['vb.events.vm has 24 partitions, not 12']],
-  ['of too few replicas', events, { replicas: 1 }, ['vb.events.vm has 1 replicas, not 3']],
+  ['of too few replicas', events, { replicas: 1 }, ['vb.events.vm has 1 replica, not 3']],
   ['of more replicas', events, { replicas: 5 }, []],
   [
     'compacted where events are kept',
