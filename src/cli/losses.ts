@@ -1,3 +1,4 @@
+import { Fault } from '../errors.ts'
 import type { Loss } from '../log/index.ts'
 import type { Api } from './api.ts'
 import { table, type Terminal } from './terminal.ts'
@@ -11,10 +12,14 @@ export async function listLosses(api: Api, json: boolean, terminal: Terminal): P
   terminal.out(table(['STREAM', 'FOUND', 'WHY'], rows))
 }
 
-/** Says that a person knows of a loss; of the ledger, that launches may go on. False when the person says no. */
+/** Says that a person knows of a loss; of the ledger, that launches may go on. False when the person says no. Throws a Fault `not_lost` before anybody is asked. */
 export async function confirmLoss(api: Api, stream: string, yes: boolean, terminal: Terminal): Promise<boolean> {
   const loss = (await lossesOf(api)).find(one => one.stream === stream)
-  if (loss !== undefined) terminal.err(loss.reason)
+  if (loss === undefined)
+    throw new Fault('not_lost', `no loss of "${stream}" waits for anybody`, {
+      hint: 'virtbridge losses lists those that do',
+    })
+  terminal.err(loss.reason)
   const question =
     stream === 'state.runs'
       ? 'do no jobs of before run any more, and may it launch again?'

@@ -154,6 +154,14 @@ describe('what is known, asked from a terminal and by a program', () => {
     })
   })
 
+  test('a loss that there is none of is told before anybody is asked', async () => {
+    for (const more of [[], ['--yes']]) {
+      const { code, err } = await ask('loss', 'confirm', 'state.runs', ...more)
+      expect([code, err]).toEqual([1, expect.stringContaining('no loss of "state.runs" waits for anybody')])
+      expect(err).toContain('virtbridge losses lists those that do')
+    }
+  })
+
   test('nobody confirms in a script what they have not seen', async () => {
     expect(await ask('confirm-deletions', 'prod-1', '--yes')).toMatchObject({
       code: 1,
