@@ -10,13 +10,20 @@ export function connectionFaults(
   { watch }: Config,
 ): readonly ConfigFault[] {
   const faults = windowsFaults(windows, `${path}.windows`)
-  for (const [os, { via, dns_name }] of [['linux', linux] as const, ['windows', windows] as const]) {
+  for (const [os, { via, dns_name, virtctl }] of [['linux', linux] as const, ['windows', windows] as const]) {
     if (dns_name !== '') faults.push(...dnsNameFaults(dns_name, via, `${path}.${os}.dns_name`))
+    faults.push(...contextFaults(virtctl.context, `${path}.${os}.virtctl.context`))
     if (via !== 'service' || watch.services) continue
     const message = 'Services are not watched, so no host would have an address'
     faults.push({ path: `${path}.${os}.via`, message, hint: 'turn watch.services on' })
   }
   return faults
+}
+
+/** With any other brace no command could be made of it, and each host would be without an address. */
+function contextFaults(context: string, path: string): readonly ConfigFault[] {
+  if (!/[{}]/.test(context.replaceAll('{cluster}', ''))) return []
+  return [{ path, message: 'it has a brace that is not of {cluster}', hint: '{cluster} is all that is replaced' }]
 }
 
 function dnsNameFaults(format: string, via: string, path: string): readonly ConfigFault[] {

@@ -1,4 +1,4 @@
-import ipaddr from 'ipaddr.js'
+import { isAddressRange } from './address-range.ts'
 import { annotationFaults, variableFaults } from './annotation.ts'
 import type { Config, TokenConfig, ViewConfig } from './config.ts'
 import { connectionFaults, hostNameFaults } from './connection-fault.ts'
@@ -43,7 +43,7 @@ function tokenFaults({ views: named, can }: TokenConfig, path: string, views: re
 }
 
 function cidrFaults(cidrs: readonly string[], path: string): ConfigFault[] {
-  const wrong = [...cidrs.entries()].filter(([, cidr]) => !ipaddr.isValidCIDR(cidr))
+  const wrong = [...cidrs.entries()].filter(([, cidr]) => !isAddressRange(cidr))
   const hint = 'an address and the length of its prefix, as 10.20.0.0/16'
   return wrong.map(([at, cidr]) => ({ path: `${path}.${at}`, message: `"${cidr}" is no range of addresses`, hint }))
 }

@@ -30,6 +30,12 @@ describe('a fault of a view is told with its place', () => {
     ['cluster_sets: []', ['cluster_sets: must NOT have fewer than 1 items']],
     ['max_shrink: 101', ['max_shrink: must be <= 100']],
     ['addresses: {prefer: [{cidr: 10.0.0.0}]}', ['addresses.prefer.0.cidr: "10.0.0.0" is no range of addresses']],
+    ...['10.20/16', '192.168.010.0/24', '"::ffff:10.20.0.0/112"', '"fd00::%1/64"'].map<[string, readonly string[]]>(
+      cidr => [
+        `addresses: {prefer: [{cidr: ${cidr}}]}`,
+        [`addresses.prefer.0.cidr: "${cidr.replaceAll('"', '')}" is no range of addresses`],
+      ],
+    ),
     [
       'addresses: {prefer: [{cidr: 10.0.0.0/8, family: ipv6}]}',
       ['addresses.prefer.0.family: no address of 10.0.0.0/8 is ipv6'],
@@ -51,6 +57,11 @@ describe('a fault of a view is told with its place', () => {
       ['connection.linux.virtctl.kubeconfig: is not well formed'],
     ],
     ['connection: {linux: {virtctl: {context: "$(id)"}}}', ['connection.linux.virtctl.context: is not well formed']],
+    ['connection: {linux: {virtctl: {context: "{cluster}-admin"}}}', []],
+    [
+      'connection: {linux: {virtctl: {context: "{name}"}}, windows: {virtctl: {context: "a{"}}}',
+      ['linux', 'windows'].map(os => `connection.${os}.virtctl.context: it has a brace that is not of {cluster}`),
+    ],
     ['connection: {linux: {certificate: ignore}}', ['connection.linux.certificate: unknown key']],
     ['connection: {windows: {via: port_forward}}', ['connection.windows.via: psrp has no way through a proxy command']],
     ['connection: {windows: {type: ssh, via: port_forward}}', []],
