@@ -51,7 +51,8 @@ options:
     elements: str
   selector:
     description:
-      - Labels of the VM as kubectl selects by them, for example C(env=prod,tier in (web, db),!legacy).
+      - Labels of the VM as kubectl selects by them, for example C(env=prod,tier in (web, db),!legacy,generation>3).
+      - What C(>) and C(<) compare are whole numbers. A value that is none, as every one with a sign, is neither more nor less.
       - An event that was too large for its labels is not kept, and told in the log, as nobody knows whether it meets this.
     type: str
   verbs:
@@ -80,7 +81,11 @@ _TYPE = re.compile(r"io\.virtbridge\.(vm|cluster|day2)\.[a-z0-9_]{1,64}\.v1\Z")
 _KEY = r"(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?"
 _VALUE = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?)?\Z")
 _PRESENCE = re.compile(rf"(!?)\s*({_KEY})\Z")
-_EQUAL = re.compile(rf"({_KEY})\s*(==|=|!=)\s*([^\s=!(),]*)\Z")
+_EQUAL = re.compile(rf"({_KEY})\s*(==|=|!=|>|<)\s*([^\s=!(),<>]*)\Z")
+# Whole numbers of 64 bits, as Kubernetes has them; a label's value has no sign.
+_WHOLE = re.compile(r"[0-9]{1,63}\Z")
+_MOST = 2**63 - 1
+_SIGNS = {"=": "in", "==": "in", "!=": "notin", ">": "gt", "<": "lt"}
 _SET = re.compile(rf"({_KEY})\s+(in|notin)\s*\(([^()]*)\)\Z")
 _KINDS = ("cluster", "day2", "vm")
 # As in the schemas of the events.
@@ -185,7 +190,7 @@ def _refuse_template(word, text):
 
 
 def _requirements(selector):
-    """The conditions of a label selector as kubectl takes it: (key, operator, values) with in, notin, exists, absent."""
+    """The conditions of a label selector as kubectl takes it: (key, operator, values) with in, notin, exists, absent, gt, lt."""
     if not isinstance(selector, str) or len(selector) > MAX_SELECTOR:
         raise ValueError(f"virtbridge.fleet.select: selector is not a text of at most {MAX_SELECTOR} characters")
     _refuse_template("selector", selector)
@@ -203,8 +208,10 @@ def _requirement(part):
             return found.group(2), "absent" if found.group(1) else "exists", ()
         key, operator, value = found.groups()
         values = tuple(one.strip() for one in value.split(",")) if pattern is _SET else (value,)
+        if operator in "<>" and _whole(value) is None:
+            break
         if all(_VALUE.match(one) for one in values):
-            return key, {"=": "in", "==": "in", "!=": "notin"}.get(operator, operator), values
+            return key, _SIGNS.get(operator, operator), values
     raise ValueError(f"virtbridge.fleet.select: selector: {part[:80]!r} is no condition on labels; write env=prod, tier in (a, b), !legacy")
 
 
@@ -223,4 +230,12 @@ def _labelled(facts, requirements):
 def _meets(labels, key, operator, values):
     if operator in ("exists", "absent"):
         return (key in labels) is (operator == "exists")
+    if operator in ("gt", "lt"):
+        value, bound = _whole(labels.get(key)), _whole(values[0])
+        return value is not None and (value > bound if operator == "gt" else value < bound)
     return (key in labels and labels[key] in values) is (operator == "in")
+
+
+def _whole(value):
+    number = int(value) if isinstance(value, str) and _WHOLE.match(value) else None
+    return number if number is not None and number <= _MOST else None

@@ -8,6 +8,8 @@ import unittest
 
 from ansible_collections.virtbridge.fleet.extensions.eda.plugins.event_filter.select import main
 from ansible_collections.virtbridge.fleet.extensions.eda.plugins.event_filter.unwrap import main as unwrap
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.filters import chosen
 from ansible_collections.virtbridge.fleet.tests.unit.extensions.eda.events import cluster_event, run_event, vm_event
 
 META = {"uuid": "u"}
@@ -53,6 +55,20 @@ class SelectTest(unittest.TestCase):
         ):
             with self.subTest(asked=asked):
                 self.assertIs(kept(vm_event(), **asked), keeps)
+
+    def test_a_selector_selects_here_what_it_selects_in_filters_of_the_inventory(self):
+        many = ({}, {"n": "5", "env": "prod"}, {"n": "0005"}, {"n": "v5"}, {"n": ""}, {"n": "9223372036854775807"}, {"n": "9223372036854775808"})
+        for selector in ("n>4", "n > 5", "n<6", "n<9223372036854775807", "n>3,n<9", "n>4,env=prod", "n=5", "n!=5", "n in (5, v5)", "n notin (5)", "n", "!n"):
+            for labels in many:
+                with self.subTest(selector=selector, labels=labels):
+                    hosts = chosen({"web-1": {"kubevirt_labels": labels}}, {"selector": selector})
+                    self.assertIs(kept(vm_event(vm={"labels": labels}), selector=selector), hosts == ["web-1"])
+        for selector in ("n>x", "n>", "n>-1", "n<1.5", "n>9223372036854775808", "n>=3", "n=>3", "n>3<9", ">3", "n in (3>2)", "a>b"):
+            with self.subTest(selector=selector):
+                with self.assertRaisesRegex(InventoryFault, "no condition on labels"):
+                    chosen({}, {"selector": selector})
+                with self.assertRaisesRegex(ValueError, "no condition on labels"):
+                    main({"body": vm_event(), "meta": META}, selector=selector)
 
     def test_what_may_start_nothing_is_no_news(self):
         for change in ({"origin": "bootstrap"}, {"origin": "audit"}, {"burst": True}):
