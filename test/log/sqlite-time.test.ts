@@ -110,3 +110,18 @@ test('what was stored under a clock that stood in the past goes no sooner than w
   await look(log, 3, /^$/)
   await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([2, 3])
 })
+
+test('what was stored under a clock that stood in the future holds up nothing that was stored after it', async () => {
+  await using folder = await temporaryFolder()
+  const machine = new Machine()
+  await using log = await open(folder.path, { clocks: machine.clocks })
+  machine.wall += 14 * YEAR_MS
+  machine.passed += 60_000
+  await look(log, 0, /days ahead/)
+  machine.wall -= 14 * YEAR_MS
+  machine.passed += 60_000
+  await look(log, 1, /^$/)
+  machine.pass(YEAR_MS + 60_001)
+  await look(log, 2, /^$/)
+  await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([2])
+})

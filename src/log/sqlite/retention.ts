@@ -13,7 +13,7 @@ export interface Limits {
 
 /** What is there now. */
 export interface Stock {
-  /** When the oldest event of each stream was stored; a stream without any is not there. */
+  /** When the oldest event of each stream was stored that is not from a time to come, where there is such; a stream without any is not there. */
   readonly oldest: ReadonlyMap<EventStream, number>
   /** When the oldest tombstone was stored; null without any. */
   readonly tombstone: number | null

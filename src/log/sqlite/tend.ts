@@ -21,17 +21,19 @@ const STEP_PAGES = 256
 
 /** Does the next small thing that the limits ask for. */
 export function tend(db: DatabaseSync, limits: Limits, now: number): Tended {
-  const stock = stockOf(db)
+  const stock = stockOf(db, now)
   const step = nextStep(stock, limits, now)
   const nothing = { taken: 0, takenUntil: 0, stuck: isStuck(stock, limits), usedBytes: stock.usedBytes }
   if (step === null) return { ...nothing, more: false }
-  return { ...nothing, ...take(db, step), more: true }
+  return { ...nothing, ...take(db, step, now), more: true }
 }
 
-function stockOf(db: DatabaseSync): Stock {
+function stockOf(db: DatabaseSync, now: number): Stock {
   const oldest = new Map<EventStream, number>()
   for (const stream of EVENT_STREAMS) {
-    const found = one(db, `SELECT at FROM ${tableOf(stream)} ORDER BY seq LIMIT 1`)
+    const table = tableOf(stream)
+    const come = db.prepare(`SELECT at FROM ${table} WHERE at <= ? ORDER BY seq LIMIT 1`).get(now)
+    const found = come ?? one(db, `SELECT at FROM ${table} ORDER BY seq LIMIT 1`)
     if (found !== undefined) oldest.set(stream, Number(found['at']))
   }
   const tombstone = one(db, 'SELECT min(at) AS at FROM state WHERE value IS NULL')?.['at'] ?? null
@@ -46,10 +48,10 @@ function stockOf(db: DatabaseSync): Stock {
   }
 }
 
-function take(db: DatabaseSync, step: Step): Partial<Tended> {
+function take(db: DatabaseSync, step: Step, now: number): Partial<Tended> {
   switch (step.kind) {
     case 'age':
-      takeAged(db, tableOf(step.stream), step.before)
+      takeAged(db, tableOf(step.stream), step.before, now)
       return {}
     case 'tombstones':
       db.prepare(
@@ -66,11 +68,13 @@ function take(db: DatabaseSync, step: Step): Partial<Tended> {
 
 /**
  * The oldest rows of a table that are all past their time. One that was stored under a clock that was set back looks older than it is: it
- * goes after those that were stored before it.
+ * goes after those that were stored before it. One from a time that has not come was stored under a clock that was set ahead: it goes with
+ * those that were stored after it.
  */
-function takeAged(db: DatabaseSync, table: string, before: number): void {
+function takeAged(db: DatabaseSync, table: string, before: number, now: number): void {
   let last = 0
-  for (const row of db.prepare(`SELECT seq, at FROM ${table} ORDER BY seq LIMIT ${STEP_ROWS}`).iterate()) {
+  const rows = db.prepare(`SELECT seq, at FROM ${table} WHERE at <= ? ORDER BY seq LIMIT ${STEP_ROWS}`)
+  for (const row of rows.iterate(now)) {
     if (Number(row['at']) >= before) break
     last = Number(row['seq'])
   }
