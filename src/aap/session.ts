@@ -1,12 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 import { steadyClock } from '../clocks.ts'
-import { messageOf } from '../errors.ts'
 import { pause } from '../waiting.ts'
 import { Answer } from './answer.ts'
 import { complaint, oneLine, withoutSecrets } from './complaint.ts'
 import { ControllerError, kindOfStatus } from './error.ts'
+import { OwnToken } from './own-token.ts'
 import { Pace } from './pace.ts'
-import { openWire, type Exchange } from './wire.ts'
+import { type Exchange, openWire, type Request, type Wire } from './wire.ts'
 
 export interface ControllerOptions {
   /** Scheme and host (and port), nothing more: `https://aap.example.com`. */
@@ -37,7 +37,7 @@ export interface Session extends AsyncDisposable {
   readonly origin: string
   /** The answer of a GET. Throws `ControllerError` for everything but a 2xx with a JSON object. */
   get(path: string): Promise<Answer>
-  /** A POST that may be refused; `exchange` tells what became of it and it is never sent twice (but see `post` of `openSession`). */
+  /** A POST that may be refused; `exchange` tells what became of it, and it is never sent twice, but for a 401 to a token that was changed since. */
   post(path: string, body: unknown, options?: PostOptions): Promise<Exchange>
   /** The error that an exchange amounts to. */
   failure(where: string, exchange: Exchange): ControllerError
@@ -45,79 +45,80 @@ export interface Session extends AsyncDisposable {
   clean(text: string): string
 }
 
-/** Tokens that are taken out of what comes back: the present one, and some that answers under way may still quote. */
-const REMEMBERED_TOKENS = 4
-
 /** Throws `ControllerError` (protocol) when the address or the authority is unusable. Sends nothing. */
 export function openSession(options: ControllerOptions): Session {
   const origin = originOf(options.url)
   checkAuthority(options.ca)
-  const wire = openWire({
-    timeoutMs: options.requestTimeoutMs,
-    ...(options.ca === undefined ? {} : { ca: options.ca }),
-  })
-  const closing = new AbortController()
-  const signal = options.signal === undefined ? closing.signal : AbortSignal.any([options.signal, closing.signal])
-  const pace = paceOf(options.requestsPerSecond)
-  const seen = new Set<string>()
-  let current: string | undefined
+  return new TokenSession(origin, options)
+}
 
-  function token(): string {
-    current ??= readToken(options.token)
-    seen.delete(current)
-    seen.add(current)
-    for (const oldest of seen) if (seen.size > REMEMBERED_TOKENS) seen.delete(oldest)
-    return current
+class TokenSession implements Session {
+  readonly origin: string
+  readonly #wire: Wire
+  readonly #closing = new AbortController()
+  readonly #signal: AbortSignal
+  readonly #pace: Pace | null
+  readonly #token: OwnToken
+
+  constructor(origin: string, { ca, requestTimeoutMs, requestsPerSecond, signal, token }: ControllerOptions) {
+    this.origin = origin
+    this.#wire = openWire({ timeoutMs: requestTimeoutMs, ...(ca === undefined ? {} : { ca }) })
+    const closing = this.#closing.signal
+    this.#signal = signal === undefined ? closing : AbortSignal.any([signal, closing])
+    this.#pace = paceOf(requestsPerSecond)
+    this.#token = new OwnToken(token)
+  }
+
+  async get(path: string): Promise<Answer> {
+    const where = `GET ${this.clean(path)}`
+    const exchange = await this.#get(path)
+    if (exchange.kind !== 'answered' || exchange.status < 200 || exchange.status > 299)
+      throw this.failure(where, exchange)
+    return new Answer(parse(exchange.body, `${where} of ${this.origin}`), `${where} of ${this.origin}`)
+  }
+
+  post(path: string, body: unknown, options?: PostOptions): Promise<Exchange> {
+    return this.#send('POST', path, { body: JSON.stringify(body), ...options })
+  }
+
+  failure(where: string, exchange: Exchange): ControllerError {
+    return failureOf(`${where} of ${this.origin}`, exchange, text => this.clean(text))
+  }
+
+  clean(text: string): string {
+    return oneLine(withoutSecrets(text, this.#token.seen))
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort()
+    this.#wire[Symbol.dispose]()
+    return Promise.resolve()
+  }
+
+  /** A kept connection that the other end closed in the same moment is no failure: a GET goes out once more. */
+  async #get(path: string): Promise<Exchange> {
+    const answer = await this.#send('GET', path, {})
+    const again = answer.kind === 'lost' && answer.code === 'ECONNRESET' && !this.#signal.aborted
+    return again ? this.#send('GET', path, {}) : answer
   }
 
   /**
    * A 401 is answered before anything is done, for a POST too. So it alone is sent once more, and only when the token was changed
    * since: a rotated token costs no run.
    */
-  async function send(method: 'GET' | 'POST', path: string, more: PostOptions & { body?: string }): Promise<Exchange> {
-    const url = resolve(origin, path)
-    const once = async (token: string) => {
-      const request = { method, url, token, signal, ...more }
-      const send = () => wire.exchange(request)
-      return hidden(await (pace === null ? send() : paced(pace, request, send)), seen)
-    }
-    const first = token()
-    const answer = await once(first)
+  async #send(method: 'GET' | 'POST', path: string, more: PostOptions & { body?: string }): Promise<Exchange> {
+    const request = { method, url: resolve(this.origin, path), signal: this.#signal, ...more }
+    const first = this.#token.present()
+    const answer = await this.#once({ ...request, token: first })
     if (answer.kind !== 'answered' || answer.status !== 401) return answer
-    current = undefined
-    return token() === first ? answer : once(token())
+    this.#token.refused()
+    const second = this.#token.present()
+    return second === first ? answer : this.#once({ ...request, token: second })
   }
 
-  /** A kept connection that the other end closed in the same moment is no failure: a GET goes out once more. */
-  async function sendGet(path: string): Promise<Exchange> {
-    const answer = await send('GET', path, {})
-    const again = answer.kind === 'lost' && answer.code === 'ECONNRESET' && !signal.aborted
-    return again ? send('GET', path, {}) : answer
-  }
-
-  function clean(text: string): string {
-    return oneLine(withoutSecrets(text, seen))
-  }
-
-  function failure(where: string, exchange: Exchange): ControllerError {
-    return failureOf(`${where} of ${origin}`, exchange, clean)
-  }
-
-  return {
-    origin,
-    clean,
-    failure,
-    post: (path, body, more) => send('POST', path, { body: JSON.stringify(body), ...more }),
-    get: async path => {
-      const where = `GET ${clean(path)}`
-      const exchange = await sendGet(path)
-      if (exchange.kind !== 'answered' || exchange.status < 200 || exchange.status > 299) throw failure(where, exchange)
-      return new Answer(parse(exchange.body, `${where} of ${origin}`), `${where} of ${origin}`)
-    },
-    [Symbol.asyncDispose]: async () => {
-      closing.abort()
-      wire[Symbol.dispose]()
-    },
+  async #once(request: Request & PostOptions): Promise<Exchange> {
+    const send = (): Promise<Exchange> => this.#wire.exchange(request)
+    return hidden(await (this.#pace === null ? send() : paced(this.#pace, request, send)), this.#token.seen)
   }
 }
 
@@ -177,20 +178,6 @@ export function parse(body: string, where: string): unknown {
   } catch {
     throw new ControllerError('protocol', `${where} answered no JSON but: ${complaint('', body) || 'nothing'}`)
   }
-}
-
-function readToken(read: () => string): string {
-  let token: string
-  try {
-    token = read().trim()
-  } catch (error) {
-    throw new ControllerError('unauthorized', `the controller's token can not be read: ${oneLine(messageOf(error))}`)
-  }
-  if (token === '') throw new ControllerError('unauthorized', 'the controller’s token is empty')
-  // A line break or a wide character would be refused by the HTTP layer in words that quote the header.
-  if (!/^[\x21-\x7e]+$/.test(token))
-    throw new ControllerError('unauthorized', 'the controller’s token has characters that no token has')
-  return token
 }
 
 /** What the controller returns are paths (`/api/controller/v2/…`); one that leads to another host would take the token there. */
