@@ -55,6 +55,34 @@ describe('a view', () => {
     }
     const head = await desk.app.inject({ method: 'HEAD', url: path, headers: bearer(TOKENS.reader) })
     expect([head.statusCode, head.body, head.headers.etag]).toEqual([200, '', etag])
+    const headers = { ...bearer(TOKENS.reader), 'if-none-match': '*' }
+    const unchanged = await desk.app.inject({ method: 'HEAD', url: path, headers })
+    // RFC 9110 §8.6: a length there would be that of the document.
+    expect([unchanged.statusCode, unchanged.headers['content-length']]).toEqual([304, undefined])
+  })
+
+  test('has an ETag of its own in each coding, which is that of no other', async () => {
+    const asked = async (coding: string, tag = ''): Promise<readonly [number, string]> => {
+      const headers = { ...bearer(TOKENS.reader), 'accept-encoding': coding, 'if-none-match': tag }
+      const { statusCode, headers: told } = await desk.get(path, headers)
+      return [statusCode, String(told.etag)]
+    }
+    const codings = ['identity', 'gzip', 'zstd']
+    const tags = await Promise.all(codings.map(async coding => (await asked(coding))[1]))
+    expect(new Set(tags).size).toBe(3)
+    for (const [at, tag] of tags.entries())
+      for (const coding of codings)
+        expect(await asked(coding, tag)).toEqual([coding === codings[at] ? 304 : 200, tags[codings.indexOf(coding)]])
+    const since = await Promise.all(tags.map(tag => desk.get(`${path}/diff?since=${encodeURIComponent(tag)}`)))
+    expect(since.map(answer => answer.json<{ since: string }>().since)).toEqual(Array(3).fill(tags[0]))
+  })
+
+  test('without a name is none, and never the whole inventory', async () => {
+    for (const url of ['/api/v1/inventory/', '/api/v1/inventory/?why=x', '/api/v1/inventory//diff?since=x']) {
+      const answer = await desk.get(url)
+      expect([url, answer.statusCode, answer.json<{ code: string }>().code]).toEqual([url, 404, 'no_view'])
+      expect((await desk.get(url, SCOPED)).statusCode).toBe(403)
+    }
   })
 
   test('that is not there is told with the names of those that are', async () => {

@@ -64,10 +64,10 @@ export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
     { schema: { querystring: query({ view: text(63, 'A view'), ...FORMAT }) }, config: { api: HOST } },
     async (ask, reply) => {
       const parts = asNow(all)
-      const { view = '', format = '' } = ask.query
+      const { format = '' } = ask.query
       const { host = '' } = ask.params
-      ask.told = { view, host }
-      const { within } = authorize(parts, ask, view)
+      ask.told = { view: ask.query.view ?? '', host }
+      const { view, within } = authorize(parts, ask, ask.query.view)
       const sight = { view, format: formatOf(parts, format), within }
       await parts.inventory.prepareHosts(sight)
       const isClosed = parts.inventory.closed(parts.now(), sight)
@@ -82,8 +82,7 @@ export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
 function lists(app: FastifyInstance, all: AppParts): void {
   const list = async (request: FastifyRequest<Ask>, reply: FastifyReply): Promise<unknown> => {
     const parts = asNow(all)
-    const { view = '' } = request.params
-    const { within, ofOthers } = authorize(parts, request, view)
+    const { view, within, ofOthers } = authorize(parts, request, request.params.view)
     const { why, format = '' } = request.query
     const sight = { view, format: formatOf(parts, format), within }
     request.told = { view, host: why ?? '' }
@@ -115,8 +114,7 @@ function differences(app: FastifyInstance, all: AppParts): void {
 }
 
 async function compared(parts: AppParts, request: FastifyRequest<AskSince>): Promise<unknown> {
-  const { view = '' } = request.params
-  const { within } = authorize(parts, request, view)
+  const { view, within } = authorize(parts, request, request.params.view)
   const { since, format = '' } = request.query
   const sight = { view, format: formatOf(parts, format), within }
   request.told = { view, host: '' }
@@ -131,16 +129,21 @@ function asNow(parts: AppParts): AppParts {
   return { ...parts, inventory: parts.inventory }
 }
 
-/** Which part of the view may be read by who asks, and whether more than that may be told of; when there is such a view. */
+/**
+ * Which part of the view may be read by who asks, and whether more than that may be told of; when there is such a view. `named`: undefined
+ * for the whole. An empty name is that of no view: who forgot it must not get the whole fleet.
+ */
 function authorize(
   parts: AppParts,
   request: FastifyRequest,
-  view: string,
-): { within: Sight['within']; ofOthers: boolean } {
+  named: string | undefined,
+): { view: string; within: Sight['within']; ofOthers: boolean } {
+  const view = named ?? ''
   const { scope, views: only } = requireView(request, view)
   const within = isNarrow(scope) ? scope : undefined
   const { views } = parts.inventory
-  if (view === '' || views.includes(view)) return { within, ofOthers: only === undefined && within === undefined }
+  if (named === undefined || views.includes(view))
+    return { view, within, ofOthers: only === undefined && within === undefined }
   const known = views.length === 0 ? 'none is configured' : `there are ${views.join(', ')}`
   throw new Problem(404, 'no_view', `there is no view "${view}"; ${known}`, {
     hint: 'views are configured under inventory.views; GET /api/v1/inventory is the whole fleet',
@@ -170,7 +173,9 @@ async function answer(document: Document, { method, headers }: FastifyRequest, r
   const coding = codingFor(headers['accept-encoding']?.toString(), OFFERED)
   const etag = tagIn(document.etag, coding)
   void reply.headers({ etag, 'cache-control': 'no-cache', vary: 'accept-encoding, authorization' })
-  if (namesTag(headers['if-none-match'], etag)) return reply.status(304).send()
+  // Of no body at all Fastify tells the length 0, which would be that of the document.
+  if (namesTag(headers['if-none-match'], etag))
+    return reply.status(304).send(method === 'HEAD' ? streamOf([]) : undefined)
   void reply.type('application/json; charset=utf-8')
   if (coding !== 'identity') void reply.header('content-encoding', coding)
   // What nobody reads is not compressed for its length.
