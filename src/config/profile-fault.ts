@@ -1,3 +1,4 @@
+import { isTemplate } from '../template.ts'
 import type { Config, ProfileConfig } from './config.ts'
 import type { ConfigFault } from './fault.ts'
 import { selectorFaults } from './selector-fault.ts'
@@ -16,8 +17,6 @@ const ANSIBLE = new Set(
    port remote_user strategy serial gather_facts`.split(/\s+/),
 )
 const SECRET = /(^|_)(password|passwd|passphrase|secret|token|private_?key|api_?key)(_hash)?$/i
-/** A key can not be marked as data. */
-const MARK = /\{\{|\{%|\{#|^__ansible_/
 
 /** What is wrong with the profiles that the schema can not say, all of it at once. */
 export function profileFaults({ profiles }: Config): readonly ConfigFault[] {
@@ -94,7 +93,8 @@ function keyFaults(value: unknown, path: string): readonly ConfigFault[] {
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([key, item]) => {
     if (Array.isArray(value)) return keyFaults(item, `${path}.${key}`)
-    if (MARK.test(key))
+    // A key can not be marked as data.
+    if (isTemplate(key) || key.startsWith('__ansible_'))
       return [{ path, message: 'has a key that Ansible would render', hint: 'write what it stands for' }]
     return [...secretFaults(key, item, `${path}.${key}`), ...keyFaults(item, `${path}.${key}`)]
   })

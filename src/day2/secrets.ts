@@ -1,6 +1,7 @@
 import { MASK } from '../aap/index.ts'
 import { MAX_SEALED_BYTES, type Sealed } from './sealed.ts'
-import { isTemplate, nameFault, type Variables } from './variables.ts'
+import { isTemplate } from '../template.ts'
+import { nameFault, type Variables } from './variables.ts'
 
 /** What a person gives a job that nobody may read: names of variables with the answers to password questions of its template's survey. */
 export type Secrets = Readonly<Record<string, string>>
@@ -57,7 +58,7 @@ function textFault(text: unknown): string {
   if (text === MASK) return 'is what a controller shows in place of one'
   if (!text.isWellFormed() || text.includes('\0')) return 'has characters that no text has'
   if (isTemplate(text))
-    return 'holds a template expression ({{, {% or {#), which might be worked out where the job runs'
+    return 'holds a template expression ({{, {% or {#, or #jinja2: at its beginning), which might be worked out where the job runs'
   const bytes = Buffer.byteLength(text)
   return bytes > MAX_SECRET_BYTES ? `has ${bytes} bytes, ${MAX_SECRET_BYTES} are the most` : ''
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isTemplate } from '../template.ts'
 
 /** What a job gets beside what virtbridge itself tells it: its `extra_vars`. */
 export type Variables = Readonly<Record<string, unknown>>
@@ -33,8 +34,6 @@ const SECRET_NAME =
 /** Texts that are one whatever they are called: a private key, a vault, an authorization, a JWT, a URL with a password. */
 const SECRET_TEXT =
   /-----BEGIN [A-Z ]*PRIVATE KEY-----|^\$ANSIBLE_VAULT;|^(Bearer|Basic) \S{8}|^eyJ[\w-]{8,}\.eyJ[\w-]+\.|:\/\/[^\s/:@]+:[^\s/@]+@/
-/** What Ansible would work out: on the execution node, with all that a lookup may do. */
-const TEMPLATE = /\{\{|\{%|\{#/
 
 /** Why a run may not have these variables, in one sentence that tells names and no value; empty when it may. Pure. */
 export function variablesFault(variables: Variables): string {
@@ -64,11 +63,6 @@ export function nameFault(name: string): string {
     : ''
 }
 
-/** Whether Ansible might take a text for an expression. */
-export function isTemplate(text: string): boolean {
-  return TEMPLATE.test(text)
-}
-
 function valueFault(name: string, value: unknown, depth: number): string {
   if (depth > MAX_VARIABLE_DEPTH) return `is deeper than ${MAX_VARIABLE_DEPTH} lists and maps`
   if (typeof value === 'string') return textFault(name, value)
@@ -76,7 +70,7 @@ function valueFault(name: string, value: unknown, depth: number): string {
   if (typeof value !== 'object' || value === null) return ''
   const inner = Array.isArray(value) ? value.map(each => [name, each] as const) : Object.entries(value)
   for (const [key, each] of inner) {
-    if (TEMPLATE.test(key)) return TEMPLATED
+    if (isTemplate(key)) return TEMPLATED
     const fault = valueFault(key, each, depth + 1)
     if (fault !== '') return fault
   }
@@ -87,7 +81,7 @@ const SECRET = 'is, or holds, what looks like a secret, which would stand in the
 const TEMPLATED = 'holds a template expression, which would be worked out where the job runs'
 
 function textFault(name: string, text: string): string {
-  if (TEMPLATE.test(text)) return TEMPLATED
+  if (isTemplate(text)) return TEMPLATED
   return text !== '' && (SECRET_NAME.test(name) || SECRET_TEXT.test(text)) ? SECRET : ''
 }
 

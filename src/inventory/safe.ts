@@ -1,12 +1,12 @@
-const DELIMITER = /\{\{|\{%|\{#/
+import { isTemplate } from '../template.ts'
 
 /**
- * Text as Ansible may take it: inert as it is, or marked unsafe when it holds template delimiters (a guest may have written it). Half
- * of a character, which a cut may leave behind, is replaced: Python can read it, and then not write it.
+ * Text as Ansible may take it: inert as it is, or marked unsafe when it could be a template (a guest may have written it). Half of a
+ * character, which a cut may leave behind, is replaced: Python can read it, and then not write it.
  */
 export function safe(text: string): string | { readonly __ansible_unsafe: string } {
   const whole = text.toWellFormed()
-  return DELIMITER.test(whole) ? { __ansible_unsafe: whole } : whole
+  return isTemplate(whole) ? { __ansible_unsafe: whole } : whole
 }
 
 /** A value without the marks of `safe`: what was written, as it was. */
@@ -20,7 +20,7 @@ export function plain(value: unknown): unknown {
 /** True for text that can stand where nothing can be marked: as the key of a variable's value. */
 export function isInert(text: string): boolean {
   // Keys that begin so are marks to Ansible.
-  return text.isWellFormed() && !DELIMITER.test(text) && !text.startsWith('__ansible_')
+  return text.isWellFormed() && !isTemplate(text) && !text.startsWith('__ansible_')
 }
 
 /** Every text in a value as Ansible may take it. Keys can not be marked, so one that would have to be is left out. */

@@ -55,6 +55,7 @@ describe('variables of a run', () => {
     ['an authorization', { header: `Bearer ${VALUE}` }, /^header is, or holds/],
     ['a URL with a password', { proxy: `http://me:${VALUE}@proxy:3128` }, /^proxy is, or holds/],
     ['what would be worked out', { motd: `{{ lookup('pipe', 'id') }}` }, /^motd holds a template expression/],
+    ['the same with other delimiters', { motd: `#jinja2: a\n` }, /^motd holds a template expression/],
     ['the same within', { a: { b: ['{% raw %}'] } }, /^a holds a template expression/],
     ['the same in a name', { a: { '{{ x }}': 1 } }, /^a holds a template expression/],
     ['too deep', { a: deep(MAX_VARIABLE_DEPTH) }, /^a is deeper than 16/],

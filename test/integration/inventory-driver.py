@@ -3,7 +3,8 @@
 Takes `[{"source": path, "env": {name: value}}, …]` as JSON on standard input, and writes to the file
 that it is given, for each
 `{"error": text or null, "hosts": {name: variables}, "groups": {name: {"hosts": […], "children": […]}}}`. A string that Ansible would not
-render stands as `{"__ansible_unsafe": text}`, whatever the version of Ansible calls that.
+render stands as `{"__ansible_unsafe": text}`, whatever the version of Ansible calls that. One that it would render, and that then says
+something else, or can not be rendered, stands as `{"rendered": what comes of it}`.
 """
 
 import json
@@ -13,6 +14,7 @@ import sys
 from ansible.inventory.manager import InventoryManager, display
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
+from ansible.template import Templar
 
 try:
     from ansible.template import is_trusted_as_template as is_rendered
@@ -23,9 +25,21 @@ except ImportError:
         return not isinstance(text, AnsibleUnsafe)
 
 
+def rendered(text):
+    """What Ansible makes of a text that it may render, wherever a playbook names it."""
+    if text not in renderings:
+        try:
+            renderings[text] = Templar(loader=DataLoader(), variables={"it": text}).template(text)
+        except Exception as fault:
+            renderings[text] = fault
+    return renderings[text]
+
+
 def marked(value):
     if isinstance(value, str):
-        return str(value) if is_rendered(value) else {"__ansible_unsafe": str(value)}
+        if not is_rendered(value):
+            return {"__ansible_unsafe": str(value)}
+        return str(value) if rendered(value) == value else {"rendered": str(rendered(value))}
     if isinstance(value, dict):
         return {str(key): marked(item) for key, item in value.items()}
     return [marked(item) for item in value] if isinstance(value, (list, tuple)) else value
@@ -61,6 +75,7 @@ def read(scenario):
 
 # What each plugin failed with goes to the terminal as a warning; the exception says only that all failed.
 told = []
+renderings = {}
 display.warning = lambda text, *_, **__: told.append(text)
 display.error_as_warning = lambda msg, exception: told.append(f"{msg} {exception}")
 init_plugin_loader()

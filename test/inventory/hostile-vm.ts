@@ -22,6 +22,8 @@ const evil = fc.oneof(
     '{{ lookup("pipe", "id") }}',
     '{% for x in y %}',
     '{#',
+    '#jinja2:',
+    "#jinja2: variable_start_string:'[[', variable_end_string:']]'\n[[ 6*7 ]]",
     '"},"all":{"hosts":["x"]},"y":{"a":"',
     '__proto__',
     '../../etc/passwd',

@@ -51,7 +51,7 @@ function documents(records: readonly VmRecord[]): readonly Body[] {
 
 /** What of a value Ansible could take for a template, or could not write. */
 function harmful(value: unknown): readonly string[] {
-  if (typeof value === 'string') return /\{[{%#]/.test(value) || !value.isWellFormed() ? [value] : []
+  if (typeof value === 'string') return /\{[{%#]|^#jinja2:/.test(value) || !value.isWellFormed() ? [value] : []
   if (typeof value !== 'object' || value === null) return []
   const marked = '__ansible_unsafe' in value ? value.__ansible_unsafe : undefined
   if (typeof marked === 'string' && Object.keys(value).length === 1) return marked.isWellFormed() ? [] : [marked]
