@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, InvalidArgumentError } from 'commander'
 import { readSecret } from '../config/index.ts'
 import { Fault } from '../errors.ts'
 import { type Api, openApi } from './api.ts'
@@ -11,6 +11,12 @@ export function asking(program: Command, name: string, description: string): Com
     .description(description)
     .option('--url <url>', 'where the bridge listens (VIRTBRIDGE_URL)')
     .option('--token-file <file>', 'a file with the token (VIRTBRIDGE_TOKEN has the token itself)')
+}
+
+/** The value of an option that narrows what a command is about. An empty one, as of a variable that is not set, would widen it: throws. */
+export function narrowing(value: string): string {
+  if (value.trim() !== '') return value
+  throw new InvalidArgumentError('It is empty: leave it out to mean all.')
 }
 
 /** The options of such a command. */

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { Fault } from '../errors.ts'
-import { type Asking, asking, connect } from './asking.ts'
+import { type Asking, asking, connect, narrowing } from './asking.ts'
 import type { ProgramContext } from './context.ts'
 import { confirmDeletions } from './deletions.ts'
 import { printEvents } from './events.ts'
@@ -23,9 +23,9 @@ export function fleetCommands(program: Command, context: ProgramContext, setCode
     )
   asking(program, 'inventory', 'print the inventory that AAP gets')
     .option('--list', 'the whole of it, as Ansible asks a script')
-    .option('--host <host>', 'the variables of one host', '')
-    .option('--view <name>', 'of a view, not of the whole fleet', '')
-    .option('--why <host>', 'say why a host is in it or not, enabled or not, and in its groups', '')
+    .option('--host <host>', 'the variables of one host', narrowing, '')
+    .option('--view <name>', 'of a view, not of the whole fleet', narrowing, '')
+    .option('--why <host>', 'say why a host is in it or not, enabled or not, and in its groups', narrowing, '')
     .option('--json', 'with --why: for programs')
     .action(async (options: Asking & { host: string; view: string; why: string; json?: boolean }) => {
       const api = connect(options, context)

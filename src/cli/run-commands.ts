@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { Fault } from '../errors.ts'
-import { addressOf, type Asking, asking, connect } from './asking.ts'
+import { addressOf, type Asking, asking, connect, narrowing } from './asking.ts'
 import { releaseBrake, showBrake } from './brake.ts'
 import type { ProgramContext } from './context.ts'
 import { EXIT, type SetCode } from './exit.ts'
@@ -15,12 +15,17 @@ export function runCommands(program: Command, context: ProgramContext, setCode: 
   const { terminal, signal } = context
   const run = asking(program, 'run', 'launch a verb on some hosts, and follow it')
     .argument('<verb>', 'as the configuration names it, or the name of its job template: patch, "Day2 | Patch"')
-    .option('-l, --limit <hosts>', 'host names, separated by commas', '')
-    .option('--view <name>', 'the hosts of a view of the inventory', '')
-    .option('--profile <name>', 'the VMs of a profile, and of those below it', '')
-    .option('--selector <labels>', 'the VMs with these labels, as kubectl takes them: app=web,tier in (a, b)', '')
-    .option('--cluster <name>', 'the VMs of a cluster', '')
-    .option('--namespace <name>', 'the VMs of a namespace', '')
+    .option('-l, --limit <hosts>', 'host names, separated by commas', narrowing, '')
+    .option('--view <name>', 'the hosts of a view of the inventory', narrowing, '')
+    .option('--profile <name>', 'the VMs of a profile, and of those below it', narrowing, '')
+    .option(
+      '--selector <labels>',
+      'the VMs with these labels, as kubectl takes them: app=web,tier in (a, b)',
+      narrowing,
+      '',
+    )
+    .option('--cluster <name>', 'the VMs of a cluster', narrowing, '')
+    .option('--namespace <name>', 'the VMs of a namespace', narrowing, '')
     .option('--var <name=value>', 'a variable of the job; JSON is taken as such, again for more', collected, [])
     .option('--vars-file <file>', 'variables of the job, as YAML or JSON', '')
     .option('--secret <name>', 'a variable that nobody may read: it is asked for, again for more', collected, [])

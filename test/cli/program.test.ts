@@ -50,6 +50,13 @@ test.each([
   [['demo', '--speed', '0']],
   [['events', '--after', 'yesterday']],
   [['events', '--limit', 'all']],
+  // A variable that is not set would widen what was meant to be narrow.
+  [['inventory', '--view', '']],
+  [['inventory', '--host', ' ']],
+  [['inventory', '--why', '']],
+  ...['--limit', '--view', '--profile', '--selector', '--cluster', '--namespace'].map(option => [
+    ['run', 'patch', '--cluster', 'prod-1', option, ''],
+  ]),
 ])('wrong usage (%j) ends with 2 and says where help is', async args => {
   const { code, out, err } = await virtbridge(args, TOKEN)
   expect([code, out]).toEqual([2, ''])
