@@ -1,19 +1,10 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { type Config, parseSelector, readSecret } from '../../config/index.ts'
-import {
-  dueBySelf,
-  explain,
-  followHistory,
-  followLedger,
-  loadLedger,
-  type LedgerView,
-  type Policy,
-  refuseNewerCommands,
-} from '../../day2/index.ts'
+import { dueBySelf, explain, followHistory, followLedger, type Policy } from '../../day2/index.ts'
 import { Fault, messageOf } from '../../errors.ts'
-import { buildApp, type Check, ConsumerRegister, createAuthenticator, limitsFrom } from '../../http/index.ts'
-import { stalenessOf, type StaleLimits, type VerbStatus } from '../../inventory/index.ts'
+import { type AppParts, buildApp, type Check, createAuthenticator, limitsFrom } from '../../http/index.ts'
+import { stalenessOf } from '../../inventory/index.ts'
 import type { EventStream, Stored } from '../../log/index.ts'
 import { VERSION } from '../../version.ts'
 import { pause } from '../../waiting.ts'
@@ -21,10 +12,7 @@ import { DAY_MS } from '../log/open-log.ts'
 import { onboardPolicy, verbPolicies } from '../policy.ts'
 import type { RoleParts } from '../role.ts'
 import { vaultOf } from '../sealing-keys.ts'
-import { BelievedHosts } from './believed-hosts.ts'
-import { CurrentInventory } from './current-inventory.ts'
-import { openHistory } from './past-results.ts'
-import { viewWarnings } from './view-warning.ts'
+import { openViews, type Views } from './open-views.ts'
 
 /** The role `serve`: the HTTP server. It answers from views that follow the log, and what people ask for it appends to the log as a command. */
 export interface ServeRole extends AsyncDisposable {
@@ -44,26 +32,43 @@ export interface ServeRole extends AsyncDisposable {
  * each request. Throws a Fault `listen` when the address can not be had; then nothing is left open.
  */
 export async function startServe(parts: RoleParts, checks: () => readonly Check[]): Promise<ServeRole> {
-  const { config, log, fleet, metrics, now, newId, logger, signal } = parts
+  const { config } = parts
   await using stack = new AsyncDisposableStack()
-  const onGap = ({ token, stream }: { token: string; stream: string }): void =>
-    metrics.consumerGaps.inc({ token, stream })
-  const consumers = new ConsumerRegister({ log, now, logger, onGap })
-  const believed = new BelievedHosts(log)
-  const { ledger, position } = await loadLedger(log, entry => [consumers, believed].forEach(one => one.restore(entry)))
-  await refuseNewerCommands(log, ledger.commands)
-  const limits = limitsOf(config)
-  const expected = [...config.clusters, ...config.hubs].map(cluster => cluster.name)
-  const verbsOf = verbReader(ledger)
-  const believedBefore = (page: string): number => believed.of(page)
-  const around = { fleet, expected, limits, verbsOf, now, believedBefore, ...viewWarnings(logger, metrics) }
-  const current = stack.use(new CurrentInventory(config, around))
-  const history = stack.use(openHistory(config, logger))
-  let authenticate = authenticatorOf(config, parts)
-  let sealingKeys = config.secrets.sealing_keys
+  const views = await openViews(parts, stack)
+  const { current } = views
+  let access = accessOf(config, parts)
+  const app = buildApp(answersOf(parts, views, { checks, access: () => access }))
+  const url = await listen(app, config.http.listen)
+  stack.defer(() => app.close())
+  // Begin to render, so that the first reader need not wait for the whole fleet. An error here comes again at the first read, and is told there.
+  current.cache.prepare().catch(() => undefined)
+  const tasks = tasksOf(parts, views)
+  const owned = stack.move()
+  const reconfigure = async (next: Config): Promise<void> => {
+    await current.become(next)
+    access = accessOf(next, parts)
+  }
+  return { url, tasks, reconfigure, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+/** Who may ask, and what opens secrets: both may change while it runs. */
+interface Access {
+  readonly authenticate: ReturnType<typeof createAuthenticator>
+  readonly sealingKeys: Config['secrets']['sealing_keys']
+}
+
+function accessOf(config: Config, parts: RoleParts): Access {
+  return { authenticate: authenticatorOf(config, parts), sealingKeys: config.secrets.sealing_keys }
+}
+
+function answersOf(
+  { config, log, fleet, metrics, now, newId, logger, signal }: RoleParts,
+  { ledger, consumers, current, history, limits, expected }: Views,
+  { checks, access }: { checks: () => readonly Check[]; access: () => Access },
+): AppParts {
   const verbs = verbPolicies(config)
   const policy: Policy | null = config.controller === undefined ? null : onboardPolicy(config)
-  const app = buildApp({
+  return {
     log,
     fleet,
     ledger,
@@ -81,7 +86,7 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
     dueBySelf: () => (policy === null ? [] : dueBySelf({ fleet, ledger }, policy, now())),
     verbs,
     sharing: () => pause(config.dispatch.coalesce_seconds * 1000, signal),
-    vault: vaultOf(() => sealingKeys),
+    vault: vaultOf(() => access().sealingKeys),
     parseSelector,
     history,
     consumers,
@@ -90,38 +95,33 @@ export async function startServe(parts: RoleParts, checks: () => readonly Check[
     controllerConfigured: config.controller !== undefined,
     expected,
     checks,
-    authenticate: header => authenticate(header),
+    authenticate: header => access().authenticate(header),
     metrics,
     logger,
     version: VERSION,
     now,
     newId,
     signal,
-  })
-  const url = await listen(app, config.http.listen)
-  stack.defer(() => app.close())
-  // Begin to render, so that the first reader need not wait for the whole fleet. An error here comes again at the first read, and is told there.
-  current.cache.prepare().catch(() => undefined)
+  }
+}
+
+/** What keeps the views up to date with the log. */
+function tasksOf(parts: RoleParts, views: Views): readonly Promise<void>[] {
+  const { config, log, fleet, now, logger, signal } = parts
+  const { ledger, position, consumers, believed, current, history } = views
   const onVerb = ({ host, uid }: { host: string; uid: string }): void => {
     const record = fleet.byHost(host)
     if (record?.uid === uid) current.cache.refresh(record)
   }
   const keepMs = config.log.audit_retention_days * DAY_MS
   const tell = (results: number): void => logger.info({ results }, 'the index of what was done is made anew')
-  const tasks = [
+  return [
     followLedger(ledger, { log, from: position, signal, onVerb }),
     consumers.watch(signal),
     believed.watch(() => [current.cache.believed(), current.guarded], signal),
     followHistory(history, { log, now, keepMs, signal, tell }),
     ...countEvents(parts),
   ]
-  const owned = stack.move()
-  const reconfigure = async (next: Config): Promise<void> => {
-    await current.become(next)
-    authenticate = authenticatorOf(next, parts)
-    sealingKeys = next.secrets.sealing_keys
-  }
-  return { url, tasks, reconfigure, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
 function authenticatorOf({ http }: Config, { env, now, logger }: RoleParts): ReturnType<typeof createAuthenticator> {
@@ -135,20 +135,6 @@ function authenticatorOf({ http }: Config, { env, now, logger }: RoleParts): Ret
     now,
     warn: (token, reason) => logger.warn({ name: token, reason }, 'a token lets nobody in'),
   })
-}
-
-/** Reads from the ledger the status of each verb by the uid of a VM: of onboard and patch always, of others once they were done. */
-function verbReader(ledger: LedgerView): (uid: string) => VerbStatus {
-  return uid => {
-    const told: Record<string, string> & VerbStatus = { onboard: '', patch: '' }
-    for (const { verb, status } of ledger.verbsOf(uid)) told[verb] = status
-    return told
-  }
-}
-
-function limitsOf(config: Config): StaleLimits {
-  const { stale_after_seconds, disable_stale_after_seconds } = config.inventory
-  return { staleAfterMs: stale_after_seconds * 1000, disableAfterMs: disable_stale_after_seconds * 1000 }
 }
 
 function countEvents({ log, metrics, signal }: RoleParts): readonly Promise<void>[] {
