@@ -171,7 +171,8 @@ export interface ViewConfig {
   readonly groups: {
     readonly builtin: boolean
     readonly labels: readonly string[]
-    readonly max_per_label: number
+    /** Left out: as many as is usual in its format. */
+    readonly max_per_label?: number
     readonly expressions: readonly { readonly name: string; readonly expression: string }[]
     readonly parents: Readonly<Record<string, readonly string[]>>
   }

@@ -52,7 +52,7 @@ export function kubevirtCore(): Schema {
     ),
     unset_ansible_port: on('ansible_port is null where there is no other.'),
     create_groups: flag(
-      'A group label_<key>_<value> for each label of the VM and of its VMI, as many as groups.max_per_label for each key.',
+      'A group label_<key>_<value> for each label of the VM and of its VMI; groups.max_per_label says how many for each key.',
     ),
     base_domain: {
       ...optionalText('The base domain of the cluster. It is not read from the cluster.'),

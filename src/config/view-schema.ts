@@ -1,7 +1,7 @@
 import { connection } from './connection-schema.ts'
 import { kubevirtCore } from './kubevirt-core-schema.ts'
 import { annotation, matching, selector, some } from './match-schema.ts'
-import { choice, list, name, object, part, type Schema, whole } from './schema-part.ts'
+import { choice, list, name, object, part, type Schema } from './schema-part.ts'
 
 /** What the name of a group may be. */
 const GROUP = '^[a-z][a-z0-9_]{0,127}$'
@@ -113,12 +113,13 @@ function groups(): Schema {
       description: 'Groups by cluster, namespace, status and operating system.',
     },
     labels: list('Labels of VMs that make groups, as label_<key>_<value>.', 50, { type: 'string', minLength: 1 }),
-    max_per_label: whole(
-      2000,
-      1,
-      2000,
-      'Groups that one label, or one expression, makes at most; hosts with further values are without that group, and a warning is logged.',
-    ),
+    max_per_label: {
+      type: 'integer',
+      minimum: 1,
+      maximum: 20_000,
+      description:
+        'Groups that one label, or one expression, makes at most; hosts with further values are without that group, and a warning is logged. Left out: 2,000, and 20,000 in the format kubevirt.core.',
+    },
     expressions: list('Groups by expressions, worked out once for each change of a VM.', 50, expression()),
     parents: {
       type: 'object',

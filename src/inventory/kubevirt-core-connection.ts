@@ -122,7 +122,8 @@ function byAddress({ record, sight }: Subject, raw: string, { network_name }: Ku
 
 function usable(raw: string): string {
   const [bare = ''] = raw.split('/')
-  if (!ipaddr.isValid(bare)) return ''
+  // With a zone (fd00::5%1) the address of another is another text, and leads to it all the same.
+  if (!ipaddr.isValid(bare) || bare.includes('%')) return ''
   const address = ipaddr.process(bare)
   return NOWHERE.includes(address.range()) ? '' : address.toString()
 }

@@ -32,6 +32,9 @@ export interface KubevirtCoreOptions {
   readonly timestamps: boolean
 }
 
+/** As many as a cluster has VMs: there the groups of a label that each VM has for itself are those of the plugin. */
+const MAX_PER_LABEL = 20_000
+
 /** Its defaults, but for what changes without any news. */
 export const KUBEVIRT_CORE_DEFAULTS: KubevirtCoreOptions = {
   host_format: [{ field: 'namespace' }, '-', { field: 'name' }],
@@ -43,7 +46,7 @@ export const KUBEVIRT_CORE_DEFAULTS: KubevirtCoreOptions = {
   use_service: true,
   unset_ansible_port: true,
   create_groups: false,
-  max_per_label: 2_000,
+  max_per_label: MAX_PER_LABEL,
   base_domain: '',
   append_base_domain: false,
   default_win_ansible_connection: 'winrm',

@@ -6,6 +6,7 @@ import {
   type InventoryOptions,
   KUBEVIRT_CORE_DEFAULTS,
   kubevirtCoreRendering,
+  MAX_LABEL_GROUPS,
   ownRendering,
   Profiles,
   type Rendering,
@@ -61,7 +62,7 @@ function viewOf(view: ViewConfig, onFailure: OnFailure): Omit<View, 'profilesByS
   const groups = {
     builtin,
     labels,
-    maxPerLabel: max_per_label,
+    maxPerLabel: max_per_label ?? MAX_LABEL_GROUPS,
     rules: expressions.map(one => ruleOf(one.name, one.expression)),
     parents: new Map(Object.entries(parents).flatMap(([parent, children]) => children.map(child => [child, parent]))),
   }
@@ -117,7 +118,7 @@ function kubevirtCoreWay({ clusters = [], kubevirt_core, groups, exclude, enable
     one_cluster: clusters.length === 1,
     labels: parseSelector(label_selector),
     host_format: parseHostFormat(host_format),
-    max_per_label: groups.max_per_label,
+    max_per_label: groups.max_per_label ?? KUBEVIRT_CORE_DEFAULTS.max_per_label,
   })
 }
 

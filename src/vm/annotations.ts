@@ -1,5 +1,5 @@
 import { plainText } from '../event/index.ts'
-import { isPrivate } from './portrait.ts'
+import { isPrivate } from './secret.ts'
 import { dict } from './raw.ts'
 
 /** The annotations of a VM that configuration names, by their keys: empty where the VM has none, or one that may hold a secret. */

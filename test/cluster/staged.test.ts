@@ -22,6 +22,11 @@ describe('Of a VM that was looked at', () => {
       { ...before, uid: before.uid.replace(/.$/, 'x') },
       1,
     ],
+    [
+      'has another portrait, as another version makes them, that is stored',
+      { ...before, seen: { ...before.seen, portraits: { vm: '{}', vmi: '' } } },
+      1,
+    ],
     ['has another field, that is stored', { ...before, last_event: 'an id' }, 1],
   ])('that %s', (_, record, stored) => {
     expect(staged(record)).toBe(stored)

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { vi } from 'vitest'
 import type { KubeClient } from '../servers/kube-client.ts'
 
 /** What is made of one VM on a real API server. */
@@ -139,6 +140,32 @@ const WINDOWS = {
 }
 const preference = (key: string, value: string) => ({ annotations: { [key]: value }, guest: { guestOSInfo: {} } })
 
+/** What a status says of which no KubeVirt of today knows: its definition on the server is extended by these keys. */
+const OF_TOMORROW = {
+  heardOfTomorrow: {
+    name: 'kept',
+    count: 3,
+    on: true,
+    each: [
+      { name: 'a', probed: AT },
+      { name: 'b', probed: AT },
+    ],
+    said: HOSTILE,
+    volume: 'cloudinitdisk',
+    lastSeen: 1_763_712_000,
+    objectResourceVersion: '7',
+    cloudInitNoCloud: { userData: '#cloud-config\npassword: dummy-password' },
+    applied: SECRET,
+  },
+  'tomorrow-too': 'kept',
+  beat: AT,
+}
+const KEYS_OF_TOMORROW = {
+  heardOfTomorrow: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+  'tomorrow-too': { type: 'string' },
+  beat: { type: 'string' },
+}
+
 /** VMs of every kind that kubevirt.core shows differently. */
 export const CAST: readonly Wish[] = [
   linux('shop', 'web-1', '10.0.0.1'),
@@ -229,22 +256,28 @@ export const CAST: readonly Wish[] = [
   }),
   {
     ...linux('odd', 'hostile-note', '10.2.0.2'),
-    annotations: { note: `{# ${HOSTILE} #}`, ansible_ssh_common_args: '-oProxyCommand=id' },
+    annotations: {
+      note: `{# ${HOSTILE} #}`,
+      other: "#jinja2: variable_start_string:'[['\n[[ 6*7 ]]",
+      ansible_ssh_common_args: '-oProxyCommand=id',
+    },
   },
   {
     ...linux('odd', 'applied', '10.2.0.3'),
     annotations: { 'kubectl.kubernetes.io/last-applied-configuration': SECRET, note: 'kept' },
   },
-  { ...linux('odd', 'long-note', '10.2.0.4'), annotations: { long: 'x'.repeat(5_000), note: 'kept' } },
+  { ...linux('odd', 'long-note', '10.2.0.4'), annotations: { long: 'x'.repeat(20_000), note: 'kept' } },
+  linux('odd', 'long-word', '10.2.0.13', { guest: { reason: 'y'.repeat(20_000) } }),
   linux('odd', 'many-disks', '10.2.0.5', {
     guest: {
-      volumeStatus: Array.from({ length: 300 }, (_, index) => ({
+      volumeStatus: Array.from({ length: 20 }, (_, index) => ({
         name: `disk-${index}`,
         target: `vd${index}`,
-        message: 'a message of a volume that takes its room',
+        message: 'a message of a volume that takes its room '.repeat(102),
       })),
     },
   }),
+  { ...linux('odd', 'newer', '10.2.0.14', { guest: OF_TOMORROW }), status: vmStatus('Running', OF_TOMORROW) },
   linux('odd', 'control', '10.2.0.6', {
     guest: { guestOSInfo: { id: 'rhel', prettyName: 'red\u001b[31m\u0000 and\u202e back' } },
   }),
@@ -309,8 +342,29 @@ export async function enact(client: KubeClient): Promise<void> {
   for (const name of namespaces)
     await client.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name } })
   await client.create('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'empty' } })
+  for (const plural of ['virtualmachines', 'virtualmachineinstances']) await extend(client, plural)
   for (const wish of CAST) await make(client, wish)
   for (const wish of SERVICES) await serve(client, wish)
+}
+
+/** The definition of today, with keys of tomorrow. The server takes to it in its time: until then it drops them. */
+async function extend(client: KubeClient, plural: string): Promise<void> {
+  const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${plural}.kubevirt.io`
+  const crd = (await client.get(path)) as unknown as {
+    spec: { versions: { schema: { openAPIV3Schema: { properties: { status: { properties: object } } } } }[] }
+  }
+  for (const { schema } of crd.spec.versions)
+    Object.assign(schema.openAPIV3Schema.properties.status.properties, KEYS_OF_TOMORROW)
+  await client.expect('PUT', path, { body: crd })
+}
+
+/** Writes a status until the server has kept all of it. */
+async function write(client: KubeClient, path: string, status: object): Promise<void> {
+  const isKept = async (): Promise<boolean> => {
+    const { status: kept = {} } = await client.patch<{ status?: object }>(path, { status })
+    return Object.keys(status).every(key => key in kept)
+  }
+  await vi.waitUntil(isKept, { timeout: 60_000 })
 }
 
 async function make(client: KubeClient, wish: Wish): Promise<void> {
@@ -320,13 +374,15 @@ async function make(client: KubeClient, wish: Wish): Promise<void> {
   const owner = vmi.owned === false ? '00000000-0000-0000-0000-000000000000' : uid
   const ownerReferences =
     owner === null ? [] : [{ apiVersion: 'kubevirt.io/v1', kind: 'VirtualMachine', name, uid: owner, controller: true }]
-  await client.create(`${KUBEVIRT}/${namespace}/virtualmachineinstances`, {
+  const path = `${KUBEVIRT}/${namespace}/virtualmachineinstances`
+  await client.create(path, {
     apiVersion: 'kubevirt.io/v1',
     kind: 'VirtualMachineInstance',
     metadata: { namespace, name, labels: vmi.labels, annotations: vmi.annotations, ownerReferences },
     spec: SPEC,
     status: vmi.status,
   })
+  if (vmi.status !== undefined && 'beat' in vmi.status) await write(client, `${path}/${name}`, vmi.status)
 }
 
 async function makeVm(client: KubeClient, wish: Wish): Promise<string> {
@@ -339,7 +395,7 @@ async function makeVm(client: KubeClient, wish: Wish): Promise<string> {
     metadata: { namespace, name, labels, annotations },
     spec: { runStrategy: 'Always', template },
   })
-  if (status !== null) await client.patch(`${path}/${name}/status`, { status })
+  if (status !== null) await write(client, `${path}/${name}/status`, status)
   return vm.metadata.uid
 }
 

@@ -141,6 +141,7 @@ describe('ansible_host, port and connection', () => {
       {},
       {},
     ],
+    ['an address with a zone', { vmi: running({ interfaces: [{ ...NIC, ipAddress: 'fd00::5%1' }] }) }, {}, {}],
     ['the address of the cloud', { vmi: running({ interfaces: [{ ...NIC, ipAddress: '169.254.169.254' }] }) }, {}, {}],
     [
       'a load balancer that is no name',
@@ -210,6 +211,16 @@ describe('variables', () => {
     expect(Object.keys(varsOf(shown({ vmi: null })) ?? {})).toEqual(['vm_labels', 'vm_uid', 'vm_printable_status'])
   })
 
+  test('of keys that no KubeVirt of today has are there too, and the document stays as it is while they beat', () => {
+    const at = (lastHeartbeat: string) =>
+      varsOf(
+        shown({ vmi: null, vm: { metadata: {}, status: { heardOfTomorrow: { name: '{{ 6*7 }}', lastHeartbeat } } } }),
+      )
+    const vars = at('2026-01-01T00:00:00Z')
+    expect(vars).toMatchObject({ vm_heard_of_tomorrow: { name: { __ansible_unsafe: '{{ 6*7 }}' } } })
+    expect(at('2026-01-01T00:00:10Z')).toEqual(vars)
+  })
+
   test('say what was left out', () => {
     const annotations = { 'kubectl.kubernetes.io/last-applied-configuration': '{}' }
     expect(varsOf(shown({ vm: { metadata: { annotations }, status: {} } }))).toMatchObject({
@@ -220,11 +231,12 @@ describe('variables', () => {
   test('are of the objects whose own labels a selector takes', () => {
     const labels = (selector: string) => ({ labels: parseSelector(selector) })
     const record = shown({ vmi: running({}, { labels: { tier: 'front' } }) })
-    const many = Object.fromEntries(Array.from({ length: 400 }, (_, at) => [`example.com/l-${at}`, 'x'.repeat(63)]))
+    const many = Object.fromEntries(Array.from({ length: 900 }, (_, at) => [`example.com/l-${at}`, 'x'.repeat(63)]))
     // Its labels are more than are kept: it is listed, as nothing that is not known makes the list shorter.
     const crowded = shown({ vm: { metadata: { labels: many } } })
     expect(varsOf(crowded, labels('app=web'))).toMatchObject({
-      kubevirt_left_out: expect.arrayContaining(['vm_labels']),
+      vm_printable_status: 'Running',
+      kubevirt_left_out: ['vm_labels'],
     })
     expect(Object.keys(varsOf(record, labels('app=web')) ?? {})).not.toContain('vmi_uid')
     expect(Object.keys(varsOf(record, labels('tier=front')) ?? {})).not.toContain('vm_uid')
@@ -274,10 +286,14 @@ test('whatever the objects hold, the variables are JSON in which every template 
       interfaces: fc.array(fc.oneof(nic, words), { maxLength: 2 }),
       nodeName: text,
       conditions: fc.array(words, { maxLength: 2 }),
+      tomorrow: fc.oneof(words, fc.array(words, { maxLength: 2 })),
     },
     { requiredKeys: [] },
   )
-  const object = fc.record({ metadata: fc.record({ labels: words, annotations: words }), status })
+  const object = fc.record({
+    metadata: fc.record({ labels: words, annotations: words }),
+    status: fc.tuple(words, status).map(([unknown, known]) => ({ ...unknown, ...known })),
+  })
   fc.assert(
     fc.property(object, object, fc.boolean(), (vm, vmi, create_groups) => {
       const record = shown({ vm, vmi })

@@ -61,6 +61,18 @@ test('what the example says of a view is what the inventory does', () => {
   })
 })
 
+test.each([
+  ['format: virtbridge', 2_000],
+  ['format: virtbridge, groups: {max_per_label: 7}', 7],
+  // As many as a cluster has VMs: there every VM has labels of its own, and its groups are to be those of the plugin.
+  ['format: kubevirt.core', 20_000],
+  ['format: kubevirt.core, groups: {max_per_label: 2000}', 2_000],
+])('a label of a view with %s makes so many groups at most: %d', (said, most) => {
+  const config = `clusters: [{name: c, in_cluster: true}]\nwatch: {services: true}\ninventory: {views: [{name: v, ${said}}]}`
+  const { views } = inventoryParts(parseConfig(config, '/x.yaml'), () => undefined)
+  expect(views?.map(({ rendering }) => rendering.maxPerSource)).toEqual([most])
+})
+
 test('every key of a view counts: with another value the view is another one', () => {
   const others = [
     'clusters: [a]',

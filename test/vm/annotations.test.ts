@@ -15,6 +15,7 @@ test('annotations that are named are there, whether the VM has them or not, and 
 
 test.each([
   ['kubectl.kubernetes.io/last-applied-configuration', '{}'],
+  ['kubevirt.io/ignitiondata', '{"ignition": {}}'],
   ['note', '{"spec": {}}'],
   ['note', 'password: x'],
   ['note', `${'x'.repeat(5_000)} userData`],
