@@ -52,7 +52,8 @@ options:
   validate_certs:
     description:
       - Whether the bridge must prove who it is. Without it anybody on the way can read the token.
-    type: bool
+      - A boolean. What is neither true nor false is an error here, as Ansible would take it for false; an empty variable counts as none.
+    type: raw
     default: true
     env:
       - name: VIRTBRIDGE_VALIDATE_CERTS

@@ -7,15 +7,15 @@ from __future__ import annotations
 import os
 import time
 from http.client import HTTPException
+from ssl import SSLCertVerificationError
 from urllib.error import HTTPError
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.module_utils.urls import Request
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils import endpoint
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils import certificates, endpoint
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.answer import text_of
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.kept import Kept
-
-_BODY_OF_ERROR = 64 * 1024
 
 
 class Bridge:
@@ -24,6 +24,10 @@ class Bridge:
     def __init__(self, option, tell):
         self._option = option
         self._tell = tell
+        self._validates = _validates(option("validate_certs"))
+        for name, least in (("timeout", 1), ("retries", 0), ("max_response_mb", 1)):
+            if option(name) < least:
+                raise InventoryFault(f"{name} must be {least} or more, and is {option(name)}")
         self.token = _token(option)
 
     def ask(self, address, etag=None):
@@ -37,13 +41,15 @@ class Bridge:
             "Accept-Encoding": endpoint.ENCODINGS,
             **({"If-None-Match": etag} if etag else {}),
         }
+        ca_cert, client_cert, client_key = (_file(self._option, name) for name in ("ca_cert", "client_cert", "client_key"))
+        certificates.check(ca_cert, client_cert, client_key)
         request = Request(
             headers=headers,
             http_agent="virtbridge.fleet.vms",
-            validate_certs=self._option("validate_certs"),
-            ca_path=self._file("ca_cert"),
-            client_cert=self._file("client_cert"),
-            client_key=self._file("client_key"),
+            validate_certs=self._validates,
+            ca_path=ca_cert,
+            client_cert=client_cert,
+            client_key=client_key,
             timeout=self._option("timeout"),
             follow_redirects="none",
             # It would put a password for this host in the token's place.
@@ -51,7 +57,10 @@ class Bridge:
             # Ansible's own unpacks without a limit, and before 2.17 not what comes in chunks.
             decompress=False,
         )
-        return self._ask(request, address, etag)
+        try:
+            return self._ask(request, address, etag)
+        except InventoryFault as fault:
+            raise InventoryFault(endpoint.without(str(fault), self.token)) from None
 
     def _ask(self, request, address, etag):
         retries = self._option("retries")
@@ -84,21 +93,30 @@ class Bridge:
             return 200, None, Kept(text_of(body), endpoint.checked_etag(response.headers.get("ETag")))
         except HTTPError as error:
             retry_after = error.headers.get("Retry-After")
-            return error.code, retry_after, endpoint.refusal(error.code, _beginning(error), retry_after)
+            return error.code, retry_after, endpoint.refusal(error.code, endpoint.said_with(error, seconds), retry_after)
         except (OSError, HTTPException) as error:
             cause = getattr(error, "reason", None) or error
+            if isinstance(cause, SSLCertVerificationError):
+                raise InventoryFault(endpoint.not_believed(cause)) from error
             if isinstance(cause, TimeoutError):
                 return None, None, f"it did not answer within {seconds} s: raise timeout, or look at what is between here and it"
             return None, None, f"it was not reached, or hung up ({cause}): check url, ca_cert and the way to it"
 
-    def _file(self, name):
-        path = self._option(name)
-        if not path:
-            return None
-        try:
-            return path if os.stat(path).st_size > 0 else None
-        except OSError as error:
-            raise InventoryFault(f"{name} can not be read: {error}") from error
+
+def _validates(given):
+    """Whether the bridge must prove who it is. Ansible takes what is neither true nor false, as a slip is, for false."""
+    try:
+        return True if given in ("", None) else boolean(given, strict=True)
+    except TypeError:
+        told = f"validate_certs (VIRTBRIDGE_VALIDATE_CERTS) is neither true nor false: {str(given)[:80]!r}"
+        raise InventoryFault(told) from None
+
+
+def _file(option, name):
+    """The path that an option holds, or None; a variable that is set and empty is the working directory to Ansible."""
+    path = option(name)
+    empty = path and os.path.isdir(path) and os.path.samefile(path, os.curdir)
+    return certificates.path_of(name, None if empty else path)
 
 
 def _token(option):
@@ -106,7 +124,7 @@ def _token(option):
     if token:
         return endpoint.checked_token(token)
     file = option("token_file")
-    if not file:
+    if not file or (os.path.isdir(file) and os.path.samefile(file, os.curdir)):
         raise InventoryFault("there is no token: set token, token_file, VIRTBRIDGE_TOKEN or VIRTBRIDGE_TOKEN_FILE")
     try:
         with open(file, encoding="utf-8") as stream:
@@ -115,10 +133,3 @@ def _token(option):
         # Without the path: it may be the token itself, put into the wrong option.
         reason = getattr(error, "strerror", None) or "it is no text"
         raise InventoryFault(f"the file that token_file (VIRTBRIDGE_TOKEN_FILE) names can not be read: {reason}") from None
-
-
-def _beginning(error):
-    try:
-        return error.read(_BODY_OF_ERROR)
-    except (OSError, EOFError, HTTPException, ValueError):
-        return b""

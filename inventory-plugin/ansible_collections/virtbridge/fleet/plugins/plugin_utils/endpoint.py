@@ -11,6 +11,7 @@ import json
 import re
 import time
 import zlib
+from http.client import HTTPException
 from urllib.parse import urlencode, urlsplit
 
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
@@ -20,10 +21,12 @@ LONGEST_PAUSE = 30
 PATIENCE = 10
 CHUNK = 1 << 20
 LONGEST_ETAG = 256
+LONGEST_REFUSAL = 64 * 1024
 # What a bridge may compress an answer with: Python has no other before 3.14.
 ENCODINGS = "gzip"
 
 _VIEW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,62}\Z")
+_PATH = re.compile(r"[\x21-\x7e]*\Z")
 _TOKEN = re.compile(r"[\x21-\x7e]+\Z")
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"\Z')
 _JSON = re.compile(r"application/(?:[a-z0-9.+-]+\+)?json\Z")
@@ -63,6 +66,8 @@ def inventory_url(base, view=None, query=None):
         port = 0
     if port == 0:
         raise InventoryFault("url names a port that is none")
+    if not _PATH.match(parts.path) or not _is_host(parts.hostname):
+        raise InventoryFault("url holds something that no address can hold: write such characters as %XX, and a host as DNS has it")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InventoryFault("url must not hold a user, a password, a query or a fragment: the token is an option of its own")
     if view and not _VIEW.match(view):
@@ -70,6 +75,13 @@ def inventory_url(base, view=None, query=None):
     address = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/api/v1/inventory"
     asked = {name: text for name, text in (query or {}).items() if text}
     return f"{address}{f'/{view}' if view else ''}{f'?{urlencode(asked)}' if asked else ''}"
+
+
+def _is_host(name):
+    try:
+        return bool(name.encode("idna"))
+    except UnicodeError:
+        return False
 
 
 def place(base):
@@ -98,8 +110,8 @@ def checked_etag(text):
 
 def check_type(content_type):
     """Raises InventoryFault when an answer says that it is something else than JSON. One that does not say is judged by what it holds."""
-    kind = (content_type or "").partition(";")[0].strip().lower()
-    if kind and not _JSON.match(kind):
+    kind = (content_type or "").partition(";")[0].strip()
+    if kind and not _JSON.match(kind.lower()):
         raise InventoryFault(
             f"it answered with {_printable(kind)[:80]}, not JSON: something before the bridge answers in its place, "
             "or url is that of something else"
@@ -128,6 +140,11 @@ def refusal(status, body, retry_after=None):
     return "; ".join(part for part in (f"it answered {status}{f' {said}' if said else ''}", again, advice) if part)
 
 
+def not_believed(cause):
+    """What to tell a person when the certificate is that of nobody who is trusted. To ask again is of no use."""
+    return f"its certificate is not believed ({cause}): set ca_cert to the authority that signed it"
+
+
 def read_bounded(stream, limit, seconds, encoding=None, now=time.monotonic):
     """All of a stream (bytes), read in pieces and unpacked; encoding is its Content-Encoding.
 
@@ -147,6 +164,14 @@ def read_bounded(stream, limit, seconds, encoding=None, now=time.monotonic):
         if now() > end:
             raise InventoryFault(f"the answer was not there after {seconds} s: raise timeout if the way to the bridge is that slow")
         taken.take(piece)
+
+
+def said_with(error, seconds):
+    """The body of a refusal (an HTTPError), unpacked; empty when it is too long to be one of the bridge's, or does not come in that time."""
+    try:
+        return read_bounded(error, LONGEST_REFUSAL, seconds, error.headers.get("Content-Encoding"))
+    except (OSError, EOFError, HTTPException, ValueError, InventoryFault):
+        return b""
 
 
 class _Plain:

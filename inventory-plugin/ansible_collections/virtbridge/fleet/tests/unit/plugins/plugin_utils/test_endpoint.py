@@ -40,6 +40,10 @@ class AddressTest(unittest.TestCase):
             ("https://", None),
             ("https://u:p@b", None),
             ("https://b?x=1", None),
+            ("https://b/ü", None),
+            ("https://b/a b", None),
+            ("https://a..b", None),
+            ("https://" + "a" * 64, None),
             ("https://b", "../vms"),
             ("https://b", "a b"),
         ):

@@ -1,0 +1,228 @@
+import { writeFile } from 'node:fs/promises'
+import type { ServerResponse } from 'node:http'
+import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { createAuthority } from '../servers/authority.ts'
+import { ansible, OLDER_CORES, olderAnsible, type PythonEnvironment } from '../servers/python-environment.ts'
+import { run, runToEnd } from '../servers/run.ts'
+import { temporaryFolder } from '../support/bridge.ts'
+import { type InventoryServer, sendJson, startInventoryServer, token } from './ansible-inventory-server.ts'
+import { type Outcome, type Reading, readAll } from './inventory-driver.ts'
+import { DOCUMENT } from './plugin-cases.ts'
+
+const SCRIPT = join(import.meta.dirname, '..', '..', 'inventory-plugin', 'virtbridge-inventory')
+const CLOSED = { code: 'not_synced', detail: 'never read', clusters: ['prod-1'] }
+
+const stack = new AsyncDisposableStack()
+let folder: string
+let bridge: InventoryServer
+let secure: InventoryServer
+
+/** What the bridge, or who answers in its place, says to who asks for a view of this name. */
+const VIEWS: Readonly<Record<string, (response: ServerResponse) => void>> = {
+  // Never silent for long, and never at its end.
+  trickle(response) {
+    response.writeHead(503, { 'content-type': 'application/json' }).write(' ')
+    const drip = setInterval(() => response.write(' '), 100)
+    response.on('close', () => clearInterval(drip))
+  },
+  'packed-refusal': response =>
+    response.writeHead(503, { 'content-encoding': 'gzip' }).end(gzipSync(JSON.stringify(CLOSED))),
+  echo: response => response.writeHead(200, { 'content-type': `text/${token}` }).end('{}'),
+}
+
+beforeAll(async () => {
+  folder = stack.use(await temporaryFolder()).path
+  bridge = stack.use(await startInventoryServer(DOCUMENT))
+  bridge.answer(response => {
+    const view = bridge.requests.at(-1)?.path.split('/')[4] ?? ''
+    const play = VIEWS[view] ?? ((one: ServerResponse) => sendJson(one, 200, DOCUMENT))
+    play(response)
+  })
+  const authority = createAuthority('virtbridge test')
+  const { key, certificate } = authority.issue('bridge')
+  secure = stack.use(await startInventoryServer(DOCUMENT, { key, cert: certificate }))
+  await writeFile(join(folder, 'ca.pem'), authority.certificate)
+  await writeFile(join(folder, 'cert.pem'), certificate)
+  await writeFile(join(folder, 'no.pem'), 'no certificate\n')
+  await writeFile(join(folder, 'binary'), Buffer.from([0x76, 0xff, 0xfe]))
+  const locked = ['pkcs8', '-topk8', '-in', join(folder, 'key.pem'), '-out', join(folder, 'locked.pem')]
+  await writeFile(join(folder, 'key.pem'), key)
+  await run('openssl', [...locked, '-passout', 'pass:x'])
+})
+afterAll(() => stack.disposeAsync())
+
+interface Odd {
+  readonly title: string
+  readonly options?: Readonly<Record<string, unknown>>
+  /** `%` is the folder. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly secure?: true
+  /** What it says when it gives nothing; none where it gives all four hosts. */
+  readonly told: readonly string[]
+  /** The script knows this too, and what it says where that is something else. */
+  readonly script?: true | readonly string[]
+}
+
+const NO_ADDRESS = ['no address can hold']
+const NO_PEM = ['ca_cert holds no certificate in PEM']
+const NO_PAIR = ['client_cert and client_key are not', 'without a passphrase']
+const VALIDATES = ['validate_certs', 'neither true nor false']
+
+const ODD: readonly Odd[] = [
+  {
+    title: 'a certificate is looked at where validate_certs is empty',
+    secure: true,
+    env: { VIRTBRIDGE_VALIDATE_CERTS: '' },
+    told: ['CERTIFICATE_VERIFY_FAILED', 'set ca_cert'],
+  },
+  ...['ture', ' ', 'off the record', '2'].map(text => ({
+    title: `validate_certs is not off because it is ${JSON.stringify(text)}`,
+    secure: true as const,
+    env: { VIRTBRIDGE_VALIDATE_CERTS: text },
+    told: VALIDATES,
+  })),
+  {
+    title: 'nor in the file',
+    secure: true,
+    options: { validate_certs: 'ture' },
+    told: VALIDATES,
+  },
+  ...[false, 'no'].map(value => ({
+    title: `a certificate is not looked at where validate_certs is ${value}`,
+    secure: true as const,
+    options: { validate_certs: value },
+    told: [],
+  })),
+  {
+    title: 'it is by an authority that is given',
+    secure: true,
+    env: { VIRTBRIDGE_VALIDATE_CERTS: 'Yes', VIRTBRIDGE_CA_CERT: '%/ca.pem' },
+    told: [],
+  },
+  {
+    title: 'variables that are set and empty count as none',
+    env: {
+      VIRTBRIDGE_CA_CERT: '',
+      VIRTBRIDGE_CLIENT_CERT: '',
+      VIRTBRIDGE_CLIENT_KEY: '',
+      VIRTBRIDGE_TOKEN_FILE: '',
+      VIRTBRIDGE_VIEW: '',
+      VIRTBRIDGE_TIMEOUT: '',
+      VIRTBRIDGE_RETRIES: '',
+      VIRTBRIDGE_MIN_HOSTS: '',
+      VIRTBRIDGE_MAX_SHRINK: '',
+      VIRTBRIDGE_FILTERS: '',
+      VIRTBRIDGE_HOSTNAMES: '',
+      VIRTBRIDGE_STRICT: '',
+    },
+    told: [],
+    script: true,
+  },
+  {
+    title: 'an empty token and an empty token_file are none',
+    env: { VIRTBRIDGE_TOKEN: '', VIRTBRIDGE_TOKEN_FILE: '' },
+    told: ['there is no token'],
+    script: true,
+  },
+  {
+    title: 'a token_file that is no text',
+    env: { VIRTBRIDGE_TOKEN: '', VIRTBRIDGE_TOKEN_FILE: '%/binary' },
+    told: ['VIRTBRIDGE_TOKEN_FILE', 'it is no text'],
+    script: true,
+  },
+  { title: 'a folder of authorities', env: { VIRTBRIDGE_CA_CERT: '%' }, told: ['ca_cert', 'directory'] },
+  { title: 'an authority that is none', env: { VIRTBRIDGE_CA_CERT: '%/no.pem' }, told: NO_PEM, script: true },
+  { title: 'a certificate that is none', env: { VIRTBRIDGE_CLIENT_CERT: '%/no.pem' }, told: NO_PAIR, script: true },
+  {
+    title: 'a key with a passphrase, which nobody is asked for',
+    env: { VIRTBRIDGE_CLIENT_CERT: '%/cert.pem', VIRTBRIDGE_CLIENT_KEY: '%/locked.pem' },
+    told: NO_PAIR,
+    script: true,
+  },
+  { title: 'no time at all', options: { timeout: 0 }, told: ['timeout must be 1 or more, and is 0'] },
+  { title: 'less than no time', env: { VIRTBRIDGE_TIMEOUT: '-1' }, told: ['timeout must be 1 or more'] },
+  { title: 'fewer retries than none', env: { VIRTBRIDGE_RETRIES: '-1' }, told: ['retries must be 0 or more'] },
+  { title: 'an answer of no size', options: { max_response_mb: 0 }, told: ['max_response_mb must be 1 or more'] },
+  ...['http://127.0.0.1/ü', 'http://127.0.0.1/a b', 'http://a..b', `http://${'a'.repeat(64)}.example`].map(url => ({
+    title: `an address such as ${url.slice(0, 40)}`,
+    env: { VIRTBRIDGE_URL: url },
+    told: NO_ADDRESS,
+    script: true as const,
+  })),
+  {
+    title: 'a refusal that has no end, without waiting for one',
+    env: { VIRTBRIDGE_VIEW: 'trickle', VIRTBRIDGE_TIMEOUT: '1' },
+    told: ['it answered 503'],
+  },
+  {
+    title: 'a refusal that somebody on the way has packed, with the clusters in it',
+    env: { VIRTBRIDGE_VIEW: 'packed-refusal', VIRTBRIDGE_RETRIES: '0' },
+    told: ['503 not_synced: never read (clusters: prod-1)'],
+  },
+  {
+    title: 'an answer that repeats the token where its type stands',
+    env: { VIRTBRIDGE_VIEW: 'echo' },
+    told: ['text/<secret>, not JSON'],
+    script: true,
+  },
+]
+
+function placed(env: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).map(([name, value]) => [name, value.replace('%', folder)]))
+}
+
+/** What of an end is not as it has to be. */
+function amiss({ told }: Odd, said: string, hosts: number): readonly string[] {
+  const text = said.replaceAll(/\s+/g, ' ')
+  return [
+    ...told.filter(words => !text.includes(words)).map(words => `${words}: not in ${text}`),
+    ...(text.includes(token) ? ['it tells the token'] : []),
+    ...(hosts === (told.length === 0 ? 4 : 0) ? [] : [`${hosts} hosts: ${text}`]),
+  ]
+}
+
+const VERSIONS: readonly [string, () => Promise<PythonEnvironment>][] = [
+  ...OLDER_CORES.map((version): [string, () => Promise<PythonEnvironment>] => [version, () => olderAnsible(version)]),
+  ['2.19', () => ansible()],
+]
+
+describe.each(VERSIONS)('the plugin on ansible-core %s, with an option that is odd', (_, environmentOf) => {
+  let outcomes: readonly Outcome[]
+
+  beforeAll(async () => {
+    const readings = ODD.map(({ options, env = {}, secure: tls }): Reading => {
+      const url = tls === undefined ? {} : { VIRTBRIDGE_URL: secure.url }
+      return { ...(options && { options }), env: { ...url, ...placed(env) } }
+    })
+    outcomes = await readAll(await environmentOf(), bridge, folder, readings)
+  })
+
+  test.each(ODD.map((odd, at) => [odd.title, odd, at] as const))('%s', (_title, odd, at) => {
+    const { error, hosts } = outcomes[at] ?? { error: null, hosts: {} }
+    expect(amiss(odd, error ?? '', Object.keys(hosts).length)).toEqual([])
+  })
+})
+
+describe('the script, with a variable that is odd', () => {
+  test.each(ODD.filter(({ script }) => script !== undefined).map(odd => [odd.title, odd] as const))(
+    '%s',
+    async (_title, odd) => {
+      const { env } = await ansible()
+      const given = { VIRTBRIDGE_URL: bridge.url, VIRTBRIDGE_TOKEN: token, ...placed(odd.env ?? {}) }
+      const { status, stdout, stderr } = await runToEnd(SCRIPT, ['--list'], { env: { ...env, ...given } })
+      expect(stderr).not.toContain('Traceback')
+      expect(status).toBe(odd.told.length === 0 ? 0 : 1)
+      const { _meta: meta } = JSON.parse(stdout || '{"_meta":{"hostvars":{}}}') as typeof DOCUMENT
+      expect(amiss(odd, stderr, Object.keys(meta.hostvars).length)).toEqual([])
+    },
+  )
+
+  test('a number of hosts that is none', async () => {
+    const { env } = await ansible()
+    const given = { VIRTBRIDGE_URL: bridge.url, VIRTBRIDGE_TOKEN: token, VIRTBRIDGE_MIN_HOSTS: '²' }
+    const { status, stderr } = await runToEnd(SCRIPT, ['--list'], { env: { ...env, ...given } })
+    expect([status, stderr.trim()]).toEqual([1, expect.stringMatching(/can not be used: VIRTBRIDGE_MIN_HOSTS is no/)])
+  })
+})
