@@ -154,6 +154,15 @@ describe('two running VMs of one address', () => {
     expect(losers(told)).toEqual([])
   })
 
+  test('given to both by the platform, it is for the one that is reached at it, whoever had it first', () => {
+    const usual = { address: '10.9.0.1', network: 'main', interface: 'eth0', source: 'platform', pod: false } as const
+    const other = { ...usual, address: IP, network: 'lan', interface: 'eth1' }
+    const holder = guest('a', { address: usual.address, seen: { addresses: [usual, other] } })
+    using cache = worldOf([{ ...holder, known_since: NOW - 1 }, claiming('b', PLATFORM)], [STRETCHED]).cache
+    expect(losers(cache)).toEqual([])
+    expect(varsOf(cache).get('b.shop.prod-1')).toMatchObject({ ansible_host: IP, kubevirt_enabled: true })
+  })
+
   test('the loser has it when the winner stops, leaves or has another, and is told in the document at once', () => {
     const [winner, loser] = [claiming('a', POD), claiming('b')]
     for (const after of [

@@ -114,6 +114,18 @@ test('one expression makes so many groups and no more, with a warning, as a labe
   ])
 })
 
+test('as many groups as one expression may make are all there, without a warning, until there is one more', () => {
+  const vms = Array.from({ length: 3 }, (_, at) => guest(`web-${at}`))
+  using one = grouped({ rules: [ruleOf('name', 'kubevirt_name')], maxPerLabel: 3 }, ...vms)
+  const all = ['name_web_0', 'name_web_1', 'name_web_2']
+  expect([one.body().all.children, one.warned]).toEqual([all, []])
+  const more = guest('web-3')
+  one.fleet.apply({ key: vmKey(more), value: more })
+  expect([one.body().all.children, one.warned]).toEqual([[...all, 'ungrouped'], ['expression name']])
+  one.fleet.apply({ key: vmKey(more), value: null })
+  expect(one.body().all.children).toEqual(all)
+})
+
 describe('ids of operating systems that only guests tell', () => {
   const said = (at: number, id: string): VmRecord => {
     const { seen } = guest(`web-${at}`)

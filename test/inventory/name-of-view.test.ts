@@ -27,11 +27,15 @@ function called(format: string, ...records: readonly VmRecord[]) {
     now: () => NOW,
     warnOfName: (_view, host, because) => void warned.push(`${host}: ${because}`),
   })
-  const inventory = cache.read(NOW, 'v')
-  if (inventory.kind === 'closed') throw new Error('closed')
-  const { _meta } = JSON.parse(inventory.body) as { _meta: { hostvars: object } }
+  const namesNow = (): readonly string[] => {
+    const inventory = cache.read(NOW, 'v')
+    if (inventory.kind === 'closed') throw new Error('closed')
+    const { _meta } = JSON.parse(inventory.body) as { _meta: { hostvars: object } }
+    return Object.keys(_meta.hostvars)
+  }
+  const names = [...namesNow()]
   const why = (host: string) => cache.why(host, NOW, { view: 'v' })
-  return { names: Object.keys(_meta.hostvars), warned, why, [Symbol.dispose]: () => cache[Symbol.dispose]() }
+  return { fleet, names, namesNow, warned, why, [Symbol.dispose]: () => cache[Symbol.dispose]() }
 }
 
 test.each<[format: string, name: string]>([
@@ -74,4 +78,17 @@ test('a name that Ansible can not be told, or that a group has, is not used', ()
   expect(grouped.names).toEqual(['web.shop.prod-1'])
   using reserved = called('{name}', guest('all'))
   expect(reserved.names).toEqual(['all.shop.prod-1'])
+})
+
+test('who is shown by the usual name of another gives it away when that one comes, and has it again when it goes', () => {
+  using one = called('{name}', guest('web-1.shop.prod-1', { address: '10.9.0.1' }))
+  expect(one.names).toEqual(['web-1.shop.prod-1'])
+  const owner = guest('web-1')
+  one.fleet.apply({ key: vmKey(owner), value: owner })
+  expect(one.namesNow()).toEqual(['web-1', 'web-1.shop.prod-1.shop.prod-1'])
+  expect(one.why('web-1.shop.prod-1.shop.prod-1').because).toContain(
+    'it is shown by this name, as another is called web-1.shop.prod-1',
+  )
+  one.fleet.apply({ key: vmKey(owner), value: null })
+  expect(one.namesNow()).toEqual(['web-1.shop.prod-1'])
 })

@@ -278,7 +278,7 @@ describe('a view never gets shorter because something can not be seen', () => {
     ])
   })
 
-  test('with on_stale: fail it is closed while one of its clusters can not be seen, and says so; one that was taken out is not missed', () => {
+  test('with on_stale: fail it is closed while one of its clusters can not be seen, and says so; one that was taken out, or never had KubeVirt, is not missed', () => {
     const fleet = fleetWith(guest('web-1'), guest('web-2', { cluster: 'dev-1' }))
     fleet.apply({ key: 'hub1', value: { ...synced('hub1', 0), kind: 'hub' } })
     const views = [view('v', { onStale: 'fail' }), view('dev', { onStale: 'fail', clusters: ['dev-1'] })]
@@ -291,5 +291,10 @@ describe('a view never gets shorter because something can not be seen', () => {
     expect(hostsOf(cache.read(NOW + 60_001))).toHaveLength(2)
     fleet.apply({ key: 'prod-1', value: { ...synced('prod-1', NOW), status: 'out_of_scope' } })
     expect(hostsOf(cache.read(NOW + 60_001, 'v'))).toHaveLength(2)
+    const bare = { ...synced('bare', NOW), adopted_at: 0, no_kubevirt_since: 1 }
+    fleet.apply({ key: 'bare', value: bare })
+    expect(hostsOf(cache.read(NOW + 60_001, 'v'))).toHaveLength(2)
+    fleet.apply({ key: 'bare', value: { ...bare, adopted_at: 1 } })
+    expect(cache.read(NOW + 60_001, 'v')).toMatchObject({ because: 'stale', clusters: ['bare'] })
   })
 })
