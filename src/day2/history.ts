@@ -192,14 +192,23 @@ export async function followHistory(
     taken += page.length
     if (taken % TELL_EVERY < CATCH_UP_PAGE && taken >= TELL_EVERY) tell(taken)
   }
-  history.prune(now() - keepMs)
   let pruned = now()
+  history.prune(await forgotten(log, pruned - keepMs))
   for await (const entry of log.follow('events.day2', history.position, signal)) {
     history.add([entry])
     if (now() - pruned < PRUNE_EVERY_MS) continue
     pruned = now()
-    history.prune(pruned - keepMs)
+    history.prune(await forgotten(log, pruned - keepMs))
   }
+}
+
+/** Up to when results may go: what the log still has stays, whatever somebody set the clock to. */
+async function forgotten(log: EventLog, before: number): Promise<number> {
+  const page = await unlessUnread(log.page('events.day2', START, 1))
+  if (page === null) return 0
+  const [oldest] = page
+  const event = oldest?.value as Told | null | undefined
+  return event === null || event === undefined ? before : Math.min(before, Date.parse(event.time))
 }
 
 function isWithin(position: Position, end: Position): boolean {

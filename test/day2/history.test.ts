@@ -177,6 +177,24 @@ describe('it follows the stream', () => {
     }
   })
 
+  test('and forgets nothing that the log still has, however far the clock is set ahead', async () => {
+    await using folder = await temporaryFolder()
+    await using log = await openLog(folder.path)
+    await log.append(told(1, ['web-1']))
+    using history = new History(null)
+    const stopping = new AbortController()
+    const parts = { log, keepMs: DAY, signal: stopping.signal, tell: () => undefined }
+    let now = NOW + 5_000 * DAY
+    const following = followHistory(history, { ...parts, now: () => (now += DAY) })
+    await expect.poll(() => history.page({ limit: 10 }).rows.length).toBe(1)
+    await log.append(told(2, ['web-2']))
+    await log.append(told(3, ['web-3']))
+    await expect.poll(() => history.position).toBe(log.end('events.day2'))
+    stopping.abort()
+    await following
+    expect(history.page({ limit: 10 }).rows.map(({ host }) => host)).toEqual(['web-3', 'web-2', 'web-1'].map(hostOf))
+  })
+
   test('and waits for a log that can not be read', async () => {
     await using folder = await temporaryFolder()
     await using log = await openLog(folder.path)
