@@ -8,12 +8,15 @@ from collections import Counter
 
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import is_name
 
+# A play for the machine that Ansible runs on, or for all, would be one for whoever gets such a name.
+_OF_ANSIBLE = frozenset(("localhost", "127.0.0.1", "all", "ungrouped"))
+
 
 def renamed(hosts, readers):
     """The name of each host (its name at the bridge to its new one), and those that could not be renamed because two would share it.
 
     hosts: the bridge's names and variables. readers: functions of (name, variables) that tell a name or None, the preferred first.
-    What is no host name is passed over. Hosts that would share a name keep the bridge's, which are unique, whatever their order:
+    What is no host name, or means something else to Ansible, is passed over. Hosts that would share a name keep the bridge's, which are unique, whatever their order:
     two machines are never merged into one host.
     """
     names = {host: _first(host, variables, readers) for host, variables in hosts.items()}
@@ -30,6 +33,6 @@ def renamed(hosts, readers):
 def _first(host, variables, readers):
     for read in readers:
         name = read(host, variables)
-        if isinstance(name, str) and is_name(name):
+        if isinstance(name, str) and is_name(name) and name not in _OF_ANSIBLE:
             return str(name)
     return host

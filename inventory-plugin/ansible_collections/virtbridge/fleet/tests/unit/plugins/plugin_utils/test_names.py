@@ -22,6 +22,11 @@ class NamesTest(unittest.TestCase):
             with self.subTest(bad=bad):
                 self.assertEqual(names.renamed({"a": {"x": bad}}, [by("x")]), ({"a": "a"}, []))
 
+    def test_nor_is_what_ansible_takes_for_the_machine_it_runs_on_or_for_all(self):
+        for bad in ("localhost", "127.0.0.1", "all", "ungrouped"):
+            with self.subTest(bad=bad):
+                self.assertEqual(names.renamed({"a": {"x": bad, "y": "b"}}, [by("x"), by("y")]), ({"a": "b"}, []))
+
     def test_two_machines_never_become_one_host(self):
         hosts = {"a": {"x": "same"}, "b": {"x": "same"}, "c": {"x": "other"}}
         self.assertEqual(names.renamed(hosts, [by("x")]), ({"a": "a", "b": "b", "c": "other"}, ["a", "b"]))
