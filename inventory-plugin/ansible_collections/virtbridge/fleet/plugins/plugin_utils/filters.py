@@ -36,7 +36,7 @@ def chosen(hosts, filters):
     unknown = sorted(str(word) for word in filters if word not in _WORDS)
     if unknown:
         raise InventoryFault(f"filters: there is no {unknown[0][:80]!r}; known are {', '.join(_WORDS)}")
-    tests = [_test(word, wanted) for word, wanted in filters.items() if wanted is not None]
+    tests = [_test(word, wanted) for word, wanted in filters.items()]
     return [name for name, variables in hosts.items() if all(test(name, variables) for test in tests)]
 
 
@@ -46,8 +46,9 @@ def unsure(hosts, selector):
     missing = set()
     names = []
     for name, variables in hosts.items():
-        labels = variables["kubevirt_labels"]
-        if len(labels) >= KEPT_LABELS and not named.issubset(labels):
+        labels = variables.get("kubevirt_labels")
+        # Who has none to decide by was not asked for them: another filter leaves it out.
+        if isinstance(labels, dict) and len(labels) >= KEPT_LABELS and not named.issubset(labels):
             missing.update(named.difference(labels))
             names.append(name)
     return sorted(missing), names

@@ -48,7 +48,6 @@ class FiltersTest(unittest.TestCase):
             ({"selector": "!app"}, ["desk"]),
             ({"selector": "app notin (web),app==db"}, ["db"]),
             ({"selector": ""}, list(HOSTS)),
-            ({"clusters": None}, list(HOSTS)),
         ):
             with self.subTest(given=given):
                 self.assertEqual(filters.chosen(HOSTS, given), names)
@@ -102,6 +101,16 @@ class FiltersTest(unittest.TestCase):
         for given in ({"selector": "app=web"}, {"os": ["rhel"]}, {"reachable": True}, {"clusters": ["prod-1"]}):
             with self.subTest(given=given), self.assertRaises(InventoryFault):
                 filters.chosen({"slim": {}}, given)
+
+    def test_a_filter_that_was_left_empty_is_a_fault_and_no_wider_inventory(self):
+        for word in ("clusters", "namespaces", "os", "status", "selector", "reachable"):
+            with self.subTest(word=word), self.assertRaisesRegex(InventoryFault, word):
+                filters.chosen(HOSTS, {word: None})
+
+    def test_labels_that_may_be_missing_are_told_of_hosts_that_have_labels(self):
+        many = {f"label-{at}": "x" for at in range(filters.KEPT_LABELS)}
+        hosts = {"a": {"kubevirt_labels": many}, "b": {}, "c": {"kubevirt_labels": "x" * 99}}
+        self.assertEqual(filters.unsure(hosts, "zone"), (["zone"], ["a"]))
 
 
 if __name__ == "__main__":
