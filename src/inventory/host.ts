@@ -126,16 +126,17 @@ function standard(record: VmRecord, told: Told): HostVars {
 }
 
 /** What else is kept of it. What an older record lacks is empty. */
-function full({ hub, cluster_uid, seen, adopted, descent }: VmRecord, { endpoint, clusterSets }: Told): HostVars {
+function full(record: VmRecord, told: Told): HostVars {
+  return { ...described(record, told), ...history(record) }
+}
+
+/** What it is, as closely as it is known. */
+function described({ seen, adopted, descent }: VmRecord, { endpoint, clusterSets }: Told): HostVars {
+  const { os } = seen
   return {
     kubevirt_annotations: texts(seen.annotations ?? {}),
     kubevirt_cluster_sets: clusterSets.map(safe),
-    kubevirt_os: {
-      family: seen.os.family,
-      id: safe(seen.os.id),
-      name: safe(seen.os.name),
-      version: safe(seen.os.version),
-    },
+    kubevirt_os: { family: os.family, id: safe(os.id), name: safe(os.name), version: safe(os.version) },
     kubevirt_addresses: seen.addresses.map(entry => ({
       address: safe(entry.address),
       network: safe(entry.network),
@@ -151,6 +152,12 @@ function full({ hub, cluster_uid, seen, adopted, descent }: VmRecord, { endpoint
       by: safe(descent?.by ?? ''),
       run: safe(descent?.run ?? ''),
     },
+  }
+}
+
+/** How it is run, and what became of it. */
+function history({ hub, cluster_uid, seen }: VmRecord): HostVars {
+  return {
     kubevirt_hub: hub,
     kubevirt_cluster_uid: safe(cluster_uid),
     kubevirt_created: instant(seen.created_at),

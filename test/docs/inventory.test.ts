@@ -32,8 +32,9 @@ function codeOf(cell = ''): readonly string[] {
 
 test.each(PROFILES)('the page of the inventory names every variable of the profile %s, and no other', profile => {
   const standing = { staleness: 'fresh', verbs: { onboard: '', patch: '' } } as const
+  const annotated = guest('web-1', { seen: { annotations: { owner: 'shop' } } })
   const told = (of: Profile): readonly string[] =>
-    Object.keys(hostVars(guest('web-1'), standing, of)).filter(name => !name.startsWith('ansible_'))
+    Object.keys(hostVars(annotated, standing, of)).filter(name => !name.startsWith('ansible_'))
   const smaller = PROFILES[PROFILES.indexOf(profile) - 1]
   const before = new Set(smaller === undefined ? [] : told(smaller))
   const own = told(profile).filter(name => !before.has(name))
