@@ -32,9 +32,8 @@ function stockOf(db: DatabaseSync, now: number): Stock {
   const oldest = new Map<EventStream, number>()
   for (const stream of EVENT_STREAMS) {
     const table = tableOf(stream)
-    const come = db.prepare(`SELECT at FROM ${table} WHERE at <= ? ORDER BY seq LIMIT 1`).get(now)
-    const found = come ?? one(db, `SELECT at FROM ${table} ORDER BY seq LIMIT 1`)
-    if (found !== undefined) oldest.set(stream, Number(found['at']))
+    const oldestAt = come(db, table, now)?.at ?? one(db, `SELECT at FROM ${table} ORDER BY seq LIMIT 1`)?.['at']
+    if (oldestAt !== undefined) oldest.set(stream, Number(oldestAt))
   }
   const tombstone = one(db, 'SELECT min(at) AS at FROM state WHERE value IS NULL')?.['at'] ?? null
   const pragma = (name: string): number => Number(one(db, `PRAGMA ${name}`)?.[name] ?? 0)
@@ -67,18 +66,33 @@ function take(db: DatabaseSync, step: Step, now: number): Partial<Tended> {
 }
 
 /**
- * The oldest rows of a table that are all past their time. One that was stored under a clock that was set back looks older than it is: it
- * goes after those that were stored before it. One from a time that has not come was stored under a clock that was set ahead: it goes with
- * those that were stored after it.
+ * The oldest rows of a table that are past their time, not more than one step of them. One that was stored under a clock that was set back
+ * looks older than it is: it goes after those that were stored before it.
  */
 function takeAged(db: DatabaseSync, table: string, before: number, now: number): void {
   let last = 0
-  const rows = db.prepare(`SELECT seq, at FROM ${table} WHERE at <= ? ORDER BY seq LIMIT ${STEP_ROWS}`)
-  for (const row of rows.iterate(now)) {
+  const rows = db.prepare(`SELECT seq, at FROM ${table} WHERE seq >= ? ORDER BY seq LIMIT ${STEP_ROWS}`)
+  for (const row of rows.iterate(come(db, table, now)?.seq ?? 0)) {
     if (Number(row['at']) >= before) break
     last = Number(row['seq'])
   }
-  db.prepare(`DELETE FROM ${table} WHERE seq <= ?`).run(last)
+  const step = `SELECT max(seq) FROM (SELECT seq FROM ${table} ORDER BY seq LIMIT ${STEP_ROWS})`
+  db.prepare(`DELETE FROM ${table} WHERE seq <= min(?, ifnull((${step}), 0))`).run(last)
+}
+
+/**
+ * The oldest row, where its time has come. Rows from a time to come were stored under a clock that was set ahead, and are as old as those
+ * that were stored after them: they are stepped over, twice as far each time, as they may be many. Undefined when none has come.
+ */
+function come(db: DatabaseSync, table: string, now: number): { readonly seq: number; readonly at: number } | undefined {
+  const from = db.prepare(`SELECT seq, at FROM ${table} WHERE seq >= ? ORDER BY seq LIMIT 1`)
+  for (let [seq, stride] = [0, 1]; ; stride *= 2) {
+    const row = from.get(seq)
+    if (row === undefined) return undefined
+    const found = { seq: Number(row['seq']), at: Number(row['at']) }
+    if (found.at <= now) return found
+    seq = found.seq + stride
+  }
 }
 
 /** The oldest rows over several tables, up to so many bytes, in one transaction. */
