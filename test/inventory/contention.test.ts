@@ -1,7 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Fleet } from '../../src/fleet/index.ts'
-import { InventoryCache, type Network, type View } from '../../src/inventory/index.ts'
+import { approachOf } from '../../src/inventory/approach.ts'
+import { USUAL_CONNECTION } from '../../src/inventory/connection.ts'
+import { InventoryCache, type Network, ownRendering, type View } from '../../src/inventory/index.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
 import { type Address, hostName, type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { guest, type GuestWish } from '../day2/guest.ts'
@@ -272,6 +274,32 @@ test('however claims come and go, who has an address is who would have it if all
     { numRuns: 200 },
   )
 })
+
+test.each(['port_forward', 'service'] as const)(
+  'who lost its address is worked on where %s leads to it, and is told no address',
+  via => {
+    const linux = { ...USUAL_CONNECTION.linux, via }
+    const approach = approachOf({ connection: { ...USUAL_CONNECTION, linux } })
+    const groups = { builtin: true, labels: [], maxPerLabel: 5 }
+    const views = [true, false].map(reachable => ({
+      ...viewOfAll(String(reachable), groups),
+      rendering: ownRendering('standard', groups, { approach }),
+      reachable,
+    }))
+    const port = { name: 'ssh', protocol: 'TCP', port: 22, target: 22, node: 30_022 }
+    const type = 'NodePort' as const
+    const services = [{ name: 'ssh-b', type, by: 'kubevirt.io/domain' as const, ports: [port], ingress: [] }]
+    const loser: VmRecord = { ...claiming('b', { since: 1, seen: { node: 'n1' } }), services }
+    using cache = worldOf([claiming('a'), loser], [STRETCHED], {}, views).cache
+    expect(losers(cache)).toEqual(['b'])
+    expect(varsOf(cache, 'true').get('b.shop.prod-1')).toMatchObject({
+      ansible_host: via === 'service' ? 'n1' : 'b.shop.prod-1',
+      kubevirt_enabled: true,
+      kubevirt_address: '',
+    })
+    expect(varsOf(cache, 'false').has('b.shop.prod-1')).toBe(false)
+  },
+)
 
 const BY_REACH = [true, false].map(reachable => ({
   ...viewOfAll(String(reachable), { builtin: true, labels: [], maxPerLabel: 5 }),

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { parseHostFormat } from '../../src/config/index.ts'
 import { Fleet } from '../../src/fleet/index.ts'
-import { InventoryCache, ownRendering } from '../../src/inventory/index.ts'
+import { InventoryCache, ownRendering, type ViewGroups } from '../../src/inventory/index.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
 import { guest } from '../day2/guest.ts'
@@ -11,15 +11,19 @@ const NOW = Date.UTC(2026, 10, 21)
 const GROUPS = { builtin: false, labels: ['app'], maxPerLabel: 2_000 }
 
 function called(format: string, ...records: readonly VmRecord[]) {
+  return calledAmong(GROUPS, format, ...records)
+}
+
+function calledAmong(groups: ViewGroups, format: string, ...records: readonly VmRecord[]) {
   const fleet = new Fleet()
   for (const cluster of new Set(records.map(record => record.cluster)))
     fleet.apply({ key: cluster, value: synced(cluster, NOW) })
   for (const record of records) fleet.apply({ key: vmKey(record), value: record })
   const warned: string[] = []
-  const rendering = ownRendering('slim', GROUPS, { hostName: parseHostFormat(format) })
+  const rendering = ownRendering('slim', groups, { hostName: parseHostFormat(format) })
   const cache = new InventoryCache({
     fleet,
-    views: [{ ...viewOfAll('v', GROUPS), rendering }],
+    views: [{ ...viewOfAll('v', groups), rendering }],
     expected: [],
     limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
     labelGroups: [],
@@ -91,4 +95,14 @@ test('who is shown by the usual name of another gives it away when that one come
   )
   one.fleet.apply({ key: vmKey(owner), value: null })
   expect(one.namesNow()).toEqual(['web-1.shop.prod-1'])
+})
+
+test('the name of a group that became one too many is free', () => {
+  const of = (name: string): VmRecord => guest(name, { seen: { labels: { app: name } } })
+  using one = calledAmong({ ...GROUPS, maxPerLabel: 1 }, 'label_app_{name}', of('b'))
+  expect(one.names).toEqual(['b.shop.prod-1'])
+  one.fleet.apply({ key: vmKey(of('a')), value: of('a') })
+  expect(one.namesNow()).toEqual(['a.shop.prod-1', 'label_app_b'])
+  one.fleet.apply({ key: vmKey(of('a')), value: null })
+  expect(one.namesNow()).toEqual(['b.shop.prod-1'])
 })

@@ -82,6 +82,12 @@ test('a text with a template in it is data', () => {
   expect(tree.of(vm, []).variables['motd']).toEqual({ __ansible_unsafe: 'web {{ 6*7 }}' })
 })
 
+test('a key that Ansible would take for a mark, or for a template, is left out, however deep it stands', () => {
+  const repos = [{ url: 'x', __ansible_vault: 'x', '{{ 6*7 }}': 'x' }, { __ansible_unsafe: 'x' }]
+  const profiles = new Profiles([rule('all', { variables: { repos } })])
+  expect(profiles.of(web).variables).toEqual({ repos: [{ url: 'x' }, {}] })
+})
+
 test('of any tree and any VM: one chain from a root down, each takes it, and no earlier sibling does', () => {
   const names = ['a', 'b', 'c', 'd', 'e', 'f']
   const rules = fc
