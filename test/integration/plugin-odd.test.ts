@@ -1,15 +1,16 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { stringify } from 'yaml'
 import { createAuthority } from '../servers/authority.ts'
 import { ansible, OLDER_CORES, olderAnsible, type PythonEnvironment } from '../servers/python-environment.ts'
 import { run, runToEnd } from '../servers/run.ts'
 import { temporaryFolder } from '../support/bridge.ts'
 import { type InventoryServer, sendJson, startInventoryServer, token } from './ansible-inventory-server.ts'
 import { type Outcome, type Reading, readAll } from './inventory-driver.ts'
-import { DOCUMENT } from './plugin-cases.ts'
+import { DOCUMENT, WEB } from './plugin-cases.ts'
 
 const SCRIPT = join(import.meta.dirname, '..', '..', 'inventory-plugin', 'virtbridge-inventory')
 const CLOSED = { code: 'not_synced', detail: 'never read', clusters: ['prod-1'] }
@@ -204,6 +205,24 @@ describe.each(VERSIONS)('the plugin on ansible-core %s, with an option that is o
     expect(amiss(odd, error ?? '', Object.keys(hosts).length)).toEqual([])
   })
 })
+
+/** What each version of Ansible makes of a host whose owner another source, read before, has written as a template. */
+test.each(VERSIONS)(
+  'a template of another source is one for ansible-core %s, however plain the expression',
+  async (version, environmentOf) => {
+    const sources = join(folder, `sources-${version}`)
+    await mkdir(sources)
+    const compose = { plain: 'owner', engine: '(owner)' }
+    await writeFile(join(sources, '1.yml'), stringify({ all: { hosts: { [WEB]: { owner: 'team {{ 6*7 }}' } } } }))
+    await writeFile(join(sources, '2.virtbridge.yml'), stringify({ plugin: 'virtbridge.fleet.vms', compose }))
+    const { env } = await environmentOf()
+    const given = { VIRTBRIDGE_URL: bridge.url, VIRTBRIDGE_TOKEN: token, ANSIBLE_COLLECTIONS_PATH: join(SCRIPT, '..') }
+    const args = ['-i', sources, '--host', WEB]
+    const { status, stdout, stderr } = await runToEnd('ansible-inventory', args, { env: { ...env, ...given } })
+    expect(status, stderr).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ plain: 'team 42', engine: 'team 42' })
+  },
+)
 
 describe('the script, with a variable that is odd', () => {
   test.each(ODD.filter(({ script }) => script !== undefined).map(odd => [odd.title, odd] as const))(

@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 import re
 
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.untrusted import is_template
+
 MAX_EXPRESSION = 1000
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -95,6 +97,14 @@ def _boolean(value):
     return value
 
 
+def _holds_template(value):
+    if isinstance(value, str):
+        return is_template(value)
+    if isinstance(value, dict):
+        return any(_holds_template(item) for item in value.values())
+    return isinstance(value, list) and any(_holds_template(item) for item in value)
+
+
 def _path(text):
     first = _FIRST.match(text).group()
     steps = []
@@ -123,6 +133,9 @@ def _path(text):
             else:
                 raise NotPlain
             value = value[step]
+        # Another source, or an extra variable, may be a template; that of a guest is given back as it is.
+        if _holds_template(value):
+            raise NotPlain
         return value
 
     return read

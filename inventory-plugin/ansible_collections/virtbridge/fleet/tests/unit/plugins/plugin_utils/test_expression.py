@@ -104,5 +104,14 @@ class ConditionTest(unittest.TestCase):
             expression.condition("kubevirt_name")(HOST)
 
 
+class TemplateTest(unittest.TestCase):
+    def test_what_another_source_wrote_as_a_template_is_for_the_template_engine(self):
+        for value in ("{{ x }}", ["a", "{% x"], {"a": {"b": "{# x"}}, "#jinja2: x"):
+            for read in (expression.plain("kubevirt_x"), expression.condition("kubevirt_x == 'a'")):
+                with self.subTest(value=value), self.assertRaises(expression.NotPlain):
+                    read({"kubevirt_x": value})
+        self.assertEqual(expression.plain("kubevirt_x")({"kubevirt_x": ["{ {", {"a": 1}]}), ["{ {", {"a": 1}])
+
+
 if __name__ == "__main__":
     unittest.main()
