@@ -16,8 +16,8 @@ def renamed(hosts, readers):
     """The name of each host (its name at the bridge to its new one), and those that could not be renamed because two would share it.
 
     hosts: the bridge's names and variables. readers: functions of (name, variables) that tell a name or None, the preferred first.
-    What is no host name, or means something else to Ansible, is passed over. Hosts that would share a name keep the bridge's, which are unique, whatever their order:
-    two machines are never merged into one host.
+    What is no host name, or means something else to Ansible, is passed over. Hosts that would share a name keep the bridge's, which are
+    unique, whatever their order: two machines are never merged into one host.
     """
     names = {host: _first(host, variables, readers) for host, variables in hosts.items()}
     kept = set()
