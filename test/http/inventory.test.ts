@@ -135,6 +135,19 @@ describe('a view', () => {
   )
 })
 
+test('a view that lacks more hosts than it may says how many of how many, and when to ask again', async () => {
+  const views = [{ ...viewOfAll('web', GROUPS), labels: parseSelector('app=web'), shrink: { most: 20, few: 0 } }]
+  await using other = await openDesk({}, views)
+  other.cluster('prod-1')
+  other.put(...['web-1', 'web-2'].map(name => guest(name, { seen: { labels: { app: 'web' } } })))
+  expect((await other.get('/api/v1/inventory/web')).statusCode).toBe(200)
+  other.put(guest('web-1'))
+  const held = await other.get('/api/v1/inventory/web')
+  expect([held.statusCode, held.headers['retry-after'], held.headers.etag]).toEqual([503, '5', undefined])
+  expect(held.json()).toMatchObject({ code: 'shrunk', missing: 1, of: 2 })
+  expect((await other.get('/api/v1/inventory/web/diff?since=x')).json()).toMatchObject({ code: 'shrunk' })
+})
+
 test('what joined, left and changed since a document is told by its ETag, for the view alone', async () => {
   await using own = await openDesk({}, VIEWS)
   const app = (name: string): { seen: { labels: Record<string, string> } } => ({ seen: { labels: { app: name } } })
