@@ -230,8 +230,9 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
                 document = self._document(path, address, cache)
                 self._tell_dropped(document.dropped)
                 plan, remember = self._plan(path, address, document, wanted)
-                plan.apply(self.inventory)
+                # First: what can not be written must not leave hosts behind.
                 remember()
+                plan.apply(self.inventory)
         except InventoryFault as fault:
             where = endpoint.place(url)
             # Without the cause: ansible-core 2.19 would print its words again.

@@ -41,22 +41,22 @@ class Plan:
         for group in groups:
             if "all" in self.children[group]:
                 raise InventoryFault(f"the group {group!r} has the group 'all' below it, which is above every group")
-        for group in groups:
-            inventory.add_group(group)
-        self._connect(inventory, groups)
+        # Ansible may be told to make other names of some (TRANSFORM_INVALID_GROUP_CHARS).
+        names = {"all": "all", **{group: inventory.add_group(group) for group in groups}}
+        self._connect(inventory, groups, names)
         for name, variables in self.hosts.items():
             inventory.add_host(name)
             # Each variable through set_variable would be walked once more for nothing: every value here is decided.
             inventory.hosts[name].vars.update(variables)
         for group, members in self.members.items():
-            add, hosts = inventory.groups[group].add_host, inventory.hosts
+            add, hosts = inventory.groups[names[group]].add_host, inventory.hosts
             for host in members:
                 add(hosts[host])
         # Each host that joins a group walks up what is above it, twice. Until here that is nothing, which saves a fifth of all this.
-        self._connect(inventory, ["all"])
+        self._connect(inventory, ["all"], names)
 
-    def _connect(self, inventory, groups):
+    def _connect(self, inventory, groups, names):
         for group in groups:
             for child in self.children[group]:
                 if child != "ungrouped":
-                    inventory.add_child(group, child)
+                    inventory.add_child(names[group], names[child])

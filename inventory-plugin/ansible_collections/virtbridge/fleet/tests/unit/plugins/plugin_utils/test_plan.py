@@ -19,13 +19,15 @@ def plan(**renamed):
 class Inventory:
     """What a plan needs of Ansible's: it writes down what it is told."""
 
-    def __init__(self):
+    def __init__(self, called=str):
+        self.called = called
         self.hosts = {}
         self.groups = {"all": Group()}
         self.children = []
 
     def add_group(self, name):
-        self.groups.setdefault(name, Group())
+        self.groups.setdefault(self.called(name), Group())
+        return self.called(name)
 
     def add_child(self, group, name):
         self.children.append((group, name))
@@ -66,6 +68,13 @@ class PlanTest(unittest.TestCase):
 
         plan().apply(Watched())
         self.assertEqual(there_were, [("g", 0, 0), ("all", 3, 2), ("all", 3, 2)])
+
+    def test_a_group_that_ansible_calls_otherwise_is_found_by_that_name(self):
+        inventory = Inventory(str.upper)
+        plan().apply(inventory)
+        members = {name: group.hosts for name, group in inventory.groups.items()}
+        self.assertEqual(members, {"all": ["c"], "G": ["a", "b"], "H": ["b"]})
+        self.assertEqual(inventory.children, [("G", "H"), ("all", "G"), ("all", "H")])
 
     def test_a_group_above_all_is_a_fault_and_nothing_is_added(self):
         inventory = Inventory()
