@@ -5,7 +5,7 @@ import { Turns } from '../inventory/index.ts'
  * The most bytes of large bodies that are written in one turn of the event loop, whoever reads them. Meanwhile no other request is answered:
  * the system takes some milliseconds to copy them. With fewer a body costs more CPU.
  */
-const TURN_BYTES = 4_194_304
+const TURN_BYTES = 8_388_608
 
 /** Those of all large bodies: a socket that has room may take a whole body at once, and many of them are read at a time. */
 const TURNS = new Turns()

@@ -10,7 +10,7 @@ import { streamOf } from '../../src/http/chunks.ts'
 const PIECES = Array.from({ length: 300 }, (_, n) =>
   Buffer.alloc(n === 150 ? 9_000_000 : (n * 7_919) % 200_000, n % 256),
 )
-const IN_A_TURN = 4_194_304
+const IN_A_TURN = 8_388_608
 const LENGTH = PIECES.reduce((sum, { length }) => sum + length, 0)
 
 let app: FastifyInstance
@@ -49,7 +49,7 @@ test('who leaves in the middle, or reads nothing for a while, holds up nobody', 
   expect(await bodyOf(slow)).toHaveLength(LENGTH)
 })
 
-test('of bodies that are read as fast as they are given, no turn of the loop is given more than four megabytes, of all together', async () => {
+test('of bodies that are read as fast as they are given, no turn of the loop is given more than eight megabytes, of all together', async () => {
   const turns: number[] = []
   let now = 0
   const given = (chunks: readonly Buffer[]): void => {

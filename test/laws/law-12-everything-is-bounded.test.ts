@@ -154,7 +154,7 @@ const BOUNDS: readonly [file: string, name: string, value: number, proof: string
   ['http/audit', 'MAX_REPEATED', 256, 'http/audit', 'what is repeated of a request is bounded'],
   ['http/auth', 'MAX_TOKEN', 4_096, 'http/auth', 'is of at most 4,096 characters'],
   ['http/auth', 'MAX_VALUES', 4, 'http/auth', 'four at most'],
-  ['http/chunks', 'TURN_BYTES', 4_194_304, 'http/chunks', 'no turn of the loop is given more than four megabytes'],
+  ['http/chunks', 'TURN_BYTES', 8_388_608, 'http/chunks', 'no turn of the loop is given more than eight megabytes'],
   ['http/limits', 'BODY_LIMIT', 1_048_576, 'http/api', 'a body that is too large'],
   ['http/limits', 'MAX_PARAM', 1_200, 'http/api', 'a host name as long as they may be'],
   ['http/limits', 'MAX_URL', 8_192, 'http/api', 'an address that is too long'],

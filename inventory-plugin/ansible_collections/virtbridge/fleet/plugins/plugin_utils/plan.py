@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
+
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 
 
@@ -44,10 +47,12 @@ class Plan:
         # Ansible may be told to make other names of some (TRANSFORM_INVALID_GROUP_CHARS).
         names = {"all": "all", **{group: inventory.add_group(group) for group in groups}}
         self._connect(inventory, groups, names)
-        for name, variables in self.hosts.items():
-            inventory.add_host(name)
-            # Each variable through set_variable would be walked once more for nothing: every value here is decided.
-            inventory.hosts[name].vars.update(variables)
+        with _known_source(inventory) as place:
+            for name, variables in self.hosts.items():
+                is_new = name not in inventory.hosts
+                inventory.add_host(name)
+                # Each variable through set_variable would be walked once more for nothing: every value here is decided.
+                inventory.hosts[name].vars.update({**place, **variables} if is_new else variables)
         for group, members in self.members.items():
             add, hosts = inventory.groups[names[group]].add_host, inventory.hosts
             for host in members:
@@ -60,3 +65,18 @@ class Plan:
             for child in self.children[group]:
                 if child != "ungrouped":
                     inventory.add_child(names[group], names[child])
+
+
+@contextmanager
+def _known_source(inventory):
+    """
+    The variables that tell which source hosts come from, which Ansible adds itself meanwhile as unknown. It would look at the file system
+    anew for each host, which is a third of the time from adding them.
+    """
+    source = inventory.current_source
+    place = {"inventory_file": source, "inventory_dir": None if source is None else os.path.dirname(os.path.abspath(source))}
+    inventory.current_source = None
+    try:
+        yield place
+    finally:
+        inventory.current_source = source

@@ -21,6 +21,7 @@ class Inventory:
 
     def __init__(self, called=str):
         self.called = called
+        self.current_source = None
         self.hosts = {}
         self.groups = {"all": Group()}
         self.children = []
@@ -33,7 +34,7 @@ class Inventory:
         self.children.append((group, name))
 
     def add_host(self, name):
-        self.hosts[name] = Host(name)
+        self.hosts.setdefault(name, Host(name))
 
 
 class Group:
@@ -54,7 +55,9 @@ class PlanTest(unittest.TestCase):
     def test_all_of_it_is_added_under_the_names_that_were_chosen(self):
         inventory = Inventory()
         plan(b="bee").apply(inventory)
-        self.assertEqual({name: host.vars for name, host in inventory.hosts.items()}, {"a": {"x": 1}, "bee": {"x": 2}, "c": {}})
+        place = {"inventory_file": None, "inventory_dir": None}
+        given = {"a": {"x": 1, **place}, "bee": {"x": 2, **place}, "c": place}
+        self.assertEqual({name: host.vars for name, host in inventory.hosts.items()}, given)
         members = {name: group.hosts for name, group in inventory.groups.items()}
         self.assertEqual(members, {"all": ["c"], "g": ["a", "bee"], "h": ["bee"]})
         self.assertEqual(inventory.children, [("g", "h"), ("all", "g"), ("all", "h")])
@@ -68,6 +71,17 @@ class PlanTest(unittest.TestCase):
 
         plan().apply(Watched())
         self.assertEqual(there_were, [("g", 0, 0), ("all", 3, 2), ("all", 3, 2)])
+
+    def test_hosts_tell_the_source_that_named_them_first_and_ansible_looks_for_it_no_more(self):
+        inventory = Inventory()
+        inventory.add_host("a")
+        inventory.hosts["a"].vars["inventory_file"] = "before.yml"
+        inventory.current_source = "/project/fleet.virtbridge.yml"
+        plan().apply(inventory)
+        self.assertEqual(inventory.hosts["a"].vars, {"inventory_file": "before.yml", "x": 1})
+        place = {"inventory_file": "/project/fleet.virtbridge.yml", "inventory_dir": "/project"}
+        self.assertEqual(inventory.hosts["b"].vars, {"x": 2, **place})
+        self.assertEqual(inventory.current_source, "/project/fleet.virtbridge.yml")
 
     def test_a_group_that_ansible_calls_otherwise_is_found_by_that_name(self):
         inventory = Inventory(str.upper)
