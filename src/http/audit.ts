@@ -39,7 +39,7 @@ export function addAudit(app: FastifyInstance, parts: AppParts): void {
       written = true
       count(parts, request, reply)
       if (reply.statusCode !== 429)
-        log.info(lineOf(request, reply, { cut, ms: parts.now() - began }), 'the API was asked')
+        log.info(lineOf(parts, request, reply, { cut, ms: parts.now() - began }), 'the API was asked')
     }
     const began = parts.now()
     // `finish` never comes when the client hangs up: it was answered in part all the same.
@@ -53,7 +53,7 @@ export function addAudit(app: FastifyInstance, parts: AppParts): void {
 export function auditStream(parts: AppParts, request: FastifyRequest, told: Told): void {
   request.told = { ...told, stream: true }
   const log = parts.logger.child({ audit: 'request' }, { level: 'info' })
-  log.info({ ...whoOf(request), ...whatOf(request), status: 200 }, 'a stream was opened')
+  log.info({ ...whoOf(request), ...whatOf(parts, request), status: 200 }, 'a stream was opened')
 }
 
 function count({ metrics }: AppParts, request: FastifyRequest, reply: FastifyReply): void {
@@ -63,10 +63,15 @@ function count({ metrics }: AppParts, request: FastifyRequest, reply: FastifyRep
 }
 
 /** `cut`: not all of it was taken. */
-function lineOf(request: FastifyRequest, reply: FastifyReply, end: { cut: boolean; ms: number }): object {
+function lineOf(
+  parts: AppParts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  end: { cut: boolean; ms: number },
+): object {
   return {
     ...whoOf(request),
-    ...whatOf(request),
+    ...whatOf(parts, request),
     status: reply.raw.headersSent ? reply.raw.statusCode : 0,
     etag: String(reply.getHeader('etag') ?? ''),
     bytes: bytesOf(reply),
@@ -78,21 +83,27 @@ function whoOf({ caller, ip }: FastifyRequest): object {
   return { who: caller?.name ?? '', from: ip }
 }
 
-function whatOf({ method, routeOptions, query, params, told, headers }: FastifyRequest): object {
-  const asked = Object.entries(query ?? {}).map(([name, value]) => [name, String(value).slice(0, MAX_REPEATED)])
+function whatOf(parts: AppParts, { method, routeOptions, query, params, told, headers }: FastifyRequest): object {
+  const repeated = (text: string): string => (isToken(parts, text) ? '(a token)' : text.slice(0, MAX_REPEATED))
+  const asked = Object.entries(query ?? {}).map(([name, value]) => [name, String(value)] as const)
   // Of who was refused the route tells nothing: it was never asked, or had not come so far.
   const named: Readonly<Record<string, string>> = { ...Object.fromEntries(asked), ...(params as object) }
   const { view = named['view'] ?? '', host = named['host'] ?? named['why'] ?? '', hosts = 0, stream = false } = told
   return {
     method,
     route: routeOptions.url ?? '',
-    query: Object.fromEntries(asked) as object,
-    view: view.slice(0, MAX_REPEATED),
-    host: host.slice(0, MAX_REPEATED),
+    query: Object.fromEntries(asked.map(([name, value]) => [name, repeated(value)])),
+    view: repeated(view),
+    host: repeated(host),
     hosts,
     ...(stream ? { stream } : {}),
-    agent: (headers['user-agent'] ?? '').slice(0, MAX_REPEATED),
+    agent: repeated(headers['user-agent'] ?? ''),
   }
+}
+
+/** What somebody put into the wrong place: it would open the API to whoever reads the log. */
+function isToken({ authenticate }: AppParts, text: string): boolean {
+  return text !== '' && authenticate(`Bearer ${text}`) !== null
 }
 
 function bytesOf(reply: FastifyReply): number {

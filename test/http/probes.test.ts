@@ -144,3 +144,14 @@ test('no value of a token is in an answer or in the log, whatever is asked with 
   const told = [...answers.map(answer => answer.body + JSON.stringify(answer.headers)), ...desk.logged].join('\n')
   for (const secret of [...Object.values(TOKENS), 'wrong-token-of-somebody']) expect(told).not.toContain(secret)
 })
+
+test('a token that somebody put in the wrong place is not in the log', async () => {
+  await using desk = await openDesk()
+  await desk.get(`/api/v1/vms/${TOKENS.reader}`)
+  await desk.get(`/api/v1/inventory?view=${TOKENS.reader}`)
+  await desk.get(`/api/v1/inventory/${TOKENS.admin}?why=${TOKENS.shop}`)
+  await desk.get('/api/v1/vms', { 'user-agent': TOKENS.admin, ...bearer(TOKENS.reader) })
+  const logged = desk.logged.join('\n')
+  expect(logged.split('(a token)')).toHaveLength(8)
+  for (const secret of Object.values(TOKENS)) expect(logged).not.toContain(secret)
+})
