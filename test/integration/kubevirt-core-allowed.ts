@@ -140,6 +140,12 @@ export const RULED: readonly Allowed[] = [
       host === 'odd-bare' || (host === 'odd-of-another' && group.startsWith('label_kubevirt_io_')),
   },
   {
+    what: 'A VM that `host_format: "{name}"` would call `localhost`, `127.0.0.1`, `all` or `ungrouped` is called NAME.NAMESPACE.CLUSTER',
+    why: 'a job reaches the right guest or none: plays for the machine that Ansible runs on would go to that guest',
+    apply: unchanged,
+    proof: 'test/inventory/kubevirt-core-view.test.ts',
+  },
+  {
     what: 'A VM without a status is listed',
     why: 'nothing makes the list shorter but the end of a VM',
     apply: unchanged,

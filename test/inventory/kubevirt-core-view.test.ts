@@ -98,6 +98,11 @@ test('hosts that would share a name have their long ones, and a warning', () => 
   expect(inventory.warned).toContain(`${hostName(one)}: several would be called a-b-c`)
 })
 
+test('a VM that would be called as Ansible calls its own machine has its long name', () => {
+  using inventory = open({ host_format: [{ field: 'name' }] }, [kept('localhost'), kept('web-1')])
+  expect(Object.keys(inventory.list()._meta.hostvars).sort()).toEqual(['localhost.shop.prod-1', 'web-1'])
+})
+
 test('a label makes so many groups and no more, and crowds out no other group', () => {
   const records = ['a', 'b', 'c', 'd'].map(name => kept(name, { labels: { domain: name, app: 'web' } }))
   using inventory = open({ create_groups: true, max_per_label: 2 }, records)
