@@ -171,6 +171,43 @@ test('what joined, left and changed since a document is told by its ETag, for th
   expect((await own.get('/api/v1/inventory/web/diff')).json()).toMatchObject({ status: 400, code: 'bad_request' })
 })
 
+describe('an answer of the inventory', () => {
+  const headersOf = async (id: string, status: number): Promise<readonly string[]> => {
+    const operation = operationsOf(await documentOf(desk.app)).find(({ operationId }) => operationId === id)
+    return Object.keys(operation?.responses[status]?.headers ?? {}).sort()
+  }
+  const tagOf = async (path: string): Promise<string> => String((await desk.get(path)).headers.etag)
+  const sentBy = ({ headers }: { headers: Readonly<Record<string, unknown>> }): readonly string[] =>
+    ['cache-control', 'etag', 'vary'].filter(name => headers[name] !== undefined)
+
+  test.each([
+    ['', 'readInventory', ['etag', 'vary']],
+    ['/web', 'readView', ['etag', 'vary']],
+    [`?why=${WEB}`, 'readInventory', []],
+    [`/web?why=${WEB}`, 'readView', []],
+    ['/diff', 'readChanges', []],
+    ['/web/diff', 'readChangesOfView', []],
+    [`/hosts/${WEB}`, 'readHost', []],
+  ])('is asked for again each time, and has headers that the document knows: %s', async (where, id, more) => {
+    const [path, isDifference] = [`/api/v1/inventory${where}`, where.endsWith('/diff')]
+    const url = isDifference ? `${path}?since=${encodeURIComponent(await tagOf(path.slice(0, -5)))}` : path
+    for (const method of ['GET', 'HEAD'] as const) {
+      const answer = await desk.app.inject({ method, url, headers: bearer(TOKENS.reader) })
+      expect([answer.statusCode, answer.headers['cache-control']]).toEqual([200, 'no-cache'])
+      expect(sentBy(answer)).toEqual(['cache-control', ...more])
+    }
+    // Why a host is as it is has no tag: it is another answer of the same operation.
+    const known = await headersOf(id, 200)
+    expect(known).toEqual(where.includes('?why=') ? ['cache-control', 'etag', 'vary'] : ['cache-control', ...more])
+  })
+
+  test('that says that nothing changed has the headers that the document knows', async () => {
+    const headers = { ...bearer(TOKENS.reader), 'if-none-match': await tagOf('/api/v1/inventory/web') }
+    const same = await desk.get('/api/v1/inventory/web', headers)
+    expect([same.statusCode, sentBy(same)]).toEqual([304, await headersOf('readView', 304)])
+  })
+})
+
 describe('one host', () => {
   test('has the variables that it has in the document, by view', async () => {
     const whole = (await desk.get('/api/v1/inventory')).json<Answer>()._meta.hostvars

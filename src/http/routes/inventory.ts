@@ -10,6 +10,8 @@ import { shape } from '../shapes.ts'
 import { closedProblem, notListed } from './inventory-problem.ts'
 
 const CLOSED = { 503: ['not_synced', 'stale', 'shrunk'] }
+/** Who keeps an answer asks whether it still holds before it uses it. */
+const FRESH = { 'cache-control': 'no-cache' }
 const LIST: Omit<Description, 'id'> = {
   summary: 'The inventory, as Ansible takes it; or why a host is as it is',
   right: 'read',
@@ -20,24 +22,24 @@ const LIST: Omit<Description, 'id'> = {
       {
         etag: 'Strong; the same for the same content',
         vary: 'What the answer depends on',
-        'cache-control': 'no-cache',
+        ...FRESH,
       },
     ),
-    304: { description: 'It is as it was', headers: { etag: 'The same', vary: 'The same' } },
+    304: { description: 'It is as it was', headers: { etag: 'The same', vary: 'The same', ...FRESH } },
   },
   problems: { 404: ['no_view', 'no_format'], ...CLOSED },
 }
 const DIFFERENCE: Omit<Description, 'id'> = {
   summary: 'What joined, left and changed since a document that was served',
   right: 'read',
-  answers: { 200: json('By the names of the hosts', shape('Difference')) },
+  answers: { 200: json('By the names of the hosts', shape('Difference'), FRESH) },
   problems: { 404: ['no_view', 'no_format', 'no_past'], ...CLOSED },
 }
 const HOST: Description = {
   id: 'readHost',
   summary: 'The variables of one host',
   right: 'read',
-  answers: { 200: json('Its variables', shape('HostVars')) },
+  answers: { 200: json('Its variables', shape('HostVars'), FRESH) },
   problems: { 404: ['no_view', 'no_format', 'not_listed'], ...CLOSED },
 }
 
@@ -74,7 +76,7 @@ export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
       if (isClosed !== null) throw closedProblem({ kind: 'closed', ...isClosed })
       const vars = parts.inventory.varsOf(host, sight)
       if (vars === null) throw notListed(host, view)
-      return reply.header('cache-control', 'no-cache').type('application/json; charset=utf-8').send(vars)
+      return reply.headers(FRESH).type('application/json; charset=utf-8').send(vars)
     },
   )
 }
@@ -87,7 +89,8 @@ function lists(app: FastifyInstance, all: AppParts): void {
     const sight = { view, format: formatOf(parts, format), within }
     request.told = { view, host: why ?? '' }
     await (why === undefined ? parts.inventory.prepare(sight) : parts.inventory.prepareHosts(sight))
-    if (why !== undefined) return parts.inventory.why(why, parts.now(), { ...sight, ofOthers })
+    if (why !== undefined)
+      return reply.headers(FRESH).send(parts.inventory.why(why, parts.now(), { ...sight, ofOthers }))
     const inventory = openOf(parts, sight)
     request.told = { view, hosts: inventory.hosts }
     return answer(inventory, request, reply)
@@ -100,7 +103,8 @@ function lists(app: FastifyInstance, all: AppParts): void {
 /** No view can be called `diff`: see the faults of views. */
 function differences(app: FastifyInstance, all: AppParts): void {
   const schema = { querystring: closed({ since: text(64, 'An ETag'), ...FORMAT }, ['since']) }
-  const compare = (request: FastifyRequest<AskSince>): Promise<unknown> => compared(asNow(all), request)
+  const compare = async (request: FastifyRequest<AskSince>, reply: FastifyReply): Promise<unknown> =>
+    reply.headers(FRESH).send(await compared(asNow(all), request))
   app.get<AskSince>(
     '/api/v1/inventory/diff',
     { schema, config: { api: { id: 'readChanges', ...DIFFERENCE } } },
@@ -172,7 +176,7 @@ function openOf(parts: AppParts, sight: Sight): Document {
 async function answer(document: Document, { method, headers }: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const coding = codingFor(headers['accept-encoding']?.toString(), OFFERED)
   const etag = tagIn(document.etag, coding)
-  void reply.headers({ etag, 'cache-control': 'no-cache', vary: 'accept-encoding, authorization' })
+  void reply.headers({ etag, ...FRESH, vary: 'accept-encoding, authorization' })
   // Of no body at all Fastify tells the length 0, which would be that of the document.
   if (namesTag(headers['if-none-match'], etag))
     return reply.status(304).send(method === 'HEAD' ? streamOf([]) : undefined)
