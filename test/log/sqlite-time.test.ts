@@ -125,3 +125,19 @@ test('what was stored under a clock that stood in the future holds up nothing th
   await look(log, 2, /^$/)
   await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([2])
 })
+
+test('what came after many from a time to come goes when it is time, however few it is', async () => {
+  await using folder = await temporaryFolder()
+  const machine = new Machine()
+  await using log = await open(folder.path, { clocks: machine.clocks })
+  machine.wall += 14 * YEAR_MS
+  machine.passed += 60_000
+  await look(log, 0, /days ahead/)
+  for (let n = 1; n < 5; n += 1) await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n } }])
+  machine.wall -= 14 * YEAR_MS
+  machine.passed += 60_000
+  await look(log, 5, /^$/)
+  machine.pass(YEAR_MS + 60_001)
+  await log.append([{ stream: 'events.cluster', key: 'c', value: { n: 6 } }])
+  await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([])
+})

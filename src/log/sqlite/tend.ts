@@ -80,19 +80,35 @@ function takeAged(db: DatabaseSync, table: string, before: number, now: number):
   db.prepare(`DELETE FROM ${table} WHERE seq <= min(?, ifnull((${step}), 0))`).run(last)
 }
 
+interface Placed {
+  readonly seq: number
+  readonly at: number
+}
+
 /**
  * The oldest row, where its time has come. Rows from a time to come were stored under a clock that was set ahead, and are as old as those
- * that were stored after them: they are stepped over, twice as far each time, as they may be many. Undefined when none has come.
+ * that were stored after them: they are stepped over, twice as far each time, as they may be many, and then back by halves. Undefined when
+ * none has come.
  */
-function come(db: DatabaseSync, table: string, now: number): { readonly seq: number; readonly at: number } | undefined {
+function come(db: DatabaseSync, table: string, now: number): Placed | undefined {
   const from = db.prepare(`SELECT seq, at FROM ${table} WHERE seq >= ? ORDER BY seq LIMIT 1`)
-  for (let [seq, stride] = [0, 1]; ; stride *= 2) {
-    const row = from.get(seq)
-    if (row === undefined) return undefined
-    const found = { seq: Number(row['seq']), at: Number(row['at']) }
-    if (found.at <= now) return found
-    seq = found.seq + stride
+  const at = (seq: number): Placed | undefined => from.get(seq) as Placed | undefined
+  let [low, found] = [0, at(0)]
+  if (found === undefined || found.at <= now) return found
+  for (let stride = 1; found !== undefined && found.at > now; stride *= 2) {
+    low = found.seq + 1
+    found = at(found.seq + stride)
   }
+  // What is past the last row may have gone too far.
+  found ??= one(db, `SELECT seq, at FROM ${table} ORDER BY seq DESC LIMIT 1`) as Placed | undefined
+  if (found === undefined || found.at > now) return undefined
+  for (let high = found.seq; low < high;) {
+    const middle = Math.floor((low + high) / 2)
+    const row: Placed = at(middle) ?? found
+    if (row.at > now) low = row.seq + 1
+    else [found, high] = [row, middle]
+  }
+  return found
 }
 
 /** The oldest rows over several tables, up to so many bytes, in one transaction. */
