@@ -204,6 +204,11 @@ export class Gallery {
     return document
   }
 
+  /** Why the document as of now would not be served; null when it would be. Makes none. */
+  held({ page, guard }: Exhibit): Shrunk | null {
+    return guard.refuses(page.lists)
+  }
+
   /** What became of a view between two of its documents; null unless both are remembered. */
   difference({ key }: Exhibit, before: string, after: string): Difference | null {
     const [was, is] = [this.#past.find(key, before), this.#past.find(key, after)]

@@ -4,12 +4,13 @@ import { type Closed, closedBecause } from './closed.ts'
 import { Document } from './document.ts'
 import { type Exhibit, Gallery } from './gallery.ts'
 import { HOSTS_A_STEP } from './group-book.ts'
-import type { Inventory, InventoryOptions, Sight } from './inventory-options.ts'
+import type { Held, Inventory, InventoryOptions, Sight } from './inventory-options.ts'
 import { pageOf, type Reader } from './legacy.ts'
 import { narrowed } from './narrowing.ts'
 import type { Difference } from './past.ts'
 import type { Staleness } from './stale.ts'
 import type { GuestProfile, ProfileWhy } from './profile.ts'
+import type { Shrunk } from './shrink-guard.ts'
 import { Turns } from './turns.ts'
 import { Upkeep } from './upkeep.ts'
 import { isGuarded, notTakenBecause, UNGUARDED, type View, viewOfAll } from './view.ts'
@@ -100,7 +101,7 @@ export class InventoryCache implements Disposable {
     const closed = this.#closed(exhibit, now)
     if (closed !== null) return { kind: 'closed', ...closed }
     const served = this.#gallery.serve(exhibit)
-    return served instanceof Document ? served : { kind: 'closed', because: 'shrunk', clusters: [], shrunk: served }
+    return served instanceof Document ? served : heldBack(served)
   }
 
   /**
@@ -140,10 +141,21 @@ export class InventoryCache implements Disposable {
     return this.#upkeep.stepsOfAll + stepsToSettle + MAX_STEPS
   }
 
-  /** Why the view is closed at `now`; null when it is open. Does not look at whether it shrank too much, which only `read()` finds out. */
+  /** Why the view is closed at `now`; null when it is open. Does not look at whether it shrank too much, as `held()` does. */
   closed(now: number, sight: Sight | string = {}): Closed | null {
     this.#upkeep.age(now)
     return this.#closed(this.#exhibit(sight), now)
+  }
+
+  /**
+   * Whether `read()` at `now` would hold the document back for what it lacks; null when it would not. Makes no document and serves none: a host
+   * that is not there may be one that is missed, and whoever asks for one must not wait for all of them.
+   */
+  held(now: number, sight: Sight | string = {}): Held | null {
+    const exhibit = this.#exhibit(sight)
+    this.#catchUp(now)
+    const shrunk = this.#gallery.held(exhibit)
+    return shrunk === null ? null : heldBack(shrunk)
   }
 
   /** The hostvars of one host as JSON; null when the view does not have it. Also while the view is closed: ask `closed()`. */
@@ -254,4 +266,8 @@ export class InventoryCache implements Disposable {
     this.#upkeep.finish()
     this.#gallery.tidy(now)
   }
+}
+
+function heldBack(shrunk: Shrunk): Held {
+  return { kind: 'closed', because: 'shrunk', clusters: [], shrunk }
 }

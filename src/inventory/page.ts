@@ -9,6 +9,7 @@ import { PageRange } from './page-range.ts'
 import type { Piece } from './piece.ts'
 import { byText, Ranges } from './ranges.ts'
 import type { Sheet } from './sheet.ts'
+import type { Hosts } from './shrink-guard.ts'
 import type { Shown } from './sheet-range.ts'
 import { Signs } from './signs.ts'
 
@@ -38,6 +39,8 @@ export class Page {
   readonly #warned = new Set<string>()
   readonly #merged = new Set<string>()
   #document: Document | null = null
+  /** Who would be in the document; null when something changed since it was asked for. */
+  #lists: readonly Hosts[] | null = null
 
   constructor(sheet: Sheet, warnings: PageWarnings) {
     this.#sheet = sheet
@@ -83,7 +86,7 @@ export class Page {
     const host = hostName(record)
     const known = this.#members.get(host)
     if (known !== undefined && !changed) return this.#signs.nameOf(host)
-    this.#document = null
+    this.#change()
     if (known === undefined) this.#members.set(host, groups)
     const others = this.#signs.wish(host, this.#sheet.rendering.hostOf(record))
     // Who has to give a name away does so first.
@@ -110,7 +113,7 @@ export class Page {
   drop(host: string): string | null {
     const groups = this.#members.get(host)
     if (groups === undefined) return null
-    this.#document = null
+    this.#change()
     const name = this.#signs.forget(host)
     this.#ranges.remove(name)
     this.#groups.remove(name, groups)
@@ -171,12 +174,25 @@ export class Page {
       groups,
       lists: leaves.map(({ list }) => list),
     })
+    this.#lists = null
     return this.#document
+  }
+
+  /** Who is in the document as of now, which is not made for it. The same object until something changes. */
+  get lists(): readonly Hosts[] {
+    if (this.#document !== null) return this.#document.lists
+    this.#settle()
+    return (this.#lists ??= this.#ranges.all.map(({ leaf, hosts }) => leaf?.list ?? { hosts }))
   }
 
   /** Forgets what nobody asked for since the last time. */
   tidy(): void {
     this.#document?.tidy()
+  }
+
+  #change(): void {
+    this.#document = null
+    this.#lists = null
   }
 
   /** True when none is left to be made. */
@@ -220,7 +236,7 @@ export class Page {
     if (groups === undefined || this.#signs.isRight(host)) return
     const was = this.#signs.nameOf(host)
     if (!this.#ranges.of(was).has(was)) return
-    this.#document = null
+    this.#change()
     const name = this.#signs.call(host)
     this.#ranges.remove(was)
     this.#ranges.add(name)

@@ -1,6 +1,9 @@
 import type { HostList } from './host-list.ts'
 import { byText, search } from './ranges.ts'
 
+/** Neighbours by name: those of a document, or of what will be one. Never changed. */
+export type Hosts = Pick<HostList, 'hosts'>
+
 /** That a document lacks more hosts than is believed. */
 export interface Shrunk {
   /** Hosts that the last document had and this one has not, although nobody knows that their VMs were deleted. */
@@ -34,12 +37,14 @@ export class ShrinkGuard {
   #ended = 0
   /** How many hosts the bridge believed in before it was started; 0: it is not known. */
   #expected = 0
-  #served: readonly HostList[] = []
+  #served: readonly Hosts[] = []
   /** The first host of each list. */
   #firsts: readonly string[] = []
   #hosts = 0
   /** Of the last document: those whose VM was deleted since. */
   readonly #deleted = new Set<string>()
+  /** What was found last of the hosts that were looked at; null when something else counts since. */
+  #found: { readonly lists: readonly Hosts[]; readonly shrunk: Shrunk | null } | null = null
 
   constructor(rule: ShrinkRule) {
     this.#rule = rule
@@ -53,6 +58,7 @@ export class ShrinkGuard {
 
   /** Goes on where another one is, of the same view as configuration said before. */
   succeed(before: ShrinkGuard): void {
+    this.#found = null
     if (before.#began !== null) {
       if (this.#began === null) return
       this.#began = before.#began
@@ -67,6 +73,7 @@ export class ShrinkGuard {
   /** Before the start so many hosts were believed in. */
   expect(hosts: number): void {
     this.#expected = hosts
+    this.#found = null
   }
 
   /** How many hosts the next document is held against: those of the last without those deleted since. Null before there was one. */
@@ -82,30 +89,38 @@ export class ShrinkGuard {
   /** A host was of the view at the start. */
   began(host: string): void {
     this.#began?.add(host)
+    this.#found = null
   }
 
   /** The VM of a host was deleted. */
   deleted(host: string): void {
     if (this.#began?.delete(host) === true) this.#ended += 1
     if (this.#had(host)) this.#deleted.add(host)
+    this.#found = null
   }
 
   /** A host is there again. */
   returned(host: string): void {
-    this.#deleted.delete(host)
+    if (this.#deleted.delete(host)) this.#found = null
   }
 
   /** Why a document with these hosts must not be served; null when it may. */
-  refuses(lists: readonly HostList[]): Shrunk | null {
+  refuses(lists: readonly Hosts[]): Shrunk | null {
+    if (this.#rule.most >= 100 || lists === this.#served) return null
+    if (this.#found?.lists !== lists) this.#found = { lists, shrunk: this.#judge(lists) }
+    return this.#found.shrunk
+  }
+
+  #judge(lists: readonly Hosts[]): Shrunk | null {
     const { most, few } = this.#rule
-    if (most >= 100 || lists === this.#served) return null
     const { missing, of } = this.#began === null ? this.#sinceServed(lists) : this.#sinceStart(this.#began, lists)
     return missing > few && missing * 100 > of * most ? { missing, of, most } : null
   }
 
   /** A document with these hosts is served. */
-  served(lists: readonly HostList[]): void {
+  served(lists: readonly Hosts[]): void {
     this.#began = null
+    this.#found = null
     if (lists === this.#served) return
     this.#served = lists
     this.#firsts = lists.map(({ hosts }) => hosts[0] ?? '')
@@ -113,7 +128,7 @@ export class ShrinkGuard {
     this.#deleted.clear()
   }
 
-  #sinceStart(began: ReadonlySet<string>, lists: readonly HostList[]): Pick<Shrunk, 'missing' | 'of'> {
+  #sinceStart(began: ReadonlySet<string>, lists: readonly Hosts[]): Pick<Shrunk, 'missing' | 'of'> {
     const here = lists.reduce((sum, { hosts }) => sum + hosts.filter(host => began.has(host)).length, 0)
     const others = lists.reduce((sum, { hosts }) => sum + hosts.length, 0) - here
     const unknown = Math.max(0, this.#expected - began.size - this.#ended)
@@ -121,7 +136,7 @@ export class ShrinkGuard {
     return { missing: began.size - here + Math.max(0, unknown - others), of: began.size + unknown }
   }
 
-  #sinceServed(lists: readonly HostList[]): Pick<Shrunk, 'missing' | 'of'> {
+  #sinceServed(lists: readonly Hosts[]): Pick<Shrunk, 'missing' | 'of'> {
     const [before, after] = [new Set(this.#served), new Set(lists)]
     const here = new Set(lists.filter(list => !before.has(list)).flatMap(({ hosts }) => hosts))
     const gone = this.#served.filter(list => !after.has(list)).flatMap(({ hosts }) => hosts)

@@ -148,6 +148,31 @@ test('a view that lacks more hosts than it may says how many of how many, and wh
   expect((await other.get('/api/v1/inventory/web/diff?since=x')).json()).toMatchObject({ code: 'shrunk' })
 })
 
+test('of a view that lacks more hosts than it may, a host that is not listed is no host that is gone: it is held back as the list is', async () => {
+  const views = [{ ...viewOfAll('web', GROUPS), labels: parseSelector('app=web'), shrink: { most: 20, few: 0 } }]
+  const app = { seen: { labels: { app: 'web' } } }
+  await using own = await openDesk({}, views)
+  own.cluster('prod-1')
+  own.put(guest('web-1', app), guest('web-2', app))
+  const host = (name: string, headers = bearer(TOKENS.reader)) =>
+    own.get(`/api/v1/inventory/hosts/${name}.shop.prod-1?view=web`, headers)
+  for (const headers of [bearer(TOKENS.reader), bearer(TOKENS.shop)])
+    expect((await own.get('/api/v1/inventory/web', headers)).statusCode).toBe(200)
+  expect((await host('nobody')).json()).toMatchObject({ status: 404, code: 'not_listed' })
+  own.put(guest('web-1'))
+  for (const name of ['web-1', 'nobody'])
+    for (const headers of [bearer(TOKENS.reader), SCOPED, bearer(TOKENS.shop)]) {
+      const held = await host(name, headers)
+      expect([held.statusCode, held.headers['retry-after']]).toEqual([503, '5'])
+      expect(held.json()).toMatchObject({ code: 'shrunk', missing: 1, of: 2 })
+    }
+  expect((await host('web-2')).statusCode).toBe(200)
+  own.put(guest('web-1', app))
+  expect((await host('nobody')).statusCode).toBe(404)
+  own.fleet.apply({ key: 'prod-1/shop/web-1', value: null })
+  expect((await host('web-1')).json()).toMatchObject({ status: 404, code: 'not_listed' })
+})
+
 test('what joined, left and changed since a document is told by its ETag, for the view alone', async () => {
   await using own = await openDesk({}, VIEWS)
   const app = (name: string): { seen: { labels: Record<string, string> } } => ({ seen: { labels: { app: name } } })

@@ -1,6 +1,7 @@
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { Fleet } from '../../src/fleet/index.ts'
-import { type Inventory, InventoryCache, type View } from '../../src/inventory/index.ts'
+import { type Inventory, InventoryCache, ownRendering, type View } from '../../src/inventory/index.ts'
 import { pageOf } from '../../src/inventory/legacy.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
 import { type VmRecord, vmKey } from '../../src/vm/index.ts'
@@ -14,6 +15,13 @@ const VIEWS: readonly View[] = [
   { ...viewOfAll('any', GROUPS), status: ['Running'] },
   { ...viewOfAll('none', GROUPS), status: ['Running'], shrink: { most: 0, few: 0 } },
 ]
+const BY_NAME_ALONE = ownRendering('slim', GROUPS, { hostName: [{ field: 'name' }] })
+const SHORT: View = {
+  ...viewOfAll('short', GROUPS),
+  status: ['Running'],
+  shrink: { most: 0, few: 0 },
+  rendering: BY_NAME_ALONE,
+}
 const TEN = Array.from({ length: 10 }, (_, n) => `web-${n}`)
 
 function world({
@@ -312,4 +320,36 @@ test('some may always be missing, where it says so, and beyond them the share co
   expect(two.hosts('running')).toBe(10)
   two.stop(...TEN.slice(0, 6))
   expect(two.hosts('running')).toBe('6 of 10')
+})
+
+describe('whether a view is held back', () => {
+  const LATER = { now: NOW + 60_000 }
+  const name = fc.constantFrom(...TEN, 'late-1', 'late-2')
+  const step = fc.oneof(
+    fc.record({ what: fc.constantFrom('stop', 'start', 'delete'), name }),
+    fc.record({ what: fc.constantFrom('read', 'ask'), name: fc.constantFrom('running', 'none', 'any', 'short') }),
+  )
+  const views = [...VIEWS, SHORT]
+
+  test('is told without a document, as who reads next finds it, and changes nothing', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 30 }), fc.constantFrom(0, 14), (steps, before) => {
+        const { cache: asked, fleet, ...world_ } = world({ ...LATER, views, before })
+        using silent = open(fleet, views, { ...LATER, before })
+        for (const { what, name: one } of steps) {
+          if (what === 'stop' || what === 'start' || what === 'delete') {
+            world_[what](one)
+            continue
+          }
+          const held = asked.held(LATER.now, one)
+          if (what === 'ask') continue
+          const inventory = silent.read(LATER.now, one)
+          expect(held).toEqual(inventory.kind === 'closed' ? inventory : null)
+          expect(told(asked.read(LATER.now, one))).toBe(told(inventory))
+        }
+        asked[Symbol.dispose]()
+      }),
+      { numRuns: 300 },
+    )
+  })
 })

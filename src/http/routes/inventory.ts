@@ -75,7 +75,7 @@ export function inventoryRoutes(app: FastifyInstance, all: AppParts): void {
       const isClosed = parts.inventory.closed(parts.now(), sight)
       if (isClosed !== null) throw closedProblem({ kind: 'closed', ...isClosed })
       const vars = parts.inventory.varsOf(host, sight)
-      if (vars === null) throw notListed(host, view)
+      if (vars === null) throw missing(parts, host, sight)
       return reply.headers(FRESH).type('application/json; charset=utf-8').send(vars)
     },
   )
@@ -170,6 +170,12 @@ function openOf(parts: AppParts, sight: Sight): Document {
   const inventory = parts.inventory.read(parts.now(), sight)
   if (inventory.kind === 'closed') throw closedProblem(inventory)
   return inventory
+}
+
+/** Of a view that is held back for what it lacks no host is known to be gone. */
+function missing({ inventory, now }: AppParts, host: string, sight: Sight): Problem {
+  const held = inventory.held(now(), sight)
+  return held === null ? notListed(host, sight.view ?? '') : closedProblem(held)
 }
 
 /** The document in the coding that suits the client best, or that it is what the client has. Each coding has an entity tag of its own. */
