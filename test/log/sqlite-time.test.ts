@@ -141,3 +141,18 @@ test('what came after many from a time to come goes when it is time, however few
   await log.append([{ stream: 'events.cluster', key: 'c', value: { n: 6 } }])
   await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([])
 })
+
+test('where the audit alone is kept for one day, half a day is far off too', async () => {
+  await using folder = await temporaryFolder()
+  const machine = new Machine()
+  const more = { clocks: machine.clocks, auditRetentionMs: DAY_MS }
+  {
+    await using log = await open(folder.path, more)
+    await log.append([{ stream: 'events.day2', key: 'r', value: { n: 0 } }])
+    await look(log, 0, /^$/)
+  }
+  machine.wall += DAY_MS * 0.9
+  await using log = await open(folder.path, more)
+  await look(log, 1, /hours ahead/)
+  expect(log.health().notice).toMatch(/^the clock of this machine is 22 hours ahead/)
+})

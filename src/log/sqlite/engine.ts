@@ -86,7 +86,8 @@ class SqliteLog implements EventLog {
   constructor(options: SqliteLogOptions, thread: WriterThread, reader: Reader, resources: AsyncDisposableStack) {
     this.#options = options
     this.#clocks = options.clocks ?? CLOCKS
-    this.#time = new LogTime(this.#clocks, reader.time(), options.retentionMs)
+    const shortestMs = Math.min(options.retentionMs, options.auditRetentionMs)
+    this.#time = new LogTime(this.#clocks, reader.time(), shortestMs)
     this.#reader = reader
     this.#thread = thread
     this.#resources = resources
