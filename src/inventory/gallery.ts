@@ -36,6 +36,8 @@ export interface Exhibit {
   readonly whole: Exhibit | null
   /** Those of its VMs that lack what the rendering shows, or what decides whether they are of it, by canonical name. */
   readonly lacking: Set<string>
+  /** Those that are not of it any more, and that its next document is held against: by canonical name, the names that they had. */
+  readonly left: Map<string, string>
   /** The same for the same view in the same rendering. */
   readonly key: string
 }
@@ -78,7 +80,9 @@ export class Gallery {
     const views = [...this.#exhibits.values()]
     for (const exhibit of views) {
       const known = isOwn(exhibit) ? served.get(partOf(exhibit.view)) : undefined
-      if (known !== undefined) exhibit.guard.succeed(known.guard)
+      if (known === undefined) continue
+      exhibit.guard.succeed(known.guard)
+      for (const [host, name] of known.left) if (!exhibit.page.has(host)) exhibit.left.set(host, name)
     }
     this.#legacy = legacyOf([...before.#exhibits.values()], before.#legacy, {
       views: views.map(({ view }) => view.name),
@@ -125,7 +129,8 @@ export class Gallery {
     })
     const key = keyOf(view, rendering)
     const whole = this.#wholeOf(view, rendering)
-    const exhibit = { view, page, guard: new ShrinkGuard(view.shrink), format, whole, lacking: new Set<string>(), key }
+    const about = { lacking: new Set<string>(), left: new Map<string, string>(), key }
+    const exhibit = { view, page, guard: new ShrinkGuard(view.shrink), format, whole, ...about }
     const memory = this.#legacy.take(pageOf(view, format))
     if (memory !== undefined) exhibit.guard.succeed(memory.guard)
     this.#exhibits.set(key, exhibit)
@@ -145,13 +150,16 @@ export class Gallery {
     this.#legacy.returned(record)
     const put = new Map([...this.#sheets.values()].map(sheet => [sheet, sheet.put(record, standing)] as const))
     for (const exhibit of this.#exhibits.values()) {
-      const { view, page, guard, lacking } = exhibit
+      const { view, page, guard, left, lacking } = exhibit
       const { shown = null, changed = false } = put.get(page.sheet) ?? {}
       lacking.delete(host)
-      if (guard.isBeginning && isBelievedIn(exhibit, record)) guard.began(page.sheet.rendering.hostOf(record))
+      if (guard.isBeginning && isBelievedIn(exhibit, record)) began(exhibit, record)
       if (crowded && unknownLabels(view, page.sheet.rendering, record, standing).length > 0) lacking.add(host)
-      if (shown === null || notTakenBecause(view, record, standing).length > 0) page.drop(host)
-      else {
+      if (shown === null || notTakenBecause(view, record, standing).length > 0) {
+        const name = page.drop(host)
+        if (name !== null && guard.believes(name)) left.set(host, name)
+      } else {
+        left.delete(host)
         const name = page.take(record, shown, changed)
         guard.returned(name)
         if (guard.isBeginning && this.#wasThere(record)) guard.began(name)
@@ -172,11 +180,11 @@ export class Gallery {
       this.#ended.note(before)
     }
     if (!this.#wasThere(before)) return
-    for (const { view, page, guard } of this.#exhibits.values()) {
+    for (const exhibit of this.#exhibits.values()) {
+      const { view, page, guard } = exhibit
       if (!guard.isBeginning) continue
-      const name = page.sheet.rendering.hostOf(before)
-      if (notTakenBecause(view, before, standing).length === 0) guard.began(name)
-      if (after === null) guard.deleted(name)
+      if (notTakenBecause(view, before, standing).length === 0) began(exhibit, before)
+      if (after === null) guard.deleted(page.sheet.rendering.hostOf(before))
     }
   }
 
@@ -185,20 +193,22 @@ export class Gallery {
     const host = hostName(record)
     this.#legacy.deleted(record)
     this.#ended.note(record)
-    for (const { page, guard, lacking } of this.#exhibits.values()) {
+    for (const { page, guard, left, lacking } of this.#exhibits.values()) {
       lacking.delete(host)
-      const name = page.drop(host)
-      if (name !== null) guard.deleted(name)
+      // Who left before is missed by the name that it had then.
+      guard.deleted(page.drop(host) ?? left.get(host) ?? host)
+      left.delete(host)
     }
     for (const sheet of this.#sheets.values()) sheet.remove(host)
   }
 
   /** The document as of now, or why it is not served: it is much shorter than the one before. */
-  serve({ page, guard, key }: Exhibit): Document | Shrunk {
+  serve({ page, guard, left, key }: Exhibit): Document | Shrunk {
     const { document } = page
     const shrunk = guard.refuses(document.lists)
     if (shrunk !== null) return shrunk
     guard.served(document.lists)
+    left.clear()
     const { etag, lists } = document
     this.#past.remember({ page: key, etag, lists })
     return document
@@ -221,6 +231,13 @@ export class Gallery {
     this.#tidied = now
     for (const { page } of this.#exhibits.values()) page.tidy()
   }
+}
+
+/** A VM was of this at the start, whatever is known of it by now. */
+function began({ page, guard, left }: Exhibit, record: VmRecord): void {
+  const name = page.sheet.rendering.hostOf(record)
+  guard.began(name)
+  left.set(hostName(record), name)
 }
 
 /** True for a VM of this part of a view that the view itself believes in, whatever is known of it by now. */

@@ -102,6 +102,32 @@ describe('a view that may lack 20 percent', () => {
     expect([hosts('running'), hosts('none'), hosts('any')]).toEqual(['1 of 2', '1 of 2', 0])
   })
 
+  test('does not miss those that left it and were deleted then', () => {
+    const { delete: remove, stop, hosts } = world()
+    expect(hosts('none')).toBe(10)
+    stop('web-1', 'web-2', 'web-3')
+    expect(hosts('none')).toBe('3 of 10')
+    remove('web-1', 'web-2')
+    expect(hosts('none')).toBe('1 of 10')
+    remove('web-3')
+    expect(hosts('none')).toBe(7)
+  })
+
+  test('knows them by the names that it shows, and not who is called the same elsewhere', () => {
+    const { cache, fleet, start, stop, delete: remove } = world({ views: [SHORT] })
+    const other = { ...guest('web-1', { seen: { status: 'Stopped', phase: '' } }), namespace: 'desk' }
+    const reads = (): number | string => told(cache.read(NOW, 'short'))
+    expect(reads()).toBe(10)
+    stop('web-1', 'web-2')
+    fleet.apply({ key: vmKey(other), value: other })
+    fleet.apply({ key: vmKey(other), value: null })
+    expect(reads()).toBe('2 of 10')
+    remove('web-2')
+    expect(reads()).toBe('1 of 10')
+    start('web-1')
+    expect(reads()).toBe(9)
+  })
+
   test('misses one that came again after it was deleted, and left by what is known of it', () => {
     const { delete: remove, start, stop, hosts } = world()
     expect(hosts('none')).toBe(10)
@@ -164,6 +190,18 @@ describe('after a start', () => {
       expect(hosts('running')).toBe(6)
     },
   )
+
+  test.each([
+    ['before anybody was shown', () => undefined],
+    ['after all were shown', (cache: InventoryCache) => cache.prepareHosts('none')],
+  ])('who leaves %s, and is deleted then, is not missed', async (_, show) => {
+    const { cache, stop, delete: remove, hosts } = world({ ...LATER, views: [...VIEWS, SHORT] })
+    await show(cache)
+    stop('web-1', 'web-2')
+    expect([hosts('none'), hosts('short')]).toEqual(['2 of 10', '2 of 10'])
+    remove('web-1', 'web-2')
+    expect([hosts('none'), hosts('short')]).toEqual([8, 8])
+  })
 
   test('who came since then, and left again, is not missed', () => {
     const { fleet, hosts } = world(LATER)
