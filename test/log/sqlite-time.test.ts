@@ -156,3 +156,18 @@ test('where the audit alone is kept for one day, half a day is far off too', asy
   await look(log, 1, /hours ahead/)
   expect(log.health().notice).toMatch(/^the clock of this machine is 22 hours ahead/)
 })
+
+test('what is told of events that went for their size names no day to come', async () => {
+  await using folder = await temporaryFolder()
+  const machine = new Machine()
+  const today = new Date(machine.wall).toISOString().slice(0, 10)
+  await using log = await open(folder.path, { clocks: machine.clocks, maxBytes: 1_048_576 })
+  await look(log, 0, /^$/)
+  machine.wall += 14 * YEAR_MS
+  const filler = 'x'.repeat(1_000_000)
+  for (let n = 1; n < 9; n += 1) await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n, filler } }])
+  machine.wall -= 14 * YEAR_MS
+  machine.passed += 60_000
+  await look(log, 9, /went before their time/)
+  expect(log.health().notice).toMatch(`events up to ${today} went`)
+})

@@ -58,7 +58,7 @@ function take(db: DatabaseSync, step: Step, now: number): Partial<Tended> {
       ).run(step.before)
       return {}
     case 'size':
-      return takeOldest(db, step.streams.map(tableOf), step.bytes)
+      return takeOldest(db, step.streams.map(tableOf), step.bytes, now)
     case 'give back':
       db.exec(`PRAGMA incremental_vacuum(${STEP_PAGES})`)
       return {}
@@ -112,7 +112,7 @@ function come(db: DatabaseSync, table: string, now: number): Placed | undefined 
 }
 
 /** The oldest rows over several tables, up to so many bytes, in one transaction. */
-function takeOldest(db: DatabaseSync, tables: readonly string[], bytes: number): Partial<Tended> {
+function takeOldest(db: DatabaseSync, tables: readonly string[], bytes: number, now: number): Partial<Tended> {
   const columns = 'seq, at, octet_length(key) + octet_length(value) AS bytes'
   const heads = tables.map(table => `SELECT * FROM (SELECT ${columns} FROM ${table} ORDER BY seq LIMIT ${STEP_ROWS})`)
   const oldest = `SELECT seq, at, bytes FROM (${heads.join(' UNION ALL ')}) ORDER BY seq LIMIT ${STEP_ROWS}`
@@ -122,7 +122,7 @@ function takeOldest(db: DatabaseSync, tables: readonly string[], bytes: number):
   for (const row of db.prepare(oldest).iterate()) {
     if (size >= bytes) break
     size += Number(row['bytes'])
-    last = { seq: Number(row['seq']), at: Math.max(last.at, Number(row['at'])) }
+    last = { seq: Number(row['seq']), at: Math.max(last.at, Math.min(Number(row['at']), now)) }
   }
   const taken = tables.map(table => Number(db.prepare(`DELETE FROM ${table} WHERE seq <= ?`).run(last.seq).changes))
   db.exec('COMMIT')
