@@ -171,3 +171,14 @@ test('what is told of events that went for their size names no day to come', asy
   await look(log, 9, /went before their time/)
   expect(log.health().notice).toMatch(`events up to ${today} went`)
 })
+
+test('a log that says of its time what nobody can read is not opened, and not held', async () => {
+  await using folder = await temporaryFolder()
+  await (await open(folder.path))[Symbol.asyncDispose]()
+  const db = new DatabaseSync(join(folder.path, 'virtbridge.db'))
+  db.exec("INSERT OR REPLACE INTO mark VALUES ('time', 'soon')")
+  await expect(open(folder.path)).rejects.toMatchObject({ code: 'log_open' })
+  db.exec("DELETE FROM mark WHERE name = 'time'")
+  db.close()
+  await (await open(folder.path))[Symbol.asyncDispose]()
+})

@@ -54,7 +54,11 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<EventLog
     const limits = { retentionMs, auditRetentionMs, maxBytes, sizeTakesAudit }
     const thread = stack.use(await WriterThread.start({ file, limits, walBytes: options.walBytes ?? WAL_BYTES }))
     const reader = stack.use(openReader(file))
-    return new SqliteLog(options, thread, reader, stack.move())
+    // What its constructor throws leaves nothing open.
+    const owned = new AsyncDisposableStack()
+    const log = new SqliteLog(options, thread, reader, owned)
+    owned.use(stack.move())
+    return log
   } catch (error) {
     if (error instanceof Fault) throw error
     throw new Fault('log_open', `can not open the log ${options.file}: ${messageOf(error)}`, {
