@@ -33,11 +33,11 @@ export function serviceCommands(program: Command, context: ProgramContext, setCo
     .description('watch the clusters, serve the inventory, dispatch jobs')
     .addOption(file)
     .action(async ({ config: path }: { config: string }) => {
-      const config = loadConfig(path)
+      const config = loadConfig(path, env)
       const [{ startService }, { createLogger }] = await Promise.all([import('../service.ts'), telemetry()])
       const logger = createLogger({ level: config.telemetry.log_level, people: terminal.interactive })
       const source: ConfigSource = {
-        load: () => loadConfig(path),
+        load: () => loadConfig(path, env),
         changes: stopped => fileChanges(path, { settleMs: SETTLE_MS, everyMs: LOOK_MS, signal: stopped, onAsked }),
       }
       await using service = await startService(config, { env, logger, now, newId }, source)
@@ -77,7 +77,7 @@ export function serviceCommands(program: Command, context: ProgramContext, setCo
     .action(async ({ config: path, json = false }: { config: string; json?: boolean }) => {
       const findings = []
       const { check } = await import('../check/check.ts')
-      for await (const finding of check({ config: loadConfig(path), env, now, signal })) {
+      for await (const finding of check({ config: loadConfig(path, env), env, now, signal })) {
         findings.push(finding)
         if (json) continue
         const mark = {

@@ -8,6 +8,7 @@ import { contradictions } from './contradiction.ts'
 import { explain, WHOLE } from './explain.ts'
 import type { ConfigFault } from './fault.ts'
 import { CONFIG_SCHEMA } from './schema.ts'
+import { type Environment, sharedTokenFaults } from './token-fault.ts'
 import { needsOf, systemsOf, templateOf } from './verb-schema.ts'
 
 export type { ConfigFault } from './fault.ts'
@@ -31,9 +32,10 @@ export class ConfigError extends Fault {
 
 /**
  * Reads and validates a configuration file. Relative paths in it are taken from the folder of the file and come out absolute. Throws a
- * ConfigError that names every fault at once, or a Fault `config` when the file can not be read.
+ * ConfigError that names every fault at once, or a Fault `config` when the file can not be read. With `env`, the process environment or a stand-in,
+ * the tokens of the API are read too: no two may be one.
  */
-export function loadConfig(file: string): Config {
+export function loadConfig(file: string, env?: Environment): Config {
   let source: string
   try {
     source = readFileSync(file, 'utf8')
@@ -42,21 +44,22 @@ export function loadConfig(file: string): Config {
       hint: 'copy virtbridge.example.yaml and edit it, or say with --config where yours is',
     })
   }
-  return parseConfig(source, file)
+  return parseConfig(source, file, env)
 }
 
 /** Compiled at the first use and kept: to compile takes ten times as long as to validate. */
 let validate: ValidateFunction | null = null
 
-/** As loadConfig, for YAML that was read already. `file` is its name in faults, and its folder is where relative paths begin. Not read. */
-export function parseConfig(source: string, file: string): Config {
+/** As loadConfig, for YAML that was read already. `file` is its name in faults, and its folder is where relative paths begin: it is not read itself. */
+export function parseConfig(source: string, file: string, env?: Environment): Config {
   const value = parseYaml(source, file)
   validate ??= new Ajv({ allErrors: true, useDefaults: true, strict: true, verbose: true }).compile(CONFIG_SCHEMA)
   if (!validate(value)) throw new ConfigError(file, explain(validate.errors ?? []))
   const config = withVerbDefaults(value as Config)
-  const faults = contradictions(config)
+  const absolute = withAbsolutePaths(config, dirname(resolve(file)))
+  const faults = [...contradictions(config), ...sharedTokenFaults(absolute.http.tokens, env)]
   if (faults.length > 0) throw new ConfigError(file, faults)
-  return withAbsolutePaths(config, dirname(resolve(file)))
+  return absolute
 }
 
 /** Fills in the defaults of each verb that depend on its name (template, systems, needs), which a JSON Schema can not express. */

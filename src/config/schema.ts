@@ -227,7 +227,7 @@ function token(): Schema {
   const properties = {
     name: { type: 'string', minLength: 1, description: 'Who has it; runs are recorded under this name.' },
     token: secret(
-      'The token itself, of 16 characters or more, or its hash as sha256:…; two of them while it is changed.',
+      'The token itself, of 16 characters or more, or its hash as sha256:…; two of them while it is changed. No two tokens have one.',
     ),
     can,
     views: {

@@ -55,6 +55,13 @@ interface Known {
   readonly digest: Buffer
 }
 
+/** What a source holds. */
+interface Values {
+  readonly known: readonly Known[]
+  /** Why one of them, or all, let nobody in; empty when none does. */
+  readonly reason: string
+}
+
 /** The hash to configure instead of the value, `sha256:<hex>`. It has no salt: it is as strong as the value, which must be random. */
 export function hashOf(value: string): string {
   return `sha256:${digest(value).toString('hex')}`
@@ -62,8 +69,8 @@ export function hashOf(value: string): string {
 
 /**
  * Makes the function that finds the caller of an `Authorization` header: null when no token matches, and a caller that is `expired` when its
- * time is over. `sources` are read again every few seconds. A source that can not be read, or holds no usable value, matches nobody; that
- * is warned of once, until the reason changes.
+ * time is over. `sources` are read again every few seconds. A source that can not be read, or holds no usable value, matches nobody, and a value
+ * that two have is of the one that had it before, or of none; that is warned of once, until the reason changes.
  */
 export function createAuthenticator(
   sources: readonly TokenSource[] | (() => readonly TokenSource[]),
@@ -78,7 +85,16 @@ export function createAuthenticator(
   const all = (): readonly Known[] => {
     if (known !== null && Math.abs(now() - known.at) <= REREAD_MS) return known.all
     const current = typeof sources === 'function' ? sources() : sources
-    known = { at: now(), all: current.flatMap(source => valuesOf(source, tell)) }
+    const read = current.map(source => ({ source, ...valuesOf(source) }))
+    const rivalOf = rivalsAmong(
+      read.flatMap(one => one.known),
+      known?.all ?? [],
+    )
+    for (const { source, known: own, reason } of read) {
+      const rival = own.map(rivalOf).find(one => one !== '')
+      tell(source.name, reason || (rival === undefined ? '' : `the token "${rival}" has the same value`))
+    }
+    known = { at: now(), all: read.flatMap(one => one.known.filter(own => rivalOf(own) === '')) }
     return known.all
   }
   // Read all sources now, so that a token that lets nobody in is told at the start and not when somebody is refused.
@@ -98,16 +114,36 @@ function callerOf({ name, can, views, scope = EVERYTHING, expiresAt }: Grant, no
   return { name, can, views, scope, expired: expiresAt !== undefined && now >= expiresAt }
 }
 
-function valuesOf(source: TokenSource, tell: (name: string, reason: string) => void): readonly Known[] {
+/**
+ * Says of each value which other token has it; empty when none has, or when the others are late: it was this one's `before`. The last, or the
+ * first, would get the rights of another by the order of the configuration.
+ */
+function rivalsAmong(all: readonly Known[], before: readonly Known[]): (one: Known) => string {
+  const holders = holdersIn(all)
+  const had = holdersIn(before)
+  return ({ grant, digest }) => {
+    const key = digest.toString('hex')
+    const others = [...(holders.get(key) ?? [])].filter(name => name !== grant.name)
+    const isFirst = had.get(key)?.has(grant.name) === true
+    return isFirst ? '' : (others[0] ?? '')
+  }
+}
+
+/** The names of the tokens that have each value. */
+function holdersIn(all: readonly Known[]): ReadonlyMap<string, ReadonlySet<string>> {
+  const groups = Map.groupBy(all, ({ digest }) => digest.toString('hex'))
+  return new Map([...groups].map(([key, group]) => [key, new Set(group.map(({ grant }) => grant.name))]))
+}
+
+function valuesOf(source: TokenSource): Values {
   try {
     const values = source.read().split(/\s+/).filter(Boolean)
     const faults = values.length > MAX_VALUES ? [`it has more than ${MAX_VALUES} values`] : values.flatMap(faultOf)
-    tell(source.name, faults[0] ?? (values.length === 0 ? 'it is empty' : ''))
+    const reason = faults[0] ?? (values.length === 0 ? 'it is empty' : '')
     const good = values.slice(0, MAX_VALUES).filter(value => faultOf(value).length === 0)
-    return good.map(value => ({ grant: source, digest: digestIn(value) }))
+    return { known: good.map(value => ({ grant: source, digest: digestIn(value) })), reason }
   } catch (error) {
-    tell(source.name, error instanceof Error ? error.message : 'it can not be read')
-    return []
+    return { known: [], reason: error instanceof Error ? error.message : 'it can not be read' }
   }
 }
 

@@ -149,6 +149,18 @@ describe('a fault is one sentence and a next step, and ends with 1', () => {
     expect(err).toMatch(/^ {2}htpp: unknown key/m)
   })
 
+  test.each(['serve', 'check'])('two tokens that are one: %s says which, and not what they are', async command => {
+    await using folder = await temporaryFolder()
+    const tokens = '[{ name: aap, token: { env: AAP } }, { name: team, token: { env: TEAM } }]'
+    const yaml = `clusters: [{ name: a, in_cluster: true }]\nhttp: { tokens: ${tokens} }\n`
+    const file = await fileIn(folder.path, 'v.yaml', yaml)
+    const both = 'a-token-of-sixteen'
+    const { code, out, err } = await virtbridge([command, '-c', file], { AAP: both, TEAM: both })
+    expect([code, out]).toEqual([1, ''])
+    expect(err).toContain('http.tokens.1.token: "team" and "aap" are one token')
+    expect(err).not.toContain(both)
+  })
+
   test.each([
     ['HTTP 404', '{}'],
     ['there is nothing here', JSON.stringify({ code: 'not_found', detail: 'there is nothing here', hint: 'go away' })],

@@ -43,6 +43,42 @@ test('a rotated token counts without a restart, the old one no longer, and one t
   expect(warned.at(-1)).toBe('a: it is empty')
 })
 
+describe('a value that two tokens come to have', () => {
+  const two = (values: Record<'a' | 'b', string>) => {
+    const [clock, warned] = [{ now: 0 }, [] as string[]]
+    const sources = (['a', 'b'] as const).map(name => ({ name, can: ['read'] as const, read: () => values[name] }))
+    const warn = (token: string, reason: string): void => void warned.push(`${token}: ${reason}`)
+    const authenticate = createAuthenticator(sources, { now: () => clock.now, warn })
+    const who = (value: string): string | undefined => {
+      clock.now += 10_000
+      return authenticate(`Bearer ${value}`)?.name
+    }
+    return { who, warned }
+  }
+
+  test.each(['a', 'b'] as const)('is that of the one that had it, whichever comes first: %s', keeper => {
+    const other = keeper === 'a' ? 'b' : 'a'
+    const values = { a: OTHER, b: OTHER, [keeper]: VALUE }
+    const { who, warned } = two(values)
+    expect([who(VALUE), who(OTHER), warned]).toEqual([keeper, other, []])
+    values[other] = hashOf(VALUE)
+    expect([who(VALUE), who(VALUE), who(OTHER)]).toEqual([keeper, keeper, undefined])
+    expect(warned).toEqual([`${other}: the token "${keeper}" has the same value`])
+    values[other] = OTHER
+    expect([who(VALUE), who(OTHER)]).toEqual([keeper, other])
+    expect(warned).toHaveLength(1)
+  })
+
+  test('is that of none, where it was of none before', () => {
+    const values = { a: `${VALUE} ${OTHER}`, b: VALUE }
+    const { who, warned } = two(values)
+    expect([who(VALUE), who(VALUE), who(OTHER)]).toEqual([undefined, undefined, 'a'])
+    expect(warned).toEqual(['a: the token "b" has the same value', 'b: the token "a" has the same value'])
+    values.b = 'yet-another-of-sixteen'
+    expect([who(VALUE), who('yet-another-of-sixteen')]).toEqual(['a', 'b'])
+  })
+})
+
 describe('what is read of a token', () => {
   test('may be its hash: who knows the hash is not let in by it', () => {
     const hash = hashOf(VALUE)

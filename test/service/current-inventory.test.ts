@@ -14,7 +14,7 @@ function config(...views: readonly object[]) {
 }
 
 function configWith(inventory: object, tokens: readonly object[] = []) {
-  const named = tokens.map((token, at) => ({ name: `t${at}`, token: { env: 'T' }, ...token }))
+  const named = tokens.map((token, at) => ({ name: `t${at}`, token: { env: `T${at}` }, ...token }))
   const source = { clusters: [{ name: 'prod-1', in_cluster: true }], inventory, http: { tokens: named } }
   return parseConfig(JSON.stringify(source), '/etc/v/v.yaml')
 }

@@ -11,7 +11,7 @@ import { fileIn, SHORT_HOLDS, temporaryFolder } from '../support/bridge.ts'
 import { startClusters } from './clusters.ts'
 
 const SOON = { timeout: 60_000, interval: 10 }
-const TOKENS = { ADMIN: 'admin-token-of-sixteen', TEAM: 'team-token-of-sixteen-x' }
+const TOKENS = { ADMIN: 'admin-token-of-sixteen', TEAM: 'team-token-of-sixteen-x', SAME: 'admin-token-of-sixteen' }
 
 type Settings = Record<string, unknown>
 
@@ -45,10 +45,10 @@ async function startOnFile(views: readonly Settings[], names: readonly string[] 
     newId: () => randomUUID(),
   }
   const source = {
-    load: () => loadConfig(file),
+    load: () => loadConfig(file, around.env),
     changes: (signal: AbortSignal) => fileChanges(file, { settleMs: 20, everyMs: 600_000, signal }),
   }
-  const service = stack.use(await startService(loadConfig(file), around, source))
+  const service = stack.use(await startService(loadConfig(file, around.env), around, source))
   const get = (path: string, token = TOKENS.ADMIN): Promise<Response> =>
     fetch(service.url + path, { headers: { authorization: `Bearer ${token}` } })
   const owned = stack.move()
@@ -201,4 +201,24 @@ test('when more is to be kept of VMs, four clusters are listed anew at once: nob
   }
   await expect.poll(all, SOON).toBe(6)
   expect(most).toBe(4)
+})
+
+test('a token that would be another one too changes nothing: who had it goes on, with the rights of before', async () => {
+  await using bridge = await startOnFile([{ name: 'one' }])
+  await expect.poll(() => bridge.status('/api/v1/inventory/one'), SOON).toBe(200)
+  const http = (...more: readonly object[]) => ({
+    http: { listen: '127.0.0.1:0', tokens: [{ name: 'admin', token: { env: 'ADMIN' } }, ...more] },
+  })
+  await bridge.write({ views: [{ name: 'two' }] }, http({ name: 'team', token: { env: 'SAME' }, views: ['two'] }))
+  await expect
+    .poll(() => bridge.check(), SOON)
+    .toMatchObject({
+      ok: false,
+      reason: expect.stringContaining('http.tokens.1.token: "team" and "admin" are one token') as string,
+    })
+  expect([await bridge.status('/api/v1/inventory/one'), await bridge.status('/api/v1/inventory')]).toEqual([200, 200])
+  expect(JSON.stringify(bridge.logged)).not.toContain(TOKENS.ADMIN)
+  await bridge.write({ views: [{ name: 'two' }] }, http({ name: 'team', token: { env: 'TEAM' }, views: ['two'] }))
+  await expect.poll(() => bridge.status('/api/v1/inventory/two', TOKENS.TEAM), SOON).toBe(200)
+  expect(await bridge.status('/api/v1/inventory')).toBe(200)
 })
