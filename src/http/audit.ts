@@ -21,6 +21,9 @@ declare module 'fastify' {
 /** The most characters of one text from a request that a line of the audit repeats. */
 const MAX_REPEATED = 256
 
+/** What may stand around a token in such a text. It may have all of it in itself but white space, so it is looked for in pieces of each size. */
+const ENDS = [/\s+/, /[\s,;&"']+/, /(?:%[0-9a-f]{2}|[^\w.~+-])+/i]
+
 /**
  * Adds the audit: one log line for each request of a route that needs a token, with caller, route, address and status, also for 304 and
  * for refused ones. Written at level `info` whatever the level of the log. Requests that a limit refused (429) are counted and not
@@ -84,7 +87,7 @@ function whoOf({ caller, ip }: FastifyRequest): object {
 }
 
 function whatOf(parts: AppParts, { method, routeOptions, query, params, told, headers }: FastifyRequest): object {
-  const repeated = (text: string): string => (isToken(parts, text) ? '(a token)' : text.slice(0, MAX_REPEATED))
+  const repeated = (text: string): string => (holdsToken(parts, text) ? '(a token)' : text.slice(0, MAX_REPEATED))
   const asked = Object.entries(query ?? {}).map(([name, value]) => [name, String(value)] as const)
   // Of who was refused the route tells nothing: it was never asked, or had not come so far.
   const named: Readonly<Record<string, string>> = { ...Object.fromEntries(asked), ...(params as object) }
@@ -92,7 +95,7 @@ function whatOf(parts: AppParts, { method, routeOptions, query, params, told, he
   return {
     method,
     route: routeOptions.url ?? '',
-    query: Object.fromEntries(asked.map(([name, value]) => [name, repeated(value)])),
+    query: Object.fromEntries(asked.map(([name, value]) => [repeated(name), repeated(value)])),
     view: repeated(view),
     host: repeated(host),
     hosts,
@@ -102,8 +105,10 @@ function whatOf(parts: AppParts, { method, routeOptions, query, params, told, he
 }
 
 /** What somebody put into the wrong place: it would open the API to whoever reads the log. */
-function isToken({ authenticate }: AppParts, text: string): boolean {
-  return text !== '' && authenticate(`Bearer ${text}`) !== null
+function holdsToken({ authenticate }: AppParts, text: string): boolean {
+  const cut = ENDS.flatMap(end => text.split(end))
+  const pieces = new Set([text, ...cut, ...cut.map(piece => piece.replace(/^[^=:]*[=:]/, ''))])
+  return [...pieces].some(piece => piece !== '' && authenticate(`Bearer ${piece}`) !== null)
 }
 
 function bytesOf(reply: FastifyReply): number {

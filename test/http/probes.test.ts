@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { EventLog } from '../../src/log/index.ts'
-import { bearer, openDesk, TOKENS } from './desk.ts'
+import { bearer, type Desk, openDesk, TOKENS } from './desk.ts'
 
 interface Ready {
   readonly status: string
@@ -154,4 +154,49 @@ test('a token that somebody put in the wrong place is not in the log', async () 
   const logged = desk.logged.join('\n')
   expect(logged.split('(a token)')).toHaveLength(8)
   for (const secret of Object.values(TOKENS)) expect(logged).not.toContain(secret)
+})
+
+test.each([
+  ['after the word that it has in its header', 'Bearer TOKEN'],
+  ['in quotes', '{"token":"TOKEN"}'],
+  ['after its name', 'token=TOKEN'],
+  ['in a list', 'x,TOKEN,y'],
+])('a token with signs in it that somebody put %s is not in the log', async (_where, text) => {
+  await using desk = await openDesk()
+  const token = `${TOKENS.admin}/:+==`
+  desk.tokens['admin'] = token
+  desk.clock += 60_000
+  await askEverywhere(desk, text.replace('TOKEN', token))
+  expect(desk.logged.join('\n').split('(a token)')).toHaveLength(7)
+  expect(desk.logged.join('\n')).not.toContain(TOKENS.admin)
+})
+
+test.each([
+  ['in an address', 'https://t:TOKEN@bridge/api/v1/vms'],
+  ['in its path or its query', '/api/v1/TOKEN/vms?token=TOKEN&x=1'],
+  ['in one that was quoted twice', '%3Ftoken%3DTOKEN%26x%3D1'],
+])('a token that somebody put %s is not in the log', async (_where, text) => {
+  await using desk = await openDesk()
+  await askEverywhere(desk, text.replaceAll('TOKEN', TOKENS.reader))
+  expect(desk.logged.join('\n').split('(a token)')).toHaveLength(7)
+  expect(desk.logged.join('\n')).not.toContain(TOKENS.reader)
+})
+
+/** In six places of the audit: a value, two of one name, and a name of the query, the user agent, and a host, which is told once more as such. */
+async function askEverywhere(desk: Desk, text: string): Promise<void> {
+  const quoted = encodeURIComponent(text)
+  await desk.get(`/api/v1/vms?a=${quoted}&b=x&b=${quoted}&${quoted}=x`, { 'user-agent': text })
+  await desk.get(`/api/v1/inventory?why=${quoted}`)
+}
+
+test('names and values of the query that are none of a token stand in the log as they were sent, cut when they are long', async () => {
+  await using desk = await openDesk()
+  const long = 'n'.repeat(300)
+  await desk.get(`/api/v1/vms?${long}=${long}&selector=app%3Dweb-of-the-shop,tier%3Dfront-end-of-it`)
+  const { query } = JSON.parse(desk.logged[0] ?? '') as { query: object }
+  expect(query).toMatchObject({
+    [long.slice(0, 256)]: long.slice(0, 256),
+    selector: 'app=web-of-the-shop,tier=front-end-of-it',
+  })
+  expect(Object.keys(query)).not.toContain(long)
 })
