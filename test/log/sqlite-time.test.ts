@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { expect, test } from 'vitest'
+import { afterEach, expect, test, vi } from 'vitest'
 import { type EventLog, openSqliteLog } from '../../src/log/index.ts'
 import type { SqliteLogOptions } from '../../src/log/index.ts'
 import { temporaryFolder } from '../support/bridge.ts'
@@ -9,6 +9,8 @@ import { all } from './conformance.ts'
 const YEAR_MS = 31_536_000_000
 const DAY_MS = 86_400_000
 const SOON = { timeout: 60_000, interval: 10 }
+
+afterEach(() => vi.useRealTimers())
 
 function open(folder: string, more: Partial<SqliteLogOptions> = {}): Promise<EventLog> {
   const file = join(folder, 'virtbridge.db')
@@ -182,3 +184,27 @@ test('a log that says of its time what nobody can read is not opened, and not he
   db.close()
   await (await open(folder.path))[Symbol.asyncDispose]()
 })
+
+test('a log in which nothing is stored sees time pass too, and is right about the clock at the next start', async () => {
+  await using folder = await temporaryFolder()
+  const machine = new Machine()
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  {
+    await using log = await open(folder.path, { clocks: machine.clocks })
+    await look(log, 0, /^$/)
+    machine.pass(2 * DAY_MS)
+    vi.advanceTimersByTime(60_000)
+    await expect.poll(() => savedIn(folder.path), SOON).toBe(machine.wall)
+  }
+  await using log = await open(folder.path, { clocks: machine.clocks })
+  expect(log.health().notice).toBe('')
+})
+
+/** Up to when the log in this folder has stored that it saw time pass. */
+function savedIn(folder: string): number {
+  using stack = new DisposableStack()
+  const db = new DatabaseSync(join(folder, 'virtbridge.db'), { readOnly: true })
+  stack.defer(() => db.close())
+  const mark = db.prepare("SELECT value FROM mark WHERE name = 'time'").get()
+  return (JSON.parse(String(mark?.['value'] ?? '{"at":0}')) as { at: number }).at
+}

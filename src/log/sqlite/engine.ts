@@ -107,8 +107,7 @@ class SqliteLog implements EventLog {
       onTended: (tended, walBytes) => this.#tended(tended, walBytes),
     })
     this.#say('', [])
-    // What is past its time goes at once.
-    this.#lane.wake()
+    void this.#lane.keepTending()
   }
 
   async append(entries: readonly Entry[]): Promise<Position> {

@@ -64,9 +64,14 @@ export class Lane {
     return this.#ended
   }
 
-  /** Something was put into the outbox, or will be before this turn of the event loop ends; or there is something to forget. */
+  /** Something was put into the outbox, or will be before this turn of the event loop ends; or it is time to look at what is kept. */
   wake(): void {
     this.#draining ??= this.#drain()
+  }
+
+  /** What is past its time goes at once; and again and again, as time passes where nothing is written too. Resolves when the log is closed. */
+  async keepTending(): Promise<void> {
+    for (const { closing } = this.#options; !closing.aborted; await pause(TEND_EVERY_MS, closing)) this.wake()
   }
 
   /** Resolves when nothing is on its way any more. */
