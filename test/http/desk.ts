@@ -110,7 +110,7 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
   const gaps: string[] = []
   const consumers = new ConsumerRegister({ log, now, logger, onGap: ({ name }) => void gaps.push(name) })
   await loadLedger(log, entry => consumers.restore(entry))
-  const app = buildApp({
+  const parts: AppParts = {
     log,
     fleet,
     ledger,
@@ -141,8 +141,9 @@ export async function openDesk(more: Partial<AppParts> = {}, views: readonly Vie
     now,
     newId: () => `id-${(ids += 1)}`,
     signal: closing.signal,
-    ...more,
-  })
+  }
+  // What is asked for anew each time stays so.
+  const app = buildApp(Object.defineProperties(parts, Object.getOwnPropertyDescriptors(more)))
   const unfit = watchAnswers(app)
   // Whatever a test was about: each answer is one that the document has.
   stack.defer(() => expect(unfit).toEqual([]))

@@ -1,6 +1,8 @@
 import { gunzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseSelector } from '../../src/config/index.ts'
+import type { AppParts } from '../../src/http/index.ts'
+import { InventoryCache, type View } from '../../src/inventory/index.ts'
 import { viewOfAll } from '../../src/inventory/view.ts'
 import { guest } from '../day2/guest.ts'
 import { bearer, type Desk, NOW, openDesk, TOKENS } from './desk.ts'
@@ -231,6 +233,48 @@ describe('an answer of the inventory', () => {
     const same = await desk.get('/api/v1/inventory/web', headers)
     expect([same.statusCode, sentBy(same)]).toEqual([304, await headersOf('readView', 304)])
   })
+})
+
+describe('an answer that is made while another configuration brings another inventory', () => {
+  const open = ({ fleet }: Pick<Desk, 'fleet'>, views: readonly View[]): InventoryCache =>
+    new InventoryCache({
+      fleet,
+      expected: ['prod-1'],
+      limits: { staleAfterMs: 60_000, disableAfterMs: 3_600_000 },
+      labelGroups: [],
+      views,
+      verbsOf: () => ({ onboard: '', patch: '' }),
+      now: () => NOW,
+    })
+
+  test.each(['/web', `/web?why=${WEB}`, `/hosts/${WEB}?view=web`, '/web/diff?since='])(
+    'is of the one that it began with: %s',
+    async where => {
+      let [current, next]: [InventoryCache | null, InventoryCache | null] = [null, null]
+      const more: Partial<AppParts> = {
+        get inventory() {
+          const asked = current
+          if (asked === null) throw new Error('not yet')
+          // As soon as the answer waits for anything, the other one is there.
+          queueMicrotask(() => (current = next ?? current))
+          return asked
+        },
+      }
+      await using own = await openDesk(more, [])
+      own.cluster('prod-1')
+      own.put(guest('web-1', { seen: { labels: { app: 'web' } } }))
+      using first = open(own, VIEWS)
+      using second = open(own, [])
+      current = first
+      const etag = String((await own.get('/api/v1/inventory/web')).headers.etag)
+      const url = `/api/v1/inventory${where}${where.endsWith('=') ? encodeURIComponent(etag) : ''}`
+      next = second
+      const began = await own.get(url)
+      expect([began.statusCode, current === second]).toEqual([200, true])
+      expect(began.body).toContain(where.endsWith('=') ? etag.slice(1, -1) : 'web-1')
+      expect((await own.get(url)).json()).toMatchObject({ code: 'no_view' })
+    },
+  )
 })
 
 describe('one host', () => {
