@@ -56,8 +56,10 @@ export function hostVars(
   for (const verb in verbs) days[`day2_${verb}`] = verbs[verb]
   // Last: a verb may be called profile.
   days['day2_profile'] = guestProfile.name
-  const standardVars = { ...given, ...standard(record, told), ...days }
-  return profile === 'full' ? { ...standardVars, ...full(record, told) } : standardVars
+  const annotations = annotationsOf(record)
+  const standardVars = { ...given, ...standard(record, told), ...annotations, ...days }
+  if (profile === 'standard') return standardVars
+  return { ...standardVars, ...(annotations === NO_ANNOTATIONS && { kubevirt_annotations: {} }), ...full(record, told) }
 }
 
 interface Told {
@@ -120,9 +122,14 @@ function standard(record: VmRecord, told: Told): HostVars {
     kubevirt_agent_connected: seen.agent_connected,
     kubevirt_reachable: reason === '',
     kubevirt_labels: texts(labelsOf(seen)),
-    // Where none is named there are none, of any VM.
-    ...(Object.keys(seen.annotations ?? {}).length > 0 && { kubevirt_annotations: texts(seen.annotations ?? {}) }),
   }
+}
+
+const NO_ANNOTATIONS: HostVars = {}
+
+/** Where none is named there are none, of any VM: those of the profile full say so. */
+function annotationsOf({ seen: { annotations = {} } }: VmRecord): HostVars {
+  return Object.keys(annotations).length === 0 ? NO_ANNOTATIONS : { kubevirt_annotations: texts(annotations) }
 }
 
 /** What else is kept of it. What an older record lacks is empty. */
@@ -134,7 +141,6 @@ function full(record: VmRecord, told: Told): HostVars {
 function described({ seen, adopted, descent }: VmRecord, { endpoint, clusterSets }: Told): HostVars {
   const { os } = seen
   return {
-    kubevirt_annotations: texts(seen.annotations ?? {}),
     kubevirt_cluster_sets: clusterSets.map(safe),
     kubevirt_os: { family: os.family, id: safe(os.id), name: safe(os.name), version: safe(os.version) },
     kubevirt_addresses: seen.addresses.map(entry => ({

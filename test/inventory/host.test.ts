@@ -7,6 +7,40 @@ const NONE = { onboard: '', patch: '' }
 const FRESH = { staleness: 'fresh', verbs: NONE } as const
 const UNREACHED = { boot: '', reachable: false, address: '' }
 
+describe('the annotations of a host', () => {
+  const asked = () => {
+    let times = 0
+    const annotations = {
+      get 'example.com/owner'() {
+        times += 1
+        return 'web team'
+      },
+    }
+    return { record: guest('web-7', { seen: { annotations } }), times: () => times }
+  }
+
+  test.each(['standard', 'full'] as const)('are made once: %s', profile => {
+    const { record, times } = asked()
+    const vars = hostVars(record, FRESH, profile)
+    expect(vars['kubevirt_annotations']).toEqual({ 'example.com/owner': 'web team' })
+    expect(times()).toBe(1)
+  })
+
+  test('stand in full where standard has them, and where it has none, where what is more begins', () => {
+    const keys = (profile: 'standard' | 'full', annotations: Readonly<Record<string, string>>): readonly string[] =>
+      Object.keys(hostVars(guest('web-7', { seen: { annotations } }), FRESH, profile))
+    const some = keys('standard', { a: 'b' })
+    expect(keys('full', { a: 'b' }).slice(0, some.length)).toEqual(some)
+    const none = keys('standard', {})
+    expect(none).not.toContain('kubevirt_annotations')
+    expect(keys('full', {}).slice(0, none.length + 2)).toEqual([
+      ...none,
+      'kubevirt_annotations',
+      'kubevirt_cluster_sets',
+    ])
+  })
+})
+
 describe('what automation may do with a VM', () => {
   test.each<
     [
