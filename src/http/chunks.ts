@@ -1,5 +1,5 @@
 import { Readable, type Writable } from 'node:stream'
-import { Turns } from '../inventory/index.ts'
+import { Turns } from '../turns.ts'
 
 /**
  * The most bytes of large bodies that are written in one turn of the event loop, whoever reads them. Meanwhile no other request is answered:

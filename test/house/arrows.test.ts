@@ -4,8 +4,8 @@ import { expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '..', '..', 'src')
 
-/** Importable by all: what clocks, faults, waits and whole numbers look like. */
-const COMMON = ['clocks.ts', 'errors.ts', 'template.ts', 'waiting.ts', 'whole-number.ts']
+/** Importable by all: what clocks, faults, turns, waits and whole numbers look like. */
+const COMMON = ['clocks.ts', 'errors.ts', 'template.ts', 'turns.ts', 'waiting.ts', 'whole-number.ts']
 
 /** Compose the others, and so see all; none but they may import them. */
 const ROOTS = ['cli', 'check', 'demo', 'service']
