@@ -16,7 +16,34 @@ export function groupFaults({ expressions, parents }: ViewConfig['groups'], path
     ...expressions.flatMap((one, at) => expressionFaults(one, `${path}.expressions.${at}`)),
     ...twiceNamed(expressions, `${path}.expressions`),
     ...parentFaults(parents, `${path}.parents`),
+    ...overlapFaults({ expressions, parents }, path),
   ]
+}
+
+/** A text may be what a guest says: it must not come to the name of a group that another rule makes. */
+function overlapFaults(
+  { expressions, parents }: Pick<ViewConfig['groups'], 'expressions' | 'parents'>,
+  path: string,
+): readonly ConfigFault[] {
+  const makers = expressions.filter(one => givesText(one.expression)).map(({ name }) => name)
+  const named = [
+    ...expressions.map(({ name }, at) => [`${path}.expressions.${at}.name`, name] as const),
+    ...Object.keys(parents).map(name => [`${path}.parents.${name}`, name] as const),
+  ]
+  return named.flatMap(([where, name]) => {
+    const maker = makers.find(one => name.startsWith(`${one}_`))
+    if (maker === undefined) return []
+    const message = `"${name}" could be a group that the expression "${maker}" makes of a text`
+    return [{ path: where, message, hint: 'take another name: a job on the group would have the hosts of both' }]
+  })
+}
+
+function givesText(expression: string): boolean {
+  try {
+    return parseExpression(expression).type !== 'bool'
+  } catch {
+    return false
+  }
 }
 
 function expressionFaults(

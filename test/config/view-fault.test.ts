@@ -113,6 +113,18 @@ describe('a fault of a view is told with its place', () => {
       ['groups.expressions.1.name: "a" is the name of another expression too'],
     ],
     [
+      'groups: {expressions: [{name: net_dmz, expression: "true"}, {name: net, expression: "kubevirt_addresses.map(a, a.network)"}, {name: net_dmz_in, expression: kubevirt_os.name}], parents: {net_all: [x]}}',
+      [
+        'groups.expressions.0.name: "net_dmz" could be a group that the expression "net" makes of a text',
+        'groups.expressions.2.name: "net_dmz_in" could be a group that the expression "net" makes of a text',
+        'groups.parents.net_all: "net_all" could be a group that the expression "net" makes of a text',
+      ],
+    ],
+    [
+      'groups: {expressions: [{name: web, expression: "true"}, {name: web_front, expression: "true"}, {name: webs_a, expression: kubevirt_node}, {name: net, expression: kubevirt_node}], parents: {web_all: [net_a]}}',
+      [],
+    ],
+    [
       'groups: {parents: {a: [b], c: [b], d: [a], ungrouped: [x]}}',
       [
         'groups.parents.c.0: "b" is a child of "a" already',
