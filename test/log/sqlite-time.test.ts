@@ -36,6 +36,24 @@ test('a start years after all that is stored takes nothing, the audit neither, a
   expect(await all(log, 'events.day2')).toHaveLength(1)
 })
 
+test.each(['events.vm', 'events.cluster', 'state.fleet'] as const)(
+  'a log that never said up to when it saw time pass goes by its newest entry, as of %s',
+  async stream => {
+    await using folder = await temporaryFolder()
+    {
+      await using log = await open(folder.path)
+      await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n: 0 } }])
+      await log.append([{ stream, key: 'c', value: { n: 1 } }])
+    }
+    const db = new DatabaseSync(join(folder.path, 'virtbridge.db'))
+    db.prepare('UPDATE events_vm SET at = at - ? WHERE seq = 1').run(YEAR_MS / 2)
+    db.exec("DELETE FROM mark WHERE name = 'time'")
+    db.close()
+    await using log = await open(folder.path)
+    expect(log.health().notice).toBe('')
+  },
+)
+
 /** The clocks of a machine that a test sets. */
 class Machine {
   wall = Date.now()
@@ -113,6 +131,23 @@ test('what was stored under a clock that stood in the past goes no sooner than w
   await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([2, 3])
 })
 
+test('nor does it take along what is not past its time', async () => {
+  await using folder = await temporaryFolder()
+  const machine = new Machine()
+  const start = machine.wall
+  await using log = await open(folder.path, { clocks: machine.clocks })
+  await look(log, 0, /^$/)
+  machine.pass(YEAR_MS / 2)
+  await look(log, 1, /^$/)
+  machine.wall = 0
+  machine.passed += 60_000
+  await look(log, 2, /days behind/)
+  machine.wall = start + YEAR_MS / 2 + 60_000
+  machine.pass(YEAR_MS / 2)
+  await look(log, 3, /^$/)
+  await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([1, 2, 3])
+})
+
 test('what was stored under a clock that stood in the future holds up nothing that was stored after it', async () => {
   await using folder = await temporaryFolder()
   const machine = new Machine()
@@ -140,8 +175,8 @@ test('what came after many from a time to come goes when it is time, however few
   machine.passed += 60_000
   await look(log, 5, /^$/)
   machine.pass(YEAR_MS + 60_001)
-  await log.append([{ stream: 'events.cluster', key: 'c', value: { n: 6 } }])
-  await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([])
+  await log.append([{ stream: 'events.vm', key: 'c/n/vm', value: { n: 6 } }])
+  await expect.poll(async () => numbers(await all(log, 'events.vm')), SOON).toEqual([6])
 })
 
 test('where the audit alone is kept for one day, half a day is far off too', async () => {
