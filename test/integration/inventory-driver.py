@@ -1,14 +1,16 @@
 """Reads inventory sources with Ansible's own InventoryManager, many in one process: what a start of Ansible costs is paid once.
 
-Takes `[{"source": path, "env": {name: value}}, …]` as JSON on standard input, and writes to the file
+Takes `[{"source": path, "env": {name: value}, "spoil": {"folder": path, "text": text}}, …]` as JSON on standard input (before it reads,
+all files of the folder to spoil hold that text), and writes to the file
 that it is given, for each
-`{"error": text or null, "hosts": {name: variables}, "groups": {name: {"hosts": […], "children": […]}}}`. A string that Ansible would not
+`{"error": text or null, "warnings": [text], "hosts": {name: variables}, "groups": {name: {"hosts": […], "children": […]}}}`. A string that Ansible would not
 render stands as `{"__ansible_unsafe": text}`, whatever the version of Ansible calls that. One that it would render, and that then says
 something else, or can not be rendered, stands as `{"rendered": what comes of it}`.
 """
 
 import json
 import os
+import pathlib
 import sys
 
 from ansible.inventory.manager import InventoryManager, display
@@ -50,6 +52,9 @@ def read(scenario):
     os.environ.update(scenario["env"])
     told.clear()
     error = None
+    if "spoil" in scenario:
+        for file in pathlib.Path(scenario["spoil"]["folder"]).iterdir():
+            file.write_text(scenario["spoil"]["text"], encoding="utf-8")
     inventory = InventoryManager(loader=DataLoader(), sources=[], parse=False)
     inventory._sources = [scenario["source"]]
     try:
@@ -62,6 +67,7 @@ def read(scenario):
     groups = inventory.groups.items()
     return {
         "error": error,
+        "warnings": [*told],
         "hosts": {
             name: {key: marked(value) for key, value in host.vars.items() if key not in ("inventory_file", "inventory_dir")}
             for name, host in inventory.hosts.items()

@@ -13,11 +13,14 @@ export interface Reading {
   readonly file?: string
   readonly options?: Readonly<Record<string, unknown>>
   readonly env?: Readonly<Record<string, string>>
+  /** What every file of a folder holds when it is read. */
+  readonly spoil?: { readonly folder: string; readonly text: string }
 }
 
-/** What Ansible holds after it: the message it failed with, hosts with their variables, groups. */
+/** What Ansible holds after it: the message it failed with, what it warned of, hosts with their variables, groups. */
 export interface Outcome {
   readonly error: string | null
+  readonly warnings: readonly string[]
   readonly hosts: Readonly<Record<string, Readonly<Record<string, unknown>>>>
   readonly groups: Readonly<Record<string, { readonly hosts: readonly string[]; readonly children: readonly string[] }>>
 }
@@ -30,10 +33,10 @@ export async function readAll(
   readings: readonly Reading[],
 ): Promise<readonly Outcome[]> {
   const scenarios = await Promise.all(
-    readings.map(async ({ file, options = {}, env = {} }, index) => {
+    readings.map(async ({ file, options = {}, env = {}, spoil }, index) => {
       const source = join(folder, `${file ?? index}.virtbridge.yml`)
       await writeFile(source, stringify({ plugin: 'virtbridge.fleet.vms', ...options }))
-      return { source, env }
+      return { source, env, ...(spoil && { spoil }) }
     }),
   )
   const outcomes = join(folder, 'outcomes.json')

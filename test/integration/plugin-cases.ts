@@ -390,6 +390,22 @@ export function pluginCases(cache: string): readonly Case[] {
       },
     },
     {
+      title: 'an empty variable leaves the leading separator of groups as it is without it',
+      readings: [
+        { options: keyed('kubevirt_os.id') },
+        { options: keyed('kubevirt_os.id'), env: { VIRTBRIDGE_LEADING_SEPARATOR: '' } },
+        {
+          options: { ...keyed('kubevirt_os.id'), leading_separator: false },
+          env: { VIRTBRIDGE_LEADING_SEPARATOR: '' },
+        },
+      ],
+      check: (without, empty, said) => {
+        expect(Object.keys(without.groups)).toContain('_rhel')
+        expect(empty).toEqual(whole(without))
+        expect(Object.keys(said.groups)).toContain('rhel')
+      },
+    },
+    {
       title: 'machines that would share a name keep their own',
       readings: [{ options: { hostnames: ['kubevirt_nothing', 'kubevirt_cluster'] } }],
       check: outcome => expect(hostsOf(whole(outcome))).toEqual([DB, 'dev-1', OFF, WEB]),

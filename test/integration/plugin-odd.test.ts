@@ -28,6 +28,17 @@ const VIEWS: Readonly<Record<string, (response: ServerResponse) => void>> = {
     const drip = setInterval(() => response.write(' '), 100)
     response.on('close', () => clearInterval(drip))
   },
+  // One header that is never at its end.
+  'trickling-header': ({ socket }) => {
+    socket?.write('HTTP/1.1 200 OK\r\nX-Wait: ')
+    const drip = setInterval(() => socket?.write('a'), 100)
+    socket?.on('close', () => clearInterval(drip))
+  },
+  'trickling-body': response => {
+    response.writeHead(200, { 'content-type': 'application/json' }).write(' ')
+    const drip = setInterval(() => response.write(' '), 100)
+    response.on('close', () => clearInterval(drip))
+  },
   'packed-refusal': response =>
     response.writeHead(503, { 'content-encoding': 'gzip' }).end(gzipSync(JSON.stringify(CLOSED))),
   echo: response => response.writeHead(200, { 'content-type': `text/${token}` }).end('{}'),
@@ -69,6 +80,8 @@ interface Odd {
 const NO_ADDRESS = ['no address can hold']
 const NO_PEM = ['ca_cert holds no certificate in PEM']
 const NO_PAIR = ['client_cert and client_key are not', 'without a passphrase']
+const EMPTY_VIEW = ['view (VIRTBRIDGE_VIEW) is set and empty', 'name a view, or unset it']
+const EMPTY_FILTERS = ['filters (VIRTBRIDGE_FILTERS) is set and empty', 'write {} for none, or unset it']
 const VALIDATES = ['validate_certs', 'neither true nor false']
 
 const ODD: readonly Odd[] = [
@@ -109,17 +122,58 @@ const ODD: readonly Odd[] = [
       VIRTBRIDGE_CLIENT_CERT: '',
       VIRTBRIDGE_CLIENT_KEY: '',
       VIRTBRIDGE_TOKEN_FILE: '',
-      VIRTBRIDGE_VIEW: '',
+      VIRTBRIDGE_VALIDATE_CERTS: '',
+      VIRTBRIDGE_FORMAT: '',
       VIRTBRIDGE_TIMEOUT: '',
       VIRTBRIDGE_RETRIES: '',
+      VIRTBRIDGE_MAX_RESPONSE_MB: '',
       VIRTBRIDGE_MIN_HOSTS: '',
       VIRTBRIDGE_MAX_SHRINK: '',
-      VIRTBRIDGE_FILTERS: '',
       VIRTBRIDGE_HOSTNAMES: '',
+      VIRTBRIDGE_COMPOSE: '',
+      VIRTBRIDGE_GROUPS: '',
+      VIRTBRIDGE_KEYED_GROUPS: '',
       VIRTBRIDGE_STRICT: '',
+      VIRTBRIDGE_LEADING_SEPARATOR: '',
+      ANSIBLE_INVENTORY_USE_EXTRA_VARS: '',
     },
     told: [],
     script: true,
+  },
+  {
+    title: 'an empty address is none',
+    env: { VIRTBRIDGE_URL: '' },
+    told: ['url must start with https://'],
+    script: true,
+  },
+  {
+    title: 'a view that is set and empty is not the whole fleet',
+    env: { VIRTBRIDGE_VIEW: '' },
+    told: EMPTY_VIEW,
+    script: true,
+  },
+  ...[null, ''].map(view => ({
+    title: `nor is one that is ${JSON.stringify(view)} in the file`,
+    options: { view },
+    told: EMPTY_VIEW,
+  })),
+  {
+    title: 'where the file leaves it empty the variable counts',
+    options: { view: null },
+    env: { VIRTBRIDGE_VIEW: 'prod' },
+    told: [],
+  },
+  ...['', ' ', '~'].map(text => ({
+    title: `filters that are set and ${JSON.stringify(text)} are not every host`,
+    env: { VIRTBRIDGE_FILTERS: text },
+    told: EMPTY_FILTERS,
+  })),
+  { title: 'nor are those that the file leaves empty', options: { filters: null }, told: EMPTY_FILTERS },
+  { title: 'no filters that are written out are none', env: { VIRTBRIDGE_FILTERS: '{}' }, told: [] },
+  {
+    title: 'an unknown format',
+    env: { VIRTBRIDGE_FORMAT: 'kubevirt' },
+    told: ['kubevirt'],
   },
   {
     title: 'an empty token and an empty token_file are none',
@@ -238,10 +292,49 @@ describe('the script, with a variable that is odd', () => {
     },
   )
 
-  test('a number of hosts that is none', async () => {
+  test.each([
+    ['a number of hosts that is none', { VIRTBRIDGE_MIN_HOSTS: '²' }, 'VIRTBRIDGE_MIN_HOSTS is no number'],
+    ['no time at all', { VIRTBRIDGE_TIMEOUT: '0' }, 'VIRTBRIDGE_TIMEOUT must be 1 or more'],
+    ['less than no time', { VIRTBRIDGE_TIMEOUT: '-1' }, 'VIRTBRIDGE_TIMEOUT is no number'],
+    ['a number of retries that is none', { VIRTBRIDGE_RETRIES: 'x' }, 'VIRTBRIDGE_RETRIES is no number'],
+    ['an answer of no size', { VIRTBRIDGE_MAX_RESPONSE_MB: '0' }, 'VIRTBRIDGE_MAX_RESPONSE_MB must be 1 or more'],
+    ...['{clusters: [prod-1]}', '', '{}'].map((text): [string, Record<string, string>, string] => [
+      `filters (${JSON.stringify(text)}), which it does not know`,
+      { VIRTBRIDGE_FILTERS: text },
+      'VIRTBRIDGE_FILTERS is of the plugin alone',
+    ]),
+  ])('%s', async (_, variables, told) => {
     const { env } = await ansible()
-    const given = { VIRTBRIDGE_URL: bridge.url, VIRTBRIDGE_TOKEN: token, VIRTBRIDGE_MIN_HOSTS: '²' }
+    const given = { VIRTBRIDGE_URL: bridge.url, VIRTBRIDGE_TOKEN: token, ...variables }
     const { status, stderr } = await runToEnd(SCRIPT, ['--list'], { env: { ...env, ...given } })
-    expect([status, stderr.trim()]).toEqual([1, expect.stringMatching(/can not be used: VIRTBRIDGE_MIN_HOSTS is no/)])
+    expect([status, stderr]).toEqual([1, expect.stringContaining(told)])
   })
 })
+
+describe.concurrent(
+  'an answer that comes bit by bit and never ends is given up when ten times the timeout is over',
+  () => {
+    const cases = ['trickling-header', 'trickling-body'].flatMap(view => [
+      ...VERSIONS.map(([version, environmentOf]) => [view, version, 'odd.virtbridge.yml', environmentOf] as const),
+      [view, 'the script', SCRIPT, ansible] as const,
+    ])
+
+    test.each(cases)('%s: %s', async (view, _, from, environmentOf) => {
+      const { env } = await environmentOf()
+      const given = {
+        VIRTBRIDGE_URL: bridge.url,
+        VIRTBRIDGE_TOKEN: token,
+        VIRTBRIDGE_VIEW: view,
+        VIRTBRIDGE_TIMEOUT: '1',
+        ANSIBLE_COLLECTIONS_PATH: join(SCRIPT, '..'),
+        ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: '1',
+      }
+      const source = join(folder, 'odd.virtbridge.yml')
+      await writeFile(source, stringify({ plugin: 'virtbridge.fleet.vms' }))
+      const [program, args] = from === SCRIPT ? [SCRIPT, []] : ['ansible-inventory', ['-i', source]]
+      const { status, stderr } = await runToEnd(program, [...args, '--list'], { env: { ...env, ...given } })
+      expect(status).not.toBe(0)
+      expect(stderr.replaceAll(/\s+/g, ' ')).toContain('the answer was not there after 10 s: raise timeout')
+    })
+  },
+)

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
@@ -11,13 +11,16 @@ import { DB, DOCUMENT, HOSTILE, OFF, playViews, pluginCases, WEB } from './plugi
 
 const COLLECTIONS = join(import.meta.dirname, '..', '..', 'inventory-plugin')
 const SCRIPT = join(COLLECTIONS, 'virtbridge-inventory')
-const PLAY = `---
+/** What both plays begin with: the first task tells something. */
+const TELLING = `---
 - name: Tell what the inventory says
   hosts: all
   gather_facts: false
   connection: local
   tasks:
     - name: Tell it
+`
+const PLAY = `${TELLING}\
       ansible.builtin.debug:
         msg: "<{{ inventory_hostname }}|{{ ansible_host }}|{{ kubevirt_os.name }}|{{ again | default(kubevirt_os.name) }}|{{ [kubevirt_os] | map(attribute='name') | first }}>"
     - name: Use it in a condition
@@ -34,15 +37,31 @@ const PLAY = `---
 
 /** Ansible takes the first line of a text for how the template in the others is written. */
 const HEADER = "#jinja2: variable_start_string:'<<', variable_end_string:'>>'\n<< 6*7 >>"
-const SAYING = `---
-- name: Tell what the inventory says
-  hosts: all
-  gather_facts: false
-  connection: local
-  tasks:
-    - name: Tell it
+const SAYING = `${TELLING}\
       ansible.builtin.debug:
         msg: "<{{ said }}|{{ within[0].said }}|{{ cut }}>"
+`
+
+/** A vars plugin that renders what others gave hosts, as one that somebody put beside their inventory may. */
+const RENDERING = `from ansible.plugins.vars import BaseVarsPlugin
+from ansible.template import Templar
+
+try:
+    from ansible.template import trust_as_template
+except ImportError:
+    trust_as_template = str
+
+
+class VarsModule(BaseVarsPlugin):
+    def get_vars(self, loader, path, entities, cache=True):
+        super().get_vars(loader, path, entities)
+        hosts = [entity.vars for entity in entities if "kubevirt_os" in entity.vars]
+        texts = {"seen_node": "{{ kubevirt_node }}", "seen_name": "{{ kubevirt_os.name }}", "seen_both": "{{ kubevirt_node }}-{{ kubevirt_os.name }}"}
+        return {
+            name: Templar(loader=loader, variables=dict(given)).template(trust_as_template(text))
+            for given in hosts
+            for name, text in texts.items()
+        }
 `
 
 /** Holds one version of ansible-core to all cases of the plugin, and to a playbook that would run a template of a guest if it could. */
@@ -143,13 +162,16 @@ export function pluginSuite(version: string, environmentOf: () => Promise<Python
       const said = stderr.replaceAll(/\s+/g, ' ')
       expect(said).toContain('max_shrink has nothing to compare with, as cache_plugin is memory')
       expect(said).toContain(
-        `of 1 hosts with 64 labels or more (${WEB}, …) the bridge may have kept none called zone, and`,
+        `of 1 host with 64 labels or more (${WEB}, …) the bridge may have kept none called zone, and it counts as without`,
       )
     })
 
-    test('an export is the same, byte for byte, of this source alone and of one beside which there is another', async () => {
+    test('an export is the same, byte for byte, of this source alone and of one beside which there is another, also where a vars plugin renders it', async () => {
       await writeFile(join(folder, 'alone.virtbridge.yml'), 'plugin: virtbridge.fleet.vms\n')
       await writeFile(join(folder, 'nothing.yml'), 'all: {}\n')
+      const beside = join(folder, 'beside')
+      await mkdir(join(beside, 'vars_plugins'), { recursive: true })
+      await writeFile(join(beside, 'vars_plugins', 'rendering.py'), RENDERING)
       const exported = async (...form: readonly string[]): Promise<string> => {
         const { status, stdout, stderr } = await start('ansible-inventory', '--list', '--export', ...form)
         expect(status, stderr).toBe(0)
@@ -157,9 +179,11 @@ export function pluginSuite(version: string, environmentOf: () => Promise<Python
         return stdout
       }
       const alone = ['-i', join(folder, 'alone.virtbridge.yml')]
-      for (const form of [[], ['--yaml']]) {
+      for (const form of [[], ['--yaml'], ['--playbook-dir', beside]]) {
         const said = await exported(...form, ...alone)
         expect(said).toContain(HOSTILE)
+        expect(said).not.toContain('42')
+        expect(said.includes('seen_both')).toBe(form.length === 2)
         expect(said).toBe(await exported(...form, ...alone, '-i', join(folder, 'nothing.yml')))
       }
     })

@@ -59,7 +59,8 @@ options:
       - name: VIRTBRIDGE_VALIDATE_CERTS
   timeout:
     description:
-      - Seconds to wait for the bridge to answer, and for each piece of its answer. The whole answer may take ten times as long.
+      - Seconds to wait for the bridge to answer, and for each piece of its answer.
+      - The whole of it, from the connection to the last byte, may take ten times as long.
     type: int
     default: 60
     env:

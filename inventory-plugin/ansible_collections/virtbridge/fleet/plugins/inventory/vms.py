@@ -30,7 +30,7 @@ options:
       - virtbridge.fleet.vms
   view:
     description:
-      - Name of a view of the bridge. Without it, all that the token may see.
+      - Name of a view of the bridge. Without it, all that the token may see; set and empty it is an error, in the file and in the environment.
     type: str
     env:
       - name: VIRTBRIDGE_VIEW
@@ -38,9 +38,10 @@ options:
     description:
       - Whose names, groups and variables the hosts are shown with. V(kubevirt.core) is those of C(kubevirt.core.kubevirt), for
         playbooks that were written for it; the bridge must have it under C(inventory.formats).
-      - Without it, those that the view is configured with.
+      - Without it, or where it is empty, those that the view is configured with.
     type: str
     choices:
+      - ""
       - kubevirt.core
     env:
       - name: VIRTBRIDGE_FORMAT
@@ -52,7 +53,7 @@ options:
       - They look at variables named C(kubevirt_*), so they need a view that has those, and not O(format=kubevirt.core).
       - Hosts of a cluster that can not be seen stay, whatever C(reachable) says.
       - Of a host with 64 labels or more the bridge keeps those that its configuration names; a C(selector) that asks for others warns.
-      - In the environment it is written as YAML or JSON.
+      - In the environment it is written as YAML or JSON. Set and empty it is an error; C({}) is none.
     type: raw
     default: {}
     env:
@@ -185,6 +186,7 @@ plugin: virtbridge.fleet.vms
 """
 
 import gc
+import os
 from contextlib import contextmanager
 
 import yaml
@@ -194,13 +196,15 @@ from ansible.plugins.inventory import BaseInventoryPlugin, Cacheable, Constructa
 from ansible.release import __version__
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import endpoint, filters, guard
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.answer import parse
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.beside import reads_hosts
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.bridge import Bridge
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.constructing import Constructing
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.document import check
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault, hosts_of
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.kept import fingerprint, kept
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.plan import Plan
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.printed import Printed, is_only_printed
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.recall import recall
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.trust import believe, doubt
 
 _MOST_TOLD = 10
@@ -218,14 +222,16 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
     def parse(self, inventory, loader, path, cache=True):
         """Reads the bridge or the cache, checks all of it, works out all that is constructed, and only then adds to the inventory."""
         super().parse(inventory, loader, path, cache)
-        self._read_config_data(path)
+        config = self._read_config_data(path)
+        self._mend_empty(config)
         url = str(self.get_option("url"))
         try:
-            address = endpoint.inventory_url(url, self.get_option("view"), {"format": self.get_option("format")})
-            wanted = {name: self._structure(name, kind) for name, kind in _STRUCTURES.items()}
+            address = endpoint.inventory_url(url, self._given("view", config), {"format": self.get_option("format")})
+            wanted = {name: self._structure(name, kind, self._given(name, config)) for name, kind in _STRUCTURES.items()}
             # What is constructed may be a template, and renders what it reads.
             renders = any(wanted[name] for name in _CONSTRUCTED)
-            self._believe = Printed if not renders and is_only_printed(__version__, context.CLIARGS, path) else believe
+            is_printed = not renders and is_only_printed(__version__, context.CLIARGS, path) and not reads_hosts()
+            self._believe = Printed if is_printed else believe
             with _without_collector():
                 document = self._document(path, address, cache)
                 self._tell_dropped(document.dropped)
@@ -238,6 +244,16 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
             # Without the cause: ansible-core 2.19 would print its words again.
             raise AnsibleParserError(f"the inventory of the virtbridge at {where} can not be used: {fault}") from None
 
+    def _given(self, name, config):
+        """The value of an option; an empty text where the file names it and leaves it empty, which is not what it leaves out."""
+        value = self.get_option(name)
+        return "" if not value and name in config and config[name] is None else value
+
+    def _mend_empty(self, config):
+        """Ansible takes the empty variable of a boolean for false; of the others false is what they are without it."""
+        if os.environ.get("VIRTBRIDGE_LEADING_SEPARATOR") == "" and "leading_separator" not in config:
+            self.set_option("leading_separator", True)
+
     def _document(self, path, address, cache):
         bridge = Bridge(self.get_option, self.display.vv)
         if not self.get_option("cache"):
@@ -246,13 +262,28 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
         # The address and the token can come from the environment: what was said to one must not be taken for what is said to another.
         key = f"{self.get_cache_key(path)}_{fingerprint(address, bridge.token)}"
         limit = self.get_option("max_response_mb") * 1000000
-        document = self._usable(kept(self.cache.get(key), limit)) if cache else None
+        spoilt = []
+
+        def spoil(place, reason):
+            spoilt.append(place)
+            told = "it counts as none: the bridge is asked anew and what it says overwrites it"
+            self.display.warning(f"virtbridge: {place} holds no inventory ({reason}); {told}")
+
+        def read(value):
+            return kept(value, limit)
+
+        def read_whole(value):
+            found = read(value)
+            return found and self._checked(found.text)
+
+        document = recall(self.cache, key, read_whole, spoil) if cache else None
         if document is not None:
             return document
         # What has expired may still hold, and to be told so is much cheaper. It is never taken in place of an answer.
-        expired = kept(self._store().get(key), limit) if cache else None
+        store = self._store()
+        expired = recall(store, key, read, spoil) if cache and not spoilt else None
         answer = bridge.ask(address, expired.etag if expired else None)
-        document = self._usable(expired) if answer is None else self._checked(answer.text)
+        document = recall(store, key, read_whole, spoil) if answer is None else self._checked(answer.text)
         if document is None:
             answer = bridge.ask(address)
             document = self._checked(answer.text)
@@ -261,14 +292,6 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
 
     def _checked(self, text):
         return check(parse(text), self._believe, doubt)
-
-    def _usable(self, answer):
-        """The document of what was kept, or None, with a warning, when there is none in it."""
-        try:
-            return None if answer is None else self._checked(answer.text)
-        except InventoryFault as fault:
-            self.display.warning(f"virtbridge: what the cache holds is not used: {fault}")
-            return None
 
     def _store(self):
         """The cache without an end to what it holds."""
@@ -286,8 +309,9 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
         keys, names = filters.unsure(hosts, selector) if selector else ([], [])
         if names:
             self.display.warning(
-                f"virtbridge: of {len(names)} hosts with {filters.KEPT_LABELS} labels or more ({names[0]}, …) the bridge may have kept none called "
-                f"{', '.join(keys[:_MOST_TOLD])}, and they count as without: name these in a view of the bridge, and use that"
+                f"virtbridge: of {hosts_of(len(names))} with {filters.KEPT_LABELS} labels or more ({names[0]}, …) the bridge may have kept none called "
+                f"{', '.join(keys[:_MOST_TOLD])}, and {'it counts' if len(names) == 1 else 'they count'} as without: "
+                "name these in a view of the bridge, and use that"
             )
 
     def _plan(self, path, address, document, wanted):
@@ -315,7 +339,13 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
         # It is needed exactly when the document has expired.
         store = self._store()
         key = f"{key}_{fingerprint(repr(chosen))}"
-        guard.check_count(count, self.get_option("min_hosts"), max_shrink, guard.remembered(store.get(key)))
+
+        def spoil(place, reason):
+            told = "it counts as none: min_hosts alone decides this once, and the number of now overwrites it"
+            self.display.warning(f"virtbridge: {place} holds no number of hosts ({reason}); {told}")
+
+        before = recall(store, key, guard.remembered, spoil)
+        guard.check_count(count, self.get_option("min_hosts"), max_shrink, before)
 
         def remember():
             store[key] = {"hosts": count}
@@ -323,14 +353,15 @@ class InventoryModule(Constructing, BaseInventoryPlugin, Constructable, Cacheabl
 
         return remember
 
-    def _structure(self, name, kind):
+    def _structure(self, name, kind, value):
         """An option that is a mapping or a list; from the environment it comes as YAML."""
-        value = self.get_option(name)
         if isinstance(value, str):
             try:
                 value = _trusted(yaml.safe_load(value))
             except (yaml.YAMLError, RecursionError) as error:
                 raise InventoryFault(f"{name} is neither YAML nor JSON: {error}") from error
+        if value is None and name == "filters":
+            raise InventoryFault("filters (VIRTBRIDGE_FILTERS) is set and empty, which would be every host: write {} for none, or unset it")
         if value is None:
             return kind()
         if not isinstance(value, kind):

@@ -14,6 +14,7 @@ from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.module_utils.urls import Request
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import certificates, endpoint
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.answer import text_of
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.deadline import within
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.kept import Kept
 
@@ -64,9 +65,10 @@ class Bridge:
 
     def _ask(self, request, address, etag):
         retries = self._option("retries")
+        whole = self._option("timeout") * endpoint.PATIENCE
         attempt = 0
         while True:
-            status, retry_after, answer = self._once(request, address)
+            status, retry_after, answer = within(whole, lambda: self._once(request, address))
             if isinstance(answer, Kept):
                 return answer
             if status == 304 and etag:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils import expression, keyed, names
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.connection import is_address
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.expression import Missing, NotPlain
-from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault
+from ansible_collections.virtbridge.fleet.plugins.plugin_utils.fault import InventoryFault, hosts_of
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.judge import judged
 from ansible_collections.virtbridge.fleet.plugins.plugin_utils.trust import believe, doubt
 
@@ -23,10 +23,10 @@ class Constructing:
         readers = [self._reader(text, strict) for text in expressions]
         chosen, kept = names.renamed(hosts, readers)
         if kept:
-            told = f"hostnames: {len(kept)} hosts would share a name with another, such as {kept[0]}"
+            told = f"hostnames: {hosts_of(len(kept))} would share a name with another, such as {kept[0]}"
             if strict:
                 raise InventoryFault(f"{told}: name them by something that is unique")
-            self.display.warning(f"virtbridge: {told}; they keep the names that the bridge gave them")
+            self.display.warning(f"virtbridge: {told}; what the bridge calls them stays")
         return chosen
 
     def _reader(self, text, strict):

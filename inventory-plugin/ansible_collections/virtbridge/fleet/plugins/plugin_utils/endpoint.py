@@ -55,7 +55,7 @@ _ADVICE_BY_CODE = {
 def inventory_url(base, view=None, query=None):
     """The address of the inventory of a bridge, or of one of its views; raises InventoryFault when that is no address.
 
-    query: a mapping of parameters to texts; those without a text are left out.
+    view: None for all that the token may see. query: a mapping of parameters to texts; those without a text are left out.
     """
     parts = _split(base)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -70,6 +70,10 @@ def inventory_url(base, view=None, query=None):
         raise InventoryFault("url holds something that no address can hold: write such characters as %XX, and a host as DNS has it")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise InventoryFault("url must not hold a user, a password, a query or a fragment: the token is an option of its own")
+    if view == "":
+        # As the bridge has it of an empty name: a field that somebody left empty must not be the whole fleet.
+        told = "view (VIRTBRIDGE_VIEW) is set and empty, which would be all that the token may see: name a view, or unset it for all"
+        raise InventoryFault(told)
     if view and not _VIEW.match(view):
         raise InventoryFault(f"view {view[:80]!r} holds something other than letters, digits, '_', '.' and '-'")
     address = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/api/v1/inventory"

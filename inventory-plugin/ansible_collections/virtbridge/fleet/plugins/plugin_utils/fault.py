@@ -12,6 +12,11 @@ class InventoryFault(Exception):
     """The inventory can not be used; the message says what is wrong and what to do."""
 
 
+def hosts_of(count):
+    """So many hosts, for people."""
+    return "1 host" if count == 1 else f"{count} hosts"
+
+
 def kind_of(value):
     """What a value of JSON is, in a word or two."""
     if value is None:

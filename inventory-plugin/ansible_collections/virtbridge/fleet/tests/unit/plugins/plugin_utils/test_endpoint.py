@@ -16,7 +16,7 @@ class AddressTest(unittest.TestCase):
     def test_the_path_of_the_inventory_is_added(self):
         for base, view, expected in (
             ("https://b", None, "https://b/api/v1/inventory"),
-            ("https://b/", "", "https://b/api/v1/inventory"),
+            ("https://b/", None, "https://b/api/v1/inventory"),
             (" http://b:8443/x/ ", "prod", "http://b:8443/x/api/v1/inventory/prod"),
         ):
             with self.subTest(base=base, view=view):

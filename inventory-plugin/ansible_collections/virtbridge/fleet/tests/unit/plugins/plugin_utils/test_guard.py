@@ -20,6 +20,11 @@ class GuardTest(unittest.TestCase):
             with self.subTest(given=given), self.assertRaises(InventoryFault):
                 guard.check_count(*given)
 
+    def test_one_host_is_called_one(self):
+        for given, told in (((1, 2), "it holds 1 host, and"), ((0, 1), "it holds 0 hosts, and"), ((2, 3), "it holds 2 hosts, and")):
+            with self.subTest(given=given), self.assertRaisesRegex(InventoryFault, told):
+                guard.check_count(*given)
+
     def test_a_memory_that_is_none_is_passed_over(self):
         self.assertEqual(guard.remembered({"hosts": 7}), 7)
         for value in (None, {}, {"hosts": "7"}, {"hosts": True}, {"hosts": -1}, [7]):
