@@ -15,6 +15,14 @@ export const HOSTS_A_STEP = 200
 /** Gives the next hosts after a name, in order: at most so many, and fewer only when there are no more. */
 export type NextHosts = (after: string, most: number) => readonly (readonly [name: string, groups: GroupSet])[]
 
+/** What came of a step of `settle`. */
+export interface Settled {
+  /** Groups that came or went. */
+  readonly turned: ReadonlySet<string>
+  /** Hosts that came into groups, or left them. */
+  readonly moved: readonly string[]
+}
+
 /** Which hosts are in which groups, as a document tells it. */
 export class GroupBook {
   readonly #most: number
@@ -97,19 +105,21 @@ export class GroupBook {
 
   /**
    * Moves the next hosts between groups that are admitted and those that are not any more. Others may be added, removed and changed before
-   * the last are. Gives the groups that came or went.
+   * the last are.
    */
-  settle(next: NextHosts): ReadonlySet<string> {
+  settle(next: NextHosts): Settled {
     if (this.#moved === null) for (const cap of this.#caps.values()) cap.begin()
     const hosts = next(this.#moved ?? '', HOSTS_A_STEP)
     this.#turned = new Set()
+    const moved: string[] = []
     for (const [name, groups] of hosts) {
-      const isAsBefore = groups.every(tag => this.#admits(tag, false) === this.#admits(tag, true))
-      if (!isAsBefore) this.#move(name, this.#admitted(groups, false), this.#admitted(groups, true))
+      if (groups.every(tag => this.#admits(tag, false) === this.#admits(tag, true))) continue
+      this.#move(name, this.#admitted(groups, false), this.#admitted(groups, true))
+      moved.push(name)
     }
     this.#moved = hosts.length < HOSTS_A_STEP ? null : (hosts.at(-1)?.[0] ?? null)
     if (this.#moved === null) for (const cap of this.#caps.values()) cap.end()
-    return this.#turned
+    return { turned: this.#turned, moved }
   }
 
   /** Touches no group that is in both. */

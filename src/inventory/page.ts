@@ -4,8 +4,8 @@ import { GroupBook } from './group-book.ts'
 import type { GroupRange, Place } from './group-list.ts'
 import { type GroupSet, isSameSet } from './group-set.ts'
 import { BY_NAME } from './host-list.ts'
-import { leafOf, varsIn } from './page-leaf.ts'
-import { PageRange } from './page-range.ts'
+import { leafOf, type Mark, varsIn } from './page-leaf.ts'
+import { type PageLeaf, PageRange } from './page-range.ts'
 import type { Piece } from './piece.ts'
 import { byText, Ranges } from './ranges.ts'
 import type { Sheet } from './sheet.ts'
@@ -39,6 +39,9 @@ export class Page {
   readonly #warned = new Set<string>()
   readonly #merged = new Set<string>()
   #document: Document | null = null
+  /** By shown name: hosts that came into groups, or left them, by what others made. */
+  readonly #marks = new Map<string, Mark>()
+  #marked = 0
   /** Who would be in the document; null when something changed since it was asked for. */
   #lists: readonly Hosts[] | null = null
 
@@ -115,6 +118,7 @@ export class Page {
     if (groups === undefined) return null
     this.#change()
     const name = this.#signs.forget(host)
+    this.#marks.delete(name)
     this.#ranges.remove(name)
     this.#groups.remove(name, groups)
     this.#members.delete(host)
@@ -142,7 +146,8 @@ export class Page {
   /** Works for some milliseconds towards groups that are no more than they may be. */
   settleStep(): void {
     if (!this.#groups.unsettled) return
-    const turned = this.#groups.settle((after, most) => this.#hostsAfter(after, most))
+    const { turned, moved } = this.#groups.settle((after, most) => this.#hostsAfter(after, most))
+    for (const name of moved) this.#mark(name)
     this.#renameLikeGroups(turned)
   }
 
@@ -156,7 +161,7 @@ export class Page {
       if (range.leaf !== null) continue
       if (left === 0) return
       left -= 1
-      void leafOf(range, this.#sheet, this.#signs).piece.digest
+      void this.#leafOf(range).piece.digest
     }
     if (this.#stepGroups(left)) void this.document
   }
@@ -165,8 +170,7 @@ export class Page {
   get document(): Document {
     if (this.#document !== null) return this.#document
     this.#settle()
-    const leaves =
-      this.#members.size === 0 ? [] : this.#ranges.all.map(range => leafOf(range, this.#sheet, this.#signs))
+    const leaves = this.#members.size === 0 ? [] : this.#ranges.all.map(range => this.#leafOf(range))
     const groups: Piece[] = []
     for (const [range, before] of inRow(this.#groups.ranges)) groups.push(range.piece(before))
     this.#document = new Document({
@@ -188,6 +192,18 @@ export class Page {
   /** Forgets what nobody asked for since the last time. */
   tidy(): void {
     this.#document?.tidy()
+  }
+
+  #leafOf(range: PageRange): PageLeaf {
+    return leafOf(range, { sheet: this.#sheet, signs: this.#signs, marks: this.#marks })
+  }
+
+  /** A host is in other groups, and is the same in the sheet. */
+  #mark(name: string): void {
+    const of = this.#sheet.get(this.#signs.canonicalOf(name))?.revision
+    if (of === undefined) return
+    this.#marks.set(name, { of, now: -(this.#marked += 1) })
+    this.#ranges.of(name).touch()
   }
 
   #change(): void {
@@ -238,6 +254,7 @@ export class Page {
     if (!this.#ranges.of(was).has(was)) return
     this.#change()
     const name = this.#signs.call(host)
+    this.#marks.delete(was)
     this.#ranges.remove(was)
     this.#ranges.add(name)
     this.#groups.add(name, groups)
