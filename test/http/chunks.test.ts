@@ -68,6 +68,19 @@ test('of bodies that are read as fast as they are given, no turn of the loop is 
   expect(Math.max(...turns)).toBeLessThanOrEqual(IN_A_TURN)
 })
 
+test('who takes nothing more is given nothing more', async () => {
+  let given = 0
+  const reader = new Writable({
+    writev(chunks) {
+      for (const { chunk } of chunks) given += (chunk as Buffer).length
+    },
+  })
+  streamOf(PIECES).pipe(reader)
+  await finished(streamOf(PIECES).pipe(readerThat(() => undefined)))
+  expect(given).toBeGreaterThan(0)
+  expect(reader.writableLength).toBeLessThanOrEqual(IN_A_TURN)
+})
+
 test('a small body waits for none of the large ones', async () => {
   const large = [1, 2, 3].map(() => readerThat(() => undefined))
   for (const reader of large) streamOf(PIECES).pipe(reader)
