@@ -54,6 +54,7 @@ test.each([
   [['inventory', '--view', '']],
   [['inventory', '--host', ' ']],
   [['inventory', '--why', '']],
+  ...['--host', '--verb', '--outcome', '--since', '--until'].map(option => [['runs', 'export', option, '']]),
   ...['--limit', '--view', '--profile', '--selector', '--cluster', '--namespace'].map(option => [
     ['run', 'patch', '--cluster', 'prod-1', option, ''],
   ]),
