@@ -38,7 +38,10 @@ test('the plugin reads a real bridge, asks it whether what it kept still holds, 
     options: { cache: true, cache_plugin: 'ansible.builtin.jsonfile', cache_connection: join(folder, 'cache') },
     env: { ANSIBLE_INVENTORY_CACHE_TIMEOUT: '-1', VIRTBRIDGE_TOKEN: TOKENS.reader },
   }
-  const as = (token: string, view = '') => ({ options: { view }, env: { VIRTBRIDGE_TOKEN: token } })
+  const as = (token: string, view?: string) => ({
+    options: view === undefined ? {} : { view },
+    env: { VIRTBRIDGE_TOKEN: token },
+  })
   const readings = [
     cached,
     cached,
