@@ -1,6 +1,7 @@
 import { steadyClock } from '../clocks.ts'
 import type { KubeClient, KubeError } from '../kube/index.ts'
 import { ABSENCE_HOLD_MS, mayLackKubeVirt, refutesAbsence, seesAbsence, withoutKubeVirt } from './absence.ts'
+import { BaseDomain, type BaseDomainOptions } from './base-domain.ts'
 import type { ClusterBook } from './book.ts'
 import type { ClusterFold } from './fold.ts'
 import type { ClusterIdentity } from './identity.ts'
@@ -27,6 +28,8 @@ export interface ChronicleOptions {
   readonly outageHoldMs?: number | undefined
   /** For how long it must be seen to have no KubeVirt, in ms. */
   readonly absenceHoldMs?: number
+  /** Whether its base domain is wanted; it is not when this is left out. */
+  readonly baseDomain?: BaseDomainOptions
   /** Told of each audit of a resource: how many VMs it found to be other than was known. */
   readonly onAudited?: (corrections: number) => void
 }
@@ -37,6 +40,7 @@ export class Chronicle {
   readonly #book: ClusterBook
   readonly #identity: ClusterIdentity
   readonly #outages: Outages<Of | 'identity'>
+  readonly #baseDomain: BaseDomain
   readonly #steady: () => number
   readonly #watching = new Set<Of>()
   /** What is not required, and may not be read or is not there. */
@@ -49,6 +53,7 @@ export class Chronicle {
     this.#book = book
     this.#identity = identity
     this.#outages = new Outages(options.outageHoldMs)
+    this.#baseDomain = new BaseDomain(options.client, book.record.base_domain, options.baseDomain)
     this.#steady = options.steady ?? steadyClock
   }
 
@@ -150,16 +155,31 @@ export class Chronicle {
     if (sets.join() !== cluster_sets.join()) await this.#book.become({ ...this.record, cluster_sets: sets })
   }
 
+  /** Asks for its base domain, where that is wanted. Never rejects. */
+  lookAtBaseDomain(signal: AbortSignal): Promise<void> {
+    return this.#baseDomain.look(inner => this.#identity.verify(inner), signal)
+  }
+
+  /** Hosts are shown by it, so that it is stored as soon as it is known. */
+  async noteBaseDomain(): Promise<void> {
+    const { domain } = this.#baseDomain
+    if (domain !== undefined && domain !== this.record.base_domain)
+      await this.#book.become({ ...this.record, base_domain: domain })
+  }
+
   /** With every heartbeat: it is watched, it is in these sets, and what waits for a person is let go when one has spoken. */
   async beat(fold: ClusterFold): Promise<void> {
     await this.noteSets()
     await this.#release(fold)
     if (!this.#watched || !fold.complete) return
+    if (this.#baseDomain.domain === undefined) void this.lookAtBaseDomain(this.#options.signal)
     // Which VMs are missing may have changed, and a person may have confirmed those.
     if (this.record.status === 'held') return this.settle(fold, false)
     const { size: vms, disksKnown: disks_known } = fold
     const heartbeat = this.#options.now()
-    const not_read = [...this.#unread].map(([of, kind]) => `${of}: ${kind}`).sort()
+    const { trouble } = this.#baseDomain
+    const unread = [...this.#unread, ...(trouble === '' ? [] : [['dns', trouble] as const])]
+    const not_read = unread.map(([of, kind]) => `${of}: ${kind}`).sort()
     await this.#book.become({ ...this.record, heartbeat, vms, disks_known, not_read, hub_says: this.#word })
   }
 

@@ -1,4 +1,5 @@
 export { seesAbsence } from './absence.ts'
+export { askBaseDomain, baseDomainAfter } from './base-domain.ts'
 export { setsOf } from './cluster-set.ts'
 export { clusterEvent } from './event.ts'
 export { readSelection, watchHub } from './hub.ts'

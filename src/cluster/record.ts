@@ -44,6 +44,8 @@ export interface ClusterRecord {
   readonly cluster_sets?: readonly string[]
   /** What else it could tell and can not be read there: `snapshot: forbidden`, `clone: absent`. Records from before lack it. */
   readonly not_read?: readonly string[]
+  /** Of OpenShift, read where a view shows hosts by it; empty for none. Left out: not known. */
+  readonly base_domain?: string
   /** Since when it is proven to have no KubeVirt, in ms; 0, or not there, when it is not. Then nobody waits for it to be read. */
   readonly no_kubevirt_since?: number
   /** What is wrong with DataVolumes was seen once: from then on it is news. Records from before lack it. */

@@ -167,7 +167,11 @@ export class ClusterWatch {
   }
 
   async #reflect(of: Of, signal: AbortSignal): Promise<void> {
-    const verify = async (inner: AbortSignal): Promise<void> => void (await this.#identity.verify(inner))
+    const verify = async (inner: AbortSignal): Promise<void> => {
+      await this.#identity.verify(inner)
+      // Nothing waits for it: what may be shown without it is decided by who shows it.
+      if (of === 'vm') void this.#chronicle.lookAtBaseDomain(signal).then(() => this.#inbox.wake())
+    }
     const asks = of === 'vm' || of === 'vmi' ? { asks: this.#asks[of] } : {}
     const resource = (of === 'vm' ? this.#vms() : watched(of, () => this.#extras)) as Resource<unknown>
     const options = { ...this.#options.reflect, ...asks, signal, verify }
@@ -209,6 +213,7 @@ export class ClusterWatch {
       await this.#book.store(fold, fold.lookAtServices(now()))
       if (imports !== undefined) await this.#book.store(fold, fold.lookAtImports(imports.changed, now()))
       if (contests !== undefined) await this.#book.store(fold, fold.lookAtContests(contests.changed, now()))
+      await this.#chronicle.noteBaseDomain()
       await this.#chronicle.tellOutage()
       if (steady() - beat < heartbeatMs) continue
       beat = steady()

@@ -9,6 +9,7 @@ export const PATHS = {
   claims: '/api/v1/persistentvolumeclaims',
   datavolumes: '/apis/cdi.kubevirt.io/v1beta1/datavolumes',
   services: '/api/v1/services',
+  clusterdns: '/apis/config.openshift.io/v1/dnses/cluster',
   plans: '/apis/forklift.konveyor.io/v1beta1/plans',
   managedclusters: '/apis/cluster.open-cluster-management.io/v1/managedclusters',
   managedclustersets: '/apis/cluster.open-cluster-management.io/v1beta2/managedclustersets',

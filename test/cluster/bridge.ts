@@ -64,7 +64,10 @@ export interface Bridge extends AsyncDisposable {
   clusterEvents(): Promise<readonly Event<ClusterEventData>[]>
 }
 
-interface BridgeOptions extends Pick<WatchOptions, 'resources' | 'guests' | 'imports' | 'outageHoldMs' | 'reflect'> {
+interface BridgeOptions extends Pick<
+  WatchOptions,
+  'resources' | 'guests' | 'imports' | 'outageHoldMs' | 'reflect' | 'baseDomain'
+> {
   readonly now?: () => number
   readonly steady?: () => number
   readonly heartbeatMs?: number
@@ -101,6 +104,7 @@ export async function startBridge(at: World, log: EventLog, options: BridgeOptio
     reflect: { backoff: BACKOFF, pageSize: 3, ...options.reflect },
     // What is optional is left out unless a test is about it: it would only be asked for in vain.
     resources: options.resources ?? ['vm', 'vmi'],
+    ...(options.baseDomain === undefined ? {} : { baseDomain: options.baseDomain }),
     ...(options.guests === undefined ? {} : { guests: options.guests }),
     ...(options.imports === undefined ? {} : { imports: options.imports }),
   })

@@ -41,12 +41,15 @@ function reflected(path: string): readonly string[] {
 
 /** Before each list and each watch. */
 const IDENTITY = 'get namespaces kube-system'
+/** At each new watch of VMs, where a view shows hosts by it. */
+const BASE_DOMAIN = 'get dnses.config.openshift.io cluster'
 const source = globSync('src/**/*.ts', { cwd: root }).map(file => readFileSync(join(root, file), 'utf8'))
 
 describe('what is granted is what is asked for, no less and no more', () => {
   test.each(['base', 'managed-rbac'])('of a cluster: %s', async folder => {
     const asked = USUAL.flatMap(of => reflected(RESOURCES[of].path))
-    expect(await granted(folder)).toEqual([...asked, IDENTITY].sort())
+    expect(await granted(folder)).toEqual([...asked, BASE_DOMAIN, IDENTITY].sort())
+    expect(PATHS.clusterdns).toBe('/apis/config.openshift.io/v1/dnses/cluster')
   })
 
   test('of a cluster whose Services are watched too', async () => {

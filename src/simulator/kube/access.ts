@@ -38,6 +38,7 @@ export const VIEW: readonly Rule[] = [
   { groups: ['clone.kubevirt.io'], resources: ['virtualmachineclones'], verbs: READ },
   { groups: ['cdi.kubevirt.io'], resources: ['datavolumes'], verbs: READ },
   { groups: [''], resources: ['persistentvolumeclaims'], verbs: READ },
+  { groups: ['config.openshift.io'], resources: ['dnses'], names: ['cluster'], verbs: ['get'] },
   IDENTITY,
 ]
 
