@@ -1,4 +1,5 @@
 import type { Config } from '../config/index.ts'
+import { wantsBaseDomain } from '../service/views.ts'
 import { brakeFinding } from './brake.ts'
 import { checkCluster } from './cluster.ts'
 import { checkController } from './controller.ts'
@@ -26,7 +27,8 @@ export async function* check(options: CheckOptions): AsyncIterable<Finding> {
   yield* checkTokens(options)
   yield* checkSealingKeys(config)
   yield* checkViews(config)
-  const round = { roll: new Roll(), signal, services: config.watch.services }
+  const readsBaseDomain = (cluster: string): boolean => wantsBaseDomain(config, cluster)
+  const round = { roll: new Roll(), signal, services: config.watch.services, readsBaseDomain }
   for (const cluster of config.clusters) yield* checkCluster(cluster, round)
   for (const hub of config.hubs) yield* checkHub(hub, round)
   if (config.controller === undefined)

@@ -1,4 +1,4 @@
-import { seesAbsence } from '../cluster/index.ts'
+import { askBaseDomain, baseDomainAfter, seesAbsence } from '../cluster/index.ts'
 import type { ClusterConfig } from '../config/index.ts'
 import { type Connection, KubeClient, KubeError } from '../kube/index.ts'
 import { USER_AGENT } from '../service/role.ts'
@@ -27,7 +27,7 @@ export async function* checkCluster(cluster: ClusterConfig, round: Round): Async
 export async function* checkVms(
   name: string,
   connection: Connection,
-  { roll, signal, services }: Round,
+  { roll, signal, services, readsBaseDomain }: Round,
 ): AsyncIterable<Finding> {
   const what = `cluster ${name}`
   await using client = connect(connection)
@@ -39,6 +39,18 @@ export async function* checkVms(
   if (lacking) return yield { what, result: 'warn', detail: NO_KUBEVIRT, hint: NO_KUBEVIRT_HINT }
   for (const resource of REQUIRED) yield await checkResource(client, what, resource, signal)
   yield await checkOptional(client, what, services ? [...OPTIONAL, clusterWide('services')] : OPTIONAL, signal)
+  if (readsBaseDomain(name)) yield await checkBaseDomain(client, what, signal)
+}
+
+/** What the cluster says is its base domain, where a view shows hosts by it. */
+async function checkBaseDomain(client: KubeClient, of: string, signal: AbortSignal): Promise<Finding> {
+  const what = `${of}: base domain`
+  const answer = await askBaseDomain(client, signal)
+  const news = baseDomainAfter(answer, undefined)
+  if (news === null) return failure(what, answer)
+  const { domain, trouble } = news
+  if (trouble === null) return { what, result: 'ok', detail: `it is ${domain}`, hint: '' }
+  return { what, result: 'warn', detail: trouble.reason, hint: trouble.hint }
 }
 
 /** A client as `virtbridge check` uses it: one that gives up soon. Sends nothing yet. */

@@ -34,4 +34,6 @@ export interface Round {
   readonly signal: AbortSignal
   /** Services are to be watched too. */
   readonly services: boolean
+  /** Hosts of this cluster may be shown by the base domain that it says. */
+  readonly readsBaseDomain: (cluster: string) => boolean
 }

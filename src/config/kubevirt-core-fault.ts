@@ -7,8 +7,7 @@ import { parseSelector, SELECTOR_HINT } from './label-selector.ts'
 /** What is wrong with a view of the format kubevirt.core that the schema can not say. */
 export function kubevirtCoreFaults(view: ViewConfig, path: string, { watch }: Config): readonly ConfigFault[] {
   if (view.format !== 'kubevirt.core') return []
-  const { host_format, name, label_selector, network_name, use_service, base_domain, append_base_domain } =
-    view.kubevirt_core
+  const { host_format, name, label_selector, network_name, use_service } = view.kubevirt_core
   const faults: ConfigFault[] = []
   try {
     parseHostFormat(host_format)
@@ -18,10 +17,6 @@ export function kubevirtCoreFaults(view: ViewConfig, path: string, { watch }: Co
   if (name !== '' && view.clusters?.length !== 1) {
     const message = 'it is the group of one cluster, and the view may have several'
     faults.push({ path: `${path}.name`, message, hint: 'name the one cluster in clusters, or leave it out' })
-  }
-  if (append_base_domain && base_domain === '') {
-    const message = 'there is no base domain to append'
-    faults.push({ path: `${path}.append_base_domain`, message, hint: 'write it to base_domain' })
   }
   if (use_service && network_name === '' && !watch.services) {
     const message = 'Services are not watched, so that none would be found'

@@ -55,7 +55,9 @@ export function kubevirtCore(): Schema {
       'A group label_<key>_<value> for each label of the VM and of its VMI; groups.max_per_label says how many for each key.',
     ),
     base_domain: {
-      ...optionalText('The base domain of the cluster. It is not read from the cluster.'),
+      ...optionalText(
+        'The base domain of the cluster; left out, the one that the cluster says, as OpenShift does, where hosts are shown by it.',
+      ),
       pattern: DOMAIN,
       maxLength: 253,
     },

@@ -7,7 +7,7 @@ import type { View } from './view.ts'
 export interface Closed {
   /**
    * `unread`: never read as a whole. `stale`: can not be seen, and the view would rather fail. `lacking`: the watch has not kept yet what
-   * is shown of some VMs.
+   * is shown of some VMs, or does not know the base domain that they are shown by.
    */
   readonly because: 'unread' | 'stale' | 'lacking'
   readonly clusters: readonly string[]
@@ -24,11 +24,13 @@ export interface ClusterSight {
 /** Why the view is closed; null when it is open. It is so by the clusters, and the hubs that may bring one, that it could contain. Pure. */
 export function closedBecause(view: View, sight: ClusterSight): Closed | null {
   const { clusters, expected } = sight
-  const { clusterSets, onStale } = view
+  const { clusterSets, onStale, rendering } = view
   const all = [...new Set(clustersNamed(view) ?? [...expected, ...clusters.keys()])].sort()
   const could = clusterSets.length === 0 ? all : all.filter(name => mayBeIn(clusterSets, clusters.get(name)))
   const unread = could.filter(name => isUnread(clusters.get(name)) || setsUnknown(view, clusters.get(name)))
   if (unread.length > 0) return { because: 'unread', clusters: unread }
+  const lacking = rendering.readsBaseDomain === true ? could.filter(name => lacksBaseDomain(clusters.get(name))) : []
+  if (lacking.length > 0) return { because: 'lacking', clusters: lacking }
   const unseen = onStale === 'fail' ? could.filter(name => isUnseen(name, sight)) : []
   return unseen.length > 0 ? { because: 'stale', clusters: unseen } : null
 }
@@ -49,6 +51,12 @@ function setsUnknown({ clusterSets, profilesBySets }: View, cluster: ClusterReco
   if ((clusterSets.length === 0 && !profilesBySets) || cluster?.kind !== 'cluster' || cluster.status === 'out_of_scope')
     return false
   return cluster.cluster_sets === undefined
+}
+
+/** Hosts would have one name now and another in a moment. What left the selection can not be asked, and what was never adopted has no hosts. */
+function lacksBaseDomain(cluster: ClusterRecord | undefined): boolean {
+  if (cluster?.kind !== 'cluster' || cluster.status === 'out_of_scope' || cluster.adopted_at === 0) return false
+  return cluster.base_domain === undefined
 }
 
 /** Who left the selection is not missed: somebody took it out. Its hosts stay, as those of any that is not seen. */

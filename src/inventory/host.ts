@@ -29,6 +29,8 @@ export interface Standing extends Sight {
   readonly staleSince?: number
   /** The ManagedClusterSets that its cluster is in; left out: not known. */
   readonly clusterSets?: readonly string[]
+  /** What its cluster says is its base domain; left out: not known. */
+  readonly baseDomain?: string
   /** Left out: none. */
   readonly profile?: GuestProfile
   /** Keys of labels that decide which profile a VM has. */

@@ -23,6 +23,7 @@ export interface KubevirtCoreOptions {
   readonly create_groups: boolean
   /** Groups that one label key makes at most: every VM has a `kubevirt.io/domain` of its own. */
   readonly max_per_label: number
+  /** Empty for that of the cluster (`Standing.baseDomain`). */
   readonly base_domain: string
   readonly append_base_domain: boolean
   readonly default_win_ansible_connection: string
@@ -34,6 +35,19 @@ export interface KubevirtCoreOptions {
 
 /** As many as a cluster has VMs: there the groups of a label that each VM has for itself are those of the plugin. */
 const MAX_PER_LABEL = 20_000
+
+/** What says whether hosts are shown by a base domain, and which. */
+type OfBaseDomain = Pick<
+  KubevirtCoreOptions,
+  'network_name' | 'kube_secondary_dns' | 'use_service' | 'append_base_domain' | 'base_domain'
+>
+
+/** True when hosts may be shown by a base domain and none is written down: then it is that of their cluster. Pure. */
+export function readsBaseDomain(options: OfBaseDomain): boolean {
+  const { network_name, kube_secondary_dns, use_service, append_base_domain, base_domain } = options
+  if (base_domain !== '') return false
+  return network_name === '' ? use_service && append_base_domain : kube_secondary_dns
+}
 
 /** Its defaults, but for what changes without any news. */
 export const KUBEVIRT_CORE_DEFAULTS: KubevirtCoreOptions = {

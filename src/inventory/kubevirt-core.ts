@@ -5,7 +5,7 @@ import { type HostVars, type Standing, stateVars } from './host.ts'
 import { hostNamer } from './host-name.ts'
 import type { VariableWhy } from './connection-why.ts'
 import { connectionVariables, kubevirtCoreApproach } from './kubevirt-core-connection.ts'
-import type { KubevirtCoreOptions } from './kubevirt-core-options.ts'
+import { type KubevirtCoreOptions, readsBaseDomain } from './kubevirt-core-options.ts'
 import type { Rendering } from './rendering.ts'
 import { marked, safe } from './safe.ts'
 
@@ -40,6 +40,7 @@ export function kubevirtCoreRendering(options: KubevirtCoreOptions): Rendering {
     sources: [],
     labelKeys: approach.excluded.map(({ key }) => key),
     maxPerSource: options.max_per_label,
+    readsBaseDomain: readsBaseDomain(options),
     isWhole: ({ seen, out_of_scope = '' }) => out_of_scope !== '' || isKept(seen.portraits?.vm, options),
   }
 }
@@ -72,7 +73,10 @@ function connectionOf(
   sight: Standing,
   options: KubevirtCoreOptions,
 ): readonly VariableWhy[] {
-  return vmi === null ? [] : connectionVariables({ record, vmi, sight }, options)
+  if (vmi === null) return []
+  const { baseDomain = '' } = sight
+  const own = readsBaseDomain(options) ? { ...options, base_domain: baseDomain } : options
+  return connectionVariables({ record, vmi, sight }, own)
 }
 
 function shownOf({ seen }: VmRecord, options: KubevirtCoreOptions): Shown {

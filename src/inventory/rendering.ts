@@ -36,6 +36,8 @@ export interface Rendering {
   readonly labelKeys?: readonly string[]
   /** Groups that one source may make in a view: the first by name. Hosts with its further values are without that group. */
   readonly maxPerSource: number
+  /** It shows hosts by the base domain of their cluster (`Standing.baseDomain`): a view is closed while that is not known. */
+  readonly readsBaseDomain?: boolean
   /** False of a record without what this way shows beyond the others; a view is closed while it has one. True when it is left out. */
   readonly isWhole?: (record: VmRecord) => boolean
   /** Why a source put the VM into no group, where it is not for a label that it lacks. */

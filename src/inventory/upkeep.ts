@@ -25,14 +25,14 @@ export class Upkeep implements Disposable {
   readonly #staleness: StaleBook
   readonly #unsubscribe: () => void
   readonly #backlog = new Backlog()
-  /** The sets of each cluster, as its hosts are rendered by them. */
-  readonly #sets: Map<string, string | undefined>
+  /** What is known of each cluster itself, as its hosts are rendered by it. */
+  readonly #known: Map<string, string>
 
   constructor(gallery: Gallery, options: InventoryOptions) {
     const { fleet } = options
     this.#options = options
     this.#gallery = gallery
-    this.#sets = new Map([...fleet.clusters].map(([name, cluster]) => [name, cluster.cluster_sets?.join()]))
+    this.#known = new Map([...fleet.clusters].map(([name, cluster]) => [name, JSON.stringify(knownOf(cluster))]))
     this.#staleness = new StaleBook(fleet, options.limits)
     this.#contention = new Contention({
       claimsOf: claimsIn(options),
@@ -119,7 +119,7 @@ export class Upkeep implements Disposable {
       ...(staleness === 'fresh'
         ? {}
         : { lostIfSeen: this.#contention.lossesIfSeen(record).map(({ address }) => address) }),
-      ...setsOf(this.#options.fleet.clusters.get(record.cluster)),
+      ...knownOf(this.#options.fleet.clusters.get(record.cluster)),
       profile: this.profileOf(record),
       ...(this.#options.profiles === undefined ? {} : { profileLabels: this.#options.profiles.labelKeys }),
       verbs: this.#options.verbsOf(record.uid),
@@ -141,11 +141,11 @@ export class Upkeep implements Disposable {
     this.#backlog.addShown(touched.flatMap(host => this.#keyOf(host)))
   }
 
-  /** A cluster came into another set, which is known: its hosts may be of other views and groups now. */
+  /** A cluster came into another set, which is known: its hosts may be of other views and groups now. Or its base domain is another. */
   #regroup(name: string): void {
-    const sets = this.#options.fleet.clusters.get(name)?.cluster_sets?.join()
-    if (sets === this.#sets.get(name)) return
-    this.#sets.set(name, sets)
+    const known = JSON.stringify(knownOf(this.#options.fleet.clusters.get(name)))
+    if (known === this.#known.get(name)) return
+    this.#known.set(name, known)
     this.#backlog.addShown(this.#keysOf(new Set([name])))
   }
 
@@ -181,6 +181,10 @@ export class Upkeep implements Disposable {
   }
 }
 
-function setsOf(cluster: ClusterRecord | undefined): Pick<Standing, 'clusterSets'> {
-  return cluster?.cluster_sets === undefined ? {} : { clusterSets: cluster.cluster_sets }
+function knownOf(cluster: ClusterRecord | undefined): Pick<Standing, 'clusterSets' | 'baseDomain'> {
+  const { cluster_sets, base_domain } = cluster ?? {}
+  return {
+    ...(cluster_sets === undefined ? {} : { clusterSets: cluster_sets }),
+    ...(base_domain === undefined ? {} : { baseDomain: base_domain }),
+  }
 }

@@ -9,6 +9,7 @@ import {
   MAX_LABEL_GROUPS,
   ownRendering,
   Profiles,
+  readsBaseDomain,
   type Rendering,
   ruleOf,
   USUAL_APPROACH,
@@ -38,6 +39,14 @@ export function inventoryParts(
     })),
     networks: inventory.networks.map(network => ({ clusters: [], namespaces: [], ...network })),
   }
+}
+
+/** True when a view may show hosts of this cluster by its base domain. Pure. */
+export function wantsBaseDomain({ inventory }: Pick<Config, 'inventory'>, cluster: string): boolean {
+  return inventory.views.some(
+    ({ format, clusters = [cluster], kubevirt_core }) =>
+      format === 'kubevirt.core' && clusters.includes(cluster) && readsBaseDomain(kubevirt_core),
+  )
 }
 
 /** The configured profiles, ready to match VMs. */

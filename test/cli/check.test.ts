@@ -72,6 +72,20 @@ test('a cluster that is proven to have no KubeVirt is a warning, as the inventor
   expect(outcome.out).toContain('warn  cluster bare: KubeVirt is not installed there, so it has no VMs')
 })
 
+test('where a view shows hosts by the base domain of a cluster, it is said which it has, or why it has none', async () => {
+  const inventory = {
+    views: [{ name: 'old', format: 'kubevirt.core', kubevirt_core: { append_base_domain: true }, on_stale: 'fail' }],
+  }
+  const of = async (): Promise<readonly string[]> => {
+    const outcome = await check({ inventory, watch: { services: true } })
+    expect(outcome.code).toBe(0)
+    return outcome.out.split('\n').filter(line => line.includes('base domain'))
+  }
+  expect(await of()).toEqual([
+    'warn  cluster prod-1: base domain: it has no dnses.config.openshift.io "cluster" that says one: only OpenShift has',
+  ])
+})
+
 test('the template of each configured verb is looked at, whoever launches it: what a rulebook does not need is not asked of its own', async () => {
   const token = 'a-token-of-the-controller'
   await using controller = await startSimulatedController({

@@ -31,11 +31,7 @@ describe('a view of the format kubevirt.core', () => {
       [`${AT}.name: it is the group of one cluster, and the view may have several`],
     ],
     ['use_service: false, name: old', 'clusters: [prod-1], ', []],
-    [
-      'use_service: false, append_base_domain: true',
-      '',
-      [`${AT}.append_base_domain: there is no base domain to append`],
-    ],
+    ['use_service: false, append_base_domain: true', '', []],
     ['use_service: false, label_selector: "a b"', '', [`${AT}.label_selector: "a b" is no condition on labels`]],
     ['use_service: false, host_format: "{nme}"', '', [`${AT}.host_format: there is no {nme}`]],
   ])('with {%s} and {%s}', (options, rest, faults) => {

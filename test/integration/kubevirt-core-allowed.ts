@@ -157,12 +157,6 @@ export const RULED: readonly Allowed[] = [
     apply: unchanged,
     proof: 'test/inventory/kubevirt-core-view.test.ts',
   },
-  {
-    what: 'A base domain is used when it is written down (`base_domain`)',
-    why: 'of a cluster its VMs and what belongs to them are read and nothing else: the plugin reads it from OpenShift, which takes a right more',
-    apply: unchanged,
-    proof: 'test/inventory/kubevirt-core.test.ts',
-  },
 ]
 
 /**

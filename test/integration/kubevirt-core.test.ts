@@ -19,6 +19,9 @@ const OPTIONS: Readonly<Record<string, Asked & Readonly<Record<string, unknown>>
   network: { network_name: 'vlan10' },
   dns: { network_name: 'vlan10', kube_secondary_dns: true, base_domain: 'example.com' },
   nodes: { append_base_domain: true, base_domain: 'example.com' },
+  // Where none is written down it is that of the cluster.
+  'own-dns': { network_name: 'vlan10', kube_secondary_dns: true, append_base_domain: true },
+  'own-nodes': { kube_secondary_dns: true, append_base_domain: true },
   addresses: { use_service: false },
   selected: { label_selector: 'tier in (front, back)' },
 }
@@ -31,8 +34,16 @@ let bridge: Bridge
 beforeAll(async () => {
   stack = new AsyncDisposableStack()
   api = stack.use(
-    await startKubeApiserver({ crds: ['virtualmachines.kubevirt.io', 'virtualmachineinstances.kubevirt.io'] }),
+    await startKubeApiserver({
+      crds: ['virtualmachines.kubevirt.io', 'virtualmachineinstances.kubevirt.io', 'dnses.config.openshift.io'],
+    }),
   )
+  await api.client.apply('/apis/config.openshift.io/v1/dnses/cluster', {
+    apiVersion: 'config.openshift.io/v1',
+    kind: 'DNS',
+    metadata: { name: 'cluster' },
+    spec: { baseDomain: 'prod-1.example.org' },
+  })
   environment = await kubevirtCore()
   await enact(api.client)
   bridge = await bridgeWith(Object.entries(OPTIONS))
@@ -60,6 +71,8 @@ async function bridgeWith(options: readonly (readonly [string, object])[]): Prom
   const listed = CAST.filter(({ bare }) => bare !== true).length
   await vi.waitUntil(
     async () => {
+      const views = options.map(([name]) => started.api.get(`/api/v1/inventory/${name}`))
+      if (!(await Promise.allSettled(views)).every(({ status }) => status === 'fulfilled')) return false
       const found = await started.api.get(`/api/v1/inventory/${options[0]?.[0] ?? ''}`).catch(() => null)
       const hosts = Object.values((found as Listed | null)?._meta.hostvars ?? {})
       // Services come after VMs.
@@ -177,6 +190,19 @@ describe.each(Object.entries(OPTIONS))('with the options of the view %s', (view,
       }
     }
   })
+})
+
+test('the base domain of the cluster is in the names, and one that is written down comes before it', async () => {
+  const hostsIn = async (view: string): Promise<string> => {
+    const { _meta } = (await bridge.api.get(`/api/v1/inventory/${view}`)) as Listed
+    return Object.values(_meta.hostvars)
+      .map(({ ansible_host }) => String(ansible_host))
+      .join(' ')
+  }
+  expect(await hostsIn('own-dns')).toMatch(/vlan10\.\S+\.vm\.prod-1\.example\.org/)
+  expect(await hostsIn('own-nodes')).toContain('node-1.prod-1.example.org')
+  expect(await hostsIn('nodes')).toContain('node-1.example.com')
+  expect(await hostsIn('nodes')).not.toContain('example.org')
 })
 
 test('with timestamps: true they are there too', async () => {

@@ -42,6 +42,43 @@ const way = (options: Partial<KubevirtCoreOptions> = {}) =>
   kubevirtCoreRendering({ ...KUBEVIRT_CORE_DEFAULTS, ...options })
 const varsOf = (record: VmRecord, options: Partial<KubevirtCoreOptions> = {}) => way(options).varsOf(record, STANDING)
 
+describe('the base domain', () => {
+  const by = { network_name: 'default', kube_secondary_dns: true }
+  const nodePort = { services: [service('NodePort', 22)] }
+  test.each<[string, Objects, Partial<KubevirtCoreOptions>, string | undefined, string]>([
+    ['of the cluster', {}, by, 'c.example.com', 'default.web-1.shop.vm.c.example.com'],
+    [
+      'that is written down',
+      {},
+      { ...by, base_domain: 'w.example.com' },
+      'c.example.com',
+      'default.web-1.shop.vm.w.example.com',
+    ],
+    ['of a cluster that has none', {}, by, '', 'default.web-1.shop.vm'],
+    ['that is not known', {}, by, undefined, 'default.web-1.shop.vm'],
+    ['behind a node', nodePort, { append_base_domain: true }, 'c.example.com', 'node-1.c.example.com'],
+    ['behind no node', nodePort, {}, 'c.example.com', 'node-1'],
+    ['with which the name is too long', {}, by, `${'a'.repeat(60)}.`.repeat(4), ''],
+  ])('%s', (_, objects, options, baseDomain, host) => {
+    const standing = { ...STANDING, ...(baseDomain === undefined ? {} : { baseDomain }) }
+    const { ansible_host = '' } = way(options).varsOf(shown(objects), standing) ?? {}
+    expect(host === '' ? ansible_host === '10.9.0.1' : ansible_host === host, String(ansible_host)).toBe(true)
+  })
+
+  test.each<[Partial<KubevirtCoreOptions>, boolean]>([
+    [{}, false],
+    [{ append_base_domain: true }, true],
+    [{ append_base_domain: true, use_service: false }, false],
+    [{ append_base_domain: true, network_name: 'n' }, false],
+    [{ append_base_domain: true, base_domain: 'example.com' }, false],
+    [{ kube_secondary_dns: true }, false],
+    [{ kube_secondary_dns: true, network_name: 'n' }, true],
+    [{ kube_secondary_dns: true, network_name: 'n', base_domain: 'example.com' }, false],
+  ])('with %j is read of the cluster: %s', (options, read) => {
+    expect(way(options).readsBaseDomain).toBe(read)
+  })
+})
+
 describe('ansible_host, port and connection', () => {
   const node = { host: 'node-1', port: 30_022 }
   const balanced = { ingress: ['lb.example.com'] }

@@ -4,7 +4,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { parseConfig, parseHostFormat } from '../../src/config/index.ts'
 import { notTakenBecause } from '../../src/inventory/view.ts'
-import { inventoryParts } from '../../src/service/views.ts'
+import { inventoryParts, wantsBaseDomain } from '../../src/service/views.ts'
 import { guest } from '../day2/guest.ts'
 
 const STANDING = { staleness: 'fresh', verbs: { onboard: '', patch: '' }, clusterSets: ['production'] } as const
@@ -71,6 +71,20 @@ test.each([
   const config = `clusters: [{name: c, in_cluster: true}]\nwatch: {services: true}\ninventory: {views: [{name: v, ${said}}]}`
   const { views } = inventoryParts(parseConfig(config, '/x.yaml'), () => undefined)
   expect(views?.map(({ rendering }) => rendering.maxPerSource)).toEqual([most])
+})
+
+test.each<[string, boolean, boolean]>([
+  ['format: kubevirt.core', false, false],
+  ['format: kubevirt.core, kubevirt_core: {append_base_domain: true}', true, true],
+  ['format: kubevirt.core, clusters: [a], kubevirt_core: {append_base_domain: true}', true, false],
+  ['format: kubevirt.core, kubevirt_core: {append_base_domain: true, base_domain: example.com}', false, false],
+  ['format: kubevirt.core, clusters: [b], kubevirt_core: {network_name: n, kube_secondary_dns: true}', false, true],
+  ['format: virtbridge, kubevirt_core: {append_base_domain: true}', false, false],
+])('a view with %s has the base domain read of a: %s, of b: %s', (said, a, b) => {
+  const clusters = 'clusters: [{name: a, in_cluster: true}, {name: b, kubeconfig: k}]'
+  const source = `${clusters}\nwatch: {services: true}\ninventory: {formats: [kubevirt.core], views: [{name: v, ${said}}]}`
+  const config = parseConfig(source, '/x.yaml')
+  expect(['a', 'b'].map(name => wantsBaseDomain(config, name))).toEqual([a, b])
 })
 
 test('every key of a view counts: with another value the view is another one', () => {

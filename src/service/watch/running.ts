@@ -4,6 +4,7 @@ import { annotationsNamed, type Config, labelsNamed } from '../../config/index.t
 import { Budget, KubeClient } from '../../kube/index.ts'
 import { GuestIndex, type Keep, type VmRecord } from '../../vm/index.ts'
 import { type RoleParts, USER_AGENT } from '../role.ts'
+import { wantsBaseDomain } from '../views.ts'
 import type { Candidate } from './candidate.ts'
 import type { Confirmations } from './confirmations.ts'
 import { FleetContests } from './contests.ts'
@@ -38,10 +39,12 @@ export class RunningClusters {
   readonly #lost = Promise.withResolvers<never>()
   readonly #lists = new Budget()
   readonly #audits = new Budget(AUDITS)
+  #config: Config
   #extras: Extras
 
   constructor(parts: RoleParts, stock: Stock, confirmations: Confirmations) {
     this.#parts = parts
+    this.#config = parts.config
     this.#extras = extrasOf(parts.config)
     this.#stock = stock
     this.#confirmations = confirmations
@@ -70,7 +73,7 @@ export class RunningClusters {
 
   /** Starts to watch a cluster. Its first record must be durable already. Returns as soon as the watch has begun. */
   async start({ name, hub, connection, word, sets }: Candidate): Promise<void> {
-    const { config, log, metrics, now, signal } = this.#parts
+    const { config, log, logger, metrics, now, signal } = this.#parts
     const known = await this.#stock.take(name)
     const stop = new AbortController()
     const client = new KubeClient({ connection, userAgent: USER_AGENT })
@@ -93,6 +96,10 @@ export class RunningClusters {
         metrics.audits.inc({ cluster: name })
         metrics.auditCorrections.inc({ cluster: name }, corrections)
       },
+      baseDomain: {
+        wanted: () => wantsBaseDomain(this.#config, name),
+        warn: ({ reason, hint }) => logger.warn({ cluster: name, reason, hint }, 'a cluster tells no base domain'),
+      },
       word,
       sets,
       confirmedBy: digest => this.#confirmations.confirmedBy(name, digest),
@@ -110,6 +117,8 @@ export class RunningClusters {
   reconfigure(config: Config): void {
     const fail = (error: unknown): void => this.#lost.reject(error)
     this.#contests.reconfigure(config).catch(fail)
+    // Its base domain is asked for at the next heartbeat where it is not known, else when it is watched anew.
+    this.#config = config
     const extras = extrasOf(config)
     if (isDeepStrictEqual(extras, this.#extras)) return
     this.#extras = extras
