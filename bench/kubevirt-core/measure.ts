@@ -109,7 +109,7 @@ async function list({ environment, folder, url, token }: Lister, source: string,
       ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED: '1',
       VIRTBRIDGE_URL: url,
       VIRTBRIDGE_TOKEN: token,
-      VIRTBRIDGE_VIEW: view,
+      ...(view === '' ? {} : { VIRTBRIDGE_VIEW: view }),
     },
   })
   const [seconds = NaN, processor = NaN] = printed.split(' ').map(Number)
